@@ -1,0 +1,45 @@
+"""``run.py baseline``: what the trivial predictors reach on the test set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from datasets import build_dataset
+from datasets.loaders import evaluation_loader
+from models.trivial import everything, mean_map
+from utils.devices import pick_device
+from utils.evaluation import evaluate, summarize_rows, write_per_case
+from utils.files import write_json
+from utils.reporting import SUMMARY_FILE, describe_metrics
+
+
+def main(args: argparse.Namespace) -> int:
+    folder = Path(args.exp_path or f"exp/{args.data}_baseline")
+    device = pick_device(args.device)
+    common = {"root": args.root, "spatial_size": args.spatial_size}
+    test = build_dataset(args.data, split="test", **common)
+    train = build_dataset(args.data, split="train", num_levels=1, augment=False, labels="none", **common)
+    predictors = {
+        "everything": everything(args.spatial_size),
+        "mean_map": mean_map(_pseudo_masks(train, args)),
+    }
+    loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
+    results = {}
+    for name, predictor in predictors.items():
+        rows = [row for row in evaluate(predictor.to(device), loader, device) if row["level"] == "ensemble"]
+        results[name] = {"iteration": None, "metrics": summarize_rows(rows)}
+        write_per_case(folder / f"per_case_{name}.csv", rows)
+        print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
+    write_json(folder / SUMMARY_FILE, {"what": "trivial predictors", "data": args.data, "results": results})
+    return 0
+
+
+def _pseudo_masks(train, args: argparse.Namespace) -> torch.Tensor:
+    """The level-1 pseudo-masks of the training set, (N,S,S) uint8."""
+    loader = evaluation_loader(train, batch_size=args.batch_size, num_worker=args.num_worker)
+    masks = [m[0].to(torch.uint8) for batch in tqdm(loader, desc="mean map", disable=None) for m in batch["pseudo"]]
+    return torch.stack(masks)

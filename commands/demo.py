@@ -1,0 +1,14 @@
+"""``run.py demo``: a small data set with simulated gaze."""
+
+from __future__ import annotations
+
+import argparse
+
+from datasets.synthetic import make_demo_dataset
+
+
+def main(args: argparse.Namespace) -> int:
+    make_demo_dataset(args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
+    print(f"made {args.num_train} training and {args.num_test} test images with simulated gaze in {args.root}")
+    print(f"next: python run.py prepare --data kvasir --root {args.root} --fixations {args.root}/fixations.csv")
+    return 0

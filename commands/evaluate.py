@@ -1,0 +1,71 @@
+"""``run.py evaluate``: score a checkpoint, ours or a released one, case by case."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.scoring import score
+from datasets import build_dataset, get_spec
+from datasets.loaders import evaluation_loader
+from models import build_from_weights
+from utils.checkpoint import load_checkpoint
+from utils.devices import pick_device
+from utils.files import write_json
+from utils.reporting import SUMMARY_FILE, describe_metrics
+
+RELEASED_SPATIAL_SIZE = 224
+
+
+def main(args: argparse.Namespace) -> int:
+    device = pick_device(args.device)
+    checkpoint = load_checkpoint(args.ckpt_path)
+    config = checkpoint.get("config") or {}
+    data, size = _data(args, config), args.spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE
+    model = build_from_weights(checkpoint["state_dict"], config.get("model"))
+    _check_channels(args, data, checkpoint["state_dict"])
+    dataset = build_dataset(
+        data,
+        root=args.root,
+        split=args.split,
+        spatial_size=size,
+        augment=False,
+        labels="required",
+        full_size_labels=True,
+        val_fraction=args.val_fraction or config.get("val_fraction", 0.0),
+        seed=args.seed or config.get("seed", 0),
+    )
+    folder = Path(args.exp_path) if args.exp_path else Path(args.ckpt_path).parent / f"evaluate_{args.split}"
+    loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
+    metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=True)
+    iteration = checkpoint.get("iteration")
+    summary = {
+        "what": f"checkpoint, {len(model.model)} level(s)",
+        "checkpoint": str(args.ckpt_path),
+        "data": data,
+        "split": args.split,
+        "spatial_size": size,
+        "results": {"checkpoint": {"iteration": int(iteration) if iteration is not None else None, "metrics": metrics}},
+    }
+    write_json(folder / SUMMARY_FILE, summary)
+    print(f"{data} {args.split}, {len(dataset)} cases at {size}x{size}, mean (std over cases) in per cent")
+    print(describe_metrics(metrics).replace("; ", "\n"))
+    print(f"results: {folder}")
+    return 0
+
+
+def _data(args: argparse.Namespace, config: dict) -> str:
+    data = args.data or config.get("data")
+    if data is None:
+        raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
+    return data
+
+
+def _check_channels(args: argparse.Namespace, data: str, state_dict: dict) -> None:
+    first = next(weight for weight in state_dict.values() if weight.ndim == 4)
+    expected = get_spec(data).in_channels
+    if first.shape[1] != expected:
+        raise ValueError(
+            f"{args.ckpt_path}: expected a model for {expected} image channels ({data}), "
+            f"found one for {first.shape[1]}; choose the --data it was trained on"
+        )

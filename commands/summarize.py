@@ -1,0 +1,16 @@
+"""``run.py summarize``: a table of several runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from utils.files import write_text
+from utils.reporting import results_table
+
+
+def main(args: argparse.Namespace) -> int:
+    table = results_table(args.runs)
+    print(table, end="")
+    if args.to:
+        write_text(args.to, table)
+    return 0

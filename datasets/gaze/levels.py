@@ -1,0 +1,49 @@
+"""Levels: thresholds on a gaze map that make a hierarchy of pseudo-masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def default_thresholds(end_thresholds: tuple[float, float], num_levels: int) -> tuple[float, ...]:
+    """The released thresholds for any number of levels.
+
+    The first two levels take the ends and further ones are spaced evenly between, in rising order. This
+    gives the five released lists of Kvasir and the one of the prostate set, and extends the rule to others.
+
+    Args:
+        end_thresholds: thresholds of level 1 and level 2.
+        num_levels: 1 or more.
+
+    Returns:
+        One threshold a level, rounded to three decimals as the released ones are.
+    """
+    first, second = end_thresholds
+    low, high = min(end_thresholds), max(end_thresholds)
+    inner = [low + (high - low) * i / (num_levels - 1) for i in range(1, num_levels - 1)]
+    return tuple(round(t, 3) for t in (first, second, *inner)[:num_levels])
+
+
+def check_thresholds(thresholds: Sequence[float]) -> tuple[float, ...]:
+    """The thresholds as a tuple; ValueError unless there is one or more, each in 0..1 (0 excluded)."""
+    if not thresholds or any(not 0 < t <= 1 for t in thresholds):
+        raise ValueError(
+            f"level thresholds: expected one or more numbers above 0 and up to 1, found {list(thresholds)}"
+        )
+    return tuple(float(t) for t in thresholds)
+
+
+def threshold_levels(gaze_map: Tensor, thresholds: Sequence[float]) -> Tensor:
+    """Binarise a gaze map at every level.
+
+    Args:
+        gaze_map: (1,H,W) in 0..1.
+        thresholds: L numbers.
+
+    Returns:
+        (L,H,W) float32 in {0,1}; 1 where the map reaches the threshold.
+    """
+    return (gaze_map >= torch.tensor(thresholds, dtype=gaze_map.dtype)[:, None, None]).float()

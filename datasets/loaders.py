@@ -1,0 +1,84 @@
+"""Loaders: one endless stream of training batches, and batches for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+class IterationSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
+
+    Epoch e visits every sample once, in an order drawn from (seed, e); its last batch may be smaller. The
+    batch of an iteration depends on nothing else, so a run can start again anywhere.
+
+    Args:
+        num_samples: size of the data set, 1 or more.
+        batch_size: 1 or more.
+        start, stop: iterations, counted from 0.
+        seed: of the order.
+        shuffle: False keeps the order of the data set in all epochs.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, *, start: int, stop: int, seed: int, shuffle: bool = True):
+        self.num_samples, self.batch_size = num_samples, batch_size
+        self.start, self.stop, self.seed, self.shuffle = start, stop, seed, shuffle
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        return -(-self.num_samples // self.batch_size)
+
+    def __len__(self) -> int:
+        return max(0, self.stop - self.start)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch, order = -1, []
+        for iteration in range(self.start, self.stop):
+            if iteration // self.iterations_per_epoch != epoch:
+                epoch = iteration // self.iterations_per_epoch
+                order = self._order(epoch)
+            position = iteration % self.iterations_per_epoch * self.batch_size
+            yield [(index, epoch) for index in order[position : position + self.batch_size]]
+
+    def _order(self, epoch: int) -> list[int]:
+        if not self.shuffle:
+            return list(range(self.num_samples))
+        return np.random.default_rng([self.seed, 3, epoch]).permutation(self.num_samples).tolist()
+
+
+def training_loader(
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    max_ite: int,
+    start: int = 0,
+    seed: int = 0,
+    num_worker: int = 0,
+    shuffle: bool = True,
+    pin_memory: bool = False,
+) -> DataLoader:
+    """A loader that yields the batches of iterations ``start`` to ``max_ite`` and then ends."""
+    sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle)
+    return DataLoader(dataset, batch_sampler=sampler, num_workers=num_worker, pin_memory=pin_memory)
+
+
+def evaluation_loader(
+    dataset: Dataset, *, batch_size: int, num_worker: int = 0, pin_memory: bool = False
+) -> DataLoader:
+    """A loader over the data set in order; ``label`` is a list, since labels keep their own sizes."""
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=num_worker,
+        pin_memory=pin_memory,
+        collate_fn=collate_full_size,
+    )
+
+
+def collate_full_size(samples: list[dict]) -> dict:
+    """Stack the images and leave every other entry a list."""
+    batch = {key: [sample[key] for sample in samples] for key in samples[0]}
+    return {**batch, "image": torch.stack(batch["image"])}

@@ -1,0 +1,200 @@
+"""The data set: images with labels, gaze pseudo-masks, or both, in the folder format of the reference."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datasets import io
+from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
+from datasets.specs import DatasetSpec, get_spec
+from datasets.splits import split_names
+from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
+
+MAP_FOLDER = Path("gaze", "crf_compat1")
+FLIP_PROBABILITY = 0.5
+LABELS = ("auto", "required", "none")
+
+
+class SegmentationDataset(Dataset):
+    """Samples as dicts: ``image`` (C,H,W) float32 normalised; ``label`` (1,H,W) and ``pseudo`` (L,H,W)
+    float32 in {0,1}, each where there is one; ``name`` as the split file writes it.
+
+    ``dataset[i]`` draws its flips from torch's generator; ``dataset[i, epoch]`` from (seed, epoch, i) alone,
+    which is what the loaders ask for, so that samples do not depend on the number of workers.
+    """
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        root: Path,
+        names: Sequence[str],
+        *,
+        spatial_size: int,
+        thresholds: Sequence[float] | None,
+        has_labels: bool,
+        full_size_labels: bool,
+        flip_probability: float,
+        seed: int,
+    ):
+        self.spec, self.root, self.names = spec, root, list(names)
+        self.spatial_size, self.thresholds = spatial_size, thresholds
+        self.has_labels, self.full_size_labels = has_labels, full_size_labels
+        self.flip_probability, self.seed = flip_probability, seed
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
+        index, epoch = key if isinstance(key, tuple) else (key, None)
+        name = self.names[index]
+        flip = self._draw_flip(index, epoch)
+        image = io.read_image(self.path("images", name))
+        sample = {"image": flip(preprocess(image, self.spec.normalisation, self.spatial_size)), "name": name}
+        if self.has_labels:
+            sample["label"] = flip(self._label(name))
+        if self.thresholds:
+            gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
+            sample["pseudo"] = flip(threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds))
+        return sample
+
+    def path(self, kind: str, name: str) -> Path:
+        """The file of a sample; ``kind`` is ``images``, ``masks`` or ``map``."""
+        return sample_path(self.spec, self.root, kind, name)
+
+    def showcase(self, count: int) -> SegmentationDataset:
+        """The first samples without flips, with labels where their masks are there: to look at."""
+        shown = copy.copy(self)
+        shown.names, shown.flip_probability = self.names[:count], 0.0
+        shown.has_labels = all(self.path("masks", name).is_file() for name in shown.names)
+        return shown
+
+    def _label(self, name: str) -> Tensor:
+        label = torch.from_numpy(io.read_mask(self.path("masks", name)))[None].float()
+        return label if self.full_size_labels else resize_labels(label, self.spatial_size)
+
+    def _draw_flip(self, index: int, epoch: int | None) -> Flip:
+        if not self.flip_probability:
+            return Flip()
+        key = torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index]
+        return Flip.draw(np.random.default_rng(key), self.flip_probability)
+
+
+def build_dataset(
+    data: str,
+    *,
+    root: str | Path,
+    split: str,
+    spatial_size: int,
+    num_levels: int | None = None,
+    level_thresholds: Sequence[float] | None = None,
+    augment: bool | None = None,
+    labels: str = "auto",
+    full_size_labels: bool | None = None,
+    data_size_rate: float = 1.0,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+) -> SegmentationDataset:
+    """Build and check one split of a data set.
+
+    Args:
+        data: ``kvasir`` or ``prostate``.
+        root: folder with ``images/``, ``masks/``, ``train.txt``, ``test.txt`` and ``gaze/crf_compat1/``.
+        split: ``train``, ``val`` (a part of train.txt) or ``test``.
+        spatial_size: side of the square network input, in pixels.
+        num_levels: number of pseudo-mask levels; None for none, unless ``level_thresholds`` are given. Only
+            the training split carries pseudo-masks.
+        level_thresholds: one threshold a level in place of the data set's own.
+        augment: flips; None means on for the training split.
+        labels: ``required``, ``none``, or ``auto``: where the split's masks are there (the training split
+            alone; others need theirs).
+        full_size_labels: labels keep their original size; None means for validation and test.
+        data_size_rate: share of the training samples to keep, drawn by ``seed``.
+        val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
+        seed: of flips, validation split and subset.
+
+    Raises:
+        FileNotFoundError: with the first five missing files, their number, and the command that makes them.
+        ValueError: for wrong arguments, overlapping splits, or files of different sizes.
+    """
+    spec, root, training = get_spec(data), Path(root), split == "train"
+    if labels not in LABELS:
+        raise ValueError(f"labels: expected one of {', '.join(LABELS)}, found {labels!r}")
+    names = split_names(spec, root, split, data_size_rate=data_size_rate, val_fraction=val_fraction, seed=seed)
+    thresholds = _thresholds(spec, num_levels, level_thresholds) if training else None
+    if labels == "auto":
+        labels = "none" if training and not _all_exist(spec, root, "masks", names) else "required"
+    dataset = SegmentationDataset(
+        spec,
+        root,
+        names,
+        spatial_size=spatial_size,
+        thresholds=thresholds,
+        has_labels=labels == "required",
+        full_size_labels=not training if full_size_labels is None else full_size_labels,
+        flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
+        seed=seed,
+    )
+    check_files(dataset)
+    return dataset
+
+
+def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
+    """The file of a sample; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map)."""
+    folder, extension = {
+        "images": ("images", spec.image_ext),
+        "masks": ("masks", spec.mask_ext),
+        "map": (MAP_FOLDER, spec.map_ext),
+    }[kind]
+    return root / folder / f"{name}{extension}"
+
+
+def check_files(dataset: SegmentationDataset) -> None:
+    """Every file of the split is there, opens as what it should be, and fits its image in size."""
+    spec, root = dataset.spec, dataset.root
+    hints = {
+        "images": f"put the images of {spec.name} there; see GazeMedSeg/README.md",
+        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only",
+        "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
+    }
+    kinds = ["images"] + ["masks"] * dataset.has_labels + ["map"] * bool(dataset.thresholds)
+    for kind in kinds:
+        paths = [dataset.path(kind, name) for name in dataset.names]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            first = ", ".join(map(str, missing[:5]))
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
+    for name in dataset.names:
+        sizes = {kind: io.image_size(dataset.path(kind, name)) for kind in kinds}
+        for kind, size in sizes.items():
+            if size != sizes["images"]:
+                raise ValueError(
+                    f"{dataset.path(kind, name)}: expected the size of its image, {_by(sizes['images'])}, "
+                    f"found {_by(size)}; replace the one that is wrong or take {name} out of the split file"
+                )
+
+
+def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float] | None) -> tuple[float, ...] | None:
+    if given is not None:
+        if num_levels not in (None, len(given)):
+            raise ValueError(f"level thresholds: expected {num_levels} (num_levels), found {list(given)}")
+        return check_thresholds(given)
+    if num_levels is None:
+        return None
+    if num_levels < 1:
+        raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
+    return default_thresholds(spec.end_thresholds, num_levels)
+
+
+def _all_exist(spec: DatasetSpec, root: Path, kind: str, names: Sequence[str]) -> bool:
+    return all(sample_path(spec, root, kind, name).is_file() for name in names)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]} (width x height)"

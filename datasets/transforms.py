@@ -1,0 +1,68 @@
+"""Joint transforms: what a pixel array is decides what may happen to it.
+
+Spatial transforms touch the image and all its maps, intensity transforms the image alone. Random ones draw
+their parameters once, as ``Flip`` does, and then act deterministically.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A drawn flip: along the width, along the height, both or none."""
+
+    horizontal: bool = False
+    vertical: bool = False
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, probability: float) -> Flip:
+        horizontal, vertical = rng.random(2) < probability
+        return cls(bool(horizontal), bool(vertical))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        dims = [dim for dim, on in ((-1, self.horizontal), (-2, self.vertical)) if on]
+        return x.flip(dims) if dims else x
+
+
+def resize_smooth(x: Tensor, size: int) -> Tensor:
+    """Bilinear, without anti-aliasing (as released): images and gaze maps, (C,H,W) -> (C,size,size)."""
+    return F.interpolate(x[None], size=(size, size), mode="bilinear", align_corners=False)[0]
+
+
+def resize_labels(x: Tensor, size: int) -> Tensor:
+    """Nearest neighbour: masks, (C,H,W) -> (C,size,size), no new values."""
+    return F.interpolate(x[None], size=(size, size), mode="nearest")[0]
+
+
+def unit_range(image: np.ndarray) -> Tensor:
+    """uint8 (H,W,C) -> float32 (C,H,W) in 0..1."""
+    return torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
+
+
+def zscore(image: np.ndarray) -> Tensor:
+    """Float (H,W,C) -> (C,H,W) of mean 0 and standard deviation 1 over the slice; a constant slice gives 0."""
+    values = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).double()
+    return ((values - values.mean()) / values.std(correction=0).clamp(min=1e-8)).float()
+
+
+def imagenet_normalise(x: Tensor) -> Tensor:
+    """(3,H,W) in 0..1 -> centred and scaled by ImageNet's channel statistics."""
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    return (x - mean[:, None, None]) / std[:, None, None]
+
+
+def preprocess(image: np.ndarray, normalisation: str, size: int) -> Tensor:
+    """An image as read -> the network's input (C,size,size), normalised."""
+    if normalisation == "zscore":
+        return resize_smooth(zscore(image), size)
+    return imagenet_normalise(resize_smooth(unit_range(image), size))

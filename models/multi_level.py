@@ -1,0 +1,82 @@
+"""One network a level, side by side, and what they say together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from models.propagation import propagate
+
+CONS_MODES = ("prop", "pure")
+INITS = ("copy", "independent")
+
+
+class MultiLevelModel(nn.Module):
+    """L level networks on one image.
+
+    ``forward`` maps an image (B,C,H,W) to a dict:
+        ``logits`` (B,1,H,W): the mean of the level logits, the prediction at test time;
+        ``level_logits`` (L,B,1,H,W);
+        ``level_logits_prop`` (L,B,1,H,W): the logits of the propagated features, only while training in
+        ``prop`` mode with two levels or more.
+
+    Args:
+        build_level: makes one level network, which maps an image to (feature, logits) and has a
+            ``classifier``, the 1x1 convolution from feature to logits.
+        num_levels: L, at least 1.
+        cons_mode: ``prop`` or ``pure``.
+        init: ``copy`` starts all levels with the weights of the first, as released; ``independent`` draws
+            each anew, as in the paper's text.
+        prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
+    """
+
+    def __init__(
+        self,
+        build_level: Callable[[], nn.Module],
+        num_levels: int,
+        *,
+        cons_mode: str = "prop",
+        init: str = "copy",
+        prop_similarity: str = "dot",
+        prop_kernel_size: int = 5,
+        prop_dilation: int = 2,
+    ):
+        super().__init__()
+        _check_choice("cons_mode", cons_mode, CONS_MODES)
+        _check_choice("init", init, INITS)
+        if num_levels < 1:
+            raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
+        first = build_level()
+        others = [copy.deepcopy(first) if init == "copy" else build_level() for _ in range(num_levels - 1)]
+        self.model = nn.ModuleList([first, *others])
+        self.cons_mode = cons_mode
+        self.propagation = {
+            "similarity": prop_similarity,
+            "kernel_size": prop_kernel_size,
+            "dilation": prop_dilation,
+        }
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        features, logits = zip(*(level(x) for level in self.model), strict=True)
+        level_logits = torch.stack(logits)
+        outputs = {"logits": level_logits.mean(dim=0), "level_logits": level_logits}
+        if self.training and self.cons_mode == "prop" and len(self.model) > 1:
+            pairs = zip(self.model, features, logits, strict=True)
+            outputs["level_logits_prop"] = torch.stack([self._propagated_logits(*pair) for pair in pairs])
+        return outputs
+
+    def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
+        """C(f') without f': C is linear, so its output is propagated in place of its C input channels.
+
+        Neighbours outside the image count 0 there, hence the bias is taken off before and put back after.
+        """
+        bias = level.classifier.bias
+        return propagate(feature, logits - bias[:, None, None], **self.propagation) + bias[:, None, None]
+
+
+def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{what}: expected one of {', '.join(choices)}, found {value!r}")

@@ -1,0 +1,44 @@
+"""The one entry point: parse the command line and hand over. ``python run.py --help`` lists the commands."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Sequence
+
+from parse_args import parse_args
+
+EXPECTED_ERROR_CODE = 2
+INTERRUPTED_CODE = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Mistakes in what the user gave (ValueError) and in the files around it (OSError) become one line on
+    standard error and exit code 2; anything else is a defect of ours and keeps its traceback.
+    """
+    args = parse_args(argv)
+    # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
+    command = importlib.import_module(f"commands.{args.command}")
+    try:
+        return command.main(args)
+    except (ValueError, OSError) as error:
+        print(f"run.py {args.command}: error: {one_line(error)}", file=sys.stderr)
+        return EXPECTED_ERROR_CODE
+    except KeyboardInterrupt:
+        print(f"run.py {args.command}: stopped", file=sys.stderr)
+        return INTERRUPTED_CODE
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error; of one that a loader process passed on, its last line without the type."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if lines[0].startswith("Caught "):
+        return re.sub(r"^[\w.]+: ", "", lines[-1])
+    return " ".join(line.strip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of models, losses or data sets."""

@@ -1,0 +1,50 @@
+"""Overlap metrics: counts first, ratios after."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+METRICS = ("dice", "iou")
+
+
+class Counts(NamedTuple):
+    """Pixels of one case: true and false positives, false and true negatives."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+def count(prediction, target, mask=None) -> Counts:
+    """Count the pixels of one case.
+
+    Args:
+        prediction, target: boolean NumPy arrays or torch tensors of one shape.
+        mask: boolean, of that shape; pixels where it is False are left out.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    if prediction.shape != target.shape:
+        raise ValueError(f"metrics: expected equal shapes, found {tuple(prediction.shape)} and {tuple(target.shape)}")
+    if mask is not None:
+        prediction, target = prediction[mask], target[mask]
+    tp = int((prediction & target).sum())
+    fp, fn = int(prediction.sum()) - tp, int(target.sum()) - tp
+    return Counts(tp, fp, fn, math.prod(prediction.shape) - tp - fp - fn)
+
+
+def dice(counts: Counts) -> float:
+    """2 tp / (2 tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
+    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+
+
+def iou(counts: Counts) -> float:
+    """tp / (tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
+    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn)
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else math.nan

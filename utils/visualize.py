@@ -1,0 +1,114 @@
+"""Pictures: rows of equally sized cells with a title above each column. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+CELL_PX = 192
+TITLE_PX = 24
+GAP_PX = 4
+TRUTH_COLOUR = (64, 220, 64)
+PREDICTION_COLOUR = (255, 210, 0)
+FIXATION_COLOUR = (0, 225, 255)
+
+
+def displayable(image: np.ndarray) -> np.ndarray:
+    """A network input (C,H,W) or grey map (H,W), any range, as (H,W,3) uint8; a constant one becomes black."""
+    image = image[None] if image.ndim == 2 else image
+    low, high = float(image.min()), float(image.max())
+    scaled = ((image - low) / ((high - low) or 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(scaled, 3 // len(scaled), axis=0).transpose(1, 2, 0))
+
+
+def map_picture(unit_map: np.ndarray) -> np.ndarray:
+    """A map (H,W) in 0..1 as colours, (H,W,3) uint8."""
+    values = (np.clip(unit_map, 0, 1) * 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+
+
+def mask_picture(mask: np.ndarray) -> np.ndarray:
+    """A mask (H,W) as black and white, (H,W,3) uint8."""
+    return np.repeat((np.asarray(mask) > 0).astype(np.uint8)[..., None] * 255, 3, axis=2)
+
+
+def with_contour(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """A copy of (H,W,3) uint8 with the outline of a mask (H,W)."""
+    contours, _ = cv2.findContours((np.asarray(mask) > 0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    thickness = max(1, round(max(picture.shape[:2]) / 150))
+    return cv2.drawContours(picture.copy(), contours, -1, colour, thickness)
+
+
+def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray) -> np.ndarray:
+    """A copy of (H,W,3) uint8 with a disc a fixation, its area growing with the duration, and the scan path."""
+    picture, (height, width) = picture.copy(), picture.shape[:2]
+    points = [(int(x * (width - 1)), int(y * (height - 1))) for x, y in xy]
+    for start, end in zip(points, points[1:], strict=False):
+        cv2.line(picture, start, end, FIXATION_COLOUR, 1, cv2.LINE_AA)
+    for point, duration in zip(points, duration_ms, strict=True):
+        radius = max(2, round(max(height, width) * 0.0012 * np.sqrt(duration)))
+        cv2.circle(picture, point, radius, FIXATION_COLOUR, 1, cv2.LINE_AA)
+    return picture
+
+
+def grid(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], cell_px: int = CELL_PX) -> np.ndarray:
+    """Pictures (H,W,3) uint8 of any size in rows and columns, each fitted into a square cell.
+
+    Args:
+        rows: at least one row; all rows as long as ``titles``.
+        titles: one a column.
+        cell_px: side of a cell.
+
+    Returns:
+        (H,W,3) uint8 on white.
+    """
+    width = len(titles) * (cell_px + GAP_PX) + GAP_PX
+    canvas = np.full((TITLE_PX + len(rows) * (cell_px + GAP_PX) + GAP_PX, width, 3), 255, np.uint8)
+    for column, title in enumerate(titles):
+        left = GAP_PX + column * (cell_px + GAP_PX)
+        cv2.putText(
+            canvas,
+            title,
+            (left + 2, TITLE_PX - 7),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            (30, 30, 30),
+            1,
+            cv2.LINE_AA,
+        )
+        for line, row in enumerate(rows):
+            top = TITLE_PX + GAP_PX + line * (cell_px + GAP_PX)
+            cell = _fit(row[column], cell_px)
+            y, x = top + (cell_px - cell.shape[0]) // 2, left + (cell_px - cell.shape[1]) // 2
+            canvas[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
+    return canvas
+
+
+def prediction_row(image: np.ndarray, probabilities: np.ndarray, label: np.ndarray | None, pseudo: np.ndarray | None):
+    """Cells and titles of one case.
+
+    Args:
+        image: (C,H,W), normalised.
+        probabilities: (1+L,H,W) in 0..1, the ensemble first.
+        label: (H,W) or None.
+        pseudo: (L,H,W) or None.
+    """
+    picture = displayable(image)
+    cells = {"image": picture}
+    for level, mask in enumerate(() if pseudo is None else pseudo, start=1):
+        cells[f"pseudo-mask {level}"] = mask_picture(mask)
+    for level, probability in enumerate(probabilities[1:], start=1):
+        cells[f"level {level} probability"] = map_picture(probability)
+    predicted = with_contour(picture, probabilities[0] > 0.5, PREDICTION_COLOUR)
+    cells["prediction (yellow)"] = predicted
+    if label is not None:
+        cells["and truth (green)"] = with_contour(predicted, label, TRUTH_COLOUR)
+    return list(cells.values()), list(cells)
+
+
+def _fit(picture: np.ndarray, cell_px: int) -> np.ndarray:
+    scale = cell_px / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
