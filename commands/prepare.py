@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import functools
+from pathlib import Path
 
 from tqdm import tqdm
 
+from datasets import io
+from datasets.gaze.fixations import read_fixations
+from datasets.gaze.levels import default_thresholds
+from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
 from datasets.gaze.prepare import REPORT_FILE, prepare_gaze
+from datasets.specs import get_spec
+
+NUM_EXAMPLES = 4
 
 
 def main(args: argparse.Namespace) -> int:
@@ -31,4 +39,16 @@ def main(args: argparse.Namespace) -> int:
         for kind in ("heatmap", "crf"):
             print(f"  {kind:<8}" + "  ".join(f"{t}: {value:.4f}" for t, value in quality[kind].items()))
     print(f"report: {args.root}/{REPORT_FILE}")
+    if report["num_images"]:
+        print(f"examples: {_write_examples(args, report)}")
     return 0
+
+
+def _write_examples(args: argparse.Namespace, report: dict) -> Path:
+    """A picture of the first prepared images."""
+    spec, root, fixations = get_spec(args.data), Path(args.root), read_fixations(args.fixations)
+    left_out = {item["name"] for item in report["left_out"]}
+    names = [name for name in fixations if name not in left_out][:NUM_EXAMPLES]
+    thresholds = default_thresholds(spec.end_thresholds, args.num_levels)
+    io.write_rgb(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
+    return root / EXAMPLES_FILE

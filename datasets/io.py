@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
+from pydicom.errors import InvalidDicomError
 
 from utils.files import replacing
 
@@ -24,6 +25,7 @@ UNREADABLE = (
     RuntimeError,
     struct.error,
     UnidentifiedImageError,
+    InvalidDicomError,
     Image.DecompressionBombError,
 )
 
@@ -85,11 +87,16 @@ def read_names(path: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: if the file is absent.
-        ValueError: if it holds no id, an id twice, or one that leaves the data folder.
+        ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a split file with one image id a line, found none")
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        # utf-8-sig also takes the mark that some editors put in front.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected one image id a line, found a file that is no text ({error})") from error
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise ValueError(f"{path}: expected one image id a line, found an empty file")
     seen: set[str] = set()

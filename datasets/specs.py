@@ -30,8 +30,8 @@ class DatasetSpec:
     cases_have_slices: bool = False
 
     def case_of(self, name: str) -> str:
-        """The patient or image that a sample belongs to."""
-        return name.rpartition("_")[0] if self.cases_have_slices else name
+        """The patient or image that a sample belongs to; a name without a slice number is its own case."""
+        return (name.rpartition("_")[0] or name) if self.cases_have_slices else name
 
 
 DATASETS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,11 +57,10 @@ def load_checkpoint(path: str | Path) -> dict:
 
 def _refused(error: Exception) -> str:
     """What torch's safe reader stumbled over, in words."""
-    text = str(error)
-    marker = "Unsupported global: GLOBAL "
-    if marker in text:
-        name = text.split(marker, 1)[1].split()[0]
-        return f"an object of type {name}, which is not loaded for safety; do not trust this file"
+    # torch's two wordings: of modules that can do harm, and of any other.
+    named = re.search(r"unsupported (?:global: )?GLOBAL (\S+)", str(error), re.IGNORECASE)
+    if named:
+        return f"an object of type {named[1]}, which is not loaded for safety; do not trust this file"
     return "something else: the file is corrupt, or would run code when loaded; do not trust it"
 
 

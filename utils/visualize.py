@@ -42,14 +42,15 @@ def with_contour(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, 
 
 
 def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray) -> np.ndarray:
-    """A copy of (H,W,3) uint8 with a disc a fixation, its area growing with the duration, and the scan path."""
+    """A copy of (H,W,3) uint8 with a ring a fixation, its area growing with the duration, and the scan path."""
     picture, (height, width) = picture.copy(), picture.shape[:2]
     points = [(int(x * (width - 1)), int(y * (height - 1))) for x, y in xy]
+    thickness = max(1, round(max(height, width) / 300))
     for start, end in zip(points, points[1:], strict=False):
         cv2.line(picture, start, end, FIXATION_COLOUR, 1, cv2.LINE_AA)
     for point, duration in zip(points, duration_ms, strict=True):
-        radius = max(2, round(max(height, width) * 0.0012 * np.sqrt(duration)))
-        cv2.circle(picture, point, radius, FIXATION_COLOUR, 1, cv2.LINE_AA)
+        radius = max(2, round(max(height, width) * 0.0009 * np.sqrt(duration)))
+        cv2.circle(picture, point, radius, FIXATION_COLOUR, thickness, cv2.LINE_AA)
     return picture
 
 
@@ -105,6 +106,39 @@ def prediction_row(image: np.ndarray, probabilities: np.ndarray, label: np.ndarr
     cells["prediction (yellow)"] = predicted
     if label is not None:
         cells["and truth (green)"] = with_contour(predicted, label, TRUTH_COLOUR)
+    return list(cells.values()), list(cells)
+
+
+def gaze_row(
+    image: np.ndarray,
+    xy: np.ndarray,
+    duration_ms: np.ndarray,
+    heatmap: np.ndarray,
+    crf_map: np.ndarray,
+    thresholds: Sequence[float],
+    mask: np.ndarray | None = None,
+):
+    """Cells and titles of one image's way from gaze to pseudo-masks.
+
+    Args:
+        image: (H,W,3) uint8.
+        xy: (N,2) fixations in 0..1.
+        duration_ms: (N,).
+        heatmap, crf_map: (H,W) in 0..1.
+        thresholds: one a level; a level is where the CRF map reaches it.
+        mask: (H,W), the truth, outlined on every level; or None.
+    """
+    cells = {
+        "fixations": with_fixations(image, xy, duration_ms),
+        "heatmap": map_picture(heatmap),
+        "CRF map": map_picture(crf_map),
+    }
+    for level, threshold in enumerate(thresholds, start=1):
+        picture = mask_picture(crf_map >= threshold)
+        title = f"level {level} >= {threshold:g}"
+        if mask is not None:
+            picture, title = with_contour(picture, mask, TRUTH_COLOUR), f"{title}, truth green"
+        cells[title] = picture
     return list(cells.values()), list(cells)
 
 

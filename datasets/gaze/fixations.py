@@ -46,7 +46,7 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
     table = _read_table(path)
     for column, low, high in ((X, 0, 1), (Y, 0, 1), (DURATION, 0, np.inf)):
         table[column] = _numbers_in_range(path, table[column], low, high)
-    stems = table[IMAGE].astype(str).map(lambda name: Path(name).stem)
+    stems = table[IMAGE].map(lambda name: Path(name).stem)
     return {
         str(stem): Fixations(rows[[X, Y]].to_numpy(np.float64), rows[DURATION].to_numpy(np.float64))
         for stem, rows in table.groupby(stems, sort=False)
@@ -57,7 +57,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a fixation table (CSV), found none")
     try:
-        table = pd.read_csv(path)
+        # As text, so that an image named 007 stays one.
+        table = pd.read_csv(path, dtype={IMAGE: str})
     except (ValueError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path}: expected a fixation table (CSV), found something else ({reason})") from error
@@ -82,7 +83,7 @@ def _numbers_in_range(path: Path, column: pd.Series, low: float, high: float) ->
         expected = f"a number in {low}..{high}" if np.isfinite(high) else f"a number of at least {low}"
         raise ValueError(
             f"{path}, row {_row(wrong)}: expected {expected} in {column.name}, "
-            f"found {column[wrong].iloc[0]!r}; {int(wrong.sum())} rows are wrong"
+            f"found {str(column[wrong].iloc[0])!r}; {int(wrong.sum())} rows are wrong"
         )
     return numbers
 

@@ -33,15 +33,15 @@ def fixation_heatmap(
         (H,W) float32 in 0..1.
 
     Raises:
-        ValueError: if there is no fixation of positive duration, a position outside 0..1, or shapes that do
-            not fit.
+        ValueError: if there is no fixation of positive duration, a position outside 0..1, a sigma that is
+            not above 0, or shapes that do not fit.
 
     Source: the reference's preparation. The Gaussian is linear and separable, so the filtered canvas is a sum
     over fixations of outer products of two one-dimensional responses, one small matrix product in place of a
     561-tap filter over the canvas.
     """
     xy, duration_ms = np.asarray(xy, dtype=np.float64), np.asarray(duration_ms, dtype=np.float64)
-    _check(xy, duration_ms)
+    _check(xy, duration_ms, sigma_px)
     columns, rows = _canvas_index(xy[:, 0], canvas_px), _canvas_index(xy[:, 1], canvas_px)
     response = _border_response(canvas_px, float(sigma_px))
     density = (response[:, rows] * duration_ms) @ response[:, columns].T
@@ -75,7 +75,9 @@ def _border_response(canvas_px: int, sigma_px: float) -> np.ndarray:
     return gaussian_filter1d(np.eye(canvas_px), sigma_px, axis=0, mode="reflect", truncate=TRUNCATE_SIGMAS)
 
 
-def _check(xy: np.ndarray, duration_ms: np.ndarray) -> None:
+def _check(xy: np.ndarray, duration_ms: np.ndarray, sigma_px: float) -> None:
+    if not 0 < sigma_px < np.inf:
+        raise ValueError(f"heatmap: expected a sigma_px above 0, found {sigma_px}")
     if xy.ndim != 2 or xy.shape[1:] != (2,) or duration_ms.shape != xy.shape[:1]:
         raise ValueError(f"heatmap: expected xy (N,2) and duration_ms (N,), found {xy.shape} and {duration_ms.shape}")
     if not np.all((xy >= 0) & (xy <= 1)):

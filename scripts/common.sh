@@ -1,0 +1,23 @@
+# Sourced by the experiment scripts: checks their two variables and defines `train`.
+# Defaults of run.py are the released recipe, so the scripts only name data, method and paths.
+
+for name in ROOT EXP_PATH; do
+    if [[ -z ${!name:-} ]]; then
+        case $name in
+            ROOT) what='the data folder, with images/, train.txt, test.txt and gaze/' ;;
+            EXP_PATH) what='the run folder to write' ;;
+        esac
+        printf '%s: set %s to %s, as in: ROOT=data/kvasir EXP_PATH=exp/run bash %s\n' \
+            "$(basename -- "$0")" "$name" "$what" "$0" >&2
+        exit 2
+    fi
+done
+
+repository=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# The environment that scripts/setup.sh makes; in one of your own (conda), whatever python is active.
+python=$repository/.venv/bin/python
+[[ -x $python ]] || python=python
+
+train() {
+    "$python" "$repository/run.py" train --root "$ROOT" --exp_path "$EXP_PATH" "$@"
+}

@@ -1,0 +1,137 @@
+"""Heatmaps: where the heat is, how it is scaled, and that the border stays the border."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from datasets import io
+from datasets.gaze.fixations import read_fixations
+from datasets.gaze.heatmap import fixation_heatmap, to_uint8
+
+
+def _heatmap(*fixations, size=(32, 32), sigma_px=3, canvas_px=32):
+    """A map of (x, y, duration) triples on a small canvas."""
+    values = np.array(fixations, dtype=float).reshape(-1, 3)
+    return fixation_heatmap(values[:, :2], values[:, 2], size, sigma_px=sigma_px, canvas_px=canvas_px)
+
+
+def _peak(heatmap):
+    """(row, column) of the maximum."""
+    return tuple(int(i) for i in np.unravel_index(heatmap.argmax(), heatmap.shape))
+
+
+def test_range_type_and_shape():
+    heatmap = _heatmap((0.5, 0.5, 100), size=(20, 30))
+    assert heatmap.shape == (20, 30) and heatmap.dtype == np.float32
+    assert heatmap.min() == pytest.approx(0, abs=1e-3) and heatmap.max() == pytest.approx(1, abs=0.05)
+
+
+def test_pixel_of_a_position():
+    # Row round(0.25 * 32) - 1 = 7, column round(0.75 * 32) - 1 = 23.
+    assert _peak(_heatmap((0.75, 0.25, 100))) == (7, 23)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "row", "column"),
+    [(0, 0.5, 15, 0), (1, 0.5, 15, 31), (0.5, 0, 0, 15), (0.5, 1, 31, 15), (0, 0, 0, 0), (1, 1, 31, 31)],
+)
+def test_fixation_on_the_border_stays_on_its_border(x, y, row, column):
+    heatmap = _heatmap((x, y, 100))
+    assert _peak(heatmap) == (row, column)
+    assert heatmap[31 - row if row in (0, 31) else row, 31 - column if column in (0, 31) else column] < 0.05
+
+
+def test_longer_fixation_is_hotter_in_proportion():
+    heatmap = _heatmap((0.25, 0.5, 100), (0.75, 0.5, 400), sigma_px=2)
+    assert heatmap[15, 23] == 1
+    assert heatmap[15, 7] == pytest.approx(0.25, abs=1e-4)
+
+
+def test_scaling_all_durations_changes_nothing():
+    xy = [(0.2, 0.3), (0.6, 0.7)]
+    one, other = (_heatmap(*((x, y, k * (100 + i)) for i, (x, y) in enumerate(xy))) for k in (1, 10))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_two_fixations_on_one_pixel_add_up():
+    twice = _heatmap((0.25, 0.5, 50), (0.25, 0.5, 50), (0.75, 0.5, 400))
+    once = _heatmap((0.25, 0.5, 100), (0.75, 0.5, 400))
+    np.testing.assert_allclose(twice, once, atol=1e-6)
+
+
+def test_fixation_of_no_duration_leaves_no_trace():
+    np.testing.assert_array_equal(_heatmap((0.2, 0.2, 100), (0.8, 0.8, 0)), _heatmap((0.2, 0.2, 100)))
+
+
+def test_equals_filtering_the_whole_canvas():
+    rng = np.random.default_rng(0)
+    xy, duration_ms = rng.random((9, 2)), rng.integers(50, 500, 9)
+    canvas = np.zeros((48, 48))
+    for (x, y), duration in zip(xy, duration_ms, strict=True):
+        canvas[max(round(y * 48) - 1, 0), max(round(x * 48) - 1, 0)] += duration
+    expected = gaussian_filter(canvas, 5, mode="reflect", truncate=4.0)
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
+    ours = fixation_heatmap(xy, duration_ms, (48, 48), sigma_px=5, canvas_px=48)
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_bicubic_overshoot_is_cut():
+    heatmap = _heatmap((0.5, 0.5, 100), (0.1, 0.9, 30), size=(301, 203), sigma_px=0.5)
+    assert heatmap.min() >= 0 and heatmap.max() <= 1
+
+
+def test_uint8_is_cut_off_and_not_rounded():
+    assert to_uint8(np.array([0, 0.999 / 255, 1.999 / 255, 254.9 / 255, 1])).tolist() == [0, 0, 1, 254, 255]
+
+
+def test_uint8_of_values_out_of_range_does_not_wrap():
+    assert to_uint8(np.array([-0.1, 1.1])).tolist() == [0, 255]
+
+
+def test_half_precision_as_the_reference_computes():
+    # 0.39998 is 0.4 to float16, and 0.4 * 255 = 102.
+    value = np.array([0.39998], np.float32)
+    assert to_uint8(value).tolist() == [101]
+    assert to_uint8(value, half=True).tolist() == [102]
+
+
+@pytest.mark.parametrize(
+    ("fixations", "message"),
+    [
+        ([(0.5, 0.5, 0), (0.1, 0.1, 0)], "expected fixations of positive duration in ms, found 2 without"),
+        ([], "expected fixations of positive duration"),
+        ([(0.5, 0.5, -5)], "expected fixations of positive duration"),
+        ([(0.5, 0.5, np.nan)], "expected fixations of positive duration"),
+        ([(1.2, 0.5, 100)], r"expected positions in 0\.\.1, found 0\.5 to 1\.2"),
+        ([(np.nan, 0.5, 100)], r"expected positions in 0\.\.1"),
+    ],
+)
+def test_unusable_fixations(fixations, message):
+    with pytest.raises(ValueError, match=message):
+        _heatmap(*fixations)
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"found \(3, 2\) and \(2,\)"):
+        fixation_heatmap(np.zeros((3, 2)), np.ones(2), (8, 8), sigma_px=3)
+
+
+@pytest.mark.parametrize("sigma_px", [0, -1, np.nan, np.inf])
+def test_impossible_sigma(sigma_px):
+    with pytest.raises(ValueError, match="expected a sigma_px above 0"):
+        _heatmap((0.5, 0.5, 100), sigma_px=sigma_px)
+
+
+def test_golden_heatmaps(golden, kvasir_fixation_table):
+    """Within one grey value, and different in 3 of 327,000 pixels at most: sums in another order, then cut off."""
+    fixations = read_fixations(kvasir_fixation_table)
+    with np.load(golden / "kvasir_gaze.npz") as expected:
+        for key in (key for key in expected if key.endswith("heatmap_uint8")):
+            name = key.split("/")[0]
+            size = io.image_size(golden / "kvasir_root" / "images" / f"{name}.jpg")
+            ours = to_uint8(
+                fixation_heatmap(fixations[name].xy, fixations[name].duration_ms, size, sigma_px=70), half=True
+            )
+            difference = np.abs(ours.astype(int) - expected[key])
+            assert difference.max() <= 1
+            assert (difference > 0).sum() <= 3

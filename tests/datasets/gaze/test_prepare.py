@@ -1,0 +1,217 @@
+"""Preparation: which files it writes, from what, and what it reports."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets import build_dataset, io
+from datasets.gaze.crf import crf_image, refine_with_crf
+from datasets.gaze.fixations import read_fixations
+from datasets.gaze.heatmap import to_uint8
+from datasets.gaze.prepare import GazeSettings, heatmap_path, prepare_gaze, prepare_image
+from datasets.segmentation import sample_path
+from datasets.specs import get_spec
+
+
+def _prepare(root, data="kvasir", **options):
+    """In one process, as a pool of them takes longer to start than the work takes."""
+    return prepare_gaze(data, root, root / "fixations.csv", **{"workers": 1, **options})
+
+
+def _edit_fixations(root, edit):
+    table = pd.read_csv(root / "fixations.csv")
+    edit(table).to_csv(root / "fixations.csv", index=False)
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_both_maps_of_every_image_and_nothing_else(tiny_root):
+    shutil.rmtree(tiny_root / "gaze")
+    report = _prepare(tiny_root)
+    expected = [f"polyp{i}.jpg" for i in range(1, 10)]
+    assert _names(tiny_root / "gaze") == ["crf_compat1", "heatmap", "report.json"]
+    assert _names(tiny_root / "gaze" / "heatmap") == _names(tiny_root / "gaze" / "crf_compat1") == expected
+    assert report["num_images"] == 9 and report["left_out"] == []
+    assert json.loads((tiny_root / "gaze" / "report.json").read_text()) == report
+
+
+def test_maps_have_the_size_of_their_image_and_can_be_trained_on(tiny_root):
+    shutil.rmtree(tiny_root / "gaze")
+    _prepare(tiny_root)
+    sample = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)[0]
+    assert sample["pseudo"].shape == (2, 32, 32)
+    assert io.image_size(tiny_root / "gaze" / "heatmap" / "polyp2.jpg") == (42, 46)
+
+
+def test_prostate_table_says_jpg_where_slices_are_dicom_and_maps_png(tiny_prostate_root):
+    shutil.rmtree(tiny_prostate_root / "gaze")
+    report = _prepare(tiny_prostate_root, "prostate")
+    assert report["num_images"] == 6
+    assert "caseA_15.png" in _names(tiny_prostate_root / "gaze" / "crf_compat1")
+    assert report["settings"]["sigma_px"] == 50
+    assert set(report["quality"]["crf"]) == {"0.5", "0.4", "0.2"}
+
+
+def test_crf_starts_from_the_heatmap_as_saved(tiny_root):
+    _prepare(tiny_root)
+    spec = get_spec("kvasir")
+    saved = io.read_gray(heatmap_path(spec, tiny_root, "polyp1"))
+    image = crf_image(io.read_rgb(tiny_root / "images" / "polyp1.jpg"))
+    io.write_gray(tiny_root / "again.jpg", to_uint8(refine_with_crf(image, saved / np.float32(255))))
+    expected = io.read_gray(tiny_root / "again.jpg")
+    np.testing.assert_array_equal(io.read_gray(sample_path(spec, tiny_root, "map", "polyp1")), expected)
+
+
+def test_two_processes_give_the_same_as_one(tiny_root):
+    one = _prepare(tiny_root)
+    before = {path: path.read_bytes() for path in (tiny_root / "gaze").rglob("*.jpg")}
+    assert _prepare(tiny_root, workers=2) == one
+    assert {path: path.read_bytes() for path in (tiny_root / "gaze").rglob("*.jpg")} == before
+
+
+def test_sigma_in_place_of_the_data_sets_own(tiny_root):
+    wide = _prepare(tiny_root)
+    heat = io.read_gray(tiny_root / "gaze" / "heatmap" / "polyp1.jpg").mean()
+    narrow = _prepare(tiny_root, sigma_px=20.0)
+    assert (wide["settings"]["sigma_px"], narrow["settings"]["sigma_px"]) == (70, 20.0)
+    assert io.read_gray(tiny_root / "gaze" / "heatmap" / "polyp1.jpg").mean() < heat / 2
+
+
+def test_quality_is_the_mean_dice_of_the_saved_maps(tiny_root):
+    report = _prepare(tiny_root)
+    quality = report["quality"]
+    assert quality["num_images"] == 9
+    assert list(quality["crf"]) == list(quality["heatmap"]) == ["0.5", "0.3"]
+    scores = []
+    for name in (f"polyp{i}" for i in range(1, 10)):
+        predicted = io.read_gray(tiny_root / "gaze" / "heatmap" / f"{name}.jpg") / 255 >= 0.3
+        truth = io.read_mask(tiny_root / "masks" / f"{name}.jpg")
+        scores.append(2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()))
+    assert quality["heatmap"]["0.3"] == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+def test_quality_at_the_thresholds_of_three_levels(tiny_root):
+    assert list(_prepare(tiny_root, num_levels=3)["quality"]["crf"]) == ["0.5", "0.4", "0.3"]
+
+
+def test_without_masks_there_is_no_quality(tiny_root):
+    shutil.rmtree(tiny_root / "masks")
+    report = _prepare(tiny_root)
+    assert report["num_images"] == 9 and report["quality"] is None
+
+
+def test_image_without_mask_is_prepared_and_not_scored(tiny_root):
+    (tiny_root / "masks" / "polyp1.jpg").unlink()
+    report = _prepare(tiny_root)
+    assert report["num_images"] == 9 and report["quality"]["num_images"] == 8
+
+
+def test_image_whose_fixations_all_last_nothing_is_left_out_with_the_reason(tiny_root):
+    shutil.rmtree(tiny_root / "gaze")
+    _edit_fixations(
+        tiny_root, lambda t: t.assign(CURRENT_FIX_DURATION=t.CURRENT_FIX_DURATION * (t.IMAGE != "polyp2.jpg"))
+    )
+    report = _prepare(tiny_root)
+    assert report["num_images"] == 8 and report["num_left_out"] == 1
+    assert report["left_out"][0]["name"] == "polyp2"
+    assert "expected fixations of positive duration" in report["left_out"][0]["reason"]
+    assert not (tiny_root / "gaze" / "crf_compat1" / "polyp2.jpg").exists()
+
+
+def test_training_id_without_fixation_is_reported(tiny_root):
+    _edit_fixations(tiny_root, lambda t: t[~t.IMAGE.isin(["polyp2.jpg", "polyp8.jpg"])])
+    report = _prepare(tiny_root)
+    # polyp8 is a test image, which needs no gaze.
+    assert report["left_out"] == [{"name": "polyp2", "reason": "no fixation in the table"}]
+
+
+def test_fixations_of_an_absent_image_are_reported(tiny_root):
+    (tiny_root / "images" / "polyp9.jpg").unlink()
+    report = _prepare(tiny_root)
+    assert report["num_images"] == 8
+    assert report["left_out"] == [{"name": "polyp9", "reason": "no image polyp9.jpg"}]
+
+
+def test_fixations_on_the_border_are_prepared(tiny_root):
+    def to_left_border(table):
+        return table.assign(CURRENT_FIX_X=table.CURRENT_FIX_X.where(table.IMAGE != "polyp1.jpg", 0))
+
+    _edit_fixations(tiny_root, to_left_border)
+    assert _prepare(tiny_root)["num_left_out"] == 0
+    heatmap = io.read_gray(tiny_root / "gaze" / "heatmap" / "polyp1.jpg").mean(axis=0)
+    assert heatmap.argmax() < 3 and heatmap[-1] < 3
+
+
+def test_table_of_another_data_set(tiny_root):
+    _edit_fixations(tiny_root, lambda t: t.assign(IMAGE="other.jpg"))
+    with pytest.raises(ValueError, match=r"found none of its 1 \(first: other\.jpg\); check --root, --data"):
+        _prepare(tiny_root)
+
+
+def test_no_image_folder(tiny_root):
+    shutil.rmtree(tiny_root / "images")
+    with pytest.raises(FileNotFoundError, match=r"images: expected a folder of \.jpg images, found none"):
+        _prepare(tiny_root)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_unreadable_image_is_named(tiny_root, workers):
+    (tiny_root / "images" / "polyp4.jpg").write_bytes(b"not a picture")
+    with pytest.raises(ValueError, match=r"polyp4\.jpg: expected an image, found an unreadable file"):
+        _prepare(tiny_root, workers=workers)
+
+
+def test_progress_wraps_the_results(tiny_root):
+    seen = []
+
+    def progress(results, total):
+        for result in results:
+            seen.append((result["name"], total))
+            yield result
+
+    _prepare(tiny_root, progress=progress)
+    assert seen == [(f"polyp{i}", 9) for i in range(1, 10)]
+
+
+def test_golden_map_files(golden, kvasir_fixation_table, tmp_path):
+    """From the real fixations to the files: the pixels of the reference's JPEG files.
+
+    The heatmap of the first image differs from the reference's in one pixel by one (see test_heatmap.py), and
+    JPEG spreads that over the pixel's block of 8x8 and, through the CRF, thinly over the map.
+    """
+    spec, fixations = get_spec("kvasir"), read_fixations(kvasir_fixation_table)
+    reference = golden / "kvasir_root"
+    shutil.copytree(reference / "images", tmp_path / "images")
+    for name in io.read_names(reference / "train.txt"):
+        prepare_image(spec, tmp_path, name, fixations[name], GazeSettings(sigma_px=spec.sigma_px), [0.5])
+        for kind, path in (("heatmap", heatmap_path), ("map", lambda *key: sample_path(*key[:2], "map", key[2]))):
+            ours, theirs = (io.read_gray(path(spec, root, name)).astype(int) for root in (tmp_path, reference))
+            difference = np.abs(ours - theirs)
+            assert difference.max() <= 3, kind
+            assert (difference > 0).sum() <= 128, kind
+
+
+def test_golden_maps_written_by_us(golden, tmp_path):
+    """The reference's maps before any file, written by us, have the pixels of its files."""
+    with np.load(golden / "kvasir_gaze.npz") as expected:
+        for key in (key for key in expected if key.endswith("heatmap_uint8")):
+            name = key.split("/")[0]
+            io.write_gray(tmp_path / f"{name}.jpg", expected[key])
+            theirs = io.read_gray(golden / "kvasir_root" / "gaze" / "heatmap" / f"{name}.jpg")
+            np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)
+
+
+def test_golden_crf_files_from_their_own_heatmap_files(golden, tmp_path):
+    """From the reference's heatmap file, our CRF map, written, has the pixels of its file."""
+    root = golden / "kvasir_root"
+    for name in io.read_names(root / "train.txt"):
+        heatmap = io.read_gray(root / "gaze" / "heatmap" / f"{name}.jpg") / np.float32(255)
+        refined = refine_with_crf(io.read_rgb(root / "images" / f"{name}.jpg"), heatmap)
+        io.write_gray(tmp_path / f"{name}.jpg", to_uint8(refined))
+        theirs = io.read_gray(root / "gaze" / "crf_compat1" / f"{name}.jpg")
+        np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)

@@ -1,0 +1,160 @@
+"""Reading and writing of files; whatever is wrong with one, the error names it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets import io
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+
+
+def _cut_in_half(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def _noise(shape: tuple[int, ...], high: int = 256) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, high, shape)
+
+
+def test_png_gray_comes_back_as_written(tmp_path):
+    io.write_gray(tmp_path / "map.png", GREY)
+    read = io.read_gray(tmp_path / "map.png")
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, GREY)
+
+
+def test_jpeg_map_is_written_as_pillow_does_by_default(tmp_path):
+    values = _noise((24, 32)).astype(np.uint8)
+    io.write_gray(tmp_path / "ours.jpg", values)
+    Image.fromarray(values).save(tmp_path / "pillow.jpg")
+    assert (tmp_path / "ours.jpg").read_bytes() == (tmp_path / "pillow.jpg").read_bytes()
+
+
+def test_rgb_keeps_the_order_of_its_channels(tmp_path):
+    picture = np.zeros((2, 3, 3), np.uint8)
+    picture[..., 0] = 200
+    io.write_rgb(tmp_path / "red.png", picture)
+    np.testing.assert_array_equal(io.read_rgb(tmp_path / "red.png")[0, 0], [200, 0, 0])
+
+
+def test_grey_file_read_as_rgb_repeats_its_channel(tmp_path):
+    io.write_gray(tmp_path / "map.png", GREY)
+    assert io.read_rgb(tmp_path / "map.png").shape == (3, 4, 3)
+
+
+def test_write_makes_missing_folders_and_leaves_no_temporary(tmp_path):
+    io.write_gray(tmp_path / "a" / "b" / "map.png", GREY)
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["map.png"]
+
+
+def test_dicom_holds_the_stored_values(tmp_path, write_dicom):
+    values = _noise((5, 7), high=4096)
+    write_dicom(tmp_path / "slice.dcm", values)
+    read = io.read_dicom(tmp_path / "slice.dcm")
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, values)
+
+
+def test_read_image_goes_by_the_ending(tmp_path, write_dicom):
+    write_dicom(tmp_path / "slice.dcm", _noise((5, 7), high=4096))
+    io.write_gray(tmp_path / "photo.jpg", GREY)
+    assert io.read_image(tmp_path / "slice.dcm").shape == (5, 7, 1)
+    assert io.read_image(tmp_path / "photo.jpg").shape == (3, 4, 3)
+
+
+def test_dicom_of_several_frames_is_refused(tmp_path, write_dicom):
+    write_dicom(tmp_path / "series.dcm", _noise((3, 5, 7), high=4096))
+    with pytest.raises(ValueError, match=r"series\.dcm: expected a single grey slice, found .*\(3, 5, 7\)"):
+        io.read_dicom(tmp_path / "series.dcm")
+
+
+@pytest.mark.parametrize(
+    ("values", "foreground"),
+    [
+        ([0, 127, 128, 255], [False, False, True, True]),
+        ([0, 1, 1, 0], [False, True, True, False]),
+        ([0, 0, 0, 0], [False, False, False, False]),
+        ([0, 2, 0, 255], [False, False, False, True]),
+    ],
+    ids=["127_is_background_128_is_not", "zeros_and_ones", "all_background", "jpeg_noise"],
+)
+def test_mask(tmp_path, values, foreground):
+    io.write_gray(tmp_path / "mask.png", np.array([values], np.uint8))
+    read = io.read_mask(tmp_path / "mask.png")
+    assert read.dtype == bool
+    np.testing.assert_array_equal(read, [foreground])
+
+
+def test_image_size_is_height_then_width(tmp_path, write_dicom):
+    write_dicom(tmp_path / "slice.dcm", _noise((5, 7), high=4096))
+    io.write_gray(tmp_path / "map.jpg", GREY)
+    assert io.image_size(tmp_path / "slice.dcm") == (5, 7)
+    assert io.image_size(tmp_path / "map.jpg") == (3, 4)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_truncated_picture_is_named(tmp_path, ending):
+    path = tmp_path / f"cut{ending}"
+    io.write_rgb(path, _noise((64, 64, 3)).astype(np.uint8))
+    with pytest.raises(ValueError, match=rf"cut{ending}: expected an image, found an unreadable file"):
+        io.read_rgb(_cut_in_half(path))
+
+
+def test_truncated_dicom_is_named(tmp_path, write_dicom):
+    write_dicom(tmp_path / "cut.dcm", _noise((64, 64), high=4096))
+    with pytest.raises(ValueError, match=r"cut\.dcm: expected a DICOM image, found an unreadable file"):
+        io.read_dicom(_cut_in_half(tmp_path / "cut.dcm"))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, I am a text\n" * 40, b"\0" * 128 + b"DICM" + b"junk" * 40])
+@pytest.mark.parametrize("name", ["fake.jpg", "fake.png", "fake.dcm"])
+@pytest.mark.parametrize("read", [io.read_image, io.image_size])
+def test_file_of_another_kind_is_named_in_one_line(tmp_path, name, content, read):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name}: expected .*found an unreadable file .*replace it") as caught:
+        read(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "none.dcm"])
+@pytest.mark.parametrize("read", [io.read_image, io.image_size])
+def test_missing_file_stays_a_missing_file(tmp_path, name, read):
+    with pytest.raises(FileNotFoundError, match=name):
+        read(tmp_path / name)
+
+
+def test_names_in_the_order_of_the_file_without_blank_lines(tmp_path):
+    (tmp_path / "train.txt").write_text("b\n\n  a \r\nc")
+    assert io.read_names(tmp_path / "train.txt") == ["b", "a", "c"]
+
+
+def test_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    (tmp_path / "train.txt").write_text("a\nb\n", encoding="utf-8-sig")
+    assert io.read_names(tmp_path / "train.txt") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "found an empty file"),
+        (b" \n\n", "found an empty file"),
+        (b"a\nb\na\n", "expected every id once, found a again"),
+        (b"a\n../b\n", r"expected plain ids, found '\.\./b', which contains a path"),
+        (b"a\nimages/b\n", "found 'images/b', which contains a path"),
+        (b"/etc/passwd\n", "found '/etc/passwd', which contains a path"),
+        (b"\xff\xfe\x00\x81", "found a file that is no text"),
+    ],
+)
+def test_wrong_split_file(tmp_path, content, message):
+    (tmp_path / "train.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"train\.txt: .*{message}"):
+        io.read_names(tmp_path / "train.txt")
+
+
+def test_missing_split_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"train\.txt: expected a split file with one image id a line"):
+        io.read_names(tmp_path / "train.txt")

@@ -1,0 +1,93 @@
+"""Loaders: the batch of an iteration depends on the seed and the iteration, and on nothing else."""
+
+import torch
+
+from datasets import build_dataset
+from datasets.loaders import IterationSampler, evaluation_loader, training_loader
+
+
+def _indices(batches):
+    return [[index for index, _ in batch] for batch in batches]
+
+
+def _sampler(num_samples=7, batch_size=3, *, start=0, stop=6, seed=0, **options):
+    return IterationSampler(num_samples, batch_size, start=start, stop=stop, seed=seed, **options)
+
+
+def test_an_epoch_visits_every_sample_once_with_a_smaller_last_batch():
+    sampler = _sampler()
+    batches = _indices(sampler)
+    assert sampler.iterations_per_epoch == 3
+    assert [len(batch) for batch in batches] == [3, 3, 1, 3, 3, 1]
+    for epoch in (batches[:3], batches[3:]):
+        assert sorted(sum(epoch, [])) == list(range(7))
+    assert batches[:3] != batches[3:]
+
+
+def test_every_index_carries_its_epoch():
+    assert [{epoch for _, epoch in batch} for batch in _sampler()] == [{0}, {0}, {0}, {1}, {1}, {1}]
+
+
+def test_starting_in_the_middle_continues_the_same_order():
+    whole = list(_sampler(stop=10))
+    for start in range(11):
+        sampler = _sampler(start=start, stop=10)
+        assert list(sampler) == whole[start:]
+        assert len(sampler) == 10 - start
+
+
+def test_order_follows_the_seed():
+    assert list(_sampler(seed=1)) == list(_sampler(seed=1))
+    assert list(_sampler(seed=1)) != list(_sampler(seed=2))
+
+
+def test_without_shuffling_the_order_is_that_of_the_data_set():
+    assert _indices(_sampler(shuffle=False, stop=4)) == [[0, 1, 2], [3, 4, 5], [6], [0, 1, 2]]
+
+
+def test_batch_larger_than_the_data_set_holds_it_once():
+    batches = _indices(_sampler(2, 8, stop=3))
+    assert [sorted(batch) for batch in batches] == [[0, 1]] * 3
+
+
+def test_a_finished_run_gets_no_batch():
+    sampler = _sampler(start=6, stop=5)
+    assert len(sampler) == 0 and list(sampler) == []
+
+
+def test_training_batches_follow_the_contract(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)
+    batches = list(training_loader(dataset, batch_size=4, max_ite=3))
+    assert [len(batch["name"]) for batch in batches] == [4, 2, 4]
+    first = batches[0]
+    assert {key: tuple(first[key].shape) for key in ("image", "label", "pseudo")} == {
+        "image": (4, 3, 32, 32),
+        "label": (4, 1, 32, 32),
+        "pseudo": (4, 2, 32, 32),
+    }
+    assert all(first[key].dtype == torch.float32 for key in ("image", "label", "pseudo"))
+    assert all(isinstance(name, str) for name in first["name"])
+
+
+def test_two_workers_give_the_same_batches_as_none(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)
+    loaders = [training_loader(dataset, batch_size=4, max_ite=3, num_worker=workers) for workers in (0, 2)]
+    for one, other in zip(*loaders, strict=True):
+        assert one["name"] == other["name"]
+        assert torch.equal(one["image"], other["image"]) and torch.equal(one["pseudo"], other["pseudo"])
+
+
+def test_resuming_gives_the_same_flips(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)
+    whole = list(training_loader(dataset, batch_size=4, max_ite=4))
+    torch.manual_seed(123)
+    rest = list(training_loader(dataset, batch_size=4, max_ite=4, start=2))
+    assert all(torch.equal(one["image"], other["image"]) for one, other in zip(whole[2:], rest, strict=True))
+
+
+def test_evaluation_keeps_order_and_label_sizes(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="test", spatial_size=32)
+    batches = list(evaluation_loader(dataset, batch_size=2))
+    assert [batch["name"] for batch in batches] == [["polyp7", "polyp8"], ["polyp9"]]
+    assert batches[0]["image"].shape == (2, 3, 32, 32)
+    assert [tuple(label.shape) for label in batches[0]["label"]] == [(1, 40, 48), (1, 42, 46)]

@@ -1,0 +1,104 @@
+"""Transforms on arrays small enough to compute by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.transforms import (
+    Flip,
+    imagenet_normalise,
+    preprocess,
+    resize_labels,
+    resize_smooth,
+    unit_range,
+    zscore,
+)
+
+SQUARE = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+
+
+@pytest.mark.parametrize(
+    ("flip", "expected"),
+    [
+        (Flip(), [[1, 2], [3, 4]]),
+        (Flip(horizontal=True), [[2, 1], [4, 3]]),
+        (Flip(vertical=True), [[3, 4], [1, 2]]),
+        (Flip(horizontal=True, vertical=True), [[4, 3], [2, 1]]),
+    ],
+)
+def test_flip(flip, expected):
+    assert flip(SQUARE)[0].tolist() == expected
+
+
+def test_flip_probability_zero_and_one():
+    rng = np.random.default_rng(0)
+    assert Flip.draw(rng, 0.0) == Flip()
+    assert Flip.draw(rng, 1.0) == Flip(horizontal=True, vertical=True)
+
+
+def test_drawn_flips_are_independent_of_each_other():
+    rng = np.random.default_rng(0)
+    drawn = [Flip.draw(rng, 0.5) for _ in range(1000)]
+    shares = [drawn.count(Flip(h, v)) / 1000 for h in (False, True) for v in (False, True)]
+    assert min(shares) > 0.2 and max(shares) < 0.3
+
+
+def test_resize_smooth_does_not_antialias():
+    row = torch.tensor([[[0.0, 0.0, 8.0, 0.0, 0.0, 0.0]]])
+    # Halving 6 to 3 samples between pairs of neighbours; only the second pair holds the peak.
+    assert resize_smooth(row.expand(1, 3, 6), 3)[0, 0].tolist() == [0.0, 4.0, 0.0]
+    # A quarter of the size samples at one place a cell and misses a peak that an area mean would keep.
+    sixteen = torch.zeros(1, 16, 16)
+    sixteen[0, 0, 0] = 1
+    assert resize_smooth(sixteen, 4).max() == 0
+
+
+def test_resize_labels_makes_no_new_values():
+    label = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    resized = resize_labels(label, 3)
+    assert resized.shape == (1, 3, 3)
+    assert set(resized.unique().tolist()) == {0.0, 1.0}
+
+
+def test_resize_labels_of_a_wide_mask():
+    label = torch.tensor([[[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]])
+    assert resize_labels(label, 2)[0].tolist() == [[0.0, 1.0], [0.0, 0.0]]
+
+
+def test_unit_range_puts_channels_first():
+    image = np.array([[[0, 51, 255]]], np.uint8)
+    assert unit_range(image).shape == (3, 1, 1)
+    torch.testing.assert_close(unit_range(image).flatten(), torch.tensor([0.0, 0.2, 1.0]))
+
+
+def test_zscore_of_four_pixels():
+    # Mean 3, population standard deviation 1.
+    slice_ = np.array([[[2.0], [4.0]], [[4.0], [2.0]]], np.float32)
+    assert zscore(slice_)[0].tolist() == [[-1.0, 1.0], [1.0, -1.0]]
+
+
+def test_zscore_of_a_constant_slice_is_zero():
+    assert zscore(np.full((2, 2, 1), 7.0, np.float32)).tolist() == [[[0.0, 0.0], [0.0, 0.0]]]
+
+
+def test_imagenet_normalise():
+    mean_colour = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    torch.testing.assert_close(imagenet_normalise(mean_colour), torch.zeros(3, 1, 1))
+    white = imagenet_normalise(torch.ones(3, 1, 1)).flatten()
+    torch.testing.assert_close(white, torch.tensor([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225]))
+
+
+def test_preprocess_normalises_a_slice_before_it_resizes():
+    slice_ = np.random.default_rng(0).integers(0, 4096, (8, 8, 1)).astype(np.float32)
+    x = preprocess(slice_, "zscore", 4)
+    assert x.shape == (1, 4, 4)
+    torch.testing.assert_close(x, resize_smooth(zscore(slice_), 4))
+    # Noise averages out, so the other order would give another deviation.
+    assert float(x.std()) < 0.8
+
+
+def test_preprocess_of_a_colour_image():
+    image = np.full((5, 7, 3), 255, np.uint8)
+    x = preprocess(image, "imagenet", 4)
+    assert x.shape == (3, 4, 4)
+    assert float(x[0, 0, 0]) == pytest.approx(0.515 / 0.229, rel=1e-5)

@@ -1,0 +1,130 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.propagation import propagate, propagate_features
+
+
+def plain_formula(key, value, kernel_size, dilation):
+    """The definition, pixel by pixel."""
+    _, height, width = key.shape
+    steps = [dilation * i for i in range(-(kernel_size // 2), kernel_size // 2 + 1)]
+    out = torch.zeros_like(value)
+    for y in range(height):
+        for x in range(width):
+            weights, values = [], []
+            for dy in steps:
+                for dx in steps:
+                    inside = 0 <= y + dy < height and 0 <= x + dx < width
+                    similarity = (
+                        torch.dot(key[:, y, x], key[:, y + dy, x + dx]).clamp(min=0) if inside else key.new_tensor(0)
+                    )
+                    weights.append(similarity)
+                    values.append(value[:, y + dy, x + dx] if inside else torch.zeros_like(value[:, 0, 0]))
+            shares = torch.stack(weights).softmax(0)
+            out[:, y, x] = sum(share * v for share, v in zip(shares, values, strict=True))
+    return out
+
+
+def test_golden_output_and_gradient(golden):
+    data = np.load(golden / "propagation.npz")
+    feature = torch.tensor(data["feature"], requires_grad=True)
+    out = propagate_features(feature)
+    out.backward(torch.tensor(data["upstream"]))
+    np.testing.assert_allclose(out.detach().numpy(), data["out"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(feature.grad.numpy(), data["grad"], rtol=1e-5, atol=3e-5)
+
+
+def test_two_pixels_by_hand():
+    # Window 3, dilation 1 on a 1x2 image: centre, one neighbour, seven places outside with weight exp(0).
+    feature = torch.tensor([[[[1.0, 2.0]]]])
+    left = (math.exp(1) * 1 + math.exp(2) * 2) / (math.exp(1) + math.exp(2) + 7)
+    right = (math.exp(4) * 2 + math.exp(2) * 1) / (math.exp(4) + math.exp(2) + 7)
+    out = propagate_features(feature, kernel_size=3, dilation=1)
+    torch.testing.assert_close(out, torch.tensor([[[[left, right]]]]))
+
+
+def test_a_negative_similarity_counts_as_none():
+    feature = torch.tensor([[[[1.0, -2.0]]]])
+    left = (math.exp(1) * 1 + math.exp(0) * -2) / (math.exp(1) + 8)
+    out = propagate_features(feature, kernel_size=3, dilation=1)
+    assert out[0, 0, 0, 0].item() == pytest.approx(left)
+
+
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(1, 1), (3, 1), (5, 2), (3, 4), (5, 9)])
+def test_equals_the_plain_formula_even_where_the_window_leaves_the_image(kernel_size, dilation):
+    torch.manual_seed(0)
+    feature = torch.randn(3, 6, 5, dtype=torch.float64)
+    out = propagate_features(feature[None], kernel_size, dilation)[0]
+    torch.testing.assert_close(out, plain_formula(feature, feature, kernel_size, dilation))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_gradients_of_key_and_value(similarity):
+    torch.manual_seed(0)
+    key = torch.randn(2, 3, 6, 5, dtype=torch.float64, requires_grad=True)
+    value = torch.randn(2, 2, 6, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda k, v: propagate(k, v, similarity=similarity), (key, value))
+
+
+def test_cosine_ignores_the_length_of_the_keys():
+    torch.manual_seed(0)
+    key, value = torch.randn(1, 4, 7, 7), torch.randn(1, 2, 7, 7)
+    scaled = key * torch.rand(1, 1, 7, 7).add(0.5)
+    torch.testing.assert_close(
+        propagate(key, value, similarity="cosine"), propagate(scaled, value, similarity="cosine")
+    )
+
+
+def test_a_classifier_commutes_with_propagation():
+    torch.manual_seed(0)
+    feature, classifier = torch.randn(2, 8, 12, 9), torch.nn.Conv2d(8, 1, 1)
+    bias = classifier.bias[:, None, None]
+    after = classifier(propagate_features(feature))
+    before = propagate(feature, classifier(feature) - bias) + bias
+    torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_types_are_computed_in_float32_and_returned_as_given(dtype):
+    torch.manual_seed(0)
+    feature = torch.randn(1, 16, 8, 8).to(dtype)
+    out = propagate_features(feature)
+    assert out.dtype == dtype
+    torch.testing.assert_close(out, propagate_features(feature.float()).to(dtype))
+
+
+def test_channels_last_gives_the_same():
+    torch.manual_seed(0)
+    feature = torch.randn(2, 8, 10, 7)
+    last = feature.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(propagate_features(last), propagate_features(feature))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kernel_size": 4}, "odd kernel_size"),
+        ({"dilation": 0}, "dilation of 1 or more"),
+        ({"similarity": "euclid"}, "dot, cosine"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        propagate_features(torch.zeros(1, 1, 4, 4), **settings)
+
+
+@pytest.mark.gpu
+def test_cuda_equals_cpu():
+    torch.manual_seed(0)
+    feature = torch.randn(2, 32, 40, 36)
+    results = []
+    for device in ("cpu", "cuda"):
+        x = feature.to(device).requires_grad_()
+        out = propagate_features(x)
+        out.square().sum().backward()
+        results.append((out.detach().cpu(), x.grad.cpu()))
+    torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-3, atol=1e-3)

@@ -1,0 +1,61 @@
+"""Who may import whom, read from the syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = ("models", "datasets", "losses", "utils", "commands")
+OWN = {*PACKAGES, "run", "trainer", "parse_args"}
+# Above a package stands only what it is listed for; nothing imports run.py.
+MAY_IMPORT = {
+    "run": {"parse_args", "commands", "utils"},
+    "commands": {"models", "datasets", "losses", "utils", "trainer"},
+    "parse_args": {"models", "datasets", "losses", "utils"},
+    "trainer": {"utils"},
+    "models": {"utils"},
+    "datasets": {"utils"},
+    "losses": {"utils"},
+    "utils": set(),
+}
+
+
+def own_imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module.split(".")[0])
+    return found & OWN
+
+
+def files_of(part: str) -> list[Path]:
+    return sorted((REPOSITORY / part).rglob("*.py")) if part in PACKAGES else [REPOSITORY / f"{part}.py"]
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_point_downwards_only(part):
+    files = files_of(part)
+    assert files
+    for path in files:
+        wrong = own_imports(path) - MAY_IMPORT[part] - {part}
+        assert not wrong, f"{path.relative_to(REPOSITORY)} imports {', '.join(sorted(wrong))}"
+
+
+def test_no_function_outgrows_the_screen():
+    too_long = []
+    for part in MAY_IMPORT:
+        for path in files_of(part):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef) and _code_lines(node) > 45:
+                    too_long.append(f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name} {_code_lines(node)}")
+    assert not too_long
+
+
+def _code_lines(function: ast.FunctionDef) -> int:
+    """Lines of the body without the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0

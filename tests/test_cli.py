@@ -1,0 +1,311 @@
+"""The command line as a user types it, on tiny data."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
+
+
+def train(root, exp, *more, data="kvasir"):
+    return run.main(["--data", data, "--root", str(root), "--exp_path", str(exp), *SMALL, "--max_ite", "6", *more])
+
+
+def read_rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def test_from_the_demo_to_the_table(tmp_path, capsys):
+    root, exp = tmp_path / "demo", tmp_path / "exp"
+    assert run.main(["demo", "--root", str(root), "--num_train", "5", "--num_test", "3"]) == 0
+    fixations = ["--fixations", str(root / "fixations.csv")]
+    assert run.main(["prepare", "--data", "kvasir", "--root", str(root), *fixations, "--workers", "1"]) == 0
+    assert json.loads((root / "gaze" / "report.json").read_text())["num_images"] == 8
+    assert train(root, exp, "-m", "gaze_sup") == 0
+    checkpoint = str(exp / "model_latest.pth")
+    evaluate = ["evaluate", "--root", str(root), "--ckpt_path", checkpoint, "--exp_path", str(tmp_path / "scores")]
+    assert run.main([*evaluate, "--device", "cpu", "--num_worker", "0", "--save_pred"]) == 0
+    # The same weights on the same images: training's last evaluation and the later one agree to the digit.
+    assert (tmp_path / "scores" / "per_case.csv").read_bytes() == (exp / "per_case.csv").read_bytes()
+    assert len(list((tmp_path / "scores" / "predictions").glob("*.png"))) == 3
+    baseline = ["baseline", "--data", "kvasir", "--root", str(root), "--exp_path", str(tmp_path / "trivial")]
+    assert run.main([*baseline, "--spatial_size", "32", "--device", "cpu", "--num_worker", "0"]) == 0
+    capsys.readouterr()
+    table = tmp_path / "table.md"
+    assert run.main(["summarize", str(exp), str(tmp_path / "trivial"), "--to", str(table)]) == 0
+    assert table.read_text() == capsys.readouterr().out
+    assert "mean map" in table.read_text()
+
+
+def test_a_run_folder_holds_everything(tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(tiny_root, exp, "--val_step", "3") == 0
+    names = {path.name for path in exp.iterdir()}
+    assert names >= {"args.json", "train.log", "model_latest.pth", "model_best.pth", "per_case.csv", "summary.json"}
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert not [name for name in names if name.startswith(".tmp")]
+    rows = read_rows(exp / "per_case.csv")
+    assert list(rows[0]) == ["name", "level", "dice", "iou"]
+    assert [row["level"] for row in rows[:3]] == ["ensemble", "1", "2"]
+    summary = json.loads((exp / "summary.json").read_text())
+    assert (summary["selected_on"], summary["headline"]) == ("test", "last")
+    assert set(summary["results"]) == {"last", "test_selected"}
+
+
+def test_a_validation_split_selects_and_the_test_set_is_read_at_the_end(tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(tiny_root, exp, "--val_fraction", "0.34", "--val_step", "2") == 0
+    summary = json.loads((exp / "summary.json").read_text())
+    assert (summary["selected_on"], summary["headline"]) == ("validation", "validation_selected")
+    assert (summary["num_train"], summary["num_test"]) == (4, 3)
+    log = (exp / "train.log").read_text()
+    assert log.count("[validation |") == 3
+    assert log.count("[test,") == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-m", "full_sup"],
+        ["--num_levels", "1"],
+        ["--cons_mode", "pure", "--level_thresholds", "0.6,0.4,0.2"],
+        [
+            "--opt",
+            "adam",
+            "--lr",
+            "4e-4",
+            "--lr_scheduler",
+            "poly",
+            "--prop_similarity",
+            "cosine",
+            "--init",
+            "independent",
+        ],
+        ["--fp16", "--seg_loss", "dice_ce", "--data_size_rate", "0.5", "--warmup_ite", "2", "--flip_prob", "0"],
+        ["--model", "smp-unet", "--encoder", "resnet18"],
+    ],
+)
+def test_every_method_trains_and_its_checkpoint_evaluates(options, tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(tiny_root, exp, *options) == 0
+    checkpoint = str(exp / "model_best.pth")
+    assert run.main(["evaluate", "--root", str(tiny_root), "--ckpt_path", checkpoint, "--device", "cpu"]) == 0
+    assert (exp / "evaluate_test" / "examples.png").is_file()
+
+
+def test_the_prostate_set_with_three_levels(tiny_prostate_root, tmp_path):
+    assert train(tiny_prostate_root, tmp_path / "exp", "--num_levels", "3", data="prostate") == 0
+    rows = read_rows(tmp_path / "exp" / "per_case.csv")
+    assert {row["level"] for row in rows} == {"ensemble", "1", "2", "3"}
+
+
+def test_gaze_training_needs_no_masks(tiny_root, tmp_path):
+    for path in (tiny_root / "masks").iterdir():
+        path.unlink()
+    (tiny_root / "masks").rmdir()
+    assert train(tiny_root, tmp_path / "exp") == 0
+    summary = json.loads((tmp_path / "exp" / "summary.json").read_text())
+    assert summary["results"] == {}
+    assert (tmp_path / "exp" / "model_latest.pth").is_file()
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tiny_root, tmp_path):
+    assert train(tiny_root, tmp_path / "a") == 0
+    assert train(tiny_root, tmp_path / "b", "--num_worker", "2") == 0
+    assert train(tiny_root, tmp_path / "c", "--seed", "1") == 0
+    first, second, other = (weights(tmp_path / name / "model_latest.pth") for name in "abc")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tmp_path, monkeypatch):
+    assert train(tiny_root, tmp_path / "whole", "--val_step", "2", "--save_step", "2") == 0
+    import trainer
+
+    class CutError(Exception):
+        pass
+
+    def cut_at_five(self, state, terms, lr):
+        if state.iteration == 5:
+            raise CutError
+
+    with monkeypatch.context() as patch, pytest.raises(CutError):
+        patch.setattr(trainer.StopHook, "__call__", cut_at_five)
+        train(tiny_root, tmp_path / "cut", "--val_step", "2", "--save_step", "2")
+    assert train(tiny_root, tmp_path / "cut", "--val_step", "2", "--save_step", "2", "--resume") == 0
+    whole, cut = (weights(tmp_path / name / "model_latest.pth") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+    assert (tmp_path / "whole" / "per_case.csv").read_bytes() == (tmp_path / "cut" / "per_case.csv").read_bytes()
+
+
+def test_an_interrupt_saves_and_says_how_to_go_on(tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    options = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), *SMALL, "--max_ite", "100000"]
+    command = [sys.executable, str(REPOSITORY / "run.py"), *options, "--log_step", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    for line in process.stdout:
+        if "Ite 2]" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command with --resume continues" in output
+    stopped = torch.load(exp / "model_latest.pth", weights_only=True)["iteration"]
+    assert 2 <= stopped < 100000
+
+
+# ---- mistakes: one line, code 2, nothing half-written ------------------------------------------------------
+
+
+def fails(capsys, argv) -> str:
+    """Run a command line that must fail; returns its one line."""
+    capsys.readouterr()
+    assert run.main([str(word) for word in argv]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    return error
+
+
+def training(root, exp, *more):
+    return ["--data", "kvasir", "--root", root, "--exp_path", exp, *SMALL, "--max_ite", "2", *more]
+
+
+def test_a_missing_folder(tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert "expected a data folder" in fails(capsys, training(tmp_path / "nowhere", exp))
+    assert not exp.exists()
+
+
+def test_an_empty_split_file(tiny_root, tmp_path, capsys):
+    (tiny_root / "train.txt").write_text("\n")
+    assert "found an empty file" in fails(capsys, training(tiny_root, tmp_path / "exp"))
+
+
+def test_missing_maps_name_the_command_that_makes_them(tiny_root, tmp_path, capsys):
+    for path in (tiny_root / "gaze" / "crf_compat1").iterdir():
+        path.unlink()
+    error = fails(capsys, training(tiny_root, tmp_path / "exp"))
+    assert "6 of 6 files are missing" in error
+    assert "run.py prepare --data kvasir" in error
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_image_cut_short_is_named_even_from_a_loader_process(tiny_root, tmp_path, capsys, workers):
+    name = (tiny_root / "train.txt").read_text().split()[0]
+    path = tiny_root / "images" / f"{name}.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    error = fails(capsys, training(tiny_root, tmp_path / "exp", "--num_worker", workers))
+    assert str(path) in error
+    assert "unreadable" in error
+
+
+def test_a_map_of_another_size(tiny_root, tmp_path, capsys):
+    from PIL import Image
+
+    name = (tiny_root / "train.txt").read_text().split()[0]
+    path = tiny_root / "gaze" / "crf_compat1" / f"{name}.jpg"
+    Image.fromarray(np.zeros((5, 7), np.uint8)).save(path)
+    assert "found 7x5 (width x height)" in fails(capsys, training(tiny_root, tmp_path / "exp"))
+
+
+def test_an_earlier_run_is_not_overwritten_unasked(tiny_root, tmp_path, capsys):
+    assert train(tiny_root, tmp_path / "exp") == 0
+    before = (tmp_path / "exp" / "model_latest.pth").read_bytes()
+    assert "--resume" in fails(capsys, training(tiny_root, tmp_path / "exp"))
+    assert (tmp_path / "exp" / "model_latest.pth").read_bytes() == before
+    assert train(tiny_root, tmp_path / "exp", "--overwrite", "--seed", "1") == 0
+
+
+def test_resuming_with_other_options_names_them(tiny_root, tmp_path, capsys):
+    assert train(tiny_root, tmp_path / "exp") == 0
+    error = fails(capsys, training(tiny_root, tmp_path / "exp", "--resume", "--lr", "0.5"))
+    assert "--lr 0.01 (now 0.5)" in error
+    assert "--max_ite 6 (now 2)" in error
+    assert "expected a checkpoint" in fails(capsys, training(tiny_root, tmp_path / "none", "--resume"))
+
+
+def test_a_gpu_that_is_not_there(tiny_root, tmp_path, capsys):
+    assert "--device 99" in fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--device", "99"])
+    assert "found 'gpu'" in fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--device", "gpu"])
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+def test_checkpoints_that_are_none(tiny_root, tmp_path, capsys):
+    def evaluate(path):
+        return fails(capsys, ["evaluate", "--data", "kvasir", "--root", tiny_root, "--ckpt_path", path])
+
+    assert "expected a checkpoint" in evaluate(tmp_path / "absent.pth")
+    (tmp_path / "text.pth").write_text("not a checkpoint")
+    assert "text.pth" in evaluate(tmp_path / "text.pth")
+    torch.save({"state_dict": {"layer.weight": torch.zeros(2, 2)}}, tmp_path / "foreign.pth")
+    assert "another architecture" in evaluate(tmp_path / "foreign.pth")
+    bad = Malicious()
+    bad.marker = tmp_path / "ran"
+    torch.save({"state_dict": bad}, tmp_path / "bad.pth")
+    assert "not loaded for safety" in evaluate(tmp_path / "bad.pth")
+    assert not bad.marker.exists()
+    assert not list(tmp_path.glob("evaluate_*"))
+
+
+def test_a_checkpoint_for_other_channels(tiny_root, tiny_prostate_root, tmp_path, capsys):
+    assert train(tiny_prostate_root, tmp_path / "exp", data="prostate") == 0
+    checkpoint = tmp_path / "exp" / "model_latest.pth"
+    error = fails(capsys, ["evaluate", "--data", "kvasir", "--root", tiny_root, "--ckpt_path", checkpoint])
+    assert "found one for 1" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y\na.jpg,0.5,0.5\n", "found no CURRENT_FIX_DURATION"),
+        ("IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\na.jpg,0.5,1.5,100\n", "row 2"),
+        ("IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\nother.jpg,0.5,0.5,100\n", "found none of its 1"),
+    ],
+)
+def test_fixation_tables_that_do_not_fit(tiny_root, tmp_path, capsys, text, message):
+    table = tmp_path / "fixations.csv"
+    table.write_text(text)
+    report = tiny_root / "gaze" / "report.json"
+    report.unlink(missing_ok=True)
+    assert message in fails(capsys, ["prepare", "--data", "kvasir", "--root", tiny_root, "--fixations", table])
+    assert not report.exists()
+
+
+def test_a_folder_that_may_not_be_written(tiny_root, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert "file" in fails(capsys, training(tiny_root, tmp_path / "file" / "exp"))
+
+
+def test_a_summary_that_is_none(tmp_path, capsys):
+    assert "expected the summary of a finished run" in fails(capsys, ["summarize", tmp_path])
+
+
+def test_from_another_folder_and_without_a_terminal(tiny_root, tmp_path):
+    started = time.monotonic()
+    command = [sys.executable, str(REPOSITORY / "run.py"), "--data", "kvasir", "--root", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert time.monotonic() - started < 60

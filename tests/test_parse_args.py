@@ -1,0 +1,97 @@
+import pytest
+
+from parse_args import parse_args
+
+NEEDED = ["--data", "kvasir", "--root", "data/kvasir"]
+
+
+def test_defaults_are_the_released_recipe():
+    args = parse_args(["-m", "gaze_sup", *NEEDED])
+    assert args.command == "train"
+    recipe = {
+        "opt": "sgd", "lr": 1e-2, "lr_min": 1e-4, "lr_scheduler": "cosine", "weight_decay": 4e-4, "batch_size": 8,
+        "max_ite": 15000, "spatial_size": 224, "num_levels": 2, "cons_mode": "prop", "cons_weight": 3.0, "seed": 0,
+        "in_channels": 3, "features": (64, 128, 256, 512, 1024, 128), "flip_prob": 0.5, "fp16": False,
+        "prop_kernel_size": 5, "prop_dilation": 2, "prop_similarity": "dot", "init": "copy",
+    }  # fmt: skip
+    assert {key: getattr(args, key) for key in recipe} == recipe
+
+
+def test_a_whole_command_line_of_the_reference():
+    line = (
+        "-m gaze_sup --model unet --in_channels 1 --data prostate --root R --exp_path E --ckpt_path C "
+        "--spatial_size 224 --feat_dim 128 --opt sgd --lr 1e-2 --lr_min 1e-4 --lr_scheduler cosine --weight_decay 4e-4 "
+        "--data_size_rate 1 --max_ite 15000 --warmup_ite 0 -bs 8 --log_step 10 --val_step 1000 --save_step 1000 "
+        "--resume --fp16 --seed 0 --num_worker 4 --device 0 --save_pred --num_levels 2 --cons_weight 3 --cons_mode prop"
+    )
+    args = parse_args(line.split())
+    assert (args.command, args.mode, args.data, args.batch_size, args.device) == (
+        "train",
+        "gaze_sup",
+        "prostate",
+        8,
+        "0",
+    )
+
+
+def test_the_command_may_be_named_or_left_out():
+    assert vars(parse_args(["train", *NEEDED])) == vars(parse_args(NEEDED))
+
+
+def test_test_means_evaluate():
+    args = parse_args([*NEEDED, "--test", "--ckpt_path", "model.pth"])
+    assert (args.command, args.split, args.spatial_size) == ("evaluate", "test", None)
+
+
+def test_thresholds_give_the_number_of_levels():
+    args = parse_args([*NEEDED, "--level_thresholds", "0.6,0.4,0.2"])
+    assert (args.num_levels, args.level_thresholds) == (3, (0.6, 0.4, 0.2))
+
+
+def test_full_supervision_has_one_level():
+    assert parse_args(["-m", "full_sup", *NEEDED]).num_levels == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["--foo", "1"], "unrecognized arguments: --foo"),
+        (["--max", "10"], "unrecognized arguments: --max"),
+        (["--opt", "a"], "invalid choice: 'a'"),
+        (["--max_ite", "0"], "expected a whole number from 1, found '0'"),
+        (["--lr", "-1"], "expected a number above 0, found '-1'"),
+        (["--lr", "nan"], "expected a number above 0, found 'nan'"),
+        (["--data_size_rate", "1.5"], "above 0 to 1"),
+        (["--features", "16,x"], "numbers separated by commas"),
+        (["--in_channels", "1"], "--in_channels 1: expected 3"),
+        (["--num_levels", "3", "--level_thresholds", "0.5,0.3"], "expected 3 (--num_levels), found 2"),
+        (["-m", "full_sup", "--level_thresholds", "0.5"], "has no pseudo-masks"),
+        (["--encoder_weights", "imagenet"], "expected --model smp-unet"),
+        (["--lr", "1e-5"], "--lr_min 0.0001: expected at most --lr"),
+        (["--prop_kernel_size", "4"], "expected an odd number, found 4"),
+        (["--resume", "--overwrite"], "found both"),
+        (["--test"], "expected --ckpt_path"),
+    ],
+)
+def test_wrong_and_contradictory_options_are_one_line_and_code_2(line, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_args([*NEEDED, *line])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_an_unknown_command_names_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_args(["trian", *NEEDED])
+    assert stop.value.code == 2
+    assert "expected a command of train, evaluate, prepare, demo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "prepare", "demo", "baseline", "summarize"])
+def test_help_of_every_command(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_args([command, "--help"])
+    assert stop.value.code == 0
+    assert f"run.py {command}" in capsys.readouterr().out

@@ -1,0 +1,96 @@
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from datasets import build_dataset
+from datasets.loaders import training_loader
+from losses import build_objective
+from models import build_model
+from trainer import SaveHook, StopHook, TrainState, train
+from utils.schedule import epoch_learning_rate, total_epochs
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("cons_mode", ["prop", "pure"])
+def test_golden_trajectory_of_six_steps(golden, seeded_weights, cons_mode):
+    logged = json.loads((golden / "meta.json").read_text())[f"trajectory_{cons_mode}"][:6]
+    expected = [[float(value) for value in re.findall(r": ([-\d.e]+)", line.split("] ")[1])] for line in logged]
+    model = build_model("unet", in_channels=3, num_levels=2, cons_mode=cons_mode)
+    seeded_weights(model)
+    root = golden / "kvasir_root"
+    dataset = build_dataset("kvasir", root=root, split="train", spatial_size=64, num_levels=2, augment=False)
+    optimizer = torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=1e-2, momentum=0.99, nesterov=True, weight_decay=4e-4
+    )
+    found = []
+    train(
+        model,
+        build_objective("gaze_sup", cons_mode=cons_mode, cons_weight=3),
+        optimizer,
+        training_loader(dataset, batch_size=3, max_ite=6, shuffle=False),
+        learning_rate=lambda epoch: epoch_learning_rate(epoch, lr=1e-2, lr_min=1e-4, total_epochs=total_epochs(6, 1)),
+        state=TrainState(iterations_per_epoch=1),
+        device=CPU,
+        hooks=[lambda state, terms, lr: found.append([lr, *map(float, terms.values())])],
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    after = np.load(golden / f"trajectory_{cons_mode}_after6.npz")
+    with torch.no_grad():
+        outputs = model.eval()(torch.tensor(after["x"]))
+    scale = np.abs(after["logits"]).max()
+    for found_logits, name in zip((outputs["logits"], *outputs["level_logits"]), ("", "_1", "_2"), strict=True):
+        np.testing.assert_allclose(found_logits, after[f"logits{name}"], rtol=1e-4, atol=1e-4 * scale)
+
+
+class OneWeight(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x):
+        return {"logits": x * self.weight}
+
+
+def linear_objective(outputs, batch):
+    loss = outputs["logits"].sum()
+    return loss, {"loss": loss.detach()}
+
+
+def run(loader, state, hooks=(), rates=None):
+    model = OneWeight()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    learning_rate = (rates or [0.1] * 9).__getitem__
+    train(
+        model, linear_objective, optimizer, loader, learning_rate=learning_rate, state=state, device=CPU, hooks=hooks
+    )  # fmt: skip
+    return model.weight.item()
+
+
+def test_each_epoch_has_its_learning_rate():
+    batches = [{"image": torch.ones(1)}] * 4
+    state = TrainState(iterations_per_epoch=2)
+    # Gradient 1 in every step: two steps at 0.1 and two at 0.01.
+    assert run(batches, state, rates=[0.1, 0.01]) == pytest.approx(1 - 0.2 - 0.02)
+    assert (state.iteration, state.epoch) == (4, 2)
+
+
+def test_a_stop_ends_the_run_after_the_step_and_saves_once():
+    saved, state = [], TrainState(iterations_per_epoch=9)
+    request = [False]
+
+    class Request:
+        def __bool__(self):
+            return request[0]
+
+    def ask(state, terms, lr):
+        request[0] = state.iteration == 3
+
+    hooks = [ask, StopHook(Request()), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
+    run([{"image": torch.ones(1)}] * 8, state, hooks)
+    assert state.iteration == 3
+    assert saved == [3]

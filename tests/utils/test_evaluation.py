@@ -1,0 +1,159 @@
+"""Evaluation: at the labels' own size, case by case, level by level."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from utils.evaluation import (
+    COLUMNS,
+    evaluate,
+    full_size_probabilities,
+    score_case,
+    summarize_rows,
+    write_per_case,
+)
+
+LEFT = torch.tensor([[True, True, False, False]] * 2)
+NOTHING = torch.zeros(2, 4, dtype=torch.bool)
+
+
+class Echo(nn.Module):
+    """Level 1 says what the image says, level 2 the contrary; the ensemble follows level 1."""
+
+    def forward(self, x):
+        logits = x[:, :1]
+        return {"logits": logits, "level_logits": torch.stack([logits, -logits])}
+
+
+def _loader(*batches):
+    """Batches of (name, image (h,w), label (h,w))."""
+    for batch in batches:
+        yield {
+            "name": [name for name, _, _ in batch],
+            "image": torch.stack([image[None] for _, image, _ in batch]),
+            "label": [label[None].float() for _, _, label in batch],
+        }
+
+
+def _logits(mask):
+    return torch.where(mask, 5.0, -5.0)
+
+
+def _row(level, dice, iou=0.5, name="a"):
+    return {"name": name, "level": level, "dice": dice, "iou": iou}
+
+
+def test_a_row_for_every_case_and_level():
+    rows = evaluate(Echo(), _loader([("a", _logits(LEFT), LEFT), ("b", _logits(LEFT), ~LEFT)]), torch.device("cpu"))
+    assert [(row["name"], row["level"], row["dice"], row["iou"]) for row in rows] == [
+        ("a", "ensemble", 1.0, 1.0),
+        ("a", "1", 1.0, 1.0),
+        ("a", "2", 0.0, 0.0),
+        ("b", "ensemble", 0.0, 0.0),
+        ("b", "1", 0.0, 0.0),
+        ("b", "2", 1.0, 1.0),
+    ]
+
+
+def test_labels_of_different_sizes_in_one_batch():
+    large = LEFT.repeat_interleave(8, 0).repeat_interleave(8, 1)
+    wide = LEFT.repeat_interleave(4, 1)
+    rows = evaluate(Echo(), _loader([("a", _logits(LEFT), large), ("b", _logits(LEFT), wide)]), torch.device("cpu"))
+    assert [row["dice"] for row in rows if row["level"] == "ensemble"] == [1.0, 1.0]
+
+
+def test_empty_label_and_empty_prediction_have_no_score():
+    rows = evaluate(Echo(), _loader([("a", _logits(NOTHING), NOTHING)]), torch.device("cpu"))
+    assert math.isnan(rows[0]["dice"]) and math.isnan(rows[0]["iou"])
+    assert rows[2]["dice"] == 0
+
+
+def test_masks_are_handed_on_at_full_size():
+    seen = {}
+    large = LEFT.repeat_interleave(3, 0).repeat_interleave(3, 1)
+    loader = _loader([("a", _logits(LEFT), large)], [("b", _logits(~LEFT), LEFT)])
+    evaluate(Echo(), loader, torch.device("cpu"), on_case=lambda name, mask: seen.update({name: mask}))
+    assert {name: (mask.shape, mask.dtype) for name, mask in seen.items()} == {
+        "a": ((6, 12), np.dtype(bool)),
+        "b": ((2, 4), np.dtype(bool)),
+    }
+    np.testing.assert_array_equal(seen["a"], large)
+
+
+def test_threshold_is_on_the_probability_and_excludes_itself():
+    half = torch.zeros(2, 4)
+    assert evaluate(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"))[0]["dice"] == 0
+    rows = evaluate(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"), threshold=0.4)
+    assert rows[0]["dice"] == pytest.approx(2 * 4 / (8 + 4))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_evaluated_in_eval_mode_and_given_back_as_it_was(training):
+    modes = []
+
+    class Watching(Echo):
+        def forward(self, x):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().forward(x)
+
+    model = Watching().train(training)
+    evaluate(model, _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"))
+    assert modes == [(False, False)]
+    assert model.training == training
+
+
+def test_logits_are_resized_before_the_sigmoid():
+    logits = torch.tensor([[[[-10.0, 2.0]]]])
+    resized = full_size_probabilities(logits, (1, 4))
+    # Half-pixel centres: a quarter and three quarters of the way.
+    expected = torch.tensor([-10.0, -7.0, -1.0, 2.0]).sigmoid()
+    torch.testing.assert_close(resized.flatten(), expected)
+
+
+def test_score_case_names_the_ensemble_first():
+    rows = score_case("a", torch.stack([LEFT, ~LEFT, NOTHING]), LEFT)
+    assert [(row["level"], row["dice"]) for row in rows] == [("ensemble", 1.0), ("1", 0.0), ("2", 0.0)]
+
+
+def test_summary_by_hand():
+    summary = summarize_rows([_row("ensemble", 0.2), _row("ensemble", 0.6), _row("1", 1.0), _row("1", 1.0)])
+    assert summary["ensemble"] == {
+        "num_cases": 2,
+        "dice_mean": pytest.approx(0.4),
+        "dice_std": pytest.approx(0.2),
+        "iou_mean": 0.5,
+        "iou_std": 0.0,
+        "num_undefined": 0,
+    }
+    assert list(summary) == ["ensemble", "1"]
+
+
+def test_undefined_cases_are_left_out_and_counted():
+    nan = float("nan")
+    summary = summarize_rows([_row("ensemble", 0.2), _row("ensemble", nan, nan)])
+    assert summary["ensemble"]["dice_mean"] == pytest.approx(0.2)
+    assert (summary["ensemble"]["num_cases"], summary["ensemble"]["num_undefined"]) == (2, 1)
+
+
+def test_no_defined_case_at_all():
+    nan = float("nan")
+    entry = summarize_rows([_row("ensemble", nan, nan)])["ensemble"]
+    assert entry["dice_mean"] is entry["iou_std"] is None
+    assert json.dumps(entry)
+
+
+def test_no_rows():
+    assert summarize_rows([]) == {}
+
+
+def test_per_case_table(tmp_path):
+    nan = float("nan")
+    write_per_case(tmp_path / "new" / "per_case.csv", [_row("ensemble", 0.25), _row("1", nan, nan, name="b,c")])
+    with open(tmp_path / "new" / "per_case.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [list(COLUMNS), ["a", "ensemble", "0.25", "0.5"], ["b,c", "1", "", ""]]

@@ -1,0 +1,77 @@
+"""The log of a run: console, train.log and TensorBoard events."""
+
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from utils import log
+from utils.log import RunLog, code_version
+
+
+def _events(folder):
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return events
+
+
+def test_lines_go_to_the_console_and_the_file(tmp_path, capsys):
+    with RunLog(tmp_path / "new" / "run") as run_log:
+        run_log.info("hello")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d hello\n", capsys.readouterr().out)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d hello\n", (tmp_path / "new" / "run" / "train.log").read_text())
+
+
+def test_quiet_log_still_writes_the_file(tmp_path, capsys):
+    with RunLog(tmp_path, quiet=True) as run_log:
+        run_log.info("hello")
+    assert capsys.readouterr().out == ""
+    assert "hello" in (tmp_path / "train.log").read_text()
+
+
+def test_resumed_run_appends_and_says_everything_once(tmp_path, capsys):
+    for word in ("first", "second"):
+        with RunLog(tmp_path) as run_log:
+            run_log.info(word)
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["first", "second"]
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_two_runs_at_once_do_not_mix(tmp_path):
+    with RunLog(tmp_path / "a", quiet=True) as a, RunLog(tmp_path / "b", quiet=True) as b:
+        a.info("of a")
+        b.info("of b")
+    assert "of b" not in (tmp_path / "a" / "train.log").read_text()
+
+
+def test_scalars_and_pictures_for_tensorboard(tmp_path):
+    with RunLog(tmp_path, quiet=True) as run_log:
+        run_log.scalars("train", {"loss": 0.5, "missing": None}, 10)
+        run_log.picture("train", np.full((4, 6, 3), 200, np.uint8), 10)
+    events = _events(tmp_path)
+    assert events.Tags()["scalars"] == ["train/loss"]
+    assert [(event.step, event.value) for event in events.Scalars("train/loss")] == [(10, 0.5)]
+    assert [(image.height, image.width) for image in events.Images("train")] == [(4, 6)]
+
+
+def test_version_inside_a_checkout(monkeypatch):
+    def describe(command, **options):
+        assert command[0] == "git"
+        return subprocess.CompletedProcess(command, 0, stdout="0123abc-dirty\n")
+
+    monkeypatch.setattr(log.subprocess, "run", describe)
+    assert code_version() == "0123abc-dirty"
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("git"), subprocess.CalledProcessError(128, "git"), subprocess.TimeoutExpired("git", 10)]
+)
+def test_version_outside_a_checkout_or_without_git(monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(log.subprocess, "run", fail)
+    assert code_version() == "unknown"

@@ -1,0 +1,68 @@
+"""Summaries of runs as a table."""
+
+import json
+
+import pytest
+
+from utils.reporting import describe_metrics, read_summary, results_table
+
+
+def _metrics(mean=0.77804, std=0.1, num_cases=100, num_undefined=0):
+    return {
+        "num_cases": num_cases,
+        "dice_mean": mean,
+        "dice_std": std,
+        "iou_mean": mean,
+        "iou_std": std,
+        "num_undefined": num_undefined,
+    }
+
+
+def _run(folder, results, **entries):
+    folder.mkdir()
+    (folder / "summary.json").write_text(json.dumps({"results": results, **entries}))
+    return folder
+
+
+def test_a_row_for_every_run_and_result(tmp_path):
+    results = {
+        "last_model": {"iteration": 15000, "metrics": {"ensemble": _metrics()}},
+        "best_model": {"iteration": None, "metrics": {"ensemble": _metrics(None, None, num_cases=2)}},
+    }
+    folders = [
+        _run(tmp_path / "one", results, what="gaze"),
+        _run(tmp_path / "two", {"last_model": results["last_model"]}),
+    ]
+    lines = results_table(folders).splitlines()
+    assert lines[2:] == [
+        "| one | gaze | last model | 15,000 | 100 | 77.80 (10.00) | 77.80 (10.00) |",
+        "| one | gaze | best model |  | 2 | none | none |",
+        "| two |  | last model | 15,000 | 100 | 77.80 (10.00) | 77.80 (10.00) |",
+    ]
+    assert {line.count("|") for line in lines} == {8}
+
+
+def test_summary_by_folder_or_by_file(tmp_path):
+    folder = _run(tmp_path / "run", {})
+    assert read_summary(folder) == read_summary(folder / "summary.json") == {"results": {}}
+
+
+def test_run_without_a_summary(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"summary\.json: expected the summary of a finished run, found none"):
+        read_summary(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"3", b'"results"', b'{"result": 1}', b"\xff\xfe\x00"])
+def test_file_that_is_no_summary(tmp_path, content):
+    (tmp_path / "summary.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"summary\.json: expected a summary with results, found something else"):
+        results_table([tmp_path])
+
+
+def test_line_of_metrics():
+    line = describe_metrics({"ensemble": _metrics(0.5, 0.25, num_undefined=3), "1": _metrics(None, None)})
+    assert line == "ensemble: Dice 50.00 (25.00) IoU 50.00 (25.00); 1: Dice none IoU none; 3 empty cases left out"
+
+
+def test_line_of_no_metrics():
+    assert describe_metrics({}) == ""
