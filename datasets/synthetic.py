@@ -256,7 +256,7 @@ def _tissue(size: tuple[int, int], inside: np.ndarray, rng: np.random.Generator)
 def _tint(rng: np.random.Generator) -> np.ndarray:
     """The target's change of red, green and blue: redder, paler or browner, by much or by little."""
     tints = np.array(((0.05, -0.28, -0.22), (0.08, 0.22, 0.22), (-0.15, -0.24, -0.22), (0.1, 0.05, -0.12)))
-    return tints[rng.integers(len(tints))] * rng.uniform(0.55, 1.2)
+    return tints[rng.integers(len(tints))] * rng.uniform(0.7, 1.3)
 
 
 def _light(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -271,7 +271,7 @@ def _darkness(size: tuple[int, int], lumen_xy: np.ndarray, inside: np.ndarray, r
     """(H,W) brightness lost with depth: the lumen is dark, but a target in front of it is lit."""
     x, y = _grid(size)
     distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) * (1 + 0.15 * _noise(size, 2, rng))
-    hole = rng.uniform(0.2, 0.95) * np.exp(-((distance / rng.uniform(0.12, 0.28)) ** 2))
+    hole = rng.uniform(0.2, 0.9) * np.exp(-((distance / rng.uniform(0.12, 0.28)) ** 2))
     return (1 - hole * (1 - 0.85 * inside)) * (1 + 0.08 * _noise(size, 1, rng))
 
 

@@ -25,7 +25,7 @@ class Viewer:
     """
 
     # How many: exp(log_count + log_count_per_log_area * ln(area) + noise), within min_count..max_count.
-    log_count: float = 3.927
+    log_count: float = 3.95
     log_count_per_log_area: float = 0.316
     log_count_sd: float = 0.241
     min_count: int = 5
@@ -36,34 +36,38 @@ class Viewer:
     # The rough search: the first fixation's place and scatter, the mean number of further ones, their scatter.
     start_xy: tuple[float, float] = (0.563, 0.452)
     start_sd_xy: tuple[float, float] = (0.058, 0.044)
-    extra_search: float = 0.08
+    extra_search: float = 0.06
     search_sd: float = 0.22
 
     # The thorough scan: it lands at one rank, moves out to the next within a few fixations, ends at the last.
-    landing_rank: float = 0.25
-    outer_rank: float = 0.6
-    final_rank: float = 0.42
-    outward_fixations: float = 1.5
-    rank_sd: float = 0.3
+    landing_rank: float = 0.1
+    outer_rank: float = 0.48
+    final_rank: float = 0.25
+    outward_fixations: float = 0.5
+    rank_sd: float = 0.25
     # A saccade's usual length is step * area ** 0.25; its direction tends to go on; seen places repel.
-    step: float = 0.2
-    log_step_sd: float = 0.6
-    persistence: float = 0.6
-    novelty: float = 1.0
-    novelty_width: float = 0.4
+    # No length is less likely than exp(-jump_cost) of the usual one.
+    step: float = 0.13
+    log_step_sd: float = 0.42
+    jump_cost: float = 4.5
+    persistence: float = 1.35
+    novelty: float = 0.55
+    novelty_width: float = 0.35
 
-    # Errors of eye and tracker: an offset for the whole image, one for each fixation, and a few strays.
-    bias_sd: float = 0.01
-    noise_sd: float = 0.02
+    # Errors of eye and tracker: an offset for the whole image, one for each fixation, and a few strays. Some
+    # images are looked at more carefully than others: all of these shrink and grow together, by this much.
+    bias_sd: float = 0.012
+    noise_sd: float = 0.019
     stray_share: float = 0.03
-    stray_sd: float = 0.12
+    stray_sd: float = 0.11
+    log_error_image_sd: float = 0.6
 
     # Durations: a median, its change with area and from image to image, and a heavy-tailed (log-Student) rest.
-    duration_ms: float = 318.0
+    duration_ms: float = 321.0
     log_duration_per_log_area: float = -0.09
     log_duration_image_sd: float = 0.12
-    log_duration_scale: float = 0.34
-    duration_freedom: float = 5.0
+    log_duration_scale: float = 0.315
+    duration_freedom: float = 4.0
     duration_range_ms: tuple[float, float] = (50.0, 4000.0)
     # The first glances are shorter: exp(-haste) of the usual, wearing off with this number of fixations.
     haste: float = 0.33
@@ -72,7 +76,7 @@ class Viewer:
     # Gaps between fixations: a saccade each, now and then a blink on top. When the recording starts.
     saccade_ms: float = 22.0
     log_saccade_sd: float = 0.4
-    blink_share: float = 0.045
+    blink_share: float = 0.06
     blink_ms: float = 250.0
     first_start_ms: int = 7
 
@@ -80,13 +84,24 @@ class Viewer:
 def simulate_fixations(mask: np.ndarray, *, rng: np.random.Generator, viewer: Viewer | None = None) -> np.ndarray:
     """Fixations of a person who first looks for the target roughly and then goes over it thoroughly.
 
-    mask: (H, W), bool or 0/1, true on the target, which may have several parts. The same mask, viewer and
-    generator state give the same answer. Returns a structured array of dtype FIXATION_DTYPE in the order of
-    viewing: `x`, `y` as shares of width and height, strictly inside 0..1 with 0 at the left and top;
-    `duration_ms` within the viewer's range (50 ms and more); `start_ms`, increasing, each fixation starting
-    after the one before has ended; `searching`, true before the target is found. The scan begins at the
-    target's core and moves out towards its outline. An empty mask gives a search only. Raises ValueError for
-    a mask of another form, and TypeError where rng is no numpy Generator.
+    The scan begins at the target's core and moves out towards its outline within a few fixations, as the real
+    viewer's does, then goes round and over the whole target.
+
+    Args:
+        mask: (H,W), bool or 0/1, true on the target, which may have several parts. An empty mask gives a
+            search only.
+        rng: the only source of chance: the same mask, viewer and generator state give the same answer.
+        viewer: how the person looks; None for the defaults, fitted to the real one.
+
+    Returns:
+        Structured array (N,) of FIXATION_DTYPE in the order of viewing, N within the viewer's range: ``x`` and
+        ``y`` as shares of width and height, strictly inside 0..1, 0 at the left and top; ``duration_ms``, 50
+        and more; ``start_ms``, each fixation starting after the one before has ended; ``searching``, true
+        before the target is found.
+
+    Raises:
+        TypeError: where ``rng`` is no numpy Generator.
+        ValueError: for a mask of another form.
 
     Source: the protocol of Zhong et al., MICCAI 2024, section 2 (rough scan, then centre, then boundary).
     """
@@ -158,7 +173,9 @@ def _scan(mask: np.ndarray, start: np.ndarray, count: int, viewer: Viewer, rng: 
         way = points - here
         length = np.hypot(*way.T) + EDGE
         if turn > 0:  # the jump from the search to the core is as long as it must be
-            log_odds -= 0.5 * (np.log(length / step) / viewer.log_step_sd) ** 2
+            unusual = 0.5 * (np.log(length / step) / viewer.log_step_sd) ** 2
+            # However far, another part of the target stays within reach.
+            log_odds -= np.minimum(unusual, viewer.jump_cost)
         if turn > 1:
             log_odds += viewer.persistence * (way @ heading) / length
         chosen = np.argmax(log_odds + rng.gumbel(size=len(points)))
@@ -201,10 +218,11 @@ def _wanted_ranks(count: int, viewer: Viewer) -> np.ndarray:
 
 
 def _with_errors(xy: np.ndarray, viewer: Viewer, rng: np.random.Generator) -> np.ndarray:
-    bias = rng.normal(0, viewer.bias_sd, size=(1, 2))
+    errors = np.exp(rng.normal(0, viewer.log_error_image_sd))
+    bias = errors * rng.normal(0, viewer.bias_sd, size=(1, 2))
     # The landing is never a stray, so that the scan always starts at the core.
-    strays = (rng.uniform(size=(len(xy), 1)) < viewer.stray_share) & (np.arange(len(xy)) > 0)[:, None]
-    scatter = np.where(strays, viewer.stray_sd, viewer.noise_sd)
+    strays = (rng.uniform(size=(len(xy), 1)) < errors * viewer.stray_share) & (np.arange(len(xy)) > 0)[:, None]
+    scatter = np.where(strays, viewer.stray_sd, errors * viewer.noise_sd)
     return xy + bias + scatter * rng.normal(size=xy.shape)
 
 
