@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from collections.abc import Sequence
 
-# Before torch is imported: its CPU threads must sleep while they wait. Spinning, the default, takes the core from
-# whatever they wait for as soon as the machine has other work, and one busy neighbour slows a step tenfold.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-from parse_args import parse_args  # noqa: E402
+from parse_args import parse_args
 
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
