@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -62,7 +63,13 @@ def training_loader(
 ) -> DataLoader:
     """A loader that yields the batches of iterations ``start`` to ``max_ite`` and then ends."""
     sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle)
-    return DataLoader(dataset, batch_sampler=sampler, num_workers=num_worker, pin_memory=pin_memory)
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=num_worker,
+        pin_memory=pin_memory,
+        worker_init_fn=leave_signals_to_the_parent,
+    )
 
 
 def evaluation_loader(
@@ -82,3 +89,14 @@ def collate_full_size(samples: list[dict]) -> dict:
     """Stack the images and leave every other entry a list."""
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
     return {**batch, "image": torch.stack(batch["image"])}
+
+
+def leave_signals_to_the_parent(worker_id: int) -> None:
+    """Ignore Ctrl-C and SIGTERM in a loader process.
+
+    Terminals and queues signal the whole group; a loader that dies of it would fail the parent, which saves
+    first. It ends with the parent all the same.
+    """
+    del worker_id
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -6,4 +6,5 @@ root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 bash "$root/scripts/setup.sh" --test
 cd "$root"
 .venv/bin/python -m ruff check .
+.venv/bin/python -m ruff format --check --quiet . || { echo 'test: not formatted; run: .venv/bin/ruff format .' >&2; exit 1; }
 exec .venv/bin/python -m pytest "$@"

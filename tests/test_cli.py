@@ -1,5 +1,6 @@
 """The command line as a user types it, on tiny data."""
 
+import argparse
 import csv
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import run
+from models import build_model
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
@@ -155,20 +157,47 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tm
     assert (tmp_path / "whole" / "per_case.csv").read_bytes() == (tmp_path / "cut" / "per_case.csv").read_bytes()
 
 
-def test_an_interrupt_saves_and_says_how_to_go_on(tiny_root, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_of_the_whole_group_saves_and_says_how_to_go_on(tiny_root, tmp_path, number):
     exp = tmp_path / "exp"
     options = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), *SMALL, "--max_ite", "100000"]
     command = [sys.executable, str(REPOSITORY / "run.py"), *options, "--log_step", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    # Terminals and queues signal loader processes too.
+    process = subprocess.Popen(
+        [*command, "--num_worker", "2"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, start_new_session=True
+    )
     for line in process.stdout:
         if "Ite 2]" in line:
-            process.send_signal(signal.SIGTERM)
+            os.killpg(process.pid, number)
             break
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command with --resume continues" in output
     stopped = torch.load(exp / "model_latest.pth", weights_only=True)["iteration"]
     assert 2 <= stopped < 100000
+
+
+def test_a_released_checkpoint_gives_the_golden_evaluation(golden, seeded_weights, tmp_path):
+    expected = json.loads((golden / "meta.json").read_text())["validate_seeded_weights"]
+    model = seeded_weights(build_model("unet", in_channels=3, num_levels=2))
+    released = {
+        "state_dict": model.state_dict(), "opt": argparse.Namespace(lr=1e-2), "epoch": 3, "iteration": 1000,
+        "best_performance": np.float64(0.3), "best_iteration": 1000,
+    }  # fmt: skip
+    torch.save(released, tmp_path / "released.pth")
+    # As a user of the reference would type it.
+    line = f"-m gaze_sup --data kvasir --root {golden / 'kvasir_root'} --ckpt_path {tmp_path / 'released.pth'} --test"
+    assert (
+        run.main([*line.split(), "--exp_path", str(tmp_path / "out"), "--spatial_size", "96", "--device", "cpu"]) == 0
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    metrics = summary["results"]["checkpoint"]["metrics"]
+    for level, suffix in (("ensemble", ""), ("1", "_1"), ("2", "_2")):
+        for ours, theirs in (("dice", "mdice"), ("iou", "miou")):
+            for part, name in (("mean", theirs), ("std", f"{theirs}_std")):
+                found = metrics[level][f"{ours}_{part}"]
+                assert found == pytest.approx(expected["metrics"][f"{name}{suffix}"], abs=1e-5)
+    assert [row["name"] for row in read_rows(tmp_path / "out" / "per_case.csv")[::3]] == expected["ids"]
 
 
 # ---- mistakes: one line, code 2, nothing half-written ------------------------------------------------------

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.evaluation import ENSEMBLE
+
 SUMMARY_FILE = "summary.json"
 
 
@@ -22,8 +24,9 @@ def read_summary(folder: str | Path) -> dict:
         raise FileNotFoundError(f"{path}: expected the summary of a finished run, found none")
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-        summary["results"]
-    except (ValueError, KeyError, TypeError) as error:
+        for result in summary["results"].values():
+            result["metrics"][ENSEMBLE]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: expected a summary with results, found something else") from error
     return summary
 
@@ -37,7 +40,7 @@ def results_table(folders: Sequence[str | Path]) -> str:
     for folder in folders:
         summary = read_summary(folder)
         for label, result in summary["results"].items():
-            metrics = result["metrics"]["ensemble"]
+            metrics = result["metrics"][ENSEMBLE]
             iteration = "" if result.get("iteration") is None else f"{result['iteration']:,}"
             cells = (
                 Path(folder).name,
@@ -55,7 +58,7 @@ def results_table(folders: Sequence[str | Path]) -> str:
 def describe_metrics(metrics: dict[str, dict]) -> str:
     """One line: Dice and IoU of every level in per cent."""
     parts = [f"{level}: Dice {_percent(m, 'dice')} IoU {_percent(m, 'iou')}" for level, m in metrics.items()]
-    undefined = metrics.get("ensemble", {}).get("num_undefined", 0)
+    undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
     return "; ".join(parts) + (f"; {undefined} empty cases left out" if undefined else "")
 
 

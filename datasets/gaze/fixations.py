@@ -39,14 +39,15 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no such table, or a value is out of range, with file, row and value. Rows count
-            from 1 at the header, as spreadsheets do.
+        ValueError: if it is no such table, a value is out of range, with file, row and value (rows count from
+            1 at the header, as spreadsheets do), or two images differ in their ending only.
     """
     path = Path(path)
     table = _read_table(path)
     for column, low, high in ((X, 0, 1), (Y, 0, 1), (DURATION, 0, np.inf)):
         table[column] = _numbers_in_range(path, table[column], low, high)
     stems = table[IMAGE].map(lambda name: Path(name).stem)
+    _check_stems(path, table[IMAGE], stems)
     return {
         str(stem): Fixations(rows[[X, Y]].to_numpy(np.float64), rows[DURATION].to_numpy(np.float64))
         for stem, rows in table.groupby(stems, sort=False)
@@ -86,6 +87,17 @@ def _numbers_in_range(path: Path, column: pd.Series, low: float, high: float) ->
             f"found {str(column[wrong].iloc[0])!r}; {int(wrong.sum())} rows are wrong"
         )
     return numbers
+
+
+def _check_stems(path: Path, names: pd.Series, stems: pd.Series) -> None:
+    """Two images of one id would share one heatmap."""
+    variants = names.groupby(stems).unique()
+    twice = variants[variants.map(len) > 1]
+    if len(twice):
+        raise ValueError(
+            f"{path}: expected one image name an id, found {' and '.join(twice.iloc[0])}; "
+            f"{len(twice)} ids have several; rename one image of each"
+        )
 
 
 def _row(wrong: pd.Series) -> int:

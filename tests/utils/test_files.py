@@ -84,8 +84,8 @@ def test_unwritable_folder(tmp_path):
         write_text(tmp_path / "folder" / "a.txt", "x")
 
 
-def test_json_comes_back_with_null_for_not_a_number(tmp_path):
-    write_json(tmp_path / "a.json", {"dice": float("nan"), "list": (1, [float("nan"), "x"]), "none": None})
+def test_json_comes_back_with_null_for_numbers_that_are_not_finite(tmp_path):
+    write_json(tmp_path / "a.json", {"dice": float("inf"), "list": (1, [float("nan"), "x"]), "none": None})
     text = (tmp_path / "a.json").read_text()
     assert "NaN" not in text and text.endswith("}\n")
     assert json.loads(text) == {"dice": None, "list": [1, [None, "x"]], "none": None}

@@ -52,7 +52,10 @@ def test_run_without_a_summary(tmp_path):
         read_summary(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"3", b'"results"', b'{"result": 1}', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1, 2]", b"3", b'"results"', b'{"result": 1}', b'{"results": {"last": {}}}', b"\xff\xfe\x00"],
+)
 def test_file_that_is_no_summary(tmp_path, content):
     (tmp_path / "summary.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"summary\.json: expected a summary with results, found something else"):

@@ -34,6 +34,12 @@ def test_images_go_by_their_stem(tmp_path, image, stem):
     assert list(read_fixations(_table(tmp_path, f"{image},1,0.1,0.2,300"))) == [stem]
 
 
+def test_two_images_of_one_id_are_refused(tmp_path):
+    path = _table(tmp_path, GOOD, "a.png,1,0.1,0.2,300")
+    with pytest.raises(ValueError, match="expected one image name an id, found a.jpg and a.png"):
+        read_fixations(path)
+
+
 def test_other_columns_and_their_order_do_not_matter(tmp_path):
     path = _table(
         tmp_path, "9,100,0.5,0.25,a.jpg", header="PUPIL,CURRENT_FIX_DURATION,CURRENT_FIX_Y,CURRENT_FIX_X,IMAGE"
