@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job end to end on made data: set up, make images and gaze, prepare, train, evaluate, compare.
-# Leaves a table and pictures in exp/demo. On two CPU cores: under six minutes once set up.
+# Leaves a table and pictures in exp/demo. On two CPU cores: three to four minutes once set up.
 # Usage: bash scripts/demo.sh
 set -euo pipefail
 
@@ -11,8 +11,8 @@ run() { .venv/bin/python run.py "$@"; }
 
 data=data/demo
 results=exp/demo
-# The released recipe, on a network and images small enough for a CPU; Adam, since 0.99 of momentum wants
-# thousands of iterations. The test set is read once, at the end.
+# The released recipe, on a network and images small enough for a CPU, and with Adam, as a momentum of 0.99 is made for
+# many more iterations. The test set is read once, at the end.
 recipe=(--data kvasir --root "$data" --features 16,32,64,128,256,32 --spatial_size 64 --max_ite 400 --val_step 400
     --opt adam --lr 1e-3 --lr_min 1e-5 --num_worker 2 --device cpu --overwrite)
 
