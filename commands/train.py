@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import shutil
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +28,15 @@ from utils.schedule import epoch_learning_rate, total_epochs
 from utils.seeding import seed_everything
 
 LATEST_FILE, BEST_FILE, ARGS_FILE = "model_latest.pth", "model_best.pth", "args.json"
+RUN_FILES = (
+    "args.json",
+    "train.log",
+    "events.out.tfevents.*",
+    "model_*.pth",
+    "per_case*.csv",
+    "summary.json",
+    "examples.png",
+)
 STOPPED_CODE = 130
 NUM_PICTURES = 3
 MODEL_KEYS = (
@@ -102,8 +110,8 @@ def main(args: argparse.Namespace) -> int:
     model = build_model(args.model, **model_settings(args)).to(device)
     if checkpoint:
         load_weights(model, checkpoint["state_dict"])
-    if args.overwrite and folder.is_dir():
-        shutil.rmtree(folder)
+    if args.overwrite:
+        _remove_run(folder)
     with RunLog(folder) as log:
         autocast, scaler = precision(args.fp16, device)
         optimizer = build_optimizer(args, model)
@@ -327,6 +335,13 @@ def _checkpoint_to_start_from(args: argparse.Namespace, folder: Path) -> dict | 
             "add --resume to continue it or --overwrite to replace it"
         )
     return load_checkpoint(args.ckpt_path) if args.ckpt_path else None
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
+    for pattern in RUN_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None:

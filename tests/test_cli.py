@@ -260,7 +260,11 @@ def test_an_earlier_run_is_not_overwritten_unasked(tiny_root, tmp_path, capsys):
     before = (tmp_path / "exp" / "model_latest.pth").read_bytes()
     assert "--resume" in fails(capsys, training(tiny_root, tmp_path / "exp"))
     assert (tmp_path / "exp" / "model_latest.pth").read_bytes() == before
+    (tmp_path / "exp" / "thesis.txt").write_text("not ours")
     assert train(tiny_root, tmp_path / "exp", "--overwrite", "--seed", "1") == 0
+    assert (tmp_path / "exp" / "thesis.txt").read_text() == "not ours"
+    assert len(list((tmp_path / "exp").glob("events*"))) == 1
+    assert (tmp_path / "exp" / "model_latest.pth").read_bytes() != before
 
 
 def test_resuming_with_other_options_names_them(tiny_root, tmp_path, capsys):
