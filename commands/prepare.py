@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from datasets import io
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
 from datasets.gaze.prepare import REPORT_FILE, prepare_gaze
 from datasets.specs import get_spec
+from utils.images import write_image
 
 NUM_EXAMPLES = 4
 
@@ -50,5 +50,5 @@ def _write_examples(args: argparse.Namespace, report: dict) -> Path:
     left_out = {item["name"] for item in report["left_out"]}
     names = [name for name in fixations if name not in left_out][:NUM_EXAMPLES]
     thresholds = default_thresholds(spec.end_thresholds, args.num_levels)
-    io.write_rgb(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
+    write_image(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
     return root / EXAMPLES_FILE

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from utils.evaluation import ENSEMBLE, evaluate, full_size_probabilities, summarize_rows, write_per_case
-from utils.predictions import MaskWriter, write_picture
+from utils.images import write_image
+from utils.predictions import MaskWriter
 from utils.visualize import grid, prediction_row
 
 PER_CASE_FILE = "per_case.csv"
@@ -38,7 +39,7 @@ def score(
     if examples:
         dataset = loader.dataset
         chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
-        write_picture(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
+        write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
     return summarize_rows(rows)
 
 

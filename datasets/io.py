@@ -1,4 +1,4 @@
-"""Reading and writing of images, masks, gaze maps and name lists; every error names its file."""
+"""Reading of images, masks, gaze maps and name lists; every error names its file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom.errors import InvalidDicomError
-
-from utils.files import replacing
 
 # What Pillow, pydicom and the decoders below them raise for a file that is cut, empty or of another kind.
 UNREADABLE = (
@@ -107,17 +105,6 @@ def read_names(path: Path) -> list[str]:
             raise ValueError(f"{path}: expected plain ids, found {name!r}, which contains a path")
         seen.add(name)
     return names
-
-
-def write_gray(path: Path, values: np.ndarray) -> None:
-    """Write (H,W) uint8 by the ending of ``path``: JPEG as Pillow writes it by default (quality 75), or PNG."""
-    with replacing(path) as temporary:
-        Image.fromarray(values).save(temporary)
-
-
-def write_rgb(path: Path, values: np.ndarray) -> None:
-    """Write (H,W,3) uint8 by the ending of ``path``."""
-    write_gray(path, values)
 
 
 def _read_with_pillow(path: Path, mode: str) -> np.ndarray:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from utils.files import replacing
+from utils.images import write_image
 
 
 class MaskWriter:
@@ -18,10 +17,4 @@ class MaskWriter:
 
     def __call__(self, name: str, mask: np.ndarray) -> None:
         """Write one mask (H,W) bool."""
-        write_picture(self.folder / f"{name}.png", mask.astype(np.uint8) * 255)
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write (H,W) or (H,W,3) uint8 as PNG."""
-    with replacing(path) as temporary:
-        Image.fromarray(picture).save(temporary)
+        write_image(self.folder / f"{name}.png", mask.astype(np.uint8) * 255)

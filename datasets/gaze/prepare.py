@@ -18,6 +18,7 @@ from datasets.gaze.levels import default_thresholds
 from datasets.segmentation import sample_path
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
+from utils.images import write_image
 from utils.metrics import count, dice
 
 HEATMAP_FOLDER = Path("gaze", "heatmap")
@@ -159,7 +160,7 @@ def _images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixat
 
 def _write_and_read(path: Path, values: np.ndarray) -> np.ndarray:
     """Write a map and return it as its readers will see it: JPEG changes it a little."""
-    io.write_gray(path, values)
+    write_image(path, values)
     return io.read_gray(path)
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from datasets import io
+from utils.images import write_image
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
@@ -21,7 +22,7 @@ def _noise(shape: tuple[int, ...], high: int = 256) -> np.ndarray:
 
 
 def test_png_gray_comes_back_as_written(tmp_path):
-    io.write_gray(tmp_path / "map.png", GREY)
+    write_image(tmp_path / "map.png", GREY)
     read = io.read_gray(tmp_path / "map.png")
     assert read.dtype == np.uint8
     np.testing.assert_array_equal(read, GREY)
@@ -29,7 +30,7 @@ def test_png_gray_comes_back_as_written(tmp_path):
 
 def test_jpeg_map_is_written_as_pillow_does_by_default(tmp_path):
     values = _noise((24, 32)).astype(np.uint8)
-    io.write_gray(tmp_path / "ours.jpg", values)
+    write_image(tmp_path / "ours.jpg", values)
     Image.fromarray(values).save(tmp_path / "pillow.jpg")
     assert (tmp_path / "ours.jpg").read_bytes() == (tmp_path / "pillow.jpg").read_bytes()
 
@@ -37,17 +38,17 @@ def test_jpeg_map_is_written_as_pillow_does_by_default(tmp_path):
 def test_rgb_keeps_the_order_of_its_channels(tmp_path):
     picture = np.zeros((2, 3, 3), np.uint8)
     picture[..., 0] = 200
-    io.write_rgb(tmp_path / "red.png", picture)
+    write_image(tmp_path / "red.png", picture)
     np.testing.assert_array_equal(io.read_rgb(tmp_path / "red.png")[0, 0], [200, 0, 0])
 
 
 def test_grey_file_read_as_rgb_repeats_its_channel(tmp_path):
-    io.write_gray(tmp_path / "map.png", GREY)
+    write_image(tmp_path / "map.png", GREY)
     assert io.read_rgb(tmp_path / "map.png").shape == (3, 4, 3)
 
 
 def test_write_makes_missing_folders_and_leaves_no_temporary(tmp_path):
-    io.write_gray(tmp_path / "a" / "b" / "map.png", GREY)
+    write_image(tmp_path / "a" / "b" / "map.png", GREY)
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["map.png"]
 
 
@@ -61,7 +62,7 @@ def test_dicom_holds_the_stored_values(tmp_path, write_dicom):
 
 def test_read_image_goes_by_the_ending(tmp_path, write_dicom):
     write_dicom(tmp_path / "slice.dcm", _noise((5, 7), high=4096))
-    io.write_gray(tmp_path / "photo.jpg", GREY)
+    write_image(tmp_path / "photo.jpg", GREY)
     assert io.read_image(tmp_path / "slice.dcm").shape == (5, 7, 1)
     assert io.read_image(tmp_path / "photo.jpg").shape == (3, 4, 3)
 
@@ -83,7 +84,7 @@ def test_dicom_of_several_frames_is_refused(tmp_path, write_dicom):
     ids=["127_is_background_128_is_not", "zeros_and_ones", "all_background", "jpeg_noise"],
 )
 def test_mask(tmp_path, values, foreground):
-    io.write_gray(tmp_path / "mask.png", np.array([values], np.uint8))
+    write_image(tmp_path / "mask.png", np.array([values], np.uint8))
     read = io.read_mask(tmp_path / "mask.png")
     assert read.dtype == bool
     np.testing.assert_array_equal(read, [foreground])
@@ -91,7 +92,7 @@ def test_mask(tmp_path, values, foreground):
 
 def test_image_size_is_height_then_width(tmp_path, write_dicom):
     write_dicom(tmp_path / "slice.dcm", _noise((5, 7), high=4096))
-    io.write_gray(tmp_path / "map.jpg", GREY)
+    write_image(tmp_path / "map.jpg", GREY)
     assert io.image_size(tmp_path / "slice.dcm") == (5, 7)
     assert io.image_size(tmp_path / "map.jpg") == (3, 4)
 
@@ -99,7 +100,7 @@ def test_image_size_is_height_then_width(tmp_path, write_dicom):
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_truncated_picture_is_named(tmp_path, ending):
     path = tmp_path / f"cut{ending}"
-    io.write_rgb(path, _noise((64, 64, 3)).astype(np.uint8))
+    write_image(path, _noise((64, 64, 3)).astype(np.uint8))
     with pytest.raises(ValueError, match=rf"cut{ending}: expected an image, found an unreadable file"):
         io.read_rgb(_cut_in_half(path))
 

@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from utils.predictions import MaskWriter, write_picture
+from utils.images import write_image
+from utils.predictions import MaskWriter
 
 
 def test_mask_is_written_as_0_and_255_under_its_name(tmp_path):
@@ -18,5 +19,5 @@ def test_name_with_a_dot_keeps_it(tmp_path):
 
 
 def test_picture_keeps_its_colours(tmp_path):
-    write_picture(tmp_path / "a.png", np.array([[[255, 0, 7]]], np.uint8))
+    write_image(tmp_path / "a.png", np.array([[[255, 0, 7]]], np.uint8))
     assert np.array(Image.open(tmp_path / "a.png")).tolist() == [[[255, 0, 7]]]

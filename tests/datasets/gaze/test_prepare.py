@@ -14,6 +14,7 @@ from datasets.gaze.heatmap import to_uint8
 from datasets.gaze.prepare import GazeSettings, heatmap_path, prepare_gaze, prepare_image
 from datasets.segmentation import sample_path
 from datasets.specs import get_spec
+from utils.images import write_image
 
 
 def _prepare(root, data="kvasir", **options):
@@ -62,7 +63,7 @@ def test_crf_starts_from_the_heatmap_as_saved(tiny_root):
     spec = get_spec("kvasir")
     saved = io.read_gray(heatmap_path(spec, tiny_root, "polyp1"))
     image = crf_image(io.read_rgb(tiny_root / "images" / "polyp1.jpg"))
-    io.write_gray(tiny_root / "again.jpg", to_uint8(refine_with_crf(image, saved / np.float32(255))))
+    write_image(tiny_root / "again.jpg", to_uint8(refine_with_crf(image, saved / np.float32(255))))
     expected = io.read_gray(tiny_root / "again.jpg")
     np.testing.assert_array_equal(io.read_gray(sample_path(spec, tiny_root, "map", "polyp1")), expected)
 
@@ -201,7 +202,7 @@ def test_golden_maps_written_by_us(golden, tmp_path):
     with np.load(golden / "kvasir_gaze.npz") as expected:
         for key in (key for key in expected if key.endswith("heatmap_uint8")):
             name = key.split("/")[0]
-            io.write_gray(tmp_path / f"{name}.jpg", expected[key])
+            write_image(tmp_path / f"{name}.jpg", expected[key])
             theirs = io.read_gray(golden / "kvasir_root" / "gaze" / "heatmap" / f"{name}.jpg")
             np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)
 
@@ -212,6 +213,6 @@ def test_golden_crf_files_from_their_own_heatmap_files(golden, tmp_path):
     for name in io.read_names(root / "train.txt"):
         heatmap = io.read_gray(root / "gaze" / "heatmap" / f"{name}.jpg") / np.float32(255)
         refined = refine_with_crf(io.read_rgb(root / "images" / f"{name}.jpg"), heatmap)
-        io.write_gray(tmp_path / f"{name}.jpg", to_uint8(refined))
+        write_image(tmp_path / f"{name}.jpg", to_uint8(refined))
         theirs = io.read_gray(root / "gaze" / "crf_compat1" / f"{name}.jpg")
         np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)
