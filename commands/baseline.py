@@ -18,6 +18,7 @@ from utils.reporting import SUMMARY_FILE, describe_metrics
 
 
 def main(args: argparse.Namespace) -> int:
+    """Score both trivial predictors and write their results; returns 0."""
     folder = Path(args.exp_path or f"exp/{args.data}_baseline")
     device = pick_device(args.device)
     common = {"root": args.root, "spatial_size": args.spatial_size}

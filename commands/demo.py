@@ -8,6 +8,7 @@ from datasets.synthetic import make_demo_dataset
 
 
 def main(args: argparse.Namespace) -> int:
+    """Make the data set and say what to do next; returns 0."""
     make_demo_dataset(args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
     print(f"made {args.num_train} training and {args.num_test} test images with simulated gaze in {args.root}")
     print(f"next: python run.py prepare --data kvasir --root {args.root} --fixations {args.root}/fixations.csv")

@@ -18,6 +18,7 @@ RELEASED_SPATIAL_SIZE = 224
 
 
 def main(args: argparse.Namespace) -> int:
+    """Score the checkpoint, write and print the results; returns 0."""
     device = pick_device(args.device)
     checkpoint = load_checkpoint(args.ckpt_path)
     config = checkpoint.get("config") or {}

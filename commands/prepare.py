@@ -19,6 +19,7 @@ NUM_EXAMPLES = 4
 
 
 def main(args: argparse.Namespace) -> int:
+    """Prepare all images, write report and picture, print the quality; returns 0."""
     report = prepare_gaze(
         args.data,
         args.root,

@@ -9,6 +9,7 @@ from utils.reporting import results_table
 
 
 def main(args: argparse.Namespace) -> int:
+    """Print the table, and write it on demand; returns 0."""
     table = results_table(args.runs)
     print(table, end="")
     if args.to:

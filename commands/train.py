@@ -32,7 +32,8 @@ RUN_FILES = (
     "args.json",
     "train.log",
     "events.out.tfevents.*",
-    "model_*.pth",
+    LATEST_FILE,
+    BEST_FILE,
     "per_case*.csv",
     "summary.json",
     "examples.png",
@@ -102,6 +103,7 @@ class Run(NamedTuple):
 
 
 def main(args: argparse.Namespace) -> int:
+    """Train and evaluate; 0, or 130 if stopped by a signal. Raises ValueError and OSError for what is wrong."""
     folder, device = Path(args.exp_path), pick_device(args.device)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     data = build_data(args)

@@ -30,6 +30,7 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
 
     @property
     def iterations_per_epoch(self) -> int:
+        """Batches in one pass over the data set, the smaller last one counted."""
         return -(-self.num_samples // self.batch_size)
 
     def __len__(self) -> int:
@@ -61,7 +62,18 @@ def training_loader(
     shuffle: bool = True,
     pin_memory: bool = False,
 ) -> DataLoader:
-    """A loader that yields the batches of iterations ``start`` to ``max_ite`` and then ends."""
+    """A loader for the training loop.
+
+    Args:
+        dataset: of one or more samples, which takes the keys (index, epoch).
+        batch_size, max_ite, start, seed, shuffle: see ``IterationSampler``; iterations count from 0.
+        num_worker: loader processes; the batches do not depend on it.
+        pin_memory: for faster copies to a GPU.
+
+    Returns:
+        A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
+        ``label`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
+    """
     sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle)
     return DataLoader(
         dataset,
@@ -75,13 +87,19 @@ def training_loader(
 def evaluation_loader(
     dataset: Dataset, *, batch_size: int, num_worker: int = 0, pin_memory: bool = False
 ) -> DataLoader:
-    """A loader over the data set in order; ``label`` is a list, since labels keep their own sizes."""
+    """A loader over the data set once, in order.
+
+    Returns:
+        A loader of dicts: ``image`` (B,C,H,W); ``label`` a list of (1,h,w), since labels keep their own sizes;
+        ``name`` a list. The last batch may be smaller.
+    """
     return DataLoader(
         dataset,
         batch_size=batch_size,
         num_workers=num_worker,
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
+        worker_init_fn=leave_signals_to_the_parent,
     )
 
 

@@ -26,6 +26,7 @@ class Flip:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, probability: float) -> Flip:
+        """Each of the two flips with ``probability``, in 0..1, independently."""
         horizontal, vertical = rng.random(2) < probability
         return cls(bool(horizontal), bool(vertical))
 

@@ -1,5 +1,8 @@
 """Loaders: the batch of an iteration depends on the seed and the iteration, and on nothing else."""
 
+import signal
+
+import pytest
 import torch
 
 from datasets import build_dataset
@@ -91,3 +94,23 @@ def test_evaluation_keeps_order_and_label_sizes(tiny_root):
     assert [batch["name"] for batch in batches] == [["polyp7", "polyp8"], ["polyp9"]]
     assert batches[0]["image"].shape == (2, 3, 32, 32)
     assert [tuple(label.shape) for label in batches[0]["label"]] == [(1, 40, 48), (1, 42, 46)]
+
+
+class _SignalsIgnored(torch.utils.data.Dataset):
+    """Says from inside a loader process whether the process ignores Ctrl-C and SIGTERM."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, key):
+        ignored = all(signal.getsignal(n) is signal.SIG_IGN for n in (signal.SIGINT, signal.SIGTERM))
+        return {"image": torch.tensor(float(ignored))}
+
+
+@pytest.mark.parametrize("kind", ["training", "evaluation"])
+def test_loader_processes_leave_signals_to_the_parent(kind):
+    if kind == "training":
+        loader = training_loader(_SignalsIgnored(), batch_size=1, max_ite=1, num_worker=1)
+    else:
+        loader = evaluation_loader(_SignalsIgnored(), batch_size=1, num_worker=1)
+    assert [batch["image"].tolist() for batch in loader] == [[1.0]]
