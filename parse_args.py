@@ -16,6 +16,7 @@ from models.propagation import SIMILARITIES
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
+DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
@@ -175,7 +176,7 @@ def _add_model(parser: Parser) -> None:
         default=None,
         help="channels of the full-resolution feature (default: the last of --features)",
     )
-    group.add_argument("--encoder", default="resnet34", help="encoder of the smp-unet")
+    group.add_argument("--encoder", default=DEFAULT_ENCODER, help="encoder of the smp-unet")
     group.add_argument("--encoder_weights", default=None, help="imagenet: downloads them if not cached")
     group.add_argument("--init", choices=INITS, default="copy", help="start all levels alike (released) or not (paper)")
 
@@ -328,6 +329,8 @@ def _contradictions(args: argparse.Namespace):
         yield "--level_thresholds: expected -m gaze_sup, found -m full_sup, which has no pseudo-masks"
     if args.level_thresholds and len(args.level_thresholds) != args.num_levels:
         yield f"--level_thresholds: expected {args.num_levels} (--num_levels), found {len(args.level_thresholds)}"
+    if args.encoder != DEFAULT_ENCODER and args.model != "smp-unet":
+        yield "--encoder: expected --model smp-unet, found --model unet, which has an encoder of its own"
     if args.encoder_weights and args.model != "smp-unet":
         yield "--encoder_weights: expected --model smp-unet, found --model unet, which starts from scratch"
     if args.lr_min > args.lr:

@@ -66,6 +66,7 @@ def test_full_supervision_has_one_level():
         (["--in_channels", "1"], "--in_channels 1: expected 3"),
         (["--num_levels", "3", "--level_thresholds", "0.5,0.3"], "expected 3 (--num_levels), found 2"),
         (["-m", "full_sup", "--level_thresholds", "0.5"], "has no pseudo-masks"),
+        (["--encoder", "resnet18"], "--encoder: expected --model smp-unet"),
         (["--encoder_weights", "imagenet"], "expected --model smp-unet"),
         (["--lr", "1e-5"], "--lr_min 0.0001: expected at most --lr"),
         (["--prop_kernel_size", "4"], "expected an odd number, found 4"),
