@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = parse_args(argv)
     # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
-    command = importlib.import_module(f"commands.{args.command}")
+    command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
     try:
         return command.main(args)
     except (ValueError, OSError) as error:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the environment .venv at the repository root from requirements.txt, or brings it up to date.
 # usage: [PYTHON=...] [CXX=...] scripts/setup.sh [--test]
-#   --test   also installs requirements-test.txt
+#   --test   also installs requirements-dask.txt and requirements-test.txt
 set -euo pipefail
 
 die() {
@@ -14,12 +14,12 @@ venv=$root/.venv
 stamp=$venv/.setup-stamp
 
 files=(requirements.txt)
-modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytorch, pydicom, nrrd'
+modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytorch, pydicom, nrrd, numba, pymovements, matplotlib'
 case "$#:${1-}" in
     0:) ;;
     1:--test)
-        files+=(requirements-test.txt)
-        modules+=', pytest, nbclient, nbformat, ipykernel'
+        files+=(requirements-dask.txt requirements-test.txt)
+        modules+=', distributed, pytest, hypothesis, nbclient, nbformat, ipykernel'
         ;;
     *) die 'usage: scripts/setup.sh [--test]' ;;
 esac
@@ -121,7 +121,7 @@ if stamped ''; then
 else
     # Without a stamp nothing in .venv is to be trusted: pip takes a package for installed whose files an
     # interrupted run copied only in part.
-    echo "setup: making .venv with $python (about 5 GB, two to five minutes)"
+    echo "setup: making .venv with $python (about 6 GB, two to five minutes)"
     rm -f "$stamp"
     rm -rf "$venv"
     "$python" -I -m venv "$venv" || die "$python could not make a virtual environment."
