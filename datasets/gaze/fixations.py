@@ -89,13 +89,11 @@ def _ids(table: Table) -> list[str]:
             table.refuse(table.label_index == index, IMAGE, f"a name of up to {MAX_ID_BYTES} bytes", "shorten it")
         # Two images of one id would share one heatmap.
         if label_of.setdefault(name, label) != label:
-            twice.append((label_of[name], label, index))
+            twice.append((label_of[name], index))
     if twice:
-        one, other, index = twice[0]
-        raise ValueError(
-            f"{table.path}, row {table.rows[np.argmax(table.label_index == index)]}: expected one image name an id, "
-            f"found {shown(one)} and {shown(other)}; {len(twice)} names share an id; rename those images"
-        )
+        first_label, _ = twice[0]
+        wrong = np.isin(table.label_index, [index for _, index in twice])
+        table.refuse(wrong, IMAGE, f"one name an id, {shown(first_label)} as above,", "rename one of the images")
     return list(label_of)
 
 

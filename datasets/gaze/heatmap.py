@@ -62,8 +62,8 @@ def fixation_heatmap(
 def check_sigma(sigma_px: float, canvas_px: int = CANVAS_PX) -> None:
     """Refuse a sigma for which there is no heatmap, whatever the fixations, with a ValueError.
 
-    The limit is the canvas's side: at 1.5 times that, with borders reflecting, what is left of the Gaussian
-    (3e-5 of the mean) is less than the steps where it is truncated (2e-4).
+    The limit is the canvas's side: there a fixation still stands out by 2 % of the mean heat, at 1.5 times that
+    by less (0.004 %) than the steps at which the Gaussian is truncated (0.009 %).
     """
     if not 0 < sigma_px <= canvas_px:
         raise ValueError(

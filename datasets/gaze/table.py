@@ -90,9 +90,10 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     raw = _read_text(path)
     _check_delimiter(path, raw, (label, *needed))
     records = _records(path, raw)
-    header = _header(path, next(records, (1, []))[1], (label, *needed), optional)
-    names = [name for name in (*needed, *optional) if name in header]
-    label_position, *positions = (header.index(name) for name in (label, *names))
+    _, names = next(records, (1, []))
+    header = _header(path, names, (label, *needed), optional)
+    number_names = [name for name in (*needed, *optional) if name in header]
+    label_position, *positions = (header.index(name) for name in (label, *number_names))
     rows, label_index, blocks = [], [], []
     index_of: dict[str, int] = {}
     while block := list(itertools.islice(records, BLOCK_ROWS)):
@@ -104,8 +105,8 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
         blocks.append([_numbers([fields[position] for _, fields in block]) for position in positions])
     if not rows:
         raise ValueError(f"{path}: expected rows below the header, found none")
-    columns = dict(zip(names, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
-    return Table(path, header, np.array(rows), list(index_of), np.array(label_index), columns)
+    numbers = dict(zip(number_names, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
+    return Table(path, header, np.array(rows), list(index_of), np.array(label_index), numbers)
 
 
 def shown(text: str) -> str:
@@ -131,8 +132,6 @@ def _read_text(path: Path) -> bytes:
     for beginning, kind, advice in OTHER_KINDS:
         if raw.startswith(beginning):
             raise ValueError(f"{path}: expected a table (CSV), found {kind}; {advice}")
-    if raw in (b"", b"\xef\xbb\xbf") or raw.isspace():
-        raise ValueError(f"{path}: expected a table (CSV), found an empty file")
     if (position := raw.find(b"\0")) >= 0:
         where = f"line {_line(raw, position)}"
         raise ValueError(f"{path}: expected a table (CSV), found a NUL byte in {where}; save the table as UTF-8")
@@ -150,8 +149,8 @@ def _line(raw: bytes, position: int) -> int:
 
 def _check_delimiter(path: Path, raw: bytes, needed: Sequence[str]) -> None:
     """Before parsing, which would stumble over quotation marks beside another delimiter."""
-    lines = itertools.islice(re.finditer(rb"[^\r\n]+|$", raw), 2)
-    header, first_row = (line[0].decode("utf-8-sig") for line in lines)
+    lines = itertools.islice(re.finditer(rb"[^\r\n]+", raw), 2)
+    header, first_row, *_ = *(line[0].decode("utf-8-sig") for line in lines), "", ""
     for delimiter, plural in OTHER_DELIMITERS:
         names = {part.strip(" \"'") for part in header.split(delimiter)}
         if len(names.intersection(needed)) > 1:
@@ -182,6 +181,8 @@ def _header(path: Path, fields: list[str], needed: Sequence[str], optional: Sequ
     names = [field.strip() for field in fields]
     while names and not names[-1]:
         names.pop()
+    if not names:
+        raise ValueError(f"{path}: expected a table (CSV), found an empty file")
     missing = [name for name in needed if name not in names]
     if missing:
         there = ", ".join(name if name.isprintable() else repr(name) for name in names)
@@ -224,5 +225,5 @@ def _number(text: str) -> float:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether ``float`` and spreadsheets agree on it: to ``float`` alone, 1_000 and other scripts' digits are numbers."""
+    """Whether ``float`` and spreadsheets agree: 1_000 and the digits of other scripts are numbers to it alone."""
     return text.isascii() and "_" not in text
