@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -35,6 +35,7 @@ class Table:
 
     Attributes:
         path: where it comes from.
+        raw: the file, for the text of the few fields that a message shows.
         header: names of all columns of the file.
         rows: (N,) int, the row of each record as spreadsheets count: 1 is the first row of the file, rows
             without content count, and a field with line breaks in quotation marks lies in one row.
@@ -45,6 +46,7 @@ class Table:
     """
 
     path: Path
+    raw: bytes = field(repr=False)
     header: list[str]
     rows: np.ndarray
     labels: list[str]
@@ -60,15 +62,15 @@ class Table:
         )
 
     def text(self, index: int, column: str) -> str:
-        """What the file says there; read again, as it is asked for once at most."""
+        """What the file says there."""
         _, fields = next(self.whole_rows({int(self.rows[index])}))
         return fields[self.header.index(column)]
 
     def whole_rows(self, wanted: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Row number and all fields, those of other columns too, of the rows with the ``wanted`` numbers."""
-        for row, fields in _records(self.path, _read_text(self.path)):
+        for row, fields in _records(self.path, self.raw):
             if row in wanted:
-                yield row, tuple(field.strip() for field in fields[: len(self.header)])
+                yield row, tuple(text.strip() for text in fields[: len(self.header)])
 
 
 def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
@@ -106,7 +108,7 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     if not rows:
         raise ValueError(f"{path}: expected rows below the header, found none")
     numbers = dict(zip(number_names, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
-    return Table(path, header, np.array(rows), list(index_of), np.array(label_index), numbers)
+    return Table(path, raw, header, np.array(rows), list(index_of), np.array(label_index), numbers)
 
 
 def shown(text: str) -> str:
