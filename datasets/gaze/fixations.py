@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+
+from datasets.gaze.table import Table, read_table, shown
 
 IMAGE = "IMAGE"
 X, Y = "CURRENT_FIX_X", "CURRENT_FIX_Y"
 DURATION = "CURRENT_FIX_DURATION"
 NEEDED_COLUMNS = (IMAGE, X, Y, DURATION)
+SIZE_COLUMNS = ("IMAGE_HEIGHT", "IMAGE_WIDTH")
+# Either of them tells two fixations apart that are alike in place and duration.
+ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
+
+# The longest fixation of the published tables lasts 4.3 s. Nobody looks at a point for a minute, and a table in
+# microseconds, where the shortest fixation reads 50,000, has to be noticed.
+MAX_DURATION_MS = 60_000
+# Above the largest images of microscopy.
+MAX_SIDE_PX = 1_000_000
+# File systems end at 255, ending and all.
+MAX_ID_BYTES = 240
+# No image is named with these, and a message with them would not be one line.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -20,86 +35,138 @@ class Fixations:
 
     Attributes:
         xy: (N,2) float64 in 0..1; x from the left, y from the top.
-        duration_ms: (N,) float64.
+        duration_ms: (N,) float64 in 0..MAX_DURATION_MS.
+        image_size: (height, width) in pixels of the image that was looked at; None where the table has none.
     """
 
     xy: np.ndarray
     duration_ms: np.ndarray
+    image_size: tuple[int, int] | None = None
 
 
 def read_fixations(path: str | Path) -> dict[str, Fixations]:
     """Read a fixation table.
 
     Args:
-        path: CSV with the columns of ``NEEDED_COLUMNS``; others are ignored.
+        path: CSV with the columns of ``NEEDED_COLUMNS``, in the form that ``read_table`` takes. ``SIZE_COLUMNS``
+            are read where they are there; other columns only tell whether two rows are the same.
 
     Returns:
-        Fixations by image id, the file name in the table without its ending (the prostate table says
+        Fixations by image id, the file name in the table without folders and ending (the prostate table says
         ``.jpg`` where the slices are ``.dcm``), in the order of first appearance.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no such table, a value is out of range, with file, row and value (rows count from
-            1 at the header, as spreadsheets do), or two images differ in their ending only.
+        OSError: if there is no such file or it cannot be read.
+        ValueError: with file, row, column and value, if it is no such table, a value is out of range, two images
+            differ in ending or folder only, the size changes within an image, or, in a table with one of
+            ``ORDER_COLUMNS``, a whole row occurs twice (without them, two fixations may well be alike).
     """
-    path = Path(path)
-    table = _read_table(path)
-    for column, low, high in ((X, 0, 1), (Y, 0, 1), (DURATION, 0, np.inf)):
-        table[column] = _numbers_in_range(path, table[column], low, high)
-    stems = table[IMAGE].map(lambda name: Path(name).stem)
-    _check_stems(path, table[IMAGE], stems)
-    return {
-        str(stem): Fixations(rows[[X, Y]].to_numpy(np.float64), rows[DURATION].to_numpy(np.float64))
-        for stem, rows in table.groupby(stems, sort=False)
-    }
+    table = read_table(path, IMAGE, NEEDED_COLUMNS[1:], SIZE_COLUMNS)
+    image, ids = table.label_index, _ids(table)
+    xy = np.column_stack([_positions(table, X, "width"), _positions(table, Y, "height")])
+    duration_ms = _durations(table)
+    size = _sizes(table)
+    # Stable, so that the order within an image stays the table's.
+    order = np.argsort(image, kind="stable")
+    starts = np.searchsorted(image[order], np.arange(len(ids)))
+    first = order[starts]
+    _check_one_size_an_image(table, size, first)
+    _check_repeats(table, np.column_stack([image, xy, duration_ms]))
+    sizes = (None if np.isnan(height) else (int(height), int(width)) for height, width in size[first])
+    groups = zip(np.split(xy[order], starts[1:]), np.split(duration_ms[order], starts[1:]), sizes, strict=True)
+    return {name: Fixations(*group) for name, group in zip(ids, groups, strict=True)}
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a fixation table (CSV), found none")
-    try:
-        # As text, so that an image named 007 stays one.
-        table = pd.read_csv(path, dtype={IMAGE: str})
-    except (ValueError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: expected a fixation table (CSV), found something else ({reason})") from error
-    missing = [column for column in NEEDED_COLUMNS if column not in table]
-    if missing:
-        raise ValueError(
-            f"{path}: expected the columns {', '.join(NEEDED_COLUMNS)}, found no {', '.join(missing)}; "
-            f"the file has {', '.join(map(str, table.columns))}"
-        )
-    if table.empty:
-        raise ValueError(f"{path}: expected one row a fixation, found none")
-    unnamed = table[IMAGE].isna()
-    if unnamed.any():
-        raise ValueError(f"{path}, row {_row(unnamed)}: expected an image name in {IMAGE}, found nothing")
-    return table
+def _ids(table: Table) -> list[str]:
+    """The ids of the table's labels."""
+    label_of, twice = {}, []
+    for index, label in enumerate(table.labels):
+        # Tables come from Windows too, whatever reads them.
+        name = Path(label.replace("\\", "/").rpartition("/")[2]).stem
+        if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
+            table.refuse(table.label_index == index, IMAGE, "an image name", "write the name of the image's file")
+        if len(name.encode()) > MAX_ID_BYTES:
+            table.refuse(table.label_index == index, IMAGE, f"a name of up to {MAX_ID_BYTES} bytes", "shorten it")
+        # Two images of one id would share one heatmap.
+        if label_of.setdefault(name, label) != label:
+            twice.append((label_of[name], index))
+    if twice:
+        first_label, _ = twice[0]
+        wrong = np.isin(table.label_index, [index for _, index in twice])
+        table.refuse(wrong, IMAGE, f"one name an id, {shown(first_label)} as above,", "rename one of the images")
+    return list(label_of)
 
 
-def _numbers_in_range(path: Path, column: pd.Series, low: float, high: float) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high))
+def _positions(table: Table, column: str, side: str) -> np.ndarray:
+    values = table.numbers[column]
+    wrong = ~((values >= 0) & (values <= 1))
     if wrong.any():
-        expected = f"a number in {low}..{high}" if np.isfinite(high) else f"a number of at least {low}"
+        value = values[wrong][0]
+        if not np.isfinite(value):
+            advice = "write a number with a decimal point"
+        elif abs(value) < 2:
+            advice = "leave out fixations outside the image"
+        else:
+            advice = f"it looks like pixels: divide by the image's {side}"
+        table.refuse(wrong, column, "a number in 0..1", advice)
+    return values
+
+
+def _durations(table: Table) -> np.ndarray:
+    values = table.numbers[DURATION]
+    wrong = ~((values >= 0) & (values <= MAX_DURATION_MS))
+    if wrong.any():
+        too_long = MAX_DURATION_MS < values[wrong][0] < np.inf
+        advice = "it looks like another unit than ms" if too_long else "write a number of ms with a decimal point"
+        table.refuse(wrong, DURATION, f"a number in 0..{MAX_DURATION_MS}", advice)
+    return values
+
+
+def _sizes(table: Table) -> np.ndarray:
+    """(N,2) height and width, NaN where the table has none."""
+    there = [column for column in SIZE_COLUMNS if column in table.numbers]
+    if len(there) == 1:
+        raise ValueError(f"{table.path}: expected both {' and '.join(SIZE_COLUMNS)} or none, found only {there[0]}")
+    if not there:
+        return np.full((len(table.rows), 2), np.nan)
+    sizes = np.column_stack([table.numbers[column] for column in SIZE_COLUMNS])
+    whole = (sizes >= 1) & (sizes <= MAX_SIDE_PX) & (np.floor(sizes) == sizes)
+    unknown = np.isnan(sizes).all(axis=1, keepdims=True)
+    for column, wrong in zip(SIZE_COLUMNS, ~(whole | unknown).T, strict=True):
+        if wrong.any():
+            expected = f"a whole number of pixels in 1..{MAX_SIDE_PX}"
+            table.refuse(wrong, column, expected, "leave both sides empty where the size is not known")
+    return sizes
+
+
+def _check_one_size_an_image(table: Table, sizes: np.ndarray, first: np.ndarray) -> None:
+    """``first`` has the index of each image's first row."""
+    first = first[table.label_index]
+    same = (sizes == sizes[first]) | (np.isnan(sizes) & np.isnan(sizes[first]))
+    for column, wrong in zip(SIZE_COLUMNS, ~same.T, strict=True):
+        if wrong.any():
+            index = first[np.argmax(wrong)]
+            expected = f"{shown(table.text(index, column))} as in row {table.rows[index]}, the same image,"
+            table.refuse(wrong, column, expected, "give an image one size")
+
+
+def _check_repeats(table: Table, values: np.ndarray) -> None:
+    """A row copied by mistake would count twice in the heatmap. ``values`` (N,C) are those that were read."""
+    if not any(column in table.header for column in ORDER_COLUMNS):
+        return
+    order = np.lexsort(values.T)
+    alike = np.flatnonzero((values[order[1:]] == values[order[:-1]]).all(axis=1))
+    # Hardly any rows as a rule, so that their other columns are looked at now only.
+    suspects = set(table.rows[order[np.union1d(alike, alike + 1)]].tolist())
+    if not suspects:
+        return
+    row_of, repeats = {}, []
+    for row, fields in table.whole_rows(suspects):
+        if row_of.setdefault(fields, row) != row:
+            repeats.append((row, row_of[fields]))
+    if repeats:
+        row, first = repeats[0]
         raise ValueError(
-            f"{path}, row {_row(wrong)}: expected {expected} in {column.name}, "
-            f"found {str(column[wrong].iloc[0])!r}; {int(wrong.sum())} rows are wrong"
+            f"{table.path}, row {row}: expected every row once, found a copy of row {first}; "
+            f"{len(repeats)} row{' is a copy' if len(repeats) == 1 else 's are copies'}; remove what would count twice"
         )
-    return numbers
-
-
-def _check_stems(path: Path, names: pd.Series, stems: pd.Series) -> None:
-    """Two images of one id would share one heatmap."""
-    variants = names.groupby(stems).unique()
-    twice = variants[variants.map(len) > 1]
-    if len(twice):
-        raise ValueError(
-            f"{path}: expected one image name an id, found {' and '.join(twice.iloc[0])}; "
-            f"{len(twice)} ids have several; rename one image of each"
-        )
-
-
-def _row(wrong: pd.Series) -> int:
-    """The row of the first wrong value; the header is row 1."""
-    return int(np.flatnonzero(wrong)[0]) + 2

@@ -1,12 +1,14 @@
 """Heatmaps: where the heat is, how it is scaled, and that the border stays the border."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from datasets import io
 from datasets.gaze.fixations import read_fixations
-from datasets.gaze.heatmap import fixation_heatmap, to_uint8
+from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 
 
 def _heatmap(*fixations, size=(32, 32), sigma_px=3, canvas_px=32):
@@ -75,6 +77,82 @@ def test_equals_filtering_the_whole_canvas():
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 48, 49, 20_000])
+def test_few_and_many_fixations_are_summed_alike(count):
+    rng = np.random.default_rng(count)
+    xy, duration_ms = rng.random((count, 2)), rng.integers(50, 500, count)
+    canvas = np.zeros((48, 48))
+    pixels = np.maximum(np.round(xy * 48).astype(int) - 1, 0)
+    np.add.at(canvas, (pixels[:, 1], pixels[:, 0]), duration_ms)
+    expected = gaussian_filter(canvas, 2, mode="reflect", truncate=4.0)
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
+    ours = fixation_heatmap(xy, duration_ms, (48, 48), sigma_px=2, canvas_px=48)
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_fixations():
+    rng = np.random.default_rng(0)
+    xy, duration_ms = rng.random((100_000, 2)), rng.integers(50, 500, 100_000)
+    tracemalloc.start()
+    fixation_heatmap(xy, duration_ms, (8, 8), sigma_px=30)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A matrix of 768 x 100,000 alone would take 614 MB.
+    assert peak < 60e6
+
+
+def _filtered_by_definition(canvas, sigma_px):
+    """Every tap in turn, the canvas mirrored as often as it takes: d c b a | a b c d | d c b a."""
+    side, radius = len(canvas), int(4 * sigma_px + 0.5)
+    taps = np.arange(-radius, radius + 1)
+    weights = np.exp(-0.5 * (taps / sigma_px) ** 2)
+    mirrored = (np.arange(side)[:, None] + taps) % (2 * side)
+    mirrored = np.minimum(mirrored, 2 * side - 1 - mirrored)
+    response = np.zeros((side, side))
+    for row in range(side):
+        np.add.at(response[row], mirrored[row], weights / weights.sum())
+    return response @ canvas @ response.T
+
+
+@pytest.mark.parametrize("sigma_px", [0.2, 1, 5, 9, 16])
+def test_sigmas_up_to_the_canvas_reflect_as_often_as_it_takes(sigma_px):
+    canvas = np.zeros((16, 16))
+    canvas[3, 11], canvas[14, 0] = 100, 300
+    expected = _filtered_by_definition(canvas, sigma_px)
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
+    ours = _heatmap((12 / 16, 4 / 16, 100), (0, 15 / 16, 300), size=(16, 16), sigma_px=sigma_px, canvas_px=16)
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma_px", [0.12, 1e-9, 1e-200, 5e-324])
+def test_tiny_sigma_leaves_a_fixation_on_its_pixel(sigma_px):
+    expected = np.zeros((16, 16))
+    expected[3, 11] = 1
+    ours = _heatmap((12 / 16, 4 / 16, 100), size=(16, 16), sigma_px=sigma_px, canvas_px=16)
+    np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-3, 1e300, 4e307])
+def test_durations_of_any_size(scale):
+    ours = _heatmap((0.25, 0.5, 4 * scale), (0.75, 0.5, scale), (0.75, 0.5, 3 * scale))
+    np.testing.assert_array_equal(ours, _heatmap((0.25, 0.5, 4), (0.75, 0.5, 1), (0.75, 0.5, 3)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (1, 5000), (2, 3)])
+def test_images_of_few_pixels(size):
+    heatmap = _heatmap((0.25, 0.75, 100), size=size)
+    assert heatmap.shape == size and heatmap.dtype == np.float32
+    assert np.isfinite(heatmap).all() and heatmap.min() >= 0 and heatmap.max() <= 1
+    if size == (1, 40):  # one row from the middle of the canvas
+        assert heatmap[0].argmax() in (9, 10)
+
+
+def test_the_same_everywhere_is_refused_instead_of_blown_up():
+    every_pixel = [((x + 1) / 8, (y + 1) / 8, 100 / 3) for x in range(8) for y in range(8)]
+    with pytest.raises(ValueError, match="heatmap: expected fixations that stand out, found the same heat everywhere"):
+        _heatmap(*every_pixel, canvas_px=8, sigma_px=1)
+
+
 def test_bicubic_overshoot_is_cut():
     heatmap = _heatmap((0.5, 0.5, 100), (0.1, 0.9, 30), size=(301, 203), sigma_px=0.5)
     assert heatmap.min() >= 0 and heatmap.max() <= 1
@@ -116,10 +194,24 @@ def test_shapes_that_do_not_fit():
         fixation_heatmap(np.zeros((3, 2)), np.ones(2), (8, 8), sigma_px=3)
 
 
-@pytest.mark.parametrize("sigma_px", [0, -1, np.nan, np.inf])
+@pytest.mark.parametrize("sigma_px", [0, -1, np.nan, np.inf, 32.1, 1e12])
 def test_impossible_sigma(sigma_px):
-    with pytest.raises(ValueError, match="expected a sigma_px above 0"):
+    with pytest.raises(ValueError) as caught:
         _heatmap((0.5, 0.5, 100), sigma_px=sigma_px)
+    expected = "heatmap: expected a sigma_px above 0 and up to 32, the canvas's side"
+    assert str(caught.value) == f"{expected}, found {sigma_px:g}"
+
+
+def test_sigma_can_be_checked_before_any_map_is_made():
+    check_sigma(768)
+    with pytest.raises(ValueError, match="up to 768"):
+        check_sigma(769)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (5, -1), (5,)])
+def test_impossible_image_size(size):
+    with pytest.raises(ValueError, match=r"heatmap: expected an image of 1 pixel or more a side, found \([05]"):
+        _heatmap((0.5, 0.5, 100), size=size)
 
 
 def test_golden_heatmaps(golden, kvasir_fixation_table):

@@ -151,7 +151,7 @@ def test_fixations_on_the_border_are_prepared(tiny_root):
 
 
 def test_table_of_another_data_set(tiny_root):
-    _edit_fixations(tiny_root, lambda t: t.assign(IMAGE="other.jpg"))
+    _edit_fixations(tiny_root, lambda t: t.assign(IMAGE="other.jpg", IMAGE_HEIGHT=40.0, IMAGE_WIDTH=48.0))
     with pytest.raises(ValueError, match=r"found none of its 1 \(first: other\.jpg\); check --root, --data"):
         _prepare(tiny_root)
 
