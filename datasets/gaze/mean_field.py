@@ -9,6 +9,8 @@ Source: Kraehenbuehl and Koltun, NIPS 2011, Algorithm 1.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from datasets.gaze.permutohedral import AXES, Lattice
@@ -29,59 +31,67 @@ def foreground_marginal(lattice: Lattice, unary: np.ndarray, *, compat: float, i
         compat: weight of the Potts term.
         iterations: of mean field; 0 gives the softmax of minus the unary.
     """
-    corner, weight, before, after = lattice
-    return _infer(corner, weight, before, after, np.array(unary, dtype=np.float32), np.float32(-compat), iterations)
-
-
-@compiled
-def _infer(corner, weight, before, after, unary, potts, iterations):
-    total, corners = len(corner), before.shape[1]
-    norm = _normalisation(corner, weight, before, after)
-    marginal = np.empty(total, np.float32)
-    values, spare = np.zeros((corners, 2), np.float32), np.zeros((corners, 2), np.float32)
-    first, second = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    for iteration in range(iterations + 1):
-        splatted = np.zeros((corners, 2), np.float32)
-        for start in range(0, total, BLOCK):
-            part = slice(start, min(start + BLOCK, total))
-            if iteration > 0:
-                _slice(corner[part], weight[part], values, first, second)
-            else:
-                first[:], second[:] = 0, 0
-            _update(first, second, norm[part], unary[0, part], unary[1, part], potts)
-            if iteration == iterations:
-                marginal[part] = second[: len(marginal[part])]
-            else:
-                for b in range(len(norm[part])):
-                    first[b] *= norm[start + b]
-                    second[b] *= norm[start + b]
-                _splat(corner[part], weight[part], first, second, splatted)
-        values, spare = _blur(splatted, spare, before, after)
+    # Copies and casts: every other type or layout would be compiled for again.
+    unary = np.array(unary, dtype=np.float32, order="C")
+    marginal = np.empty(len(lattice.corner), np.float32)
+    _infer(lattice, unary, np.float32(-compat), int(iterations), marginal)
     return marginal
 
 
 @compiled
-def _normalisation(corner, weight, before, after):
+def _infer(lattice, unary, potts, iterations, marginal):
+    total = len(marginal)
+    norm = _normalisation(lattice)
+    first, second = np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    values, splatted, spare = _values(lattice), _values(lattice), _values(lattice)
+    for iteration in range(iterations + 1):
+        for start in range(0, total, BLOCK):
+            stop = min(start + BLOCK, total)
+            corner, weight = lattice.corner[start:stop], lattice.weight[start:stop]
+            if iteration > 0:
+                _slice(corner, weight, values, first, second)
+            else:
+                first[:], second[:] = 0, 0
+            _update(unary[0, start:stop], unary[1, start:stop], norm[start:stop], potts, first, second)
+            if iteration < iterations:
+                _splat(corner, weight, norm[start:stop], first, second, splatted)
+            else:
+                for b in range(stop - start):
+                    marginal[start + b] = second[b]
+        values, splatted = splatted, values
+        _blur(lattice, values, spare)
+        splatted[:] = 0
+
+
+@compiled
+def _normalisation(lattice):
     """1 / sqrt of what the filter makes of ones; applied on both sides of it."""
-    total, corners = len(corner), before.shape[1]
+    norm = np.ones(len(lattice.corner), np.float32)
     first, second = np.ones(BLOCK, np.float32), np.ones(BLOCK, np.float32)
-    splatted, spare = np.zeros((corners, 2), np.float32), np.zeros((corners, 2), np.float32)
-    for start in range(0, total, BLOCK):
-        _splat(corner[start : start + BLOCK], weight[start : start + BLOCK], first, second, splatted)
-    values, _ = _blur(splatted, spare, before, after)
-    norm = np.empty(total, np.float32)
-    for start in range(0, total, BLOCK):
-        _slice(corner[start : start + BLOCK], weight[start : start + BLOCK], values, first, second)
-        for b in range(min(BLOCK, total - start)):
-            norm[start + b] = 1.0 / np.sqrt(np.float64(first[b]) + 1e-20)
+    values = _values(lattice)
+    for start in range(0, len(norm), BLOCK):
+        stop = min(start + BLOCK, len(norm))
+        _splat(lattice.corner[start:stop], lattice.weight[start:stop], norm[start:stop], first, second, values)
+    _blur(lattice, values, _values(lattice))
+    for start in range(0, len(norm), BLOCK):
+        stop = min(start + BLOCK, len(norm))
+        _slice(lattice.corner[start:stop], lattice.weight[start:stop], values, first, second)
+        for b in range(stop - start):
+            norm[start + b] = 1.0 / math.sqrt(np.float64(first[b]) + 1e-20)
     return norm
 
 
 @compiled
-def _splat(corner, weight, first, second, values):
-    """Add a block's two values of each pixel to its corners."""
+def _values(lattice):
+    """Two values a corner; those of corner 0, "none", stay 0."""
+    return np.zeros((lattice.before.shape[1], 2), np.float32)
+
+
+@compiled
+def _splat(corner, weight, norm, first, second, values):
+    """Add a block's two values of each pixel, normalised, to its corners."""
     for b in range(len(corner)):
-        x, y = first[b], second[b]
+        x, y = first[b] * norm[b], second[b] * norm[b]
         for r in range(AXES):
             c, w = corner[b, r], weight[b, r]
             values[c, 0] += w * x
@@ -89,17 +99,16 @@ def _splat(corner, weight, first, second, values):
 
 
 @compiled
-def _blur(values, spare, before, after):
-    """Each corner plus half of its neighbours, along one axis after the other; the result and the other array."""
+def _blur(lattice, values, spare):
+    """Each corner plus half of its neighbours, one axis after the other; in place, since axes are even in number."""
     for axis in range(AXES):
+        before, after = lattice.before[axis], lattice.after[axis]
         for c in range(1, len(values)):
-            one, other = before[axis, c], after[axis, c]
             for k in range(2):
                 # In float64, as the library: it matters for numbers near float32's smallest.
-                half = 0.5 * np.float64(values[one, k] + values[other, k])
+                half = 0.5 * np.float64(values[before[c], k] + values[after[c], k])
                 spare[c, k] = np.float64(values[c, k]) + half
         values, spare = spare, values
-    return values, spare
 
 
 @compiled
@@ -115,13 +124,13 @@ def _slice(corner, weight, values, first, second):
 
 
 @compiled
-def _update(first, second, norm, unary_first, unary_second, potts):
+def _update(unary_first, unary_second, norm, potts, first, second):
     """Filtered marginals of a block, in place, to the next marginals."""
     one = np.float32(1)
     for b in range(len(norm)):
         x = -unary_first[b] - potts * (first[b] * norm[b])
         y = -unary_second[b] - potts * (second[b] * norm[b])
-        smaller = np.exp(min(x, y) - max(x, y))
+        smaller = math.exp(min(x, y) - max(x, y))
         total = one + smaller
         first[b] = (one if x > y else smaller) / total
         second[b] = (smaller if x > y else one) / total
