@@ -42,7 +42,7 @@ from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
 
 REPORT_FILE = GAZE_FOLDER / "report.json"
-VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "pydensecrf2", "pydicom")
+VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "numba", "pydensecrf2", "pydicom")
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def _make_maps(
 
 
 def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -> None:
-    seen = getattr(fixations, "image_size", None)
+    seen = fixations.image_size
     if seen not in (None, size):
         raise ValueError(
             f"{image_path}: expected the size that the fixation table gives, {seen[1]}x{seen[0]} (width x height), "
