@@ -70,7 +70,7 @@ def prepare_gaze(
     Raises:
         FileNotFoundError, ValueError: for a table or data folder that is not as described.
     """
-    spec, root = get_spec(data), Path(root)
+    spec, root = get_spec(data, root), Path(root)
     settings = GazeSettings(sigma_px=spec.sigma_px if sigma_px is None else sigma_px)
     fixations = read_fixations(fixations_csv)
     names, left_out = _images_to_prepare(spec, root, fixations)
