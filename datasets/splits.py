@@ -101,7 +101,7 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
     counts = {"test": max(1, round(test * len(cases))), "val": max(1, round(val * len(cases))) if val else 0}
     if sum(counts.values()) >= len(cases):
         raise ValueError(
-            f"shares: expected to leave training cases, found {len(cases)} cases in all for val {val:g} and test "
+            f"shares: expected to leave training cases, found {len(cases)} in all for val {val:g} and test "
             f"{test:g}; add images, or split by hand"
         )
     drawn = iter(np.random.default_rng([seed, 4]).permutation(len(cases)))
