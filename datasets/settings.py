@@ -68,7 +68,7 @@ def _is_number(value, high: float = math.inf) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and 0 < value <= high
 
 
-def _is_thresholds(value) -> bool:
+def _are_thresholds(value) -> bool:
     return isinstance(value, list) and bool(value) and all(_is_number(t, high=1) for t in value)
 
 
@@ -87,7 +87,7 @@ SETTINGS = {
     "channels": Setting(3, "1 or 3", _one_of(1, 3)),
     "normalisation": Setting("imagenet", _words(NORMALISATIONS), _one_of(*NORMALISATIONS)),
     "sigma_px": Setting(70, "a number above 0, in pixels of the 768x768 canvas", _is_number),
-    "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _is_thresholds),
+    "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _are_thresholds),
     "case_pattern": Setting(
         None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
     ),
