@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from datasets.gaze.maps import MAP_FORMATS
 from datasets.specs import DATASETS
 from losses.objectives import OBJECTIVES, SEGMENTATION_LOSSES
 from models import MODELS, RELEASED_FEATURES
@@ -106,6 +107,11 @@ POSITIVE_INT = _number(int, 1)
 NATURAL = _number(int, 0)
 POSITIVE = _number(float, 0, open_low=True)
 NOT_NEGATIVE = _number(float, 0)
+
+
+def _workers(text: str) -> int:
+    """A type for a number of processes."""
+    return -1 if text.strip() == "-1" else POSITIVE_INT(text)
 
 
 # ---- options by topic ------------------------------------------------------------------------------------
@@ -281,13 +287,33 @@ def _add_prepare(parser: Parser) -> None:
         default=None,
         help="Gaussian of the heatmap, canvas pixels (default: the data set's)",
     )
+    parser.add_argument("--map_format", choices=MAP_FORMATS, default="as-reference", help="JPEG for Kvasir, or PNG")
+    parser.add_argument("--report", action="store_true", help="write the quality figure too, as assess does")
+    _add_assessing(parser)
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", default=None, help="scheduler of a Dask cluster that does the work instead"
+    )
+    group = parser.add_argument_group("CRF (defaults: as released)")
+    group.add_argument("--crf_compat", type=NOT_NEGATIVE, default=1.0, help="weight of the Potts term")
+    group.add_argument("--crf_iterations", type=NATURAL, default=10, help="of mean field")
+    group.add_argument("--crf_sxy", type=POSITIVE, default=80.0, help="standard deviation of position, pixels")
+    group.add_argument("--crf_srgb", type=POSITIVE, default=13.0, help="standard deviation of colour, grey values")
+
+
+def _add_assess(parser: Parser) -> None:
+    _add_data(parser)
+    parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
+    _add_assessing(parser)
+
+
+def _add_assessing(parser: Parser) -> None:
     parser.add_argument(
         "--num_levels",
         type=POSITIVE_INT,
         default=None,
-        help="whose thresholds the report scores (default: as many as the data set has)",
+        help="whose thresholds are scored too (default: as many as the data set has)",
     )
-    parser.add_argument("--workers", type=_number(int, -1), default=-1, help="processes; -1 for one a core")
+    parser.add_argument("--workers", type=_workers, default=-1, help="processes; -1 for one a core")
 
 
 def _add_demo(parser: Parser) -> None:
@@ -314,6 +340,7 @@ COMMANDS = {
     "evaluate": (_add_evaluate, "score a checkpoint on a split, case by case"),
     "split": (_add_split_command, "train.txt, val.txt and test.txt for a folder of images"),
     "prepare": (_add_prepare, "fixations to heatmaps and CRF maps"),
+    "assess": (_add_assess, "score fixations and gaze maps against masks"),
     "demo": (_add_demo, "make a small data set with simulated gaze"),
     "baseline": (_add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (_add_summarize, "a table of several runs"),

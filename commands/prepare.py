@@ -8,50 +8,60 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from commands.assess import print_quality, write_figure
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
-from datasets.gaze.prepare import REPORT_FILE, prepare_gaze
+from datasets.gaze.prepare import REPORT_FILE, GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
 from utils.images import write_image
 
 NUM_EXAMPLES = 4
+SOME_BROKEN_CODE = 1
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all images, write report and picture, print the quality; returns 0."""
+    """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, else 0."""
     spec = get_spec(args.data, args.root)
-    num_levels = args.num_levels or len(spec.end_thresholds)
     report = prepare_gaze(
         args.data,
         args.root,
         args.fixations,
-        sigma_px=args.sigma_px,
-        num_levels=num_levels,
+        settings=_settings(args, spec),
+        num_levels=args.num_levels,
+        map_format=args.map_format,
         workers=args.workers,
+        dask=args.dask,
         progress=functools.partial(tqdm, desc="prepare", unit="image", disable=None),
     )
-    print(f"prepared {report['num_images']} images, left out {report['num_left_out']}")
-    for item in report["left_out"][:5]:
+    kept = report["num_images"] - report["num_made"]
+    print(f"prepared {report['num_images']} images ({kept} were up to date), left out {report['num_left_out']}")
+    for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
         print(f"  left out {item['name']}: {item['reason']}")
-    quality = report["quality"]
-    if quality is None:
-        print("no masks: the quality of the maps is not known")
-    else:
-        print(f"mean Dice against {quality['num_images']} masks, by threshold:")
-        for kind in ("heatmap", "crf"):
-            print(f"  {kind:<8}" + "  ".join(f"{t}: {value:.4f}" for t, value in quality[kind].items()))
+    print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
+    if args.report:
+        print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"]:
-        print(f"examples: {_write_examples(args, spec, report, num_levels)}")
-    return 0
+        print(f"examples: {_write_examples(args, spec, report)}")
+    return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
 
 
-def _write_examples(args: argparse.Namespace, spec: DatasetSpec, report: dict, num_levels: int) -> Path:
+def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
+    return GazeSettings(
+        sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px,
+        compat=args.crf_compat,
+        iterations=args.crf_iterations,
+        sxy=args.crf_sxy,
+        srgb=args.crf_srgb,
+    )
+
+
+def _write_examples(args: argparse.Namespace, spec: DatasetSpec, report: dict) -> Path:
     """A picture of the first prepared images."""
     root, fixations = Path(args.root), read_fixations(args.fixations)
     left_out = {item["name"] for item in report["left_out"]}
     names = [name for name in fixations if name not in left_out][:NUM_EXAMPLES]
-    thresholds = default_thresholds(spec.end_thresholds, num_levels)
+    thresholds = default_thresholds(spec.end_thresholds, args.num_levels or len(spec.end_thresholds))
     write_image(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
     return root / EXAMPLES_FILE

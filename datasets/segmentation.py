@@ -19,6 +19,7 @@ from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
 
 MAP_FOLDER = Path("gaze", "crf_compat1")
+UNFINISHED_FILE = Path("gaze", "unfinished.txt")
 FLIP_PROBABILITY = 0.5
 LABELS = ("auto", "required", "none")
 
@@ -174,6 +175,11 @@ def check_files(dataset: SegmentationDataset) -> None:
         "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only",
         "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
+    if dataset.thresholds and (root / UNFINISHED_FILE).is_file():
+        raise ValueError(
+            f"{root / 'gaze'}: expected finished gaze maps, found a preparation that was stopped half-way; "
+            f"call run.py prepare again, or remove {root / UNFINISHED_FILE} to use the maps as they are"
+        )
     kinds = ["images"] + ["masks"] * dataset.has_labels + ["map"] * bool(dataset.thresholds)
     for kind in kinds:
         paths = [dataset.path(kind, name) for name in dataset.names]

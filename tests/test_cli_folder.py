@@ -87,7 +87,7 @@ def test_from_a_folder_of_mixed_formats_to_scores(folder, tmp_path, capsys):
     assert command("prepare", folder, *fixations) == 0
     report = json.loads((folder / "gaze" / "report.json").read_text())
     assert (report["num_images"], report["settings"]["sigma_px"]) == (12, 60)
-    assert set(report["quality"]["crf"]) == {"0.5", "0.4", "0.2"}
+    assert report["quality"]["num_images"] == 12
     assert len(list((folder / "gaze" / "crf_compat1").glob("*.png"))) == 12
 
     assert train(folder, exp) == 0

@@ -1,6 +1,6 @@
 import pytest
 
-from parse_args import parse_args
+from parse_args import COMMANDS, parse_args
 
 NEEDED = ["--data", "kvasir", "--root", "data/kvasir"]
 
@@ -82,7 +82,7 @@ def test_an_unknown_command_names_the_known_ones(capsys):
     with pytest.raises(SystemExit) as stop:
         parse_args(["trian", *NEEDED])
     assert stop.value.code == 2
-    assert "expected a command of train, evaluate, split, prepare, demo" in capsys.readouterr().err
+    assert f"expected a command of {', '.join(COMMANDS)}, found" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "split", "prepare", "demo", "baseline", "summarize"])

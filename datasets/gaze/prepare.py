@@ -1,13 +1,22 @@
-"""Prepare a data set's gaze: a heatmap and a CRF map for every image that was looked at, and a report."""
+"""Prepare a data set's gaze: a heatmap and a CRF map for every image that was looked at, and a report.
+
+Safe to stop at any moment: every file is whole or not there, and carries a fingerprint of what it was made
+from, so that the next call does what is missing or outdated and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
-import joblib
 import numpy as np
 
 from datasets import io
@@ -15,25 +24,41 @@ from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
-from datasets.segmentation import sample_path
+from datasets.gaze.maps import (
+    GAZE_FOLDER,
+    MAP_FOLDERS,
+    fingerprint,
+    map_ending,
+    read_if_made_from,
+    remove_if_ours,
+    remove_other_formats,
+    write_map,
+)
+from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
+from datasets.segmentation import UNFINISHED_FILE, sample_path
 from datasets.specs import DatasetSpec, get_spec
-from utils.files import write_json
-from utils.images import write_image
-from utils.metrics import count, dice
+from utils.files import remove_temporary, write_json, write_text
+from utils.log import code_version
+from utils.parallel import map_in_processes, map_on_dask
 
-HEATMAP_FOLDER = Path("gaze", "heatmap")
-REPORT_FILE = Path("gaze", "report.json")
+REPORT_FILE = GAZE_FOLDER / "report.json"
+VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "pydensecrf2", "pydicom")
 
 
 @dataclass(frozen=True)
 class GazeSettings:
-    """Settings of heatmap and CRF; see ``fixation_heatmap`` and ``refine_with_crf``."""
+    """What decides the maps' values; see ``fixation_heatmap`` and ``refine_with_crf``."""
 
     sigma_px: float
-    compat: float = 1
+    compat: float = 1.0
     iterations: int = 10
-    sxy: float = 80
-    srgb: float = 13
+    sxy: float = 80.0
+    srgb: float = 13.0
+
+    def __post_init__(self):
+        # 70 and 70.0 are one setting and must have one fingerprint.
+        for name in ("sigma_px", "compat", "sxy", "srgb"):
+            object.__setattr__(self, name, float(getattr(self, name)))
 
 
 def iterate_plain(results: Iterator, total: int) -> Iterator:
@@ -47,50 +72,69 @@ def prepare_gaze(
     root: str | Path,
     fixations_csv: str | Path,
     *,
-    sigma_px: float | None = None,
-    num_levels: int = 2,
+    settings: GazeSettings | None = None,
+    num_levels: int | None = None,
+    map_format: str = "as-reference",
     workers: int = -1,
-    progress=iterate_plain,
+    dask: str | None = None,
+    progress: Callable = iterate_plain,
 ) -> dict:
-    """Write ``gaze/heatmap/``, ``gaze/crf_compat1/`` and ``gaze/report.json`` under ``root``.
+    """Write ``gaze/heatmap/``, ``gaze/crf_compat1/``, ``gaze/per_image.csv`` and ``gaze/report.json`` under ``root``.
+
+    Maps that are there and were made from the same image, fixations and settings are kept.
 
     Args:
         data: name of the data set, which fixes file types, sigma and thresholds.
         root: its folder, with ``images/`` and, for the quality figures, ``masks/``.
         fixations_csv: the fixation table.
-        sigma_px: in place of the data set's own.
-        num_levels: whose thresholds the report scores, beside 0.5.
-        workers: processes; -1 for one a core.
+        settings: in place of the data set's own.
+        num_levels: whose thresholds the report scores, beside 0.1 to 0.9; None for as many as the data set has.
+        map_format: ``as-reference`` or ``png``.
+        workers: processes; -1 for one a core. The files do not depend on it.
+        dask: address of a Dask scheduler whose workers do the work instead and see ``root`` under this path.
         progress: wraps the iterator over results, as ``tqdm`` does; called with ``total=``.
 
     Returns:
-        The report: settings, counts, images left out with the reason, and, where masks exist, the mean Dice
-        of heatmap and CRF map at every threshold.
+        The report: settings, versions, counts, images left out with the reason, and, where masks exist, the
+        quality of heatmap and CRF map.
 
     Raises:
         FileNotFoundError, ValueError: for a table or data folder that is not as described.
+        OSError: where a file cannot be written.
     """
-    spec, root = get_spec(data, root), Path(root)
-    settings = GazeSettings(sigma_px=spec.sigma_px if sigma_px is None else sigma_px)
+    spec, root = get_spec(data, root), Path(root).resolve()
+    settings = settings or GazeSettings(sigma_px=spec.sigma_px)
+    ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
-    names, left_out = _images_to_prepare(spec, root, fixations)
-    thresholds = sorted({0.5, *default_thresholds(spec.end_thresholds, num_levels)}, reverse=True)
-    jobs = (joblib.delayed(prepare_image)(spec, root, n, fixations[n], settings, thresholds) for n in names)
-    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        results = list(progress(joblib.Parallel(return_as="generator")(jobs), total=len(names)))
-    left_out += [{"name": r["name"], "reason": r["reason"]} for r in results if "reason" in r]
-    done = [r for r in results if "reason" not in r]
-    report = {
-        "data": data,
-        "fixations": str(fixations_csv),
-        "settings": asdict(settings),
-        "num_images": len(done),
-        "num_left_out": len(left_out),
-        "left_out": left_out,
-        "quality": _mean_quality([r["dice"] for r in done if "dice" in r], thresholds),
-    }
-    write_json(root / REPORT_FILE, report)
-    return report
+    names, left_out = images_to_prepare(spec, root, fixations)
+    thresholds = level_thresholds(spec, num_levels)
+    items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
+    with _alone_in(root / GAZE_FOLDER):
+        # Training refuses maps of which some may be outdated, and an old report must not speak for them.
+        write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
+        (root / REPORT_FILE).unlink(missing_ok=True)
+        known_seconds = read_seconds(root / PER_IMAGE_FILE)
+        results = (
+            map_on_dask(prepare_image, items, dask, root) if dask else map_in_processes(prepare_image, items, workers)
+        )
+        results = list(progress(results, total=len(names)))
+        done = [result for result in results if "reason" not in result]
+        rows = {result["name"]: _with_seconds(result, known_seconds) for result in done}
+        write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+        left_out += [result for result in results if "reason" in result]
+        report = {
+            "data": data,
+            "fixations": str(fixations_csv),
+            "settings": {**asdict(settings), "map_format": map_format},
+            "versions": versions(),
+            "num_images": len(done),
+            "num_left_out": len(left_out),
+            "left_out": left_out,
+            "quality": summarize(list(rows.values()), thresholds),
+        }
+        write_json(root / REPORT_FILE, report)
+        (root / UNFINISHED_FILE).unlink()
+    return report | {"num_made": sum(result["made"] for result in done)}
 
 
 def prepare_image(
@@ -99,80 +143,138 @@ def prepare_image(
     name: str,
     fixations: Fixations,
     settings: GazeSettings,
-    thresholds: list[float],
+    thresholds: Sequence[float],
+    ending: str,
 ) -> dict:
-    """Write one image's heatmap and CRF map.
+    """Write one image's heatmap and CRF map where they are not there already.
 
     Returns:
-        ``name``, and either ``reason`` (no map can be made of its fixations) or, where a mask exists,
-        ``dice``: by kind of map, one value a threshold.
+        ``name``, and either ``reason`` (no map can be made of its image and fixations; outdated ones of ours
+        are removed) or ``made`` (whether any map was), ``seconds`` (spent on the maps), and ``quality`` as
+        ``score_image`` gives it.
     """
     # One thread a process: the processes already fill the cores.
     cv2.setNumThreads(1)
-    image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+    paths = {kind: root / folder / f"{name}{ending}" for kind, folder in MAP_FOLDERS.items()}
+    started = time.perf_counter()
     try:
-        heatmap = fixation_heatmap(fixations.xy, fixations.duration_ms, image.shape[:2], sigma_px=settings.sigma_px)
+        maps, made = _make_maps(sample_path(spec, root, "images", name), fixations, settings, paths)
+        seconds = time.perf_counter() - started
+        mask_path = sample_path(spec, root, "masks", name)
+        mask = io.read_mask(mask_path) if mask_path.is_file() else None
+        quality = score_image(fixations, maps, mask, thresholds)
     except ValueError as error:
-        return {"name": name, "reason": str(error)}
-    maps = {"heatmap": _write_and_read(heatmap_path(spec, root, name), to_uint8(heatmap, half=True))}
-    # The CRF starts from the heatmap as saved, so that the two folders belong together.
-    refined = refine_with_crf(
-        image,
-        maps["heatmap"] / np.float32(255),
-        compat=settings.compat,
-        iterations=settings.iterations,
-        sxy=settings.sxy,
-        srgb=settings.srgb,
-    )
-    maps["crf"] = _write_and_read(sample_path(spec, root, "map", name), to_uint8(refined))
-    mask_path = sample_path(spec, root, "masks", name)
-    if not mask_path.is_file():
-        return {"name": name}
-    mask = io.read_mask(mask_path)
-    return {"name": name, "dice": {kind: _dice_at(values, mask, thresholds) for kind, values in maps.items()}}
+        for path in paths.values():
+            remove_if_ours(path)
+        return {"name": name, "reason": str(error), "broken": True}
+    for path in paths.values():
+        remove_other_formats(path)
+    return {"name": name, "made": made, "seconds": seconds, "quality": quality}
 
 
-def heatmap_path(spec: DatasetSpec, root: Path, name: str) -> Path:
-    """Where an image's heatmap is."""
-    return root / HEATMAP_FOLDER / f"{name}{spec.map_ext}"
+def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
+    """Names with both image and fixations, and those left out; training ids need fixations, others may.
 
-
-def _images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
-    """Names with both image and fixations, and those left out; training ids need fixations, others may."""
+    Raises:
+        FileNotFoundError, ValueError: where there is no image folder, or none of the table's images.
+    """
     if not (root / "images").is_dir():
-        raise FileNotFoundError(f"{root / 'images'}: expected a folder of {spec.image_ext} images, found none")
+        raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
     for name in fixations:
-        if sample_path(spec, root, "images", name).is_file():
+        path = sample_path(spec, root, "images", name)
+        if path.is_file():
             names.append(name)
         else:
-            left_out.append({"name": name, "reason": f"no image {name}{spec.image_ext}"})
+            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": False})
     if not names:
         raise ValueError(
             f"{root / 'images'}: expected images that the fixation table names, found none of its "
-            f"{len(fixations)} (first: {next(iter(fixations))}{spec.image_ext}); check --root, --data and --fixations"
+            f"{len(fixations)} (first: {left_out[0]['reason'].removeprefix('no image ')}); "
+            "check --root, --data and --fixations"
         )
     if (root / "train.txt").is_file():
         without = [name for name in io.read_names(root / "train.txt") if name not in fixations]
-        left_out += [{"name": name, "reason": "no fixation in the table"} for name in without]
+        left_out += [{"name": name, "reason": "no fixation in the table", "broken": False} for name in without]
     return names, left_out
 
 
-def _write_and_read(path: Path, values: np.ndarray) -> np.ndarray:
-    """Write a map and return it as its readers will see it: JPEG changes it a little."""
-    write_image(path, values)
-    return io.read_gray(path)
+def level_thresholds(spec: DatasetSpec, num_levels: int | None) -> list[float]:
+    """The thresholds at which maps are scored: 0.1 to 0.9, and those of the levels, in rising order."""
+    return sorted({*THRESHOLDS, *default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))})
 
 
-def _dice_at(values: np.ndarray, mask: np.ndarray, thresholds: list[float]) -> list[float]:
-    return [dice(count(values / 255 >= t, mask)) for t in thresholds]
+def versions() -> dict[str, str]:
+    """Versions of this code, of Python, and of the packages that decide the maps' values."""
+    return {
+        "code": code_version(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in VERSIONED_PACKAGES},
+    }
 
 
-def _mean_quality(scores: list[dict], thresholds: list[float]) -> dict | None:
-    if not scores:
-        return None
-    quality: dict = {"num_images": len(scores)}
-    for kind in ("heatmap", "crf"):
-        means = np.nanmean([score[kind] for score in scores], axis=0)
-        quality[kind] = {f"{t:g}": round(float(mean), 6) for t, mean in zip(thresholds, means, strict=True)}
-    return quality
+def _make_maps(
+    image_path: Path, fixations: Fixations, settings: GazeSettings, paths: dict[str, Path]
+) -> tuple[dict[str, np.ndarray], bool]:
+    """Both maps as saved, and whether any had to be made."""
+    image = crf_image(io.read_image(image_path))
+    size = image.shape[:2]
+    _check_size(image_path, fixations, size)
+    heatmap_from = fingerprint("heatmap", fixations.xy, fixations.duration_ms, size, settings.sigma_px)
+    heatmap = read_if_made_from(paths["heatmap"], heatmap_from)
+    made = heatmap is None
+    if heatmap is None:
+        values = fixation_heatmap(fixations.xy, fixations.duration_ms, size, sigma_px=settings.sigma_px)
+        heatmap = write_map(paths["heatmap"], to_uint8(values, half=True), heatmap_from)
+    crf_from = fingerprint("crf", heatmap, image, size, asdict(settings))
+    refined = read_if_made_from(paths["crf"], crf_from)
+    if refined is None:
+        made = True
+        # The CRF starts from the heatmap as saved, so that the two folders belong together.
+        values = refine_with_crf(
+            image,
+            heatmap / np.float32(255),
+            compat=settings.compat,
+            iterations=settings.iterations,
+            sxy=settings.sxy,
+            srgb=settings.srgb,
+        )
+        refined = write_map(paths["crf"], to_uint8(values), crf_from)
+    return {"heatmap": heatmap, "crf": refined}, made
+
+
+def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -> None:
+    seen = getattr(fixations, "image_size", None)
+    if seen not in (None, size):
+        raise ValueError(
+            f"{image_path}: expected the size that the fixation table gives, {seen[1]}x{seen[0]} (width x height), "
+            f"found {size[1]}x{size[0]}; the table may belong to other images"
+        )
+
+
+def _with_seconds(result: dict, known: dict[str, float]) -> dict:
+    """The quality row with the time that the maps took, when they were made."""
+    seconds = result["seconds"] if result["made"] else known.get(result["name"])
+    return result["quality"] | {"seconds": seconds}
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other preparations out of a folder, and clear what a killed one left half-written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # On the folder itself: a lock that leaves no file behind and ends with its process.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{folder}: expected to be alone, found another preparation at work; let it end"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        for place in (folder, *(folder.parent / maps for maps in MAP_FOLDERS.values())):
+            remove_temporary(place)
+        yield
+    finally:
+        os.close(handle)

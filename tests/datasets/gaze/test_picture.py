@@ -58,7 +58,7 @@ def test_nothing_prepared_makes_no_picture(tiny_root: Path, capsys):
     table = tiny_root / "fixations.csv"
     # A fixation that lasts no time makes no map.
     table.write_text("IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\npolyp1.jpg,0.5,0.5,0\n", encoding="utf-8")
-    assert _run("kvasir", tiny_root) == 0
+    assert _run("kvasir", tiny_root) == 1
     assert not (tiny_root / EXAMPLES_FILE).exists()
     assert "examples:" not in capsys.readouterr().out
 

@@ -1,0 +1,209 @@
+"""Gaze preparation against the formulas as they are published: equal results, side by side in one run.
+
+    python benchmarks/gaze.py heatmap --fixations CSV --sigma_px 70
+    python benchmarks/gaze.py crf     --data kvasir --root ROOT --fixations CSV --images 100
+    python benchmarks/gaze.py prepare --data kvasir --root ROOT --fixations CSV --images 100 --workers 2
+
+Nothing is written into ROOT: preparations go to a temporary folder. ``--to FILE`` appends the printed table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from benchmarks.table import hardware, markdown
+from datasets import get_spec, io
+from datasets.gaze.crf import crf_image, refine_with_crf
+from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.gaze.heatmap import CANVAS_PX, TRUNCATE_SIGMAS, fixation_heatmap, to_uint8
+from datasets.gaze.maps import MAP_FOLDERS
+from datasets.gaze.prepare import prepare_gaze
+from datasets.segmentation import sample_path
+from utils.images import write_image
+from utils.parallel import map_in_processes
+
+
+def main() -> int:
+    args = parse_args()
+    # One core: the two ways differ in how much they do, not in how many do it.
+    cv2.setNumThreads(1)
+    title, rows, notes = {"heatmap": heatmap, "crf": crf, "prepare": prepare}[args.what](args)
+    text = "\n".join([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", *notes, hardware(), ""])
+    print(text)
+    if args.to:
+        with open(args.to, "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    return 0
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("heatmap", "crf", "prepare"))
+    parser.add_argument("--fixations", required=True, help="fixation table; for heatmap with the image sizes")
+    parser.add_argument("--data", default="kvasir")
+    parser.add_argument("--root", help="for crf and prepare")
+    parser.add_argument("--sigma_px", type=float, default=None)
+    parser.add_argument("--images", type=int, default=None, help="how many, evenly spread; all by default")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--skip_direct", action="store_true", help="prepare: leave the direct formulas out")
+    parser.add_argument("--to", default=None, help="Markdown file to append to")
+    args = parser.parse_args()
+    if args.what != "heatmap" and not args.root:
+        parser.error(f"{args.what}: expected --root")
+    return args
+
+
+def heatmap(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
+    """Time of both ways on every image, and their difference at 8 bits."""
+    sigma_px = args.sigma_px or get_spec(args.data, args.root).sigma_px
+    fixations = spread(read_fixations(args.fixations), args.images)
+    seconds = {"direct": 0.0, "ours": 0.0}
+    pixels = differing = largest = images = 0
+    # The one-dimensional responses are made once for all images; they count as the first image's.
+    for seen in tqdm(fixations.values(), desc="heatmap", disable=None):
+        size = seen.image_size
+        if size is None:
+            raise SystemExit("heatmap: expected image sizes in the fixation table, found none")
+        direct = timed(seconds, "direct", direct_heatmap, seen, size, sigma_px)
+        ours = timed(seconds, "ours", fixation_heatmap, seen.xy, seen.duration_ms, size, sigma_px=sigma_px)
+        difference = np.abs(to_uint8(direct, half=True).astype(int) - to_uint8(ours, half=True).astype(int))
+        pixels += difference.size
+        differing += int((difference > 0).sum())
+        images += bool(difference.any())
+        largest = max(largest, int(difference.max()))
+    rows = compare(seconds, len(fixations))
+    note = (
+        f"Of {pixels:,} pixels in {len(fixations)} maps, {differing:,} in {images} maps differ at 8 bits, "
+        f"by at most {largest}/255."
+    )
+    return f"Heatmaps, sigma {sigma_px:g}", rows, [note, ""]
+
+
+def crf(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
+    """Time of both CRF engines on the same heatmaps, and their difference."""
+    spec, root = get_spec(args.data, args.root), Path(args.root)
+    fixations = spread(read_fixations(args.fixations), args.images)
+    seconds = {"direct": 0.0, "ours": 0.0}
+    pixels = differing = 0
+    refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))  # compiled here, not on the first image
+    for name, seen in tqdm(fixations.items(), desc="crf", disable=None):
+        image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+        heat = fixation_heatmap(seen.xy, seen.duration_ms, image.shape[:2], sigma_px=spec.sigma_px)
+        heat = to_uint8(heat, half=True) / np.float32(255)
+        direct = timed(seconds, "direct", refine_with_crf, image, heat, engine="pydensecrf")
+        ours = timed(seconds, "ours", refine_with_crf, image, heat)
+        pixels += ours.size
+        differing += int((direct != ours).sum())
+    note = f"Of {pixels:,} float32 values in {len(fixations)} maps, {differing:,} differ in any bit."
+    return "CRF, 10 iterations", compare(seconds, len(fixations), direct="pydensecrf2"), [note, ""]
+
+
+def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
+    """Wall-clock time of a whole preparation, files included, of the second call, and of the direct formulas."""
+    spec, seconds = get_spec(args.data, args.root), {}
+    fixations = spread(read_fixations(args.fixations), args.images)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for part in ("images", "masks"):
+            (root / part).symlink_to((Path(args.root) / part).resolve())
+        table = table_of(args.fixations, root / "fixations.csv", set(fixations))
+        # Starts the processes, so that neither way is the one that waits for them.
+        list(map_in_processes(warm_up, [(i,) for i in range(4 * args.workers)], args.workers))
+        if not args.skip_direct:
+            items = [(spec, Path(args.root), root / "direct", name, seen) for name, seen in fixations.items()]
+            direct = map_in_processes(direct_preparation, items, args.workers)
+            timed(seconds, "direct", list, tqdm(direct, total=len(items), desc="direct", disable=None))
+            shutil.rmtree(root / "direct")
+        for way in ("ours", "ours, second call"):
+            timed(seconds, way, prepare_gaze, args.data, root, table, workers=args.workers, progress=bar)
+    return f"Whole preparation, {args.workers} processes", compare(seconds, len(fixations)), []
+
+
+def direct_heatmap(seen: Fixations, size: tuple[int, int], sigma_px: float) -> np.ndarray:
+    """The formula as published: a filter over the whole canvas."""
+    canvas = np.zeros((CANVAS_PX, CANVAS_PX))
+    columns, rows = np.clip(np.round(seen.xy * CANVAS_PX).astype(int) - 1, 0, CANVAS_PX - 1).T
+    np.add.at(canvas, (rows, columns), seen.duration_ms)
+    canvas = gaussian_filter(canvas, sigma_px, mode="reflect", truncate=TRUNCATE_SIGMAS)
+    canvas = ((canvas - canvas.min()) / (canvas.max() - canvas.min())).astype(np.float32)
+    return cv2.resize(canvas, (size[1], size[0]), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+
+
+def direct_preparation(spec, root: Path, folder: Path, name: str, seen: Fixations) -> None:
+    """Both maps of an image by the published formulas and the package pydensecrf2, written."""
+    cv2.setNumThreads(1)
+    image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+    heat = to_uint8(direct_heatmap(seen, image.shape[:2], spec.sigma_px), half=True)
+    path = folder / MAP_FOLDERS["heatmap"] / f"{name}{spec.map_ext}"
+    write_image(path, heat)
+    refined = refine_with_crf(image, io.read_gray(path) / np.float32(255), engine="pydensecrf")
+    write_image(folder / MAP_FOLDERS["crf"] / f"{name}{spec.map_ext}", to_uint8(refined))
+
+
+def warm_up(number: int) -> None:
+    """Compile in this process."""
+    refine_with_crf(np.full((4, 4, 3), number, np.uint8), np.zeros((4, 4)))
+    refine_with_crf(np.full((4, 4, 3), number, np.uint8), np.zeros((4, 4)), engine="pydensecrf")
+
+
+def spread(fixations: dict[str, Fixations], number: int | None) -> dict[str, Fixations]:
+    """``number`` images evenly spread over the table, or all."""
+    names = list(fixations)
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(number or len(names), len(names))).astype(int))
+    return {names[i]: fixations[names[i]] for i in chosen}
+
+
+def table_of(source: str, target: Path, names: set[str]) -> Path:
+    """The rows of a fixation table that belong to some images."""
+    lines = Path(source).read_text(encoding="utf-8-sig").splitlines()
+    kept = [line for line in lines[1:] if Path(line.split(",")[0]).stem in names]
+    target.write_text("\n".join([lines[0], *kept]) + "\n", encoding="utf-8")
+    return target
+
+
+def bar(results, total: int):
+    return tqdm(results, total=total, desc="ours", disable=None)
+
+
+def timed(seconds: dict[str, float], key: str, function: Callable, *arguments, **options):
+    """The result of a call, whose time is added to ``seconds[key]``."""
+    started = time.perf_counter()
+    result = function(*arguments, **options)
+    seconds[key] = seconds.get(key, 0.0) + time.perf_counter() - started
+    return result
+
+
+def compare(seconds: dict[str, float], number: int, direct: str = "direct formula") -> list[dict]:
+    """A row a way: time, time an image, and how many times as fast as the first."""
+    first = next(iter(seconds.values()))
+    return [
+        {
+            "way": direct if way == "direct" else way,
+            "images": number,
+            "seconds": f"{value:.1f}",
+            "ms an image": f"{value / number * 1000:.1f}",
+            "times as fast": f"{first / value:.1f}",
+        }
+        for way, value in seconds.items()
+    ]
+
+
+def command_line() -> str:
+    return " ".join(["python", "benchmarks/gaze.py", *(Path(a).name if "/" in a else a for a in sys.argv[1:])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

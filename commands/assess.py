@@ -1,0 +1,66 @@
+"""``run.py assess``: how good the fixations and their maps are, against masks."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from datasets.gaze.assess import QUALITY_FILE, assess_gaze
+from datasets.gaze.quality import PER_IMAGE_FILE
+from utils.figures import write_gaze_figure
+
+FIGURE_FILE = Path("gaze", "quality.png")
+SOME_BROKEN_CODE = 1
+
+
+def main(args: argparse.Namespace) -> int:
+    """Score all images, write table and figure, print the means; 1 if an image could not be scored, else 0."""
+    report = assess_gaze(
+        args.data,
+        args.root,
+        args.fixations,
+        num_levels=args.num_levels,
+        workers=args.workers,
+        progress=functools.partial(tqdm, desc="assess", unit="image", disable=None),
+    )
+    missing = ", ".join(f"{count} without {kind} map" for kind, count in report["without_map"].items() if count)
+    print(f"assessed {report['num_images']} images{missing and f' ({missing})'}, left out {report['num_left_out']}")
+    for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
+        print(f"  left out {item['name']}: {item['reason']}")
+    print_quality(report["quality"])
+    root = Path(args.root)
+    print(f"an image a row: {root / PER_IMAGE_FILE}\nmeans: {root / QUALITY_FILE}\nfigure: {write_figure(root)}")
+    return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
+
+
+def print_quality(quality: dict | None) -> None:
+    """Print the means over images, as ``datasets.gaze.quality.summarize`` gives them."""
+    if quality is None:
+        print("no masks: the quality of the maps is not known")
+        return
+    print(f"mean Dice against {quality['num_images']} masks, by threshold:")
+    for kind, means in quality["dice"].items():
+        print(f"  {kind:<8}" + "  ".join(f"{t}: {_number(value)}" for t, value in means.items()))
+    share = quality["fixations_inside"]["share"]
+    print(f"fixations inside the target: mean {_number(share['mean'])}, median {_number(share['median'])} over images")
+    x, y = (quality["centroid_offset"][axis] for axis in ("x", "y"))
+    print(
+        f"gaze centroid less the target's, over images: {_number(x['mean'])} (std {_number(x['std'])}) of the width, "
+        f"{_number(y['mean'])} (std {_number(y['std'])}) of the height"
+    )
+
+
+def write_figure(root: Path) -> Path:
+    """Draw the per-image table under ``root``; the figure's path."""
+    table = pd.read_csv(root / PER_IMAGE_FILE, dtype={"name": str}).set_index("name").astype(float)
+    thresholds = [float(column.rpartition("_")[2]) for column in table if column.startswith("crf_dice_")]
+    write_gaze_figure(root / FIGURE_FILE, {column: table[column].to_numpy() for column in table}, thresholds)
+    return root / FIGURE_FILE
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

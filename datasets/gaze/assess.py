@@ -1,0 +1,80 @@
+"""Score gaze maps that are there, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from datasets import io
+from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.gaze.maps import GAZE_FOLDER, MAP_FOLDERS, find_map
+from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
+from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
+from datasets.segmentation import sample_path
+from datasets.specs import DatasetSpec, get_spec
+from utils.files import write_json
+from utils.parallel import map_in_processes
+
+QUALITY_FILE = GAZE_FOLDER / "quality.json"
+
+
+def assess_gaze(
+    data: str,
+    root: str | Path,
+    fixations_csv: str | Path,
+    *,
+    num_levels: int | None = None,
+    workers: int = -1,
+    progress: Callable = iterate_plain,
+) -> dict:
+    """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
+
+    Args: as ``prepare_gaze`` takes them. Times an image, where an earlier preparation left them, are kept.
+
+    Returns:
+        ``num_images``, ``without_map``: by kind of map, the number of images that have none, ``left_out`` with
+        reasons, and ``quality`` as ``summarize`` gives it.
+
+    Raises:
+        FileNotFoundError, ValueError: for a table or data folder that is not as described, or without maps.
+    """
+    spec, root = get_spec(data, root), Path(root).resolve()
+    fixations = read_fixations(fixations_csv)
+    names, left_out = images_to_prepare(spec, root, fixations)
+    thresholds = level_thresholds(spec, num_levels)
+    items = ((spec, root, name, fixations[name], thresholds) for name in names)
+    results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
+    left_out += [result for result in results if "reason" in result]
+    done = [result for result in results if "reason" not in result]
+    without = {kind: sum(kind not in result["maps"] for result in done) for kind in MAP_FOLDERS}
+    if done and all(count == len(done) for count in without.values()):
+        raise ValueError(
+            f"{root / GAZE_FOLDER}: expected gaze maps, found none of {len(done)} images; "
+            f"make them with: python run.py prepare --data {data} --root {root} --fixations {fixations_csv}"
+        )
+    seconds = read_seconds(root / PER_IMAGE_FILE)
+    rows = {result["name"]: result["quality"] | {"seconds": seconds.get(result["name"])} for result in done}
+    write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+    report = {
+        "data": data,
+        "fixations": str(fixations_csv),
+        "num_images": len(done),
+        "without_map": without,
+        "num_left_out": len(left_out),
+        "left_out": left_out,
+        "quality": summarize(list(rows.values()), thresholds),
+    }
+    write_json(root / QUALITY_FILE, report)
+    return report
+
+
+def assess_image(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, thresholds: Sequence[float]) -> dict:
+    """Score one image; ``name`` with ``maps`` (the kinds found) and ``quality``, or with ``reason``."""
+    try:
+        paths = {kind: find_map(spec, root, kind, name) for kind in MAP_FOLDERS}
+        maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}
+        mask_path = sample_path(spec, root, "masks", name)
+        mask = io.read_mask(mask_path) if mask_path.is_file() else None
+        return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds)}
+    except ValueError as error:
+        return {"name": name, "reason": str(error), "broken": True}

@@ -1,0 +1,90 @@
+"""The gaze maps of an image on disk: where they are, how they are written, and what each was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from datasets import io
+from datasets.segmentation import MAP_FOLDER
+from datasets.specs import DatasetSpec
+from utils.images import read_with_comment, write_image
+
+GAZE_FOLDER = Path("gaze")
+# In the order in which they are made.
+MAP_FOLDERS = {"heatmap": GAZE_FOLDER / "heatmap", "crf": MAP_FOLDER}
+MAP_ENDINGS = (".jpg", ".png")
+MAP_FORMATS = ("as-reference", "png")
+OURS = "gazemedseg"
+# Part of every fingerprint: to be raised with any change of the formulas.
+FORMULAS = "1"
+
+
+def map_ending(spec: DatasetSpec, map_format: str) -> str:
+    """The ending of maps to write: the data set's own, or ``.png``.
+
+    Raises:
+        ValueError: for a format other than those of ``MAP_FORMATS``.
+    """
+    if map_format not in MAP_FORMATS:
+        raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMATS)}, found {map_format!r}")
+    return spec.map_ext if map_format == "as-reference" else ".png"
+
+
+def find_map(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
+    """The file of a map, ``heatmap`` or ``crf``, in whichever format it is; where it would be, if it is nowhere."""
+    own = root / MAP_FOLDERS[kind] / f"{name}{spec.map_ext}"
+    return next((path for path in (own, *_other_formats(own)) if path.is_file()), own)
+
+
+def heatmap_path(spec: DatasetSpec, root: Path, name: str) -> Path:
+    """Where an image's heatmap is."""
+    return find_map(spec, root, "heatmap", name)
+
+
+def fingerprint(*parts) -> str:
+    """A short text that two maps share only if they were made from the same: arrays, bytes, numbers, text."""
+    digest = hashlib.blake2b(FORMULAS.encode(), digest_size=16)
+    for part in parts:
+        content = part.tobytes() if isinstance(part, np.ndarray) else part
+        content = content if isinstance(content, bytes) else repr(content).encode()
+        # The length in front keeps "ab", "c" apart from "a", "bc".
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return f"{OURS} {digest.hexdigest()}"
+
+
+def read_if_made_from(path: Path, made_from: str) -> np.ndarray | None:
+    """The pixels of a map, (H,W) uint8, if its file is there, whole, and was made from just that; else None."""
+    try:
+        values, comment = read_with_comment(path)
+    except io.UNREADABLE:
+        return None
+    return values if comment == made_from else None
+
+
+def write_map(path: Path, values: np.ndarray, made_from: str) -> np.ndarray:
+    """Write a map and return it as its readers will see it: JPEG changes it a little."""
+    write_image(path, values, comment=made_from)
+    return io.read_gray(path)
+
+
+def remove_other_formats(path: Path) -> None:
+    """Remove the same map in another format, which the one at ``path`` replaces."""
+    for other in _other_formats(path):
+        other.unlink(missing_ok=True)
+
+
+def remove_if_ours(path: Path) -> None:
+    """Remove a map that this program made from input that is gone; a map from elsewhere stays."""
+    try:
+        comment = read_with_comment(path)[1]
+    except io.UNREADABLE:
+        return
+    if comment and comment.startswith(OURS):
+        path.unlink(missing_ok=True)
+
+
+def _other_formats(path: Path) -> list[Path]:
+    return [path.with_name(path.name.removesuffix(path.suffix) + e) for e in MAP_ENDINGS if e != path.suffix]

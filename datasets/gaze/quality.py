@@ -1,0 +1,184 @@
+"""How good gaze is: fixations and maps against masks, image by image and in the mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from datasets.gaze.fixations import Fixations
+from utils.files import write_text
+from utils.metrics import Counts, dice
+
+PER_IMAGE_FILE = Path("gaze", "per_image.csv")
+KINDS = ("heatmap", "crf")
+THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+GAZE_COLUMNS = ("share_inside", "share_inside_by_duration", "offset_x", "offset_y")
+
+
+def score_image(
+    fixations: Fixations,
+    maps: Mapping[str, np.ndarray],
+    mask: np.ndarray | None,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> dict[str, float]:
+    """The quality of one image's gaze.
+
+    Args:
+        fixations: on the image.
+        maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 as saved.
+        mask: (H,W) bool, the truth; None where there is none.
+        thresholds: on the maps / 255.
+
+    Returns:
+        ``num_fixations`` and ``gaze_ms``; with a mask also ``share_inside`` and ``share_inside_by_duration``
+        (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's centroid, weighted by
+        duration, less the mask's, as shares of width and height; to the right and down are positive), and
+        ``<kind>_dice_<threshold>``. Not a number: Dice where mask and prediction are both empty, offsets from
+        an empty mask.
+
+    Raises:
+        ValueError: if a map has not the mask's size.
+    """
+    row: dict[str, float] = {
+        "num_fixations": len(fixations.duration_ms),
+        "gaze_ms": float(fixations.duration_ms.sum()),
+    }
+    if mask is None:
+        return row
+    row |= _gaze_against(fixations, mask)
+    for kind, values in maps.items():
+        scores = dice_over_thresholds(values, mask, thresholds)
+        row |= {f"{kind}_dice_{t:g}": score for t, score in zip(thresholds, scores, strict=True)}
+    return row
+
+
+def dice_over_thresholds(values: np.ndarray, mask: np.ndarray, thresholds: Sequence[float]) -> list[float]:
+    """Dice of ``values / 255 >= threshold`` against a mask, for every threshold at once.
+
+    Args:
+        values: (H,W) uint8.
+        mask: (H,W) bool.
+
+    Returns:
+        One number a threshold, in 0..1; not a number where both are empty.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    if values.shape != mask.shape:
+        raise ValueError(f"gaze quality: expected a map of the mask's size {mask.shape}, found {values.shape}")
+    # Counting the 256 grey values once replaces a comparison of all pixels a threshold.
+    of_all = np.bincount(values.ravel(), minlength=256)
+    of_target = np.bincount(values[mask], minlength=256)
+    scores = []
+    for threshold in thresholds:
+        above = np.arange(256) / 255 >= threshold
+        tp, predicted, true = int(of_target[above].sum()), int(of_all[above].sum()), int(of_target.sum())
+        tn = values.size - predicted - true + tp
+        scores.append(dice(Counts(tp, predicted - tp, true - tp, tn)))
+    return scores
+
+
+def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] = THRESHOLDS) -> dict | None:
+    """Means over images.
+
+    Args:
+        rows: as ``score_image`` returns them.
+
+    Returns:
+        None where no image has a mask. Else ``num_images`` with a mask; ``dice``: by kind of map and
+        threshold, the mean; ``fixations_inside``: mean and median over images of the share inside, and of the
+        share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
+        deviation over images, in shares of width and height. Numbers that are none are left out of the means.
+    """
+    scored = [row for row in rows if "share_inside" in row]
+    if not scored:
+        return None
+    by_kind = {}
+    for kind in KINDS:
+        keys = {f"{t:g}": f"{kind}_dice_{t:g}" for t in thresholds}
+        means = {t: _mean(np.nanmean, scored, key) for t, key in keys.items() if any(key in row for row in scored)}
+        if means:
+            by_kind[kind] = means
+    functions = {"mean": np.nanmean, "median": np.nanmedian}
+    return {
+        "num_images": len(scored),
+        "dice": by_kind,
+        "fixations_inside": {
+            name: {kind: _mean(function, scored, column) for kind, function in functions.items()}
+            for name, column in (("share", "share_inside"), ("share_by_duration", "share_inside_by_duration"))
+        },
+        "centroid_offset": {
+            axis: {
+                "mean": _mean(np.nanmean, scored, f"offset_{axis}"),
+                "mean_absolute": _mean(lambda v: np.nanmean(np.abs(v)), scored, f"offset_{axis}"),
+                "std": _mean(np.nanstd, scored, f"offset_{axis}"),
+            }
+            for axis in ("x", "y")
+        },
+    }
+
+
+def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> None:
+    """Write a row an image, by name: empty cells where there is no number."""
+    dices = [f"{kind}_dice_{t:g}" for kind in KINDS for t in thresholds]
+    columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, "seconds"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", *columns])
+    for name, row in rows.items():
+        writer.writerow([name, *(_cell(row.get(column)) for column in columns)])
+    write_text(path, text.getvalue())
+
+
+def read_seconds(path: Path) -> dict[str, float]:
+    """The ``seconds`` of an earlier per-image table, by name; empty where there is none that can be read."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return {row["name"]: float(row["seconds"]) for row in csv.DictReader(file) if row["seconds"]}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return {}
+
+
+def _gaze_against(fixations: Fixations, mask: np.ndarray) -> dict[str, float]:
+    height, width = mask.shape
+    weights = fixations.duration_ms
+    columns, rows = (np.minimum(fixations.xy * (width, height), (width - 1, height - 1))).astype(int).T
+    inside = mask[rows, columns]
+    total = weights.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaze = (fixations.xy * weights[:, None]).sum(axis=0) / total
+        by_duration = (inside * weights).sum() / total
+    centre = _centroid(mask)
+    return {
+        "share_inside": float(inside.mean()),
+        "share_inside_by_duration": float(by_duration),
+        "offset_x": float(gaze[0] - centre[0]),
+        "offset_y": float(gaze[1] - centre[1]),
+    }
+
+
+def _centroid(mask: np.ndarray) -> tuple[float, float]:
+    """x and y of a mask's centre of mass, in 0..1; not a number for an empty one."""
+    if not mask.any():
+        return math.nan, math.nan
+    height, width = mask.shape
+    across, down = mask.sum(axis=0), mask.sum(axis=1)
+    x = float(across @ (np.arange(width) + 0.5)) / float(across.sum()) / width
+    return x, float(down @ (np.arange(height) + 0.5)) / float(down.sum()) / height
+
+
+def _mean(function, rows: Sequence[Mapping[str, float]], key: str) -> float | None:
+    values = np.array([row.get(key, math.nan) for row in rows], dtype=np.float64)
+    return round(float(function(values)), 6) if np.isfinite(values).any() else None
+
+
+def _cell(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6f}"

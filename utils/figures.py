@@ -1,0 +1,98 @@
+"""Figures with axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.files import replacing
+
+KIND_COLOURS = {"heatmap": "#d1662b", "crf": "#2b6cb0"}
+KIND_NAMES = {"heatmap": "heatmap", "crf": "CRF map"}
+
+
+def write_gaze_figure(path: Path, columns: Mapping[str, np.ndarray], thresholds: Sequence[float]) -> None:
+    """Draw how good gaze is: Dice over thresholds, share of fixations inside, offset of the centroid, time.
+
+    Args:
+        path: the PNG to write.
+        columns: the per-image table, one float array a column, of equal lengths; missing numbers are NaN.
+        thresholds: those of the Dice columns.
+    """
+    # Takes a while to import; without pyplot there is no window and no state.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 7.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    (dice, inside), (offset, seconds) = figure.subplots(2, 2)
+    _draw_dice(dice, columns, thresholds)
+    _draw_shares(inside, columns["share_inside"])
+    _draw_offsets(offset, columns["offset_x"], columns["offset_y"])
+    _draw_seconds(seconds, columns["seconds"])
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _draw_dice(axes, columns: Mapping[str, np.ndarray], thresholds: Sequence[float]) -> None:
+    for kind, colour in KIND_COLOURS.items():
+        names = [f"{kind}_dice_{t:g}" for t in thresholds]
+        values = np.array([columns[name] for name in names])
+        if not np.isfinite(values).any():
+            continue
+        axes.fill_between(
+            thresholds,
+            np.nanquantile(values, 0.25, axis=1),
+            np.nanquantile(values, 0.75, axis=1),
+            color=colour,
+            alpha=0.15,
+        )
+        axes.plot(thresholds, np.nanmean(values, axis=1), "o-", ms=4, color=colour, label=KIND_NAMES[kind])
+    axes.set(
+        xlabel="threshold", ylabel="Dice against the mask", ylim=(0, 1), title="Maps: mean and quartiles over images"
+    )
+    _legend_or_note(axes)
+
+
+def _draw_shares(axes, shares: np.ndarray) -> None:
+    shares = shares[np.isfinite(shares)]
+    if len(shares):
+        axes.hist(shares, bins=np.linspace(0, 1, 21), color="#5a8f5a")
+        axes.axvline(shares.mean(), color="black", label=f"mean {shares.mean():.2f}")
+        axes.axvline(np.median(shares), color="black", ls="--", label=f"median {np.median(shares):.2f}")
+    axes.set(xlabel="share of an image's fixations", ylabel="images", title="Fixations inside the target", xlim=(0, 1))
+    _legend_or_note(axes)
+
+
+def _draw_offsets(axes, x: np.ndarray, y: np.ndarray) -> None:
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.any():
+        label = f"std {x[known].std():.3f} of the width, {y[known].std():.3f} of the height"
+        axes.scatter(x[known], y[known], s=6, alpha=0.4, color="#6b4c9a", linewidths=0, label=label)
+        axes.axhline(0, color="grey", lw=0.6)
+        axes.axvline(0, color="grey", lw=0.6)
+        limit = max(np.abs(x[known]).max(), np.abs(y[known]).max(), 0.01) * 1.05
+        axes.set(xlim=(-limit, limit), ylim=(limit, -limit))
+    axes.set(
+        xlabel="to the right, of the width", ylabel="down, of the height", title="Gaze centroid less target centroid"
+    )
+    _legend_or_note(axes)
+
+
+def _draw_seconds(axes, seconds: np.ndarray) -> None:
+    seconds = seconds[np.isfinite(seconds)]
+    if len(seconds):
+        axes.hist(
+            seconds, bins=30, color="#777777", label=f"median {np.median(seconds):.2f} s, sum {seconds.sum():.0f} s"
+        )
+    axes.set(xlabel="seconds on one core", ylabel="images", title="Time to prepare an image", xlim=(0, None))
+    _legend_or_note(axes)
+
+
+def _legend_or_note(axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
+    else:
+        axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color="grey")

@@ -1,0 +1,108 @@
+"""One function over many items: in processes of this machine, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import joblib
+
+CONNECT_S = 15
+# Tasks a cluster thread has in hand or waiting: enough to hide the way there and back.
+TASKS_A_THREAD = 4
+
+
+def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -> Iterator:
+    """``function(*item)`` of every item, in order, from ``workers`` processes (-1: one a core) of one thread each."""
+    jobs = (joblib.delayed(function)(*item) for item in items)
+    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+        yield from joblib.Parallel(return_as="generator")(jobs)
+
+
+def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared_folder: Path) -> Iterator:
+    """``function(*item)`` of every item, in order, from the workers of a Dask cluster that is already there.
+
+    Args:
+        function: importable on the workers, which must be started with this checkout on their Python path.
+        items: taken as the workers ask for them, so there may be any number.
+        address: of the scheduler, such as ``tcp://10.0.0.5:8786``.
+        shared_folder: a folder that every worker must see under the same path.
+
+    Raises:
+        ValueError: where ``distributed`` is not installed, no scheduler answers, there is no worker, or one
+            lacks the code or the folder.
+    """
+    with _connect(address) as client:
+        threads = sum(client.nthreads().values())
+        _check_workers(client, function.__module__, shared_folder)
+        waiting: deque = deque()
+        for item in items:
+            # Results of equal arguments are not reused: the files may have changed in between.
+            waiting.append(client.submit(pickle.loads, pickle.dumps(_Call(function, item)), pure=False))
+            if len(waiting) >= TASKS_A_THREAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class _Call:
+    """A call that happens where it is unpickled.
+
+    The scheduler unpickles the arguments of every task but passes bytes on as they are, so that it alone of the
+    cluster needs none of this code.
+    """
+
+    def __init__(self, function: Callable, arguments: tuple):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def _connect(address: str):
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ValueError(
+            "--dask: expected the package distributed, found none; pip install -r requirements-dask.txt"
+        ) from error
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ValueError(
+            f"--dask: expected a scheduler at {address} within {CONNECT_S} s, found none ({error}); "
+            "start one with: dask scheduler"
+        ) from error
+    if not client.nthreads():
+        client.close()
+        raise ValueError(f"--dask: expected workers at {address}, found none; start some with: dask worker {address}")
+    return client
+
+
+def _check_workers(client, module: str, folder: Path) -> None:
+    from distributed.utils import CancelledError
+
+    try:
+        answers = client.run(_what_a_worker_lacks, module, str(folder), on_error="return")
+    except (OSError, CancelledError) as error:
+        raise ValueError(f"--dask: expected workers that answer, found one that left ({error}); try again") from error
+    for worker, answer in answers.items():
+        # The function that asks is part of this code, so a worker without it cannot even read the question.
+        lacks = f"the code ({answer})" if isinstance(answer, Exception) else answer
+        if lacks:
+            raise ValueError(
+                f"--dask: expected every worker to have this code and to see {folder}, found that {worker} lacks "
+                f"{lacks}; start workers with: PYTHONPATH=<this checkout> dask worker ADDRESS"
+            )
+
+
+def _what_a_worker_lacks(module: str, folder: str) -> str | None:
+    import importlib
+
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return f"the code ({error})"
+    return None if Path(folder).is_dir() else "the folder"
