@@ -1,4 +1,4 @@
-"""The command line: ``run.py [train|evaluate|prepare|demo|baseline|summarize] options``."""
+"""The command line: ``run.py [train|evaluate|split|prepare|demo|baseline|summarize] options``."""
 
 from __future__ import annotations
 
@@ -141,7 +141,8 @@ def _add_split(parser: Parser) -> None:
         default=0.0,
         help=(
             "share of the training cases kept apart for validation; the best checkpoint is then chosen there and the "
-            "test set read once, at the end. With 0 it is chosen on the test set, as released, and labelled so"
+            "test set read once, at the end. With 0 and no val.txt it is chosen on the test set, as released, and "
+            "labelled so"
         ),
     )
 
@@ -193,7 +194,7 @@ def _add_levels(parser: Parser) -> None:
         "--num_levels",
         type=POSITIVE_INT,
         default=None,
-        help="pseudo-mask levels (default: 2 for gaze_sup, 1 for full_sup)",
+        help="pseudo-mask levels (default: one a threshold of the data set, 2 as released; 1 for full_sup)",
     )
     group.add_argument(
         "--level_thresholds",
@@ -264,6 +265,19 @@ def _add_evaluate(parser: Parser) -> None:
     _add_loading(parser)
 
 
+def _add_split_command(parser: Parser) -> None:
+    share = _number(float, 0, 1)
+    parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
+    parser.add_argument("--root", required=True, help="its folder, with images/")
+    parser.add_argument("--val", type=share, default=0.1, help="share of the cases for val.txt; 0 for none")
+    parser.add_argument("--test", type=share, default=0.1, help="share of the cases for test.txt")
+    parser.add_argument(
+        "--by", choices=("case", "image"), default="case", help="keep the images of a case together, or not"
+    )
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of the draw")
+    parser.add_argument("--overwrite", action="store_true", help="replace split files that are already there")
+
+
 def _add_prepare(parser: Parser) -> None:
     _add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
@@ -293,7 +307,12 @@ def _add_assess(parser: Parser) -> None:
 
 
 def _add_assessing(parser: Parser) -> None:
-    parser.add_argument("--num_levels", type=POSITIVE_INT, default=2, help="whose thresholds are scored too")
+    parser.add_argument(
+        "--num_levels",
+        type=POSITIVE_INT,
+        default=None,
+        help="whose thresholds are scored too (default: as many as the data set has)",
+    )
     parser.add_argument("--workers", type=_workers, default=-1, help="processes; -1 for one a core")
 
 
@@ -319,6 +338,7 @@ def _add_summarize(parser: Parser) -> None:
 COMMANDS = {
     "train": (_add_train, "train from gaze or from masks"),
     "evaluate": (_add_evaluate, "score a checkpoint on a split, case by case"),
+    "split": (_add_split_command, "train.txt, val.txt and test.txt for a folder of images"),
     "prepare": (_add_prepare, "fixations to heatmaps and CRF maps"),
     "assess": (_add_assess, "score fixations and gaze maps against masks"),
     "demo": (_add_demo, "make a small data set with simulated gaze"),
@@ -336,22 +356,14 @@ def _complete_training(parser: Parser, args: argparse.Namespace) -> None:
             parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
         args.split = "test"
         return
-    if args.num_levels is None:
-        given = len(args.level_thresholds) if args.level_thresholds else 2
-        args.num_levels = given if args.mode == "gaze_sup" else 1
+    if args.num_levels is None and args.level_thresholds:
+        args.num_levels = len(args.level_thresholds)
     for message in _contradictions(args):
         parser.error(message)
-    args.in_channels = DATASETS[args.data].in_channels
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
-    if args.exp_path is None:
-        parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode, f"seed{args.seed}")
-        args.exp_path = os.path.join("exp", "_".join(parts))
 
 
 def _contradictions(args: argparse.Namespace):
-    channels = DATASETS[args.data].in_channels
-    if args.in_channels not in (None, channels):
-        yield f"--in_channels {args.in_channels}: expected {channels}, the channels of --data {args.data}"
     if args.level_thresholds and args.mode == "full_sup":
         yield "--level_thresholds: expected -m gaze_sup, found -m full_sup, which has no pseudo-masks"
     if args.level_thresholds and len(args.level_thresholds) != args.num_levels:

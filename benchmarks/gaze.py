@@ -68,7 +68,7 @@ def parse_args() -> argparse.Namespace:
 
 def heatmap(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Time of both ways on every image, and their difference at 8 bits."""
-    sigma_px = args.sigma_px or get_spec(args.data).sigma_px
+    sigma_px = args.sigma_px or get_spec(args.data, args.root).sigma_px
     fixations = spread(read_fixations(args.fixations), args.images)
     seconds = {"direct": 0.0, "ours": 0.0}
     pixels = differing = largest = images = 0
@@ -94,7 +94,7 @@ def heatmap(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
 
 def crf(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Time of both CRF engines on the same heatmaps, and their difference."""
-    spec, root = get_spec(args.data), Path(args.root)
+    spec, root = get_spec(args.data, args.root), Path(args.root)
     fixations = spread(read_fixations(args.fixations), args.images)
     seconds = {"direct": 0.0, "ours": 0.0}
     pixels = differing = 0
@@ -113,7 +113,7 @@ def crf(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
 
 def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Wall-clock time of a whole preparation, files included, of the second call, and of the direct formulas."""
-    spec, seconds = get_spec(args.data), {}
+    spec, seconds = get_spec(args.data, args.root), {}
     fixations = spread(read_fixations(args.fixations), args.images)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

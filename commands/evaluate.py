@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands.data_options import check_settings
 from commands.scoring import score
 from datasets import build_dataset, get_spec
 from datasets.loaders import evaluation_loader
+from datasets.specs import DatasetSpec
+from datasets.splits import has_validation_file
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
 from utils.devices import pick_device
@@ -22,9 +25,12 @@ def main(args: argparse.Namespace) -> int:
     device = pick_device(args.device)
     checkpoint = load_checkpoint(args.ckpt_path)
     config = checkpoint.get("config") or {}
-    data, size = _data(args, config), args.spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE
+    data = _data(args, config)
+    size = args.spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE
     model = build_from_weights(checkpoint["state_dict"], config.get("model"))
-    _check_channels(args, data, checkpoint["state_dict"])
+    spec = get_spec(data, args.root)
+    _check_channels(args, spec, checkpoint["state_dict"])
+    check_settings(spec, config, args.ckpt_path)
     dataset = build_dataset(
         data,
         root=args.root,
@@ -33,7 +39,8 @@ def main(args: argparse.Namespace) -> int:
         augment=False,
         labels="required",
         full_size_labels=True,
-        val_fraction=args.val_fraction or config.get("val_fraction", 0.0),
+        # A val.txt at hand goes before what the checkpoint remembers of another folder.
+        val_fraction=args.val_fraction or (0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)),
         seed=args.seed or config.get("seed", 0),
     )
     folder = Path(args.exp_path) if args.exp_path else Path(args.ckpt_path).parent / f"evaluate_{args.split}"
@@ -62,11 +69,10 @@ def _data(args: argparse.Namespace, config: dict) -> str:
     return data
 
 
-def _check_channels(args: argparse.Namespace, data: str, state_dict: dict) -> None:
+def _check_channels(args: argparse.Namespace, spec: DatasetSpec, state_dict: dict) -> None:
     first = next(weight for weight in state_dict.values() if weight.ndim == 4)
-    expected = get_spec(data).in_channels
-    if first.shape[1] != expected:
+    if first.shape[1] != spec.in_channels:
         raise ValueError(
-            f"{args.ckpt_path}: expected a model for {expected} image channels ({data}), "
-            f"found one for {first.shape[1]}; choose the --data it was trained on"
+            f"{args.ckpt_path}: expected a model for {spec.in_channels} image channels ({spec.name}), found one for "
+            f"{first.shape[1]}; choose the --data it was trained on, or its channels in dataset.toml (--data folder)"
         )

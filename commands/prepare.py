@@ -13,7 +13,7 @@ from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
 from datasets.gaze.prepare import REPORT_FILE, GazeSettings, prepare_gaze
-from datasets.specs import get_spec
+from datasets.specs import DatasetSpec, get_spec
 from utils.images import write_image
 
 NUM_EXAMPLES = 4
@@ -22,11 +22,12 @@ SOME_BROKEN_CODE = 1
 
 def main(args: argparse.Namespace) -> int:
     """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, else 0."""
+    spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,
         args.root,
         args.fixations,
-        settings=_settings(args),
+        settings=_settings(args, spec),
         num_levels=args.num_levels,
         map_format=args.map_format,
         workers=args.workers,
@@ -42,12 +43,11 @@ def main(args: argparse.Namespace) -> int:
     if args.report:
         print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"]:
-        print(f"examples: {_write_examples(args, report)}")
+        print(f"examples: {_write_examples(args, spec, report)}")
     return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
 
 
-def _settings(args: argparse.Namespace) -> GazeSettings:
-    spec = get_spec(args.data)
+def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
     return GazeSettings(
         sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px,
         compat=args.crf_compat,
@@ -57,11 +57,11 @@ def _settings(args: argparse.Namespace) -> GazeSettings:
     )
 
 
-def _write_examples(args: argparse.Namespace, report: dict) -> Path:
+def _write_examples(args: argparse.Namespace, spec: DatasetSpec, report: dict) -> Path:
     """A picture of the first prepared images."""
-    spec, root, fixations = get_spec(args.data), Path(args.root), read_fixations(args.fixations)
+    root, fixations = Path(args.root), read_fixations(args.fixations)
     left_out = {item["name"] for item in report["left_out"]}
     names = [name for name in fixations if name not in left_out][:NUM_EXAMPLES]
-    thresholds = default_thresholds(spec.end_thresholds, args.num_levels)
+    thresholds = default_thresholds(spec.end_thresholds, args.num_levels or len(spec.end_thresholds))
     write_image(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
     return root / EXAMPLES_FILE

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from commands.data_options import check_settings, complete, remembered_settings
 from commands.scoring import PER_CASE_FILE, examples_picture, score
-from datasets import SegmentationDataset, build_dataset
+from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader, training_loader
+from datasets.splits import has_validation_file
 from losses import build_objective
 from models import build_from_weights, build_model
 from models.registry import load_weights
@@ -104,10 +107,12 @@ class Run(NamedTuple):
 
 def main(args: argparse.Namespace) -> int:
     """Train and evaluate; 0, or 130 if stopped by a signal. Raises ValueError and OSError for what is wrong."""
+    spec = get_spec(args.data, args.root)
+    args = complete(args, spec)
     folder, device = Path(args.exp_path), pick_device(args.device)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     data = build_data(args)
-    checkpoint = _checkpoint_to_start_from(args, folder)
+    checkpoint = _checkpoint_to_start_from(args, folder, data.train)
     seed_everything(args.seed)
     model = build_model(args.model, **model_settings(args)).to(device)
     if checkpoint:
@@ -122,7 +127,7 @@ def main(args: argparse.Namespace) -> int:
         if args.resume:
             _restore(run, checkpoint)
         else:
-            write_json(folder / ARGS_FILE, vars(args))
+            write_json(folder / ARGS_FILE, vars(args) | {"data_spec": asdict(spec)})
         _describe(run)
         started = time.monotonic()
         if _train(run, autocast):
@@ -133,7 +138,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def build_data(args: argparse.Namespace) -> Data:
-    """The data sets of a training command line; without masks or test.txt there is nothing to evaluate on."""
+    """The data sets of a training command line; without masks or test.txt there is nothing to evaluate on.
+
+    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt.
+    """
     gaze = args.mode == "gaze_sup"
     common = {
         "root": args.root,
@@ -155,7 +163,7 @@ def build_data(args: argparse.Namespace) -> Data:
     root = Path(args.root)
     has_masks = (root / "masks").is_dir()
     test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None
-    if args.val_fraction:
+    if args.val_fraction or (has_masks and has_validation_file(root)):
         return Data(train_set, build_dataset(args.data, split="val", **common), "validation", test)
     return Data(train_set, test, "test" if test else None, test)
 
@@ -316,6 +324,8 @@ def _save(run: Run, file: str) -> None:
             "config": {
                 "model": {"name": args.model, **model_settings(args)},
                 "data": args.data,
+                **remembered_settings(run.data.train.spec),
+                "level_thresholds": list(run.data.train.thresholds or ()),
                 "spatial_size": args.spatial_size,
                 "val_fraction": args.val_fraction,
                 "seed": args.seed,
@@ -324,12 +334,13 @@ def _save(run: Run, file: str) -> None:
     )
 
 
-def _checkpoint_to_start_from(args: argparse.Namespace, folder: Path) -> dict | None:
+def _checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> dict | None:
     """The checkpoint to resume or to take weights from; refuses to run over an earlier run."""
     latest = folder / LATEST_FILE
     if args.resume:
         checkpoint = load_checkpoint(args.ckpt_path or latest)
         _check_same_recipe(args, checkpoint, args.ckpt_path or latest)
+        _check_same_settings(data, checkpoint.get("config") or {}, args.ckpt_path or latest)
         return checkpoint
     if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
@@ -354,6 +365,14 @@ def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None
     if changed:
         listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
+
+
+def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
+    check_settings(data.spec, config, path)
+    now = list(data.thresholds or ())
+    before = config.get("level_thresholds", now)
+    if before != now:
+        raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
 
 
 def _plain(value):
@@ -383,7 +402,9 @@ def _describe(run: Run) -> None:
         f"{len(data.test) if data.test else 0} test images"
     )
     if data.selection_split == "test":
-        log.info("the best checkpoint is chosen on the test set, as released; --val_fraction keeps a split apart")
+        log.info(
+            "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
+        )
     if args.fp16 and run.device.type == "cpu":
         log.info("--fp16 on the CPU computes in bfloat16")
     if args.mode == "full_sup" or args.num_levels == 1:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom.errors import InvalidDicomError
+
+DICOM_EXTS = (".dcm", ".dicom")
+DICOM_TAGS = [
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "PixelRepresentation",
+]
+PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 
 # What Pillow, pydicom and the decoders below them raise for a file that is cut, empty or of another kind.
 UNREADABLE = (
@@ -28,32 +43,56 @@ UNREADABLE = (
 )
 
 
+class RefusedError(ValueError):
+    """A file that can be read and is not taken all the same; the message says why and what to do."""
+
+
+def read_image(path: Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
+    """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
+
+    Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
+    DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score; its windows are not
+    applied. Both kinds of "0 is white" (MONOCHROME1, MinIsWhite) are inverted. The orientation in an EXIF entry is
+    ignored, as it is for masks and maps: all of them are arrays of pixels as stored.
+
+    Args:
+        channels: 3 repeats grey; 1 makes the luminance (ITU-R 601) of colour; None leaves an image as it is, but
+            repeats grey of 8 bits that is not DICOM.
+        needs_8_bit: refuse deeper ones.
+
+    Returns:
+        (H,W,C) uint8 or float32.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: for an unreadable file, several pages or frames, transparency, 16-bit colour, or values that are not
+            finite.
+    """
+    if is_dicom(path):
+        pixels = read_dicom(path, needs_8_bit=needs_8_bit)
+        return _with_channels(pixels, channels or (1 if pixels.ndim == 2 else 3))
+    pixels = _read_picture(path, needs_8_bit)
+    return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
+
+
 def read_rgb(path: Path) -> np.ndarray:
-    """A colour image as (H,W,3) uint8."""
-    return _read_with_pillow(path, "RGB")
+    """An 8-bit image as colour, (H,W,3) uint8."""
+    return read_image(path, 3, needs_8_bit=True)
 
 
 def read_gray(path: Path) -> np.ndarray:
-    """A grey image, mask or gaze map as (H,W) uint8."""
-    return _read_with_pillow(path, "L")
+    """A grey mask or gaze map as (H,W) uint8; what lies above 255 becomes 255."""
+    with _naming(path, "an image"), Image.open(path) as image:
+        return np.array(image.convert("L"))
 
 
-def read_dicom(path: Path) -> np.ndarray:
-    """The stored values of a single-frame grey DICOM file as (H,W) float32."""
-    try:
-        pixels = pydicom.dcmread(path).pixel_array
-    except FileNotFoundError:
-        raise
-    except UNREADABLE as error:
-        raise _unreadable(path, "a DICOM image", error) from error
-    if pixels.ndim != 2:
-        raise ValueError(f"{path}: expected a single grey slice, found an array of shape {pixels.shape}")
-    return pixels.astype(np.float32)
-
-
-def read_image(path: Path) -> np.ndarray:
-    """An image by its ending: DICOM as (H,W,1) float32, anything else as (H,W,3) uint8."""
-    return read_dicom(path)[..., None] if path.suffix == ".dcm" else read_rgb(path)
+def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
+    """The stored values of a single-frame DICOM file: (H,W) grey, uint8 or float32, or (H,W,3) uint8 colour."""
+    with _naming(path, "a DICOM image"):
+        dicom = pydicom.dcmread(path)
+        _check_dicom(path, dicom, needs_8_bit)
+        pixels = _full_range(path, dicom.pixel_array)
+        return _inverted(pixels) if dicom.get("PhotometricInterpretation") == "MONOCHROME1" else pixels
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -68,16 +107,21 @@ def read_mask(path: Path) -> np.ndarray:
 
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) from a file's header, without decoding its pixels."""
-    try:
-        if path.suffix == ".dcm":
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
-            return int(header.Rows), int(header.Columns)
-        with Image.open(path) as image:
-            return image.height, image.width
-    except FileNotFoundError:
-        raise
-    except UNREADABLE as error:
-        raise _unreadable(path, "an image", error) from error
+    return _size_if(path, lambda header: None)
+
+
+def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
+    """``image_size``, after what a header tells of the rules of ``read_image``: all but transparency."""
+
+    def check(header) -> None:
+        (_check_dicom if is_dicom(path) else _check_picture)(path, header, needs_8_bit)
+
+    return _size_if(path, check)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by its ending."""
+    return path.suffix.lower() in DICOM_EXTS
 
 
 def read_names(path: Path) -> list[str]:
@@ -107,14 +151,99 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def _read_with_pillow(path: Path, mode: str) -> np.ndarray:
-    try:
+def _size_if(path: Path, check: Callable[[Any], None]) -> tuple[int, int]:
+    with _naming(path, "an image"):
+        if is_dicom(path):
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=DICOM_TAGS)
+            check(header)
+            return int(header.Rows), int(header.Columns)
         with Image.open(path) as image:
-            return np.array(image.convert(mode))
-    except FileNotFoundError:
+            check(image)
+            return image.height, image.width
+
+
+def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
+    """(H,W) uint8 or float32, or (H,W,3) uint8."""
+    with _naming(path, "an image"), Image.open(path) as image:
+        _check_picture(path, image, needs_8_bit)
+        if _is_deep(image):
+            pixels = _full_range(path, np.array(image))
+            # Pillow inverts this kind of TIFF up to 8 bits and not above.
+            tags = getattr(image, "tag_v2", {})
+            return _inverted(pixels) if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else pixels
+        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+            raise RefusedError(f"{path}: expected an opaque image, found transparency; lay it on a background")
+        return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
+    frames = getattr(image, "n_frames", 1)
+    # Cameras put previews behind the picture of an MPO file, which goes by the name of JPEG.
+    if frames > 1 and image.format != "MPO":
+        raise RefusedError(f"{path}: expected a single image, found {frames} pages or frames; save each as a file")
+    if _is_deep(image):
+        _check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
+    elif image.format in ("PNG", "TIFF") and any("16" in str(tile[3]) for tile in image.tile):
+        # Pillow would drop the lower byte.
+        raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Grey values of more than 8 bits: Pillow clips them in every conversion."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _check_dicom(path: Path, header: pydicom.Dataset, needs_8_bit: bool) -> None:
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise RefusedError(f"{path}: expected a single image, found {frames} frames; save each as a file")
+    kind, bits = header.get("PhotometricInterpretation", "MONOCHROME2"), header.get("BitsAllocated", 8)
+    colour = header.get("SamplesPerPixel", 1) == 3
+    if not (kind in ("MONOCHROME1", "MONOCHROME2") or (colour and bits == 8)):
+        raise RefusedError(f"{path}: expected grey, or colour of 8 bits, found {kind} of {bits} bits; convert it")
+    if bits != 8 or header.get("PixelRepresentation", 0) == 1:
+        _check_depth(path, f"{bits}-bit grey values", needs_8_bit)
+
+
+def _check_depth(path: Path, found: str, needs_8_bit: bool) -> None:
+    if needs_8_bit:
+        raise RefusedError(
+            f"{path}: expected an 8-bit image for the normalisation imagenet, found {found}; "
+            'set normalisation = "zscore" in dataset.toml (--data folder), or convert the images to 8 bits'
+        )
+
+
+def _full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    values = pixels.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise RefusedError(f"{path}: expected finite values, found some that are not; replace them")
+    return values
+
+
+def _inverted(pixels: np.ndarray) -> np.ndarray:
+    return (255 if pixels.dtype == np.uint8 else pixels.max()) - pixels
+
+
+def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """(H,W) or (H,W,3) as (H,W,channels)."""
+    if pixels.ndim == 3 and channels == 1:
+        pixels = np.array(Image.fromarray(pixels).convert("L"))
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], channels, axis=-1)
+    return pixels
+
+
+@contextlib.contextmanager
+def _naming(path: Path, expected: str) -> Iterator[None]:
+    """Whatever a decoder raises becomes a ValueError with the file's name."""
+    try:
+        yield
+    except (FileNotFoundError, RefusedError):
         raise
     except UNREADABLE as error:
-        raise _unreadable(path, "an image", error) from error
+        raise _unreadable(path, expected, error) from error
 
 
 def _unreadable(path: Path, expected: str, error: Exception) -> ValueError:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
+from datasets.files import check_one_file_a_name, find_file
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
@@ -56,7 +57,7 @@ class SegmentationDataset(Dataset):
         index, epoch = key if isinstance(key, tuple) else (key, None)
         name = self.names[index]
         flip = self._draw_flip(index, epoch)
-        image = io.read_image(self.path("images", name))
+        image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
         sample = {"image": flip(preprocess(image, self.spec.normalisation, self.spatial_size)), "name": name}
         if self.has_labels:
             sample["label"] = flip(self._label(name))
@@ -105,9 +106,9 @@ def build_dataset(
     """Build and check one split of a data set.
 
     Args:
-        data: ``kvasir`` or ``prostate``.
+        data: a key of ``DATASETS``.
         root: folder with ``images/``, ``masks/``, ``train.txt``, ``test.txt`` and ``gaze/crf_compat1/``.
-        split: ``train``, ``val`` (a part of train.txt) or ``test``.
+        split: ``train``, ``val`` (val.txt, or else a part of train.txt) or ``test``.
         spatial_size: side of the square network input, in pixels.
         num_levels: number of pseudo-mask levels; None for none, unless ``level_thresholds`` are given. Only
             the training split carries pseudo-masks.
@@ -122,9 +123,10 @@ def build_dataset(
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
-        ValueError: for wrong arguments, overlapping splits, or files of different sizes.
+        ValueError: for wrong arguments or settings, overlapping splits, images that are not taken (see
+            ``io.read_image``), two files of one id, or files of different sizes.
     """
-    spec, root, training = get_spec(data), Path(root), split == "train"
+    spec, root, training = get_spec(data, root), Path(root), split == "train"
     if labels not in LABELS:
         raise ValueError(f"labels: expected one of {', '.join(LABELS)}, found {labels!r}")
     names = split_names(spec, root, split, data_size_rate=data_size_rate, val_fraction=val_fraction, seed=seed)
@@ -147,20 +149,29 @@ def build_dataset(
 
 
 def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
-    """The file of a sample; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map)."""
-    folder, extension = {
-        "images": ("images", spec.image_ext),
-        "masks": ("masks", spec.mask_ext),
-        "map": (MAP_FOLDER, spec.map_ext),
+    """The file of a sample that there is; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map).
+
+    Where there is none, the path with the data set's preferred ending.
+    """
+    folder, endings = folder_and_endings(spec, kind)
+    return find_file(root / folder, name, endings)
+
+
+def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, ...]]:
+    """The folder under the root and the accepted endings of a kind of file."""
+    return {
+        "images": (Path("images"), spec.image_exts),
+        "masks": (Path("masks"), spec.mask_exts),
+        "map": (MAP_FOLDER, spec.map_exts),
     }[kind]
-    return root / folder / f"{name}{extension}"
 
 
 def check_files(dataset: SegmentationDataset) -> None:
     """Every file of the split is there, opens as what it should be, and fits its image in size."""
     spec, root = dataset.spec, dataset.root
+    others = f" ({', '.join(spec.image_exts)})" if len(spec.image_exts) > 1 else ""
     hints = {
-        "images": f"put the images of {spec.name} there; see GazeMedSeg/README.md",
+        "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
         "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only",
         "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
@@ -176,8 +187,11 @@ def check_files(dataset: SegmentationDataset) -> None:
         if missing:
             first = ", ".join(map(str, missing[:5]))
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
+        folder, endings = folder_and_endings(spec, kind)
+        check_one_file_a_name(root / folder, dataset.names, endings)
     for name in dataset.names:
-        sizes = {kind: io.image_size(dataset.path(kind, name)) for kind in kinds}
+        sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
+        sizes |= {kind: io.image_size(dataset.path(kind, name)) for kind in kinds[1:]}
         for kind, size in sizes.items():
             if size != sizes["images"]:
                 raise ValueError(

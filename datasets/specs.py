@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from datasets.io import DICOM_EXTS
+from datasets.settings import SETTINGS_FILE, read_settings
+
+PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+MAP_EXTS = (".png", ".jpg")
 
 
 @dataclass(frozen=True)
@@ -12,39 +20,112 @@ class DatasetSpec:
     Attributes:
         name: as on the command line.
         in_channels: image channels.
-        image_ext, mask_ext, map_ext: file name endings of images, masks and gaze maps.
+        image_exts, mask_exts: accepted file name endings, the preferred one first. One alone must be met to the
+            letter; among several, upper and lower case are the same.
+        map_ext: ending of the gaze maps as they are written; see ``map_exts``.
         normalisation: ``imagenet`` (channel mean and std of ImageNet) or ``zscore`` (per image).
         sigma_px: standard deviation of the heatmap's Gaussian, in pixels of the 768x768 canvas.
-        end_thresholds: the first two levels' thresholds on the CRF map; further levels lie between them.
-        cases_have_slices: names are ``<case>_<slice>``, and a split must keep cases whole.
+        end_thresholds: thresholds on the CRF map, as ``default_thresholds`` takes them: two are the first levels'
+            and the ends of all further ones; otherwise one a level.
+        case_pattern: regular expression whose one group, found in a sample's name, is its case; None where every
+            image is a case of its own. A split must keep cases whole.
+        has_settings: the data folder may say otherwise in a settings file.
     """
 
     name: str
     in_channels: int
-    image_ext: str
-    mask_ext: str
+    image_exts: tuple[str, ...]
+    mask_exts: tuple[str, ...]
     map_ext: str
     normalisation: str
     sigma_px: float
-    end_thresholds: tuple[float, float]
-    cases_have_slices: bool = False
+    end_thresholds: tuple[float, ...]
+    case_pattern: str | None = None
+    has_settings: bool = False
+
+    @property
+    def image_ext(self) -> str:
+        """The preferred ending of images, for messages."""
+        return self.image_exts[0]
+
+    @property
+    def map_exts(self) -> tuple[str, ...]:
+        """The endings under which gaze maps are read, the one that is written first."""
+        return (self.map_ext, *(ext for ext in MAP_EXTS if ext != self.map_ext))
+
+    @property
+    def needs_8_bit(self) -> bool:
+        """Whether the normalisation is made for 8-bit images alone."""
+        return self.normalisation == "imagenet"
 
     def case_of(self, name: str) -> str:
-        """The patient or image that a sample belongs to; a name without a slice number is its own case."""
-        return (name.rpartition("_")[0] or name) if self.cases_have_slices else name
+        """The patient or image that a sample belongs to; ValueError for a name without one."""
+        if self.case_pattern is None:
+            return name
+        found = re.search(self.case_pattern, name)
+        if not (found and found[1]):
+            raise ValueError(
+                f"case_pattern {self.case_pattern!r}: expected to find a case in every image's name, found none in "
+                f"{name!r}; change the pattern in {SETTINGS_FILE}, or the name"
+            )
+        return found[1]
 
 
 DATASETS = {
     spec.name: spec
     for spec in (
-        DatasetSpec("kvasir", 3, ".jpg", ".jpg", ".jpg", "imagenet", 70, (0.5, 0.3)),
-        DatasetSpec("prostate", 1, ".dcm", ".png", ".png", "zscore", 50, (0.2, 0.4), cases_have_slices=True),
+        DatasetSpec("kvasir", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3)),
+        DatasetSpec(
+            "prostate",
+            1,
+            (".dcm",),
+            (".png",),
+            ".png",
+            "zscore",
+            50,
+            (0.2, 0.4),
+            # <case>_<slice>; a name without a slice number is its own case.
+            case_pattern=r"^(.+?)(?:_[^_]*)?$",
+        ),
+        DatasetSpec(
+            "folder",
+            3,
+            (*PICTURE_EXTS, *DICOM_EXTS),
+            PICTURE_EXTS,
+            ".png",
+            "imagenet",
+            70,
+            (0.5, 0.3),
+            has_settings=True,
+        ),
     )
 }
 
 
-def get_spec(name: str) -> DatasetSpec:
-    """The spec of a data set; ValueError for an unknown name."""
+def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
+    """The spec of a data set.
+
+    Args:
+        name: a key of ``DATASETS``.
+        root: its folder, whose settings file is read where the data set has one (see ``datasets.settings``).
+
+    Raises:
+        ValueError: for an unknown name, settings that do not fit, or no ``root`` where it has a say.
+    """
     if name not in DATASETS:
         raise ValueError(f"data: expected one of {', '.join(DATASETS)}, found {name!r}")
-    return DATASETS[name]
+    spec = DATASETS[name]
+    if not spec.has_settings:
+        return spec
+    if root is None:
+        raise ValueError(f"data {name}: expected its folder (root), which holds its settings, found none")
+    settings = read_settings(Path(root))
+    return replace(
+        spec,
+        in_channels=settings["channels"],
+        map_ext=f".{settings['map_format']}",
+        normalisation=settings["normalisation"],
+        sigma_px=settings["sigma_px"],
+        end_thresholds=settings["thresholds"],
+        case_pattern=settings["case_pattern"],
+    )

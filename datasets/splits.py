@@ -1,8 +1,10 @@
-"""Which samples belong to which split: train and test as given, validation drawn from train by case."""
+"""Which samples belong to which split: as the split files say; or drawn by case, where there are none."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,25 +27,32 @@ def split_names(
     """The ids of a split, in the order of its file.
 
     Args:
-        split: ``train`` (train.txt less the validation part), ``val`` or ``test``.
+        split: ``train`` (train.txt less the validation part), ``val`` (val.txt where there is one, otherwise a part of
+            train.txt) or ``test``.
         data_size_rate: share of the training ids to keep, above 0 and up to 1; at least one is kept.
-        val_fraction: share of the training cases for validation, 0 up to (not including) 1.
+        val_fraction: share of the training cases for validation, 0 up to (not including) 1; 0 with a val.txt.
         seed: of both draws.
 
     Raises:
         FileNotFoundError: no such folder or split file.
-        ValueError: for a wrong share or name, an empty split, or ids (cases, where names are slices) that
-            stand in both train.txt and test.txt.
+        ValueError: for a wrong share or name, an empty split, val.txt and ``val_fraction`` together, or a case that
+            stands in two split files.
     """
     _check(split, data_size_rate, val_fraction)
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected a data folder (--root), found none")
-    if split == "test":
-        names = io.read_names(root / "test.txt")
-        check_disjoint(spec, root)
-        return names
-    names = io.read_names(root / "train.txt")
+    if val_fraction and has_validation_file(root):
+        raise ValueError(
+            f"{root / 'val.txt'}: expected no validation file with --val_fraction {val_fraction:g}, found one; leave "
+            "--val_fraction out to use the file, or remove the file"
+        )
+    if split == "val" and not (val_fraction or has_validation_file(root)):
+        raise ValueError(f"split val: expected {root / 'val.txt'} or a --val_fraction above 0, found neither")
+    from_file = split == "test" or (split == "val" and not val_fraction)
+    names = io.read_names(root / f"{split if from_file else 'train'}.txt")
     check_disjoint(spec, root)
+    if from_file:
+        return names
     validation_cases = _draw_cases(spec, names, val_fraction, seed)
     if split == "val":
         return [name for name in names if spec.case_of(name) in validation_cases]
@@ -51,18 +60,56 @@ def split_names(
     return _subset(names, data_size_rate, seed)
 
 
+def has_validation_file(root: str | Path) -> bool:
+    """Whether the data folder brings a validation split of its own."""
+    return (Path(root) / "val.txt").is_file()
+
+
 def check_disjoint(spec: DatasetSpec, root: Path) -> None:
-    """Raise ValueError if a case stands in both split files; nothing to check where one is absent."""
-    train, test = root / "train.txt", root / "test.txt"
-    if not (train.is_file() and test.is_file()):
-        return
-    cases = [{spec.case_of(name) for name in io.read_names(path)} for path in (train, test)]
-    both = sorted(cases[0] & cases[1])
-    if both:
+    """Raise ValueError if a case stands in two of the split files that are there."""
+    paths = [path for split in SPLITS if (path := root / f"{split}.txt").is_file()]
+    cases = {path.name: {spec.case_of(name) for name in io.read_names(path)} for path in paths}
+    for first, second in itertools.combinations(cases, 2):
+        both = sorted(cases[first] & cases[second])
+        if both:
+            raise ValueError(
+                f"{root}: expected disjoint {first} and {second}, found {len(both)} in both "
+                f"({', '.join(both[:5])}); take them out of one"
+            )
+
+
+def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
+    """Share names out by case: the same ones for the same names, whatever their order.
+
+    Args:
+        names: plain ids, each once.
+        val, test: shares of the cases, above 0, together below 1; ``val`` may be 0, and there is no such part then.
+            A part has at least one case.
+        seed: of the draw.
+
+    Returns:
+        ``train``, ``val`` and ``test``: sorted names.
+
+    Raises:
+        ValueError: for shares out of range, a name without a case, or no case left for training.
+    """
+    if not (0 <= val and 0 < test and val + test < 1):
         raise ValueError(
-            f"{root}: expected disjoint train.txt and test.txt, found {len(both)} in both "
-            f"({', '.join(both[:5])}); take them out of one"
+            f"shares: expected val from 0 and test above 0, together below 1, found val {val:g} and test {test:g}"
         )
+    cases = sorted({spec.case_of(name) for name in names})
+    counts = {"test": max(1, round(test * len(cases))), "val": max(1, round(val * len(cases))) if val else 0}
+    if sum(counts.values()) >= len(cases):
+        raise ValueError(
+            f"shares: expected to leave training cases, found {len(cases)} in all for val {val:g} and test "
+            f"{test:g}; add images, or split by hand"
+        )
+    drawn = iter(np.random.default_rng([seed, 4]).permutation(len(cases)))
+    part_of = {cases[next(drawn)]: part for part, count in counts.items() for _ in range(count)}
+    parts: dict[str, list[str]] = {part: [] for part in SPLITS if part != "val" or val}
+    for name in sorted(names):
+        parts[part_of.get(spec.case_of(name), "train")].append(name)
+    return parts
 
 
 def _check(split: str, data_size_rate: float, val_fraction: float) -> None:
@@ -72,8 +119,6 @@ def _check(split: str, data_size_rate: float, val_fraction: float) -> None:
         raise ValueError(f"data_size_rate: expected a share above 0 and up to 1, found {data_size_rate}")
     if not 0 <= val_fraction < 1:
         raise ValueError(f"val_fraction: expected a share from 0 to below 1, found {val_fraction}")
-    if split == "val" and val_fraction == 0:
-        raise ValueError("split val: expected a val_fraction above 0, found 0; the data sets have no validation split")
 
 
 def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: int) -> set[str]:

@@ -10,8 +10,8 @@ def test_defaults_are_the_released_recipe():
     assert args.command == "train"
     recipe = {
         "opt": "sgd", "lr": 1e-2, "lr_min": 1e-4, "lr_scheduler": "cosine", "weight_decay": 4e-4, "batch_size": 8,
-        "max_ite": 15000, "spatial_size": 224, "num_levels": 2, "cons_mode": "prop", "cons_weight": 3.0, "seed": 0,
-        "in_channels": 3, "features": (64, 128, 256, 512, 1024, 128), "flip_prob": 0.5, "fp16": False,
+        "max_ite": 15000, "spatial_size": 224, "cons_mode": "prop", "cons_weight": 3.0, "seed": 0,
+        "features": (64, 128, 256, 512, 1024, 128), "flip_prob": 0.5, "fp16": False,
         "prop_kernel_size": 5, "prop_dilation": 2, "prop_similarity": "dot", "init": "copy",
     }  # fmt: skip
     assert {key: getattr(args, key) for key in recipe} == recipe
@@ -48,10 +48,6 @@ def test_thresholds_give_the_number_of_levels():
     assert (args.num_levels, args.level_thresholds) == (3, (0.6, 0.4, 0.2))
 
 
-def test_full_supervision_has_one_level():
-    assert parse_args(["-m", "full_sup", *NEEDED]).num_levels == 1
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -63,7 +59,6 @@ def test_full_supervision_has_one_level():
         (["--lr", "nan"], "expected a number above 0, found 'nan'"),
         (["--data_size_rate", "1.5"], "above 0 to 1"),
         (["--features", "16,x"], "numbers separated by commas"),
-        (["--in_channels", "1"], "--in_channels 1: expected 3"),
         (["--num_levels", "3", "--level_thresholds", "0.5,0.3"], "expected 3 (--num_levels), found 2"),
         (["-m", "full_sup", "--level_thresholds", "0.5"], "has no pseudo-masks"),
         (["--encoder", "resnet18"], "--encoder: expected --model smp-unet"),
@@ -90,7 +85,7 @@ def test_an_unknown_command_names_the_known_ones(capsys):
     assert f"expected a command of {', '.join(COMMANDS)}, found" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "prepare", "demo", "baseline", "summarize"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "split", "prepare", "demo", "baseline", "summarize"])
 def test_help_of_every_command(command, capsys):
     with pytest.raises(SystemExit) as stop:
         parse_args([command, "--help"])

@@ -23,7 +23,7 @@ def assess_gaze(
     root: str | Path,
     fixations_csv: str | Path,
     *,
-    num_levels: int = 2,
+    num_levels: int | None = None,
     workers: int = -1,
     progress: Callable = iterate_plain,
 ) -> dict:
@@ -38,7 +38,7 @@ def assess_gaze(
     Raises:
         FileNotFoundError, ValueError: for a table or data folder that is not as described, or without maps.
     """
-    spec, root = get_spec(data), Path(root).resolve()
+    spec, root = get_spec(data, root), Path(root).resolve()
     fixations = read_fixations(fixations_csv)
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)

@@ -85,13 +85,13 @@ CRF_ENGINES = {"compiled": _infer_compiled, "pydensecrf": _infer_pydensecrf}
 
 
 def crf_image(image: np.ndarray) -> np.ndarray:
-    """The RGB image that the CRF sees: colour as it is; a slice (H,W,1) scaled to 0..255 and repeated.
+    """The RGB image that the CRF sees: 8-bit colour as it is; any other (H,W,C) scaled to 0..255, one channel repeated.
 
-    A constant slice becomes black.
+    A constant image becomes black.
     """
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)
     span = values.max() - values.min()
     scaled = (values - values.min()) / (span or 1) * 255
-    return np.repeat(scaled.astype(np.uint8), 3, axis=-1)
+    return np.repeat(scaled.astype(np.uint8), 3 // image.shape[-1], axis=-1)

@@ -8,19 +8,30 @@ import torch
 from torch import Tensor
 
 
-def default_thresholds(end_thresholds: tuple[float, float], num_levels: int) -> tuple[float, ...]:
-    """The released thresholds for any number of levels.
+def default_thresholds(end_thresholds: Sequence[float], num_levels: int) -> tuple[float, ...]:
+    """A data set's thresholds for any number of levels.
 
-    The first two levels take the ends and further ones are spaced evenly between, in rising order. This
-    gives the five released lists of Kvasir and the one of the prostate set, and extends the rule to others.
+    Of two thresholds, the first two levels take the ends and further ones are spaced evenly between, in rising order.
+    This gives the five released lists of Kvasir and the one of the prostate set, and extends the rule to others.
+    One, or three and more, are a list: a threshold a level, of which the first ``num_levels`` are taken.
 
     Args:
-        end_thresholds: thresholds of level 1 and level 2.
+        end_thresholds: thresholds of level 1, level 2 and so on, one or more.
         num_levels: 1 or more.
 
     Returns:
-        One threshold a level, rounded to three decimals as the released ones are.
+        One threshold a level; those of the rule rounded to three decimals as the released ones are.
+
+    Raises:
+        ValueError: where a list is too short.
     """
+    if len(end_thresholds) != 2:
+        if num_levels > len(end_thresholds):
+            raise ValueError(
+                f"thresholds: expected {num_levels}, one a level, or two, the ends of any number; found "
+                f"{list(end_thresholds)}; set thresholds in dataset.toml, or --num_levels"
+            )
+        return tuple(end_thresholds[:num_levels])
     first, second = end_thresholds
     low, high = min(end_thresholds), max(end_thresholds)
     inner = [low + (high - low) * i / (num_levels - 1) for i in range(1, num_levels - 1)]

@@ -73,7 +73,7 @@ def prepare_gaze(
     fixations_csv: str | Path,
     *,
     settings: GazeSettings | None = None,
-    num_levels: int = 2,
+    num_levels: int | None = None,
     map_format: str = "as-reference",
     workers: int = -1,
     dask: str | None = None,
@@ -88,7 +88,7 @@ def prepare_gaze(
         root: its folder, with ``images/`` and, for the quality figures, ``masks/``.
         fixations_csv: the fixation table.
         settings: in place of the data set's own.
-        num_levels: whose thresholds the report scores, beside 0.1 to 0.9.
+        num_levels: whose thresholds the report scores, beside 0.1 to 0.9; None for as many as the data set has.
         map_format: ``as-reference`` or ``png``.
         workers: processes; -1 for one a core. The files do not depend on it.
         dask: address of a Dask scheduler whose workers do the work instead and see ``root`` under this path.
@@ -102,7 +102,7 @@ def prepare_gaze(
         FileNotFoundError, ValueError: for a table or data folder that is not as described.
         OSError: where a file cannot be written.
     """
-    spec, root = get_spec(data), Path(root).resolve()
+    spec, root = get_spec(data, root), Path(root).resolve()
     settings = settings or GazeSettings(sigma_px=spec.sigma_px)
     ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
@@ -199,9 +199,9 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
     return names, left_out
 
 
-def level_thresholds(spec: DatasetSpec, num_levels: int) -> list[float]:
+def level_thresholds(spec: DatasetSpec, num_levels: int | None) -> list[float]:
     """The thresholds at which maps are scored: 0.1 to 0.9, and those of the levels, in rising order."""
-    return sorted({*THRESHOLDS, *default_thresholds(spec.end_thresholds, num_levels)})
+    return sorted({*THRESHOLDS, *default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))})
 
 
 def versions() -> dict[str, str]:

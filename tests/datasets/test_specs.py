@@ -6,7 +6,7 @@ from datasets.specs import DATASETS, get_spec
 
 
 def test_names_on_the_command_line():
-    assert list(DATASETS) == ["kvasir", "prostate"]
+    assert list(DATASETS) == ["kvasir", "prostate", "folder"]
     assert all(spec.name == name for name, spec in DATASETS.items())
 
 
@@ -29,5 +29,5 @@ def test_case_of(data, name, case):
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="expected one of kvasir, prostate, found 'liver'"):
+    with pytest.raises(ValueError, match="expected one of kvasir, prostate, folder, found 'liver'"):
         get_spec("liver")

@@ -1,11 +1,12 @@
 """Splits: as the files say, validation by case, and nothing in two of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from datasets.specs import get_spec
-from datasets.splits import check_disjoint, split_names
+from datasets.splits import check_disjoint, draw_splits, split_names
 
 KVASIR, PROSTATE = get_spec("kvasir"), get_spec("prostate")
 TEN = [f"img{i}" for i in range(10)]
@@ -134,7 +135,7 @@ def test_empty_split_file(root):
     ("arguments", "message"),
     [
         ({"split": "dev"}, "expected one of train, val, test, found 'dev'"),
-        ({"split": "val"}, "the data sets have no validation split"),
+        ({"split": "val"}, r"expected .*val\.txt or a --val_fraction above 0, found neither"),
         ({"split": "train", "data_size_rate": 0.0}, "data_size_rate: .*found 0.0"),
         ({"split": "train", "data_size_rate": 1.5}, "data_size_rate: .*found 1.5"),
         ({"split": "train", "val_fraction": 1.0}, "val_fraction: .*found 1.0"),
@@ -146,3 +147,67 @@ def test_wrong_argument(root, arguments, message):
     _write(root, "train", TEN)
     with pytest.raises(ValueError, match=message):
         split_names(KVASIR, root, **arguments)
+
+
+class TestValidationFile:
+    def test_it_is_the_validation_split_and_leaves_train_alone(self, root):
+        for split, names in (("train", ["a", "b"]), ("val", ["d", "c"]), ("test", ["e"])):
+            _write(root, split, names)
+        assert split_names(KVASIR, root, "val") == ["d", "c"]
+        assert split_names(KVASIR, root, "train") == ["a", "b"]
+
+    @pytest.mark.parametrize("split", ["train", "val"])
+    def test_not_together_with_a_fraction(self, root, split):
+        _write(root, "train", TEN)
+        _write(root, "val", ["x"])
+        with pytest.raises(
+            ValueError, match=r"val\.txt: expected no validation file with --val_fraction 0\.3, found one"
+        ):
+            split_names(KVASIR, root, split, val_fraction=0.3)
+
+    @pytest.mark.parametrize(("other", "pair"), [("train", r"train\.txt and val\.txt"), ("test", r"val\.txt and test")])
+    def test_it_shares_no_case_with_the_others(self, root, other, pair):
+        _write(root, "train", ["caseA_1"])
+        _write(root, "test", ["caseB_1"])
+        _write(root, "val", ["caseA_2" if other == "train" else "caseB_2"])
+        for split in ("train", "val", "test"):
+            with pytest.raises(ValueError, match=f"expected disjoint {pair}"):
+                split_names(PROSTATE, root, split)
+
+
+class TestDrawing:
+    def test_cases_stay_whole_and_every_name_is_dealt_once(self):
+        parts = draw_splits(PROSTATE, SLICES, val=0.2, test=0.4, seed=0)
+        assert {part: len(names) for part, names in parts.items()} == {"train": 8, "val": 4, "test": 8}
+        assert sorted(sum(parts.values(), [])) == sorted(SLICES)
+        cases = [_cases(names) for names in parts.values()]
+        assert sum(map(len, cases)) == len(set.union(*cases)) == 5
+
+    def test_the_draw_follows_the_seed_and_not_the_order_of_the_names(self):
+        draws = [draw_splits(KVASIR, TEN, val=0.2, test=0.3, seed=seed) for seed in range(5)]
+        assert draw_splits(KVASIR, TEN[::-1], val=0.2, test=0.3, seed=0) == draws[0]
+        assert len({tuple(draw["test"]) for draw in draws}) > 1
+
+    def test_no_validation_part_on_demand_and_one_case_at_least_in_the_others(self):
+        assert set(draw_splits(KVASIR, TEN, val=0, test=0.3, seed=0)) == {"train", "test"}
+        parts = draw_splits(KVASIR, TEN[:3], val=0.1, test=0.1, seed=0)
+        assert [len(names) for names in parts.values()] == [1, 1, 1]
+
+    @pytest.mark.parametrize(
+        ("names", "val", "test", "message"),
+        [
+            (TEN, 0.5, 0.5, "together below 1, found val 0.5 and test 0.5"),
+            (TEN, 0.1, 0, "test above 0"),
+            (TEN, float("nan"), 0.1, "found val nan"),
+            (TEN[:2], 0.1, 0.1, "expected to leave training cases, found 2 in all"),
+            (["caseA_1", "caseA_2"], 0, 0.1, "expected to leave training cases, found 1 in all"),
+        ],
+    )
+    def test_shares_that_leave_a_part_empty(self, names, val, test, message):
+        with pytest.raises(ValueError, match=message):
+            draw_splits(PROSTATE, names, val=val, test=test, seed=0)
+
+    def test_a_name_without_a_case_is_not_taken_for_a_case_of_its_own(self):
+        spec = replace(KVASIR, case_pattern=r"^(p\d+)_")
+        with pytest.raises(ValueError, match="expected to find a case in every image's name, found none in 'x1'"):
+            draw_splits(spec, ["p1_1", "p2_1", "x1"], val=0, test=0.3, seed=0)

@@ -27,6 +27,14 @@ def test_default_thresholds(data, num_levels, expected):
     assert default_thresholds(get_spec(data).end_thresholds, num_levels) == expected
 
 
+@pytest.mark.parametrize("given", [(0.6,), (0.6, 0.2, 0.4), (0.1, 0.9, 0.5, 0.3333)])
+def test_other_than_two_thresholds_are_a_list_of_levels(given):
+    for num_levels in range(1, len(given) + 1):
+        assert default_thresholds(given, num_levels) == given[:num_levels]
+    with pytest.raises(ValueError, match=f"thresholds: expected {len(given) + 1}, one a level, .*--num_levels"):
+        default_thresholds(given, len(given) + 1)
+
+
 def test_a_level_starts_at_its_threshold():
     gaze_map = torch.tensor([[[0.2, 0.3], [0.5, 0.7]]])
     levels = threshold_levels(gaze_map, (0.5, 0.3))

@@ -1,0 +1,55 @@
+"""Options that the data set decides, and what a checkpoint remembers of its settings."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+from collections.abc import Mapping
+
+from datasets.specs import DatasetSpec
+
+
+def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
+    """A copy of a training command line with what follows from the data set.
+
+    ``in_channels`` are the data set's; ``num_levels``, where not given, the number of its thresholds (gaze) or 1 (full
+    supervision); ``exp_path``, where not given, is named after data set, mode and levels.
+
+    Raises:
+        ValueError: for ``--in_channels`` other than the data set's.
+    """
+    args = copy.copy(args)
+    if args.in_channels not in (None, spec.in_channels):
+        raise ValueError(
+            f"--in_channels {args.in_channels}: expected {spec.in_channels}, the channels of --data {args.data}"
+        )
+    args.in_channels = spec.in_channels
+    if args.num_levels is None:
+        args.num_levels = len(spec.end_thresholds) if args.mode == "gaze_sup" else 1
+    if args.exp_path is None:
+        parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode, f"seed{args.seed}")
+        args.exp_path = os.path.join("exp", "_".join(parts))
+    return args
+
+
+def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
+    """What a checkpoint keeps: how its network's images were made."""
+    return {"channels": spec.in_channels, "normalisation": spec.normalisation}
+
+
+def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:
+    """Raise ValueError if images would reach the network in another form than it was trained on.
+
+    Args:
+        spec: of the data at hand.
+        config: of the checkpoint; entries that it lacks (older and released ones) are not checked.
+        path: of the checkpoint, for the message.
+    """
+    for key, found in remembered_settings(spec).items():
+        trained = config.get(key, found)
+        if trained != found:
+            raise ValueError(
+                f"{path}: expected data with {key} {trained}, as it was trained on, found {key} {found} (--data "
+                f"{spec.name}); choose that data set, or set {key} in its dataset.toml where it has one"
+            )

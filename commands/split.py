@@ -1,0 +1,82 @@
+"""``run.py split``: train.txt, val.txt and test.txt for a folder of images, drawn by case."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datasets import get_spec
+from datasets.files import check_one_file_a_name, files_by_name
+from datasets.settings import SETTINGS_FILE
+from datasets.specs import DatasetSpec
+from datasets.splits import SPLITS, draw_splits
+from utils.files import replacing
+
+
+def main(args: argparse.Namespace) -> int:
+    """Draw, write and describe the splits; returns 0."""
+    root = Path(args.root)
+    spec = get_spec(args.data, root)
+    if args.by == "image" and spec.case_pattern is not None:
+        raise ValueError(
+            f"--by image: expected --by case, found names with cases (case_pattern {spec.case_pattern!r}), of which "
+            "training refuses to share one between splits"
+        )
+    paths = {split: root / f"{split}.txt" for split in SPLITS}
+    there = [path for path in paths.values() if path.exists()]
+    if there and not args.overwrite:
+        found = ", ".join(map(str, there))
+        raise ValueError(f"{root}: expected no split files, found {found}; add --overwrite to replace them")
+    names = _listed_images(spec, root)
+    parts = draw_splits(spec, names, val=args.val, test=args.test, seed=args.seed)
+    _write_together({paths[split]: members for split, members in parts.items()})
+    for split in SPLITS:
+        if split not in parts:
+            # A list of an earlier draw would claim cases that stand elsewhere now.
+            paths[split].unlink(missing_ok=True)
+    _describe(spec, parts, paths)
+    return 0
+
+
+def _listed_images(spec: DatasetSpec, root: Path) -> list[str]:
+    """The ids of all images; says what else lies in the folder."""
+    folder = root / "images"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: expected a folder of images ({', '.join(spec.image_exts)}), found none")
+    found = files_by_name(folder, spec.image_exts)
+    if not found:
+        raise ValueError(f"{folder}: expected images ({', '.join(spec.image_exts)}), found none of these endings")
+    check_one_file_a_name(folder, list(found), spec.image_exts)
+    for name in found:
+        # A split file holds one id a line and loses the blanks around it.
+        if [name.strip()] != name.splitlines() or not name.isprintable():
+            raise ValueError(f"{found[name][0]}: expected a name that fits on a line of a split file; rename it")
+    others = Counter(
+        "a folder" if path.is_dir() else path.suffix or "no ending"
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() not in spec.image_exts)
+    )
+    if others:
+        listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(others.items()))
+        print(f"left out in {folder}, since only {', '.join(spec.image_exts)} are images: {listed}")
+    return list(found)
+
+
+def _write_together(lists: Mapping[Path, Sequence[str]]) -> None:
+    """All lists are written before the first one gets its name."""
+    with contextlib.ExitStack() as stack:
+        for path, names in lists.items():
+            stack.enter_context(replacing(path)).write_text("\n".join(names) + "\n", encoding="utf-8")
+
+
+def _describe(spec: DatasetSpec, parts: Mapping[str, Sequence[str]], paths: Mapping[str, Path]) -> None:
+    for split, names in parts.items():
+        print(f"{paths[split]}: {len(names)} images of {len({spec.case_of(name) for name in names})} cases")
+    if spec.has_settings and spec.case_pattern is None:
+        print(
+            "every image counts as a case of its own; if several show one patient, set case_pattern in "
+            f"{paths['train'].with_name(SETTINGS_FILE)} and split again"
+        )

@@ -1,0 +1,54 @@
+"""Finding the files of samples, whose endings may differ from one to the next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
+    """The file of ``name`` under the first of ``endings`` that there is, upper and lower case being the same.
+
+    Where there is none, the path with the first ending, for the message about it. A single ending is met to the
+    letter, without a look.
+    """
+    if len(endings) == 1:
+        return folder / f"{name}{endings[0]}"
+    for ending in endings:
+        # Two looks find nearly every file; the listing below costs as much as the folder is large.
+        for variant in (ending, ending.upper()):
+            path = folder / f"{name}{variant}"
+            if path.is_file():
+                return path
+    found = files_by_name(folder, endings).get(name) if folder.is_dir() else None
+    return found[0] if found else folder / f"{name}{endings[0]}"
+
+
+def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]:
+    """All files of a folder with one of ``endings`` (in lower case), by name without ending, in order of names.
+
+    Several files of one name come in the order of ``endings``. Hidden files are left out.
+    """
+    found: dict[str, list[Path]] = {}
+    with os.scandir(folder) as entries:
+        paths = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file()]
+    for path in sorted(paths):
+        if path.suffix.lower() in endings:
+            found.setdefault(path.stem, []).append(path)
+    for several in found.values():
+        several.sort(key=lambda path: endings.index(path.suffix.lower()))
+    return found
+
+
+def check_one_file_a_name(folder: Path, names: Sequence[str], endings: Sequence[str]) -> None:
+    """Raise ValueError, with both files, if one of ``names`` has two that differ in their endings."""
+    if len(endings) == 1:
+        return
+    found = files_by_name(folder, endings)
+    for name in names:
+        if len(found.get(name, ())) > 1:
+            first, second, *_ = found[name]
+            raise ValueError(
+                f"{first}: expected one file of the id {name}, found {second.name} beside it; remove or rename one"
+            )

@@ -1,0 +1,95 @@
+"""The settings file of a folder of images: what cannot be seen from the images themselves."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from datasets.transforms import NORMALISATIONS
+
+SETTINGS_FILE = "dataset.toml"
+MAP_FORMATS = ("png", "jpg")
+
+
+class Setting(NamedTuple):
+    """One key: the value that holds where it is not given, what it may be in words, and the test of it."""
+
+    default: Any
+    expected: str
+    fits: Callable[[Any], bool]
+
+
+def read_settings(root: Path) -> dict[str, Any]:
+    """The settings of the data folder ``root``, defaults filled in; the file may be absent.
+
+    Returns:
+        ``channels`` 1 or 3; ``normalisation`` ``imagenet`` or ``zscore``; ``sigma_px``; ``thresholds``, a tuple of one
+        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``.
+
+    Raises:
+        ValueError: for a file that is no TOML, an unknown key, or a value that does not fit, naming file and key.
+    """
+    path = Path(root) / SETTINGS_FILE
+    given = _read_toml(path) if path.is_file() else {}
+    unknown = [key for key in given if key not in SETTINGS]
+    if unknown:
+        raise ValueError(f"{path}: expected keys out of {', '.join(SETTINGS)}, found {', '.join(unknown)}")
+    for key, value in given.items():
+        if not SETTINGS[key].fits(value):
+            raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {value!r}")
+    settings = {key: setting.default for key, setting in SETTINGS.items()} | given
+    if "normalisation" not in given and settings["channels"] == 1:
+        settings["normalisation"] = "zscore"
+    if settings["normalisation"] == "imagenet" and settings["channels"] == 1:
+        raise ValueError(
+            f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three channels'
+        )
+    return settings | {"thresholds": tuple(float(t) for t in settings["thresholds"])}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        # utf-8-sig also takes the mark that some editors put in front.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path}: expected TOML, for example: normalisation = "zscore"; found {error}') from error
+
+
+def _one_of(*choices) -> Callable[[Any], bool]:
+    # The type is compared too: in Python true equals 1, and 3.0 equals 3.
+    return lambda value: any(type(value) is type(choice) and value == choice for choice in choices)
+
+
+def _is_number(value, high: float = math.inf) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and 0 < value <= high
+
+
+def _are_thresholds(value) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_number(t, high=1) for t in value)
+
+
+def _is_pattern(value) -> bool:
+    try:
+        return isinstance(value, str) and re.compile(value).groups == 1
+    except re.error:
+        return False
+
+
+def _words(choices: tuple[str, ...]) -> str:
+    return " or ".join(f'"{choice}"' for choice in choices)
+
+
+SETTINGS = {
+    "channels": Setting(3, "1 or 3", _one_of(1, 3)),
+    "normalisation": Setting("imagenet", _words(NORMALISATIONS), _one_of(*NORMALISATIONS)),
+    "sigma_px": Setting(70, "a number above 0, in pixels of the 768x768 canvas", _is_number),
+    "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _are_thresholds),
+    "case_pattern": Setting(
+        None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
+    ),
+    "map_format": Setting("png", _words(MAP_FORMATS), _one_of(*MAP_FORMATS)),
+}

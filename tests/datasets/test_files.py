@@ -1,0 +1,56 @@
+"""Finding files whose endings differ."""
+
+import pytest
+
+from datasets.files import check_one_file_a_name, files_by_name, find_file
+
+ENDINGS = (".png", ".jpg", ".tif")
+
+
+def _touch(folder, *names):
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize("ending", [".png", ".PNG", ".Jpg", ".tIF"])
+def test_upper_and_lower_case_are_the_same(tmp_path, ending):
+    assert find_file(_touch(tmp_path, f"a{ending}"), "a", ENDINGS).name.lower() == f"a{ending}".lower()
+    assert find_file(tmp_path, "a", ENDINGS).is_file()
+
+
+def test_the_first_ending_goes_before_the_others_and_names_what_is_missing(tmp_path):
+    _touch(tmp_path, "a.jpg", "a.png", "ab.tif", "c.gif")
+    assert find_file(tmp_path, "a", ENDINGS) == tmp_path / "a.png"
+    assert find_file(tmp_path, "a", (".jpg", ".png")) == tmp_path / "a.jpg"
+    for name in ("b", "c"):
+        assert find_file(tmp_path, name, ENDINGS) == tmp_path / f"{name}.png"
+    assert find_file(tmp_path / "nowhere", "a", ENDINGS) == tmp_path / "nowhere" / "a.png"
+
+
+def test_a_single_ending_is_met_to_the_letter(tmp_path):
+    assert find_file(_touch(tmp_path, "a.JPG"), "a", (".jpg",)).name == "a.jpg"
+
+
+def test_dots_in_a_name_belong_to_it(tmp_path):
+    _touch(tmp_path, "scan.1.png", "scan.2.tif")
+    assert find_file(tmp_path, "scan.1", ENDINGS).name == "scan.1.png"
+    assert list(files_by_name(tmp_path, ENDINGS)) == ["scan.1", "scan.2"]
+
+
+def test_listing_leaves_out_hidden_files_folders_and_other_endings(tmp_path):
+    _touch(tmp_path, "b.png", "a.JPG", "a.tif", "._b.png", "Thumbs.db")
+    (tmp_path / "folder.png").mkdir()
+    found = files_by_name(tmp_path, ENDINGS)
+    assert {name: [path.name for path in paths] for name, paths in found.items()} == {
+        "a": ["a.JPG", "a.tif"],
+        "b": ["b.png"],
+    }
+
+
+def test_two_files_of_one_id_are_both_named(tmp_path):
+    _touch(tmp_path, "a.png", "a.tif", "b.png")
+    with pytest.raises(ValueError, match=r"a\.png: expected one file of the id a, found a\.tif beside it"):
+        check_one_file_a_name(tmp_path, ["b", "a"], ENDINGS)
+    check_one_file_a_name(tmp_path, ["b"], ENDINGS)
+    check_one_file_a_name(tmp_path, ["a"], (".png",))

@@ -1,0 +1,280 @@
+"""Images of any kind: what is taken over, what is converted, what is refused, each as a sentence."""
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from datasets import io
+from datasets.gaze.crf import crf_image
+from datasets.transforms import preprocess
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+DEEP = GREY.astype(np.uint16) * 250
+COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
+
+
+def _save(path, values, **options):
+    (values if isinstance(values, Image.Image) else Image.fromarray(values)).save(path, **options)
+    return path
+
+
+def _edit_dicom(path, **values):
+    dicom = pydicom.dcmread(path)
+    for name, value in values.items():
+        setattr(dicom, name, value)
+    dicom.save_as(path)
+    return path
+
+
+def _colour_dicom(path, write_dicom, values, kind):
+    write_dicom(path, np.zeros(values.shape[:2], np.uint16))
+    return _edit_dicom(
+        path,
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation=kind,
+        BitsAllocated=8,
+        BitsStored=8,
+        HighBit=7,
+        PixelData=values.astype(np.uint8).tobytes(),
+    )
+
+
+class TestEightBits:
+    @pytest.mark.parametrize("ending", [".png", ".tif", ".TIFF", ".bmp", ".PNG"])
+    def test_colour_as_it_is(self, tmp_path, ending):
+        path = _save(tmp_path / f"a{ending}", COLOUR)
+        for channels in (3, None):
+            np.testing.assert_array_equal(io.read_image(path, channels, needs_8_bit=True), COLOUR)
+        assert io.read_image(path).dtype == np.uint8
+
+    @pytest.mark.parametrize("ending", [".png", ".tif", ".bmp"])
+    def test_grey_is_repeated_or_stays_one_channel(self, tmp_path, ending):
+        path = _save(tmp_path / f"a{ending}", GREY)
+        np.testing.assert_array_equal(io.read_image(path, 3), np.repeat(GREY[..., None], 3, axis=-1))
+        np.testing.assert_array_equal(io.read_image(path, 1), GREY[..., None])
+
+    def test_colour_for_one_channel_becomes_its_luminance(self, tmp_path):
+        picture = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90]]], np.uint8)
+        read = io.read_image(_save(tmp_path / "a.png", picture), 1)
+        assert read.ravel().tolist() == [76, 150, 29, 90]
+
+    def test_bilevel_and_palette(self, tmp_path):
+        bilevel = _save(tmp_path / "b.png", np.array([[True, False]]))
+        assert io.read_image(bilevel, 1).ravel().tolist() == [255, 0]
+        palette = Image.fromarray(np.array([[1, 0]], np.uint8)).convert("P")
+        palette.putpalette([10, 20, 30, 200, 100, 50])
+        assert io.read_image(_save(tmp_path / "p.png", palette), 3).tolist() == [[[200, 100, 50], [10, 20, 30]]]
+
+    @pytest.mark.parametrize(("mode", "name"), [("CMYK", "a.jpg"), ("CMYK", "a.tif"), ("YCbCr", "a.jpg")])
+    def test_print_and_video_colours_become_rgb(self, tmp_path, mode, name):
+        path = _save(tmp_path / name, Image.new("RGB", (16, 16), (200, 100, 50)).convert(mode))
+        np.testing.assert_allclose(io.read_image(path, 3)[5, 5], (200, 100, 50), atol=4)
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA"])
+    def test_full_alpha_is_dropped_and_real_transparency_refused(self, tmp_path, mode):
+        opaque = Image.fromarray(COLOUR).convert(mode)
+        expected = COLOUR if mode == "RGBA" else np.asarray(Image.fromarray(COLOUR).convert("L"))[..., None]
+        path = _save(tmp_path / "opaque.png", opaque)
+        np.testing.assert_array_equal(io.read_image(path, 3 if mode == "RGBA" else 1), expected)
+        opaque.putalpha(254)
+        with pytest.raises(ValueError, match=r"veil\.png: expected an opaque image, found transparency"):
+            io.read_image(_save(tmp_path / "veil.png", opaque), 3)
+
+    def test_transparent_palette_entry_in_use_or_not(self, tmp_path):
+        palette = Image.fromarray(np.array([[1, 0]], np.uint8)).convert("P")
+        palette.putpalette([10, 20, 30, 200, 100, 50, 0, 0, 0])
+        assert io.read_image(_save(tmp_path / "a.png", palette, transparency=2), 3)[0, 0].tolist() == [200, 100, 50]
+        with pytest.raises(ValueError, match="transparency"):
+            io.read_image(_save(tmp_path / "b.png", palette, transparency=0), 3)
+
+    def test_the_orientation_in_an_exif_entry_is_ignored(self, tmp_path):
+        exif = Image.Exif()
+        exif[274] = 6
+        path = _save(tmp_path / "a.png", GREY, exif=exif)
+        with Image.open(path) as image:
+            assert image.getexif()[274] == 6
+        np.testing.assert_array_equal(io.read_image(path, 1)[..., 0], GREY)
+        np.testing.assert_array_equal(io.read_gray(path), GREY)
+        assert io.check_image(path) == (3, 4)
+
+
+class TestDeep:
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("a.png", DEEP),
+            ("a.tif", DEEP),
+            ("b.tif", DEEP.astype(np.int32) * 10 - 70000),
+            ("c.tif", DEEP.astype(np.float32) / 7 - 100),
+            ("d.tif", DEEP.astype(">u2")),
+        ],
+        ids=["png16", "tiff16", "tiff32", "float", "big_endian"],
+    )
+    def test_keep_their_full_range_and_are_refused_for_imagenet(self, tmp_path, name, values):
+        path = _save(tmp_path / name, values)
+        for channels in (1, None):
+            read = io.read_image(path, channels)
+            assert (read.dtype, read.shape) == (np.float32, (3, 4, 1))
+            np.testing.assert_array_equal(read[..., 0], values.astype(np.float32))
+        np.testing.assert_array_equal(io.read_image(path, 3), np.repeat(io.read_image(path, 1), 3, axis=-1))
+        sentence = (
+            rf'{name}: expected an 8-bit image .* imagenet, found .*; set normalisation = "zscore" in dataset.toml'
+        )
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match=sentence):
+                refused(path, needs_8_bit=True)
+        assert io.check_image(path) == (3, 4)
+
+    def test_white_at_zero_is_inverted(self, tmp_path):
+        path = _save(tmp_path / "a.tif", DEEP)
+        data = path.read_bytes()
+        entry = bytes([6, 1, 3, 0, 1, 0, 0, 0, 1, 0])  # PhotometricInterpretation, SHORT, one value: 1
+        assert data.count(entry) == 1
+        path.write_bytes(data.replace(entry, entry[:-2] + bytes(2)))
+        read = io.read_image(path, 1)[..., 0]
+        np.testing.assert_array_equal(read, DEEP.max() - DEEP.astype(np.float32))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_values_that_are_not_finite_are_refused(self, tmp_path, value):
+        values = GREY.astype(np.float32)
+        values[1, 1] = value
+        with pytest.raises(ValueError, match=r"a\.tif: expected finite values"):
+            io.read_image(_save(tmp_path / "a.tif", values), 1)
+
+    @pytest.mark.parametrize("ending", [".png", ".tif"])
+    def test_colour_of_16_bits_is_refused(self, tmp_path, ending):
+        import cv2
+
+        path = tmp_path / f"a{ending}"
+        cv2.imwrite(str(path), np.stack([DEEP] * 3, axis=-1))
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match=rf"a{ending}: expected 8 bits a colour, found 16"):
+                refused(path)
+
+
+class TestRefused:
+    @pytest.mark.parametrize("name", ["pages.tif", "moving.png"])
+    def test_pages_and_animations(self, tmp_path, name):
+        pages = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+        path = _save(tmp_path / name, pages[0], save_all=True, append_images=pages[1:])
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match=rf"{name}: expected a single image, found 2 pages or frames"):
+                refused(path)
+
+    def test_a_camera_s_jpeg_with_a_preview_is_taken(self, tmp_path):
+        preview = Image.fromarray(COLOUR[::2, ::2])
+        path = _save(tmp_path / "a.jpg", COLOUR, format="MPO", save_all=True, append_images=[preview])
+        assert io.read_image(path, 3).shape == (3, 4, 3)
+
+    @pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".bmp"])
+    def test_cut_short(self, tmp_path, ending):
+        values = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+        path = _save(tmp_path / f"cut{ending}", values)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(ValueError, match=rf"cut{ending}: expected an image, found an unreadable file") as caught:
+            io.read_image(path, 3)
+        assert "\n" not in str(caught.value)
+
+
+class TestDicom:
+    @pytest.mark.parametrize("name", ["a.dcm", "a.DCM", "a.dicom"])
+    def test_deep_grey(self, tmp_path, write_dicom, name):
+        write_dicom(tmp_path / name, DEEP % 4096)
+        for channels in (1, 3):
+            read = io.read_image(tmp_path / name, channels)
+            assert (read.dtype, read.shape) == (np.float32, (3, 4, channels))
+            np.testing.assert_array_equal(read[..., -1], DEEP % 4096)
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match=r"expected an 8-bit image .* found 16-bit grey values"):
+                refused(tmp_path / name, needs_8_bit=True)
+
+    @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+    def test_grey_of_8_bits_counts_as_such(self, tmp_path, write_dicom, kind):
+        path = tmp_path / "a.dcm"
+        write_dicom(path, GREY.astype(np.uint16))
+        settings = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelData": GREY.tobytes()}
+        _edit_dicom(path, PhotometricInterpretation=kind, **settings)
+        read = io.read_image(path, 3, needs_8_bit=True)
+        assert read.dtype == np.uint8
+        np.testing.assert_array_equal(read[..., 0], GREY if kind == "MONOCHROME2" else 255 - GREY)
+
+    def test_white_at_zero_is_inverted(self, tmp_path, write_dicom):
+        write_dicom(tmp_path / "a.dcm", DEEP % 4096)
+        plain = io.read_image(tmp_path / "a.dcm", 1)
+        inverted = io.read_image(_edit_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"), 1)
+        np.testing.assert_array_equal(inverted, plain.max() - plain)
+
+    def test_rescaling_does_not_matter_under_a_zscore(self, tmp_path, write_dicom):
+        write_dicom(tmp_path / "a.dcm", DEEP % 4096)
+        stored = io.read_image(tmp_path / "a.dcm", 1)
+        read = io.read_image(_edit_dicom(tmp_path / "a.dcm", RescaleSlope=2, RescaleIntercept=-1024), 1)
+        np.testing.assert_array_equal(read, stored)
+        np.testing.assert_allclose(preprocess(stored * 2 - 1024, "zscore", 4), preprocess(read, "zscore", 4), atol=1e-6)
+
+    def test_colour_of_8_bits(self, tmp_path, write_dicom):
+        path = _colour_dicom(tmp_path / "a.dcm", write_dicom, COLOUR, "RGB")
+        np.testing.assert_array_equal(io.read_image(path, 3, needs_8_bit=True), COLOUR)
+        assert io.check_image(path, needs_8_bit=True) == (3, 4)
+        assert io.read_image(path, 1).shape == (3, 4, 1)
+
+    def test_video_colour_becomes_rgb(self, tmp_path, write_dicom):
+        stored = np.asarray(Image.new("RGB", (4, 3), (200, 100, 50)).convert("YCbCr"))
+        path = _colour_dicom(tmp_path / "a.dcm", write_dicom, stored, "YBR_FULL")
+        np.testing.assert_allclose(io.read_image(path, 3)[1, 1].astype(int), (200, 100, 50), atol=2)
+
+    def test_colour_tables_are_refused(self, tmp_path, write_dicom):
+        write_dicom(tmp_path / "a.dcm", GREY.astype(np.uint16))
+        path = _edit_dicom(tmp_path / "a.dcm", PhotometricInterpretation="PALETTE COLOR")
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match="expected grey, or colour of 8 bits, found PALETTE COLOR of 16 bits"):
+                refused(path)
+
+    def test_frames_are_refused_before_any_pixel_is_read(self, tmp_path, write_dicom):
+        write_dicom(tmp_path / "a.dcm", np.zeros((2, 5, 7), np.uint16))
+        with pytest.raises(ValueError, match="expected a single image, found 2 frames"):
+            io.check_image(tmp_path / "a.dcm")
+
+
+class TestDownTheLine:
+    """No kind of image becomes anything but finite numbers, nor does the CRF get anything but RGB."""
+
+    @pytest.mark.parametrize("size", [(1, 1), (5, 7)])
+    @pytest.mark.parametrize(
+        ("name", "dtype", "channels", "normalisation"),
+        [
+            ("a.png", np.uint8, 3, "imagenet"),
+            ("a.png", np.uint8, 1, "zscore"),
+            ("a.png", np.uint16, 1, "zscore"),
+            ("a.tif", np.float32, 3, "zscore"),
+        ],
+    )
+    def test_one_pixel_and_constant_images(self, tmp_path, size, name, dtype, channels, normalisation):
+        path = _save(tmp_path / name, np.full(size, 200, dtype))
+        image = io.read_image(path, channels)
+        x = preprocess(image, normalisation, 16)
+        assert x.shape == (channels, 16, 16)
+        assert bool(x.isfinite().all())
+        assert normalisation == "imagenet" or bool((x == 0).all())
+        for seen in (crf_image(image), crf_image(io.read_image(path))):
+            assert (seen.dtype, seen.shape) == (np.uint8, (*size, 3))
+
+    def test_the_crf_sees_deep_grey_stretched_over_all_grey_values(self, tmp_path):
+        path = _save(tmp_path / "a.tif", np.array([[-0.5, 0.0, 0.5]], np.float32))
+        for channels in (1, 3, None):
+            assert crf_image(io.read_image(path, channels)).tolist() == [[[0] * 3, [127] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize(
+    ("values", "foreground"),
+    [
+        (np.array([[0, 1]], np.uint16), [[False, True]]),
+        (np.array([[0, 127, 128, 65535]], np.uint16), [[False, False, True, True]]),
+        (np.array([[0, 1]], np.float32), [[False, True]]),
+        (np.array([[True, False]]), [[True, False]]),
+    ],
+    ids=["deep_0_1", "deep", "float_0_1", "bilevel"],
+)
+def test_masks_of_other_depths(tmp_path, values, foreground):
+    assert io.read_mask(_save(tmp_path / "mask.tif", values)).tolist() == foreground

@@ -1,0 +1,100 @@
+"""The settings file: defaults, every key, and one sentence for whatever is wrong in it."""
+
+import pickle
+
+import pytest
+
+from datasets.settings import read_settings
+from datasets.specs import get_spec
+
+
+def _write(root, text):
+    (root / "dataset.toml").write_text(text, encoding="utf-8")
+    return root
+
+
+def test_without_a_file_it_is_like_kvasir(tmp_path):
+    spec, kvasir = get_spec("folder", tmp_path), get_spec("kvasir")
+    for name in ("in_channels", "normalisation", "sigma_px", "end_thresholds", "case_pattern"):
+        assert getattr(spec, name) == getattr(kvasir, name)
+    assert spec.map_ext == ".png"
+
+
+def test_every_key_reaches_the_spec(tmp_path):
+    text = """
+    # ultrasound, from two machines
+    channels = 1
+    normalisation = "zscore"
+    sigma_px = 42.5
+    thresholds = [0.6, 0.4, 1]
+    case_pattern = '^(.*)_\\d+$'
+    map_format = "jpg"
+    """
+    spec = get_spec("folder", _write(tmp_path, text))
+    assert (spec.in_channels, spec.normalisation, spec.sigma_px) == (1, "zscore", 42.5)
+    assert spec.end_thresholds == (0.6, 0.4, 1.0)
+    assert (spec.map_ext, spec.map_exts) == (".jpg", (".jpg", ".png"))
+    assert spec.case_of("liver_3_12") == "liver_3"
+    assert not spec.needs_8_bit
+
+
+def test_one_channel_means_zscore_unless_said_otherwise(tmp_path):
+    assert read_settings(_write(tmp_path, "channels = 1"))["normalisation"] == "zscore"
+    assert read_settings(_write(tmp_path, 'normalisation = "zscore"'))["channels"] == 3
+
+
+def test_the_mark_that_windows_editors_write_is_no_error(tmp_path):
+    (tmp_path / "dataset.toml").write_text("channels = 1\n", encoding="utf-8-sig")
+    assert read_settings(tmp_path)["channels"] == 1
+
+
+def test_a_spec_travels_to_worker_processes(tmp_path):
+    spec = get_spec("folder", _write(tmp_path, "case_pattern = '^(.)'"))
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert hash(spec) == hash(pickle.loads(pickle.dumps(spec)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sigma = 3", "expected keys out of channels, normalisation, sigma_px, .*, found sigma"),
+        ("[folder]\nchannels = 1", "expected keys out of .*, found folder"),
+        ("channels = 2", "channels: expected 1 or 3, found 2"),
+        ("channels = true", "channels: expected 1 or 3, found True"),
+        ("channels = 3.0", "channels: expected 1 or 3, found 3.0"),
+        ("channels = '3'", "channels: expected 1 or 3, found '3'"),
+        ("normalisation = 'ImageNet'", 'normalisation: expected "imagenet" or "zscore", found \'ImageNet\''),
+        ("channels = 1\nnormalisation = 'imagenet'", 'normalisation: expected "zscore" with channels = 1'),
+        ("sigma_px = 0", "sigma_px: expected a number above 0, .*, found 0"),
+        ("sigma_px = inf", "sigma_px: .* found inf"),
+        ("sigma_px = nan", "sigma_px: .* found nan"),
+        ("sigma_px = true", "sigma_px: .* found True"),
+        ("thresholds = []", r"thresholds: expected a list of one or more numbers .*, found \[\]"),
+        ("thresholds = 0.5", "thresholds: expected a list .*, found 0.5"),
+        ("thresholds = [0.5, 0]", "thresholds: .* above 0 and up to 1"),
+        ("thresholds = [0.5, 1.5]", "thresholds: .* above 0 and up to 1"),
+        ("case_pattern = '^.*_'", "case_pattern: expected a regular expression with one group"),
+        ("case_pattern = '(a)(b)'", "case_pattern: expected a regular expression with one group"),
+        ("case_pattern = '(a'", "case_pattern: expected a regular expression with one group"),
+        ("case_pattern = 3", "case_pattern: expected a regular expression with one group"),
+        ("map_format = 'tiff'", 'map_format: expected "png" or "jpg", found \'tiff\''),
+        ("channels: 1", "expected TOML, .* line 1"),
+        ("channels = 1\nchannels = 3", "expected TOML, .* Cannot overwrite a value"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_with_file_and_key(tmp_path, text, message):
+    with pytest.raises(ValueError, match=rf"dataset\.toml: {message}") as caught:
+        get_spec("folder", _write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "dataset.toml").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(ValueError, match=r"dataset\.toml: expected TOML"):
+        read_settings(tmp_path)
+
+
+def test_the_settings_of_a_folder_need_the_folder():
+    with pytest.raises(ValueError, match=r"expected its folder \(root\)"):
+        get_spec("folder")
+    assert get_spec("kvasir") == get_spec("kvasir", "nowhere")
