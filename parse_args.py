@@ -1,4 +1,4 @@
-"""The command line: ``run.py [train|evaluate|fixations|prepare|demo|baseline|summarize] options``."""
+"""The command line: ``run.py [train|evaluate|prepare|demo|fixations|baseline|summarize] options``."""
 
 from __future__ import annotations
 
@@ -394,9 +394,9 @@ def _add_summarize(parser: Parser) -> None:
 COMMANDS = {
     "train": (_add_train, "train from gaze or from masks"),
     "evaluate": (_add_evaluate, "score a checkpoint on a split, case by case"),
-    "fixations": (_add_fixations, "recordings of an eye tracker to a fixation table"),
     "prepare": (_add_prepare, "fixations to heatmaps and CRF maps"),
     "demo": (_add_demo, "make a small data set with simulated gaze"),
+    "fixations": (_add_fixations, "recordings of an eye tracker to a fixation table"),
     "baseline": (_add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (_add_summarize, "a table of several runs"),
 }

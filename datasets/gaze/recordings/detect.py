@@ -24,7 +24,9 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
     """
     path = Path(path)
     text = read_text(path)
-    reader = importlib.import_module(FORMATS[format or detect_format(path, text)])
+    # Only a plain table has columns to choose.
+    format = format or ("plain" if settings.columns else detect_format(path, text))
+    reader = importlib.import_module(FORMATS[format])
     return reader.read(path, text, settings)
 
 

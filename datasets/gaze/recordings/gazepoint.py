@@ -35,6 +35,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     time = next((column for column in table.frame.columns if column.upper().startswith("TIME")), None)
     if time is None:
         raise ValueError(f"{path}: expected the column 'TIME', found none")
+    if table.column("FPOGX") is None and table.column("BPOGX") is None:
+        raise ValueError(f"{path}: expected the columns FPOGX, ... or BPOGX, ..., found neither")
     times = table.complete_numbers(time, "a time") * 1e3
     media = table.text(table.column("MEDIA_NAME", "MEDIA_ID"))
     trials = []

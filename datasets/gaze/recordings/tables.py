@@ -156,19 +156,20 @@ def read_table(path: Path, text: str) -> Table:
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(f"{path}: expected as many fields in a row as in the header, found more")
     frame = frame.rename(columns=lambda name: str(name).strip())
-    frame = frame[(frame.fillna("") != "").any(axis=1)]
-    _check_end(path, frame)
+    _check_end(path, text, separator, len(frame.columns))
     frame = frame.fillna("")
+    frame = frame[(frame != "").any(axis=1)]
     if frame.empty:
         raise ValueError(f"{path}: expected rows under the header, found none")
     return Table(path, frame)
 
 
-def _check_end(path: Path, frame: pd.DataFrame) -> None:
-    """A row with too few fields has missing ones; at the end of the file that is a file cut short."""
-    if len(frame) and frame.iloc[-1].isna().any():
+def _check_end(path: Path, text: str, separator: str, num_columns: int) -> None:
+    """A last row with too few fields is a file cut short; pandas would take the rest for empty."""
+    last = text.rstrip("\r\n").rsplit("\n", 1)[-1]
+    if last.count(separator) + 1 < num_columns and '"' not in last and last.strip():
         raise ValueError(
-            f"{path}, row {int(frame.index[-1]) + 2}: expected {len(frame.columns)} fields, found fewer; "
+            f"{path}, last row: expected {num_columns} fields, found {last.count(separator) + 1}; "
             "the file was cut short: export it again"
         )
 
