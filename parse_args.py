@@ -364,6 +364,12 @@ def _add_fixations_method(parser: Parser) -> None:
     group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
     group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
     group.add_argument(
+        "--merge_gap_ms",
+        type=NOT_NEGATIVE,
+        default=75.0,
+        help="ivt: fixations no further apart, nor by 0.5 deg, are one",
+    )
+    group.add_argument(
         "--dispersion_deg", type=POSITIVE, default=1.0, help="idt: extent in x plus extent in y, at most"
     )
     group.add_argument("--screen_px", type=_measures(2, positive=2), default=None, metavar="W,H", help="screen, pixels")

@@ -62,7 +62,7 @@ def _conversion_settings(args: argparse.Namespace) -> ConversionSettings:
     return ConversionSettings(
         method=args.method,
         eye=args.eye,
-        detection=DetectionSettings(args.velocity_deg_s, args.dispersion_deg, args.min_duration_ms),
+        detection=DetectionSettings(args.velocity_deg_s, args.dispersion_deg, args.min_duration_ms, args.merge_gap_ms),
         screen_px=args.screen_px,
         screen_cm=args.screen_cm,
         distance_cm=args.distance_cm,

@@ -16,6 +16,8 @@ GAP_STEPS = 4
 FAST_HZ = 200
 # Samples that a window grows by at once, so that a long recording is not searched whole for every fixation.
 LOOK_AHEAD = 1024
+# As in Olsen, The Tobii I-VT Fixation Filter, 2012, whose longest gap is the default too.
+MERGE_DEG = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class DetectionSettings:
     velocity_deg_s: float = 30.0
     dispersion_deg: float = 1.0
     min_duration_ms: float = 50.0
+    merge_gap_ms: float = 75.0
 
 
 def detect_fixations(
@@ -46,7 +49,8 @@ def detect_fixations(
 
     Returns:
         ``start_ms``, ``duration_ms``, ``x``, ``y``, ``pupil``: position and pupil are means over the fixation, a
-        sample lasts one step, so that ten samples at 100 Hz are 100 ms. Missing samples and gaps end a fixation.
+        sample lasts one step, so that ten samples at 100 Hz are 100 ms. Missing samples and gaps end a fixation,
+        unless ``ivt`` merges the parts: those no further apart than ``merge_gap_ms`` and half a degree.
         Empty without samples.
     """
     time, xy = samples["time_ms"].to_numpy(), samples[["x", "y"]].to_numpy()
@@ -61,7 +65,7 @@ def detect_fixations(
             (
                 time[first],
                 time[last - 1] - time[first] + step_ms,
-                *xy[here].mean(0),
+                *mean_of_present(xy[here]),
                 float(mean_of_present(pupil[here])),
             )
         )
@@ -100,7 +104,21 @@ def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -
 
 
 def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
-    """Stretches slower than the threshold."""
+    """Stretches slower than the threshold, merged where noise or a lost sample parted them."""
+    merged: list[tuple[int, int]] = []
+    for first, last in _slow_stretches(time_ms, degrees, step_ms, settings.velocity_deg_s):
+        if merged:
+            start, stop = merged[-1]
+            apart = mean_of_present(degrees[first:last]) - mean_of_present(degrees[start:stop])
+            gap_ms = time_ms[first] - time_ms[stop - 1] - step_ms
+            if settings.merge_gap_ms and gap_ms <= settings.merge_gap_ms + 1e-6 and np.hypot(*apart) <= MERGE_DEG:
+                merged[-1] = (start, last)
+                continue
+        merged.append((first, last))
+    yield from merged
+
+
+def _slow_stretches(time_ms, degrees, step_ms, threshold_deg_s: float) -> Iterator[tuple[int, int]]:
     from pymovements.events.detection.ivt import ivt
 
     for first, last in _whole_stretches(time_ms, degrees, step_ms):
@@ -108,7 +126,7 @@ def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tup
             yield first, last
             continue
         velocity = velocity_deg_s(time_ms[first:last], degrees[first:last], step_ms)
-        events = ivt(velocity, minimum_duration=0, velocity_threshold=settings.velocity_deg_s).frame
+        events = ivt(velocity, minimum_duration=0, velocity_threshold=threshold_deg_s).frame
         for onset, offset in zip(events["onset"], events["offset"], strict=True):
             yield first + onset, first + offset + 1
 

@@ -16,9 +16,9 @@ TRIAL_VAR = re.compile(r"!V TRIAL_VAR\s+(\S+)\s+(.+)")
 IMGLOAD = re.compile(
     r"!V IMGLOAD\s+(FILL|TOP_LEFT|CENTER)\s+(.+?)((?:\s+-?\d+(?:\.\d+)?){2}|(?:\s+-?\d+(?:\.\d+)?){4})?\s*$"
 )
-IMAGE_VARIABLES = ("image", "img", "imagename", "imagefile", "imgname", "imgfile", "stimulus", "stim", "picture")
+IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
 IMAGE_FILE = re.compile(r"[^\s,;]+\.(?:jpe?g|png|bmp|tiff?|gif|dcm|webp)\b", re.I)
-ONSET = r"^(SYNCTIME|DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|START|DISPLAY))\b"
+ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|START|DISPLAY))\b"
 OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|END))\b"
 
 
@@ -132,7 +132,7 @@ def _named_images(part: list[Message], label: str, screen) -> list[tuple[Message
     loads = [(m, found[2], _load_rect(found, screen)) for m, found in loads if found]
     for message in part:
         found = TRIAL_VAR.match(message.text)
-        if found and re.sub(r"[^a-z]", "", found[1].lower()) in IMAGE_VARIABLES:
+        if found and re.sub(r"(file|name|path)+$", "", re.sub(r"[^a-z]", "", found[1].lower())) in IMAGE_VARIABLES:
             name = found[2].strip()
             return [(message, name, next((rect for _, load, rect in loads if load == name), None))]
     if loads:

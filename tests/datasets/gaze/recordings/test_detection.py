@@ -42,6 +42,24 @@ def test_a_blink_and_a_gap_in_time_part_a_fixation(steps, method):
     assert found["duration_ms"].tolist() == [400, 300, 200]
 
 
+def test_velocity_merges_what_noise_or_lost_samples_parted(steps):
+    samples = steps((1, 1, 100), (8, 1, 100), rate_hz=500)
+    samples.loc[50:54, ["x", "y"]] = np.nan
+    samples.loc[150, "x"] = 8.4
+    found = detect(samples, "ivt")
+    assert found["start_ms"].tolist() == [0, 208]
+    assert found["duration_ms"].tolist() == [196, 196]
+    # The mean over 98 samples, one of them off; the missing ones have no part in it.
+    assert found["x"].tolist() == pytest.approx([1, 8 + 0.4 / 98])
+    assert len(detect(samples, "ivt", merge_gap_ms=0)) == 4
+    assert len(detect(samples, "ivt", merge_gap_ms=9.9)) == 3
+
+
+def test_velocity_merges_no_two_places(steps):
+    assert len(detect(steps((0, 0, 100), (0.4, 0, 100), rate_hz=500, jump=1), "ivt")) == 1
+    assert len(detect(steps((0, 0, 100), (0.6, 0, 100), rate_hz=500, jump=1), "ivt")) == 2
+
+
 def test_dispersion_counts_nothing_shorter_than_the_minimum(steps):
     samples = steps((0, 0, 10), (8, 0, 9), (0, 0, 10), rate_hz=100, jump=0)
     assert detect(samples, "idt", min_duration_ms=100)["start_ms"].tolist() == [0, 190]

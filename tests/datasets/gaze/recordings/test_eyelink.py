@@ -32,6 +32,29 @@ def test_screen_rate_and_resolution_are_read(write):
     assert recording.notes == ()
 
 
+BEFORE_THE_RECORDING = """\
+MSG\t3976681 RETRACE_INTERVAL  16.65
+MSG\t3977219 0 is_practice_block
+INPUT\t120868\t127
+MSG\t900 !CAL
+>>>>>>> CALIBRATION (HV9,P-CR) FOR LEFT: <<<<<<<<<
+MSG\t900 !CAL eye check box: (L,R,T,B)
+\t  -59     5   -46   -17
+
+MSG\t900 !CAL Cal coeff:(X=a+bx+cy+dxx+eyy,Y=f+gx+goaly+ixx+jyy)
+   0.0002854  137.26  1.2339  0.40941  1.528
+MSG\t944 !CAL VALIDATION HV9 L LEFT  GOOD ERROR 0.28 avg. 0.72 max  OFFSET 0.19 deg. 3.0,11.6 pix.
+MSG\t944 VALIDATE L POINT 0  LEFT  at 960,540  OFFSET 0.17 deg.  -5.5,9.3 pix.
+"""
+
+
+def test_calibration_and_other_lines_change_nothing(write, convert, examples):
+    text = examples["eyelink"][1]
+    plain, _ = convert(write("eyelink"))
+    noisy, _ = convert(write("eyelink", text.replace("MSG\t1500", BEFORE_THE_RECORDING + "MSG\t1500", 1)))
+    assert noisy.equals(plain)
+
+
 @pytest.mark.parametrize(
     ("coords", "size"),
     [
@@ -82,22 +105,22 @@ SAMPLES = [
 
 
 def binocular_samples() -> str:
-    """100 ms at (512,384), both eyes 10 px apart; 20 ms blink; 100 ms with the right eye alone."""
+    """100 ms at (512,384), both eyes 10 px apart; 80 ms blink; 100 ms with the right eye alone."""
     lines = [*SAMPLES, "SAMPLES\tGAZE\tLEFT\tRIGHT\tRATE\t1000.00\tTRACKING\tCR\tFILTER\t2"]
-    for time in range(100, 320):
+    for time in range(100, 380):
         left = "507.0\t384.0\t900.0" if time < 200 else ".\t.\t0.0"
-        right = ".\t.\t0.0" if 200 <= time < 220 else "517.0\t384.0\t900.0"
+        right = ".\t.\t0.0" if 200 <= time < 280 else "517.0\t384.0\t900.0"
         lines.append(f"{time}\t{left}\t{right}\t.....")
-    return "\n".join([*lines, "END\t320 \tSAMPLES\tEVENTS\tRES\t30.0\t30.0"])
+    return "\n".join([*lines, "END\t380 \tSAMPLES\tEVENTS\tRES\t30.0\t30.0"])
 
 
 def test_samples_give_fixations_where_the_tracker_marked_none(write, convert, rows):
     path = write("eyelink", binocular_samples())
     table, summary = convert(path)
-    assert (summary.method, summary.eye, summary.samples, summary.missing_samples) == ("ivt", "right", 220, 20)
+    assert (summary.method, summary.eye, summary.samples, summary.missing_samples) == ("ivt", "right", 280, 80)
     assert rows(table) == [
         ("polyp1.jpg", round(517 / 1024, 6), 0.5, 100, 0),
-        ("polyp1.jpg", round(517 / 1024, 6), 0.5, 100, 120),
+        ("polyp1.jpg", round(517 / 1024, 6), 0.5, 100, 180),
     ]
     table, _ = convert(path, settings=ConversionSettings(eye="both"))
     assert table["CURRENT_FIX_X"].tolist() == [0.5, round(517 / 1024, 6)]
@@ -123,6 +146,8 @@ def trial(*messages: str, head: str = "TRIALID 7") -> str:
     [
         (trial(head="TRIALID 3 folder/a.png"), {}, "a.png", 200),
         (trial("MSG\t2000 !V TRIAL_VAR image b.jpg"), {}, "b.jpg", 200),
+        (trial("MSG\t1010 -30 SYNCTIME_SCREEN_1", "MSG\t2000 !V TRIAL_VAR img_file_name b.jpg"), {}, "b.jpg", 160),
+        (trial("MSG\t2000 !V TRIAL_VAR slide b.jpg"), {"image_message": "TRIAL_VAR slide (.+)"}, "b.jpg", 200),
         (trial("MSG\t1100 !V IMGLOAD FILL c.jpg", "MSG\t2000 !V TRIAL_VAR image b.jpg"), {}, "b.jpg", 200),
         (trial("MSG\t1999 !V IMGLOAD FILL ..\\shots\\c.jpg"), {}, "c.jpg", 200),
         (trial("MSG\t1050 shows d"), {"image_message": r"shows (\w+)"}, "d", 200),
