@@ -55,6 +55,7 @@ class Summary:
     off_trial: int = 0
     trials: int = 0
     empty_trials: int = 0
+    other_eye: int = 0
     blinks: int = 0
     samples: int = 0
     missing_samples: int = 0
@@ -122,6 +123,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
         for number, trial in enumerate(recording.trials)
     ]
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    if summary.other_eye:
+        note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
+        summary.notes.append(note)
     if table.empty:
         raise ValueError(
             f"{recording.path}: expected at least one fixation on an image, found none ({reasons(summary)})"
@@ -202,6 +206,14 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
     return max(sorted(totals.index, reverse=True), key=lambda eye: totals[eye])
 
 
+def _eye_of_trial(gaze: pd.DataFrame, wanted: str, summary: Summary) -> str:
+    """The recording's eye, or the only one there, where the other was recorded for a while."""
+    if wanted != "auto" or summary.eye == BOTH or (gaze["eye"] == summary.eye).any():
+        return summary.eye
+    summary.other_eye += 1
+    return gaze["eye"].iloc[0]
+
+
 def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:
     """The rows of an eye; for both, the mean of the eyes by time where the tracker made none."""
     mine = gaze[gaze["eye"] == eye]
@@ -239,7 +251,7 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
     name = image_name(trial.image, trial.where)
     summary.trials += 1
     summary.blinks += trial.num_blinks
-    gaze = _of_eye(gaze, summary.eye) if _some(gaze) else None
+    gaze = _of_eye(gaze, _eye_of_trial(gaze, settings.eye, summary)) if _some(gaze) else None
     if gaze is not None and kind == "samples":
         gaze = gaze[(gaze["time_ms"] >= trial.start_ms) & (gaze["time_ms"] <= trial.end_ms)]
         summary.samples += len(gaze)

@@ -81,7 +81,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples)
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         _take_line(content, number, line)
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
@@ -107,8 +107,10 @@ def _take_line(content: _Content, number: int, line: str) -> None:
             content.blocks[-1].lines.append(line)
             content.blocks[-1].numbers.append(number)
         return
-    kind, _, rest = line.strip().partition(" " if " " in line[:8] else "\t")
-    take = _TAKERS.get(kind.split("\t")[0])
+    if re.match(r"-\d", line):
+        content.fail(number, "a time of at least 0", line)
+    words = line.split(None, 1)
+    take = _TAKERS.get(words[0]) if words else None
     if take is not None:
         take(content, number, line)
 
@@ -134,7 +136,8 @@ def _take_end(content: _Content, number: int, line: str) -> None:
 
 def _take_kinds(content: _Content, number: int, line: str) -> None:
     """SAMPLES and EVENTS say what the numbers are."""
-    if "GAZE" not in line.split():
+    used = content.want_samples or line.startswith("EVENTS")
+    if used and "GAZE" not in line.split():
         content.fail(number, "gaze positions (SAMPLES GAZE, EVENTS GAZE; edf2asc -sg)", line)
     found = RATE.search(line)
     if found and float(found[1]) > 0:
@@ -155,8 +158,8 @@ def _take_fixation(content: _Content, number: int, line: str) -> None:
     if len(words) < 8 or words[1] not in EYES:
         content.fail(number, "EFIX, eye, start, end, duration, x, y and pupil (is the file cut short?)", line)
     start, end, duration = (_number(content, number, line, word) for word in words[2:5])
-    if end < start or duration < 0:
-        content.fail(number, "a fixation that ends after it starts", line)
+    if not 0 <= start <= end or duration < 0:
+        content.fail(number, "a fixation that starts at 0 or later and ends after it starts", line)
     x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
     content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))
 

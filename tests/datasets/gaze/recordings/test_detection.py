@@ -51,7 +51,7 @@ def test_velocity_merges_what_noise_or_lost_samples_parted(steps):
     assert found["duration_ms"].tolist() == [196, 196]
     # The mean over 98 samples, one of them off; the missing ones have no part in it.
     assert found["x"].tolist() == pytest.approx([1, 8 + 0.4 / 98])
-    assert len(detect(samples, "ivt", merge_gap_ms=0)) == 4
+    assert len(detect(samples, "ivt", merge_gap_ms=0)) == 5
     assert len(detect(samples, "ivt", merge_gap_ms=9.9)) == 3
 
 

@@ -92,6 +92,16 @@ def test_binocular_events_count_once(write, convert, examples):
         convert(path, settings=ConversionSettings(eye="both"))
 
 
+def test_an_eye_that_was_changed_between_trials_is_followed_and_said(write, convert, examples):
+    first, second = examples["eyelink"][1].split("MSG\t4500")
+    second = second.replace("LEFT", "RIGHT").replace("EFIX L", "EFIX R")
+    path = write("eyelink", first + "MSG\t4500" + second)
+    table, summary = convert(path)
+    assert len(table) == 4
+    assert summary.notes == ["in 1 trials the left eye was not recorded and the other one taken"]
+    assert len(convert(path, settings=ConversionSettings(eye="left"))[0]) == 2
+
+
 def test_an_eye_that_was_not_recorded(write, convert):
     with pytest.raises(ValueError, match="expected fixations of the right eye, found those of left"):
         convert(write("eyelink"), settings=ConversionSettings(eye="right"))
@@ -213,12 +223,14 @@ def test_an_interrupted_recording_is_read_and_said(write, convert, examples):
     ("old", "new", "message"),
     [
         ("2579\t200\t  256.0\t  192.0\t    910", "2579\t200", "line 19: expected EFIX, eye, start, end"),
-        ("EFIX L   2380\t2579", "EFIX L   2380\t2300", "line 19: expected a fixation that ends after it starts"),
+        ("EFIX L   2380\t2579", "EFIX L   2380\t2300", "line 19: expected a fixation that starts at 0 or later"),
         (
             "  256.0\t  192.0\t    910\nEFIX L   2600",
             "  2x6.0\t 1 1\nEFIX L   2600",
             "line 19: expected a number in place of",
         ),
+        ("EFIX L   2050", "EFIX L   -250", "line 16: expected a fixation that starts at 0 or later"),
+        ("\n2050\t", "\n-2050\t", "line 15: expected a time of at least 0"),
         ("EBLINK L 2820\t2900\t81", "EBLINK L", "line 23: expected EBLINK"),
         ("START\t4800 \tLEFT", "START\t4800 \t", "line 27: expected START, a time and LEFT or RIGHT"),
         ("START\t4800", "START\t1800", "recording block 2: expected times that do not decrease"),
