@@ -69,7 +69,7 @@ def convert_recordings(
     """Fixations of all recordings on their images.
 
     Returns:
-        The table, with the columns of the data card (sizes only where a recording knows them; 6 and 3 decimals),
+        The table, with the columns of the data card (sizes only where a recording knows them),
         images in order of first appearance and within an image trials as recorded, the index running on; a summary
         a recording; and the images seen in several trials.
 
@@ -89,8 +89,7 @@ def convert_recordings(
     order = table.groupby("IMAGE", sort=False).ngroup().to_numpy()
     table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns="TRIAL")
     table.insert(1, "CURRENT_FIX_INDEX", table.groupby("IMAGE", sort=False).cumcount() + 1)
-    table = table.round({"CURRENT_FIX_X": 6, "CURRENT_FIX_Y": 6, "CURRENT_FIX_DURATION": 3})
-    table = table.round({"CURRENT_FIX_PUPIL": 3, "CURRENT_FIX_START": 3})
+    table = table.round({"CURRENT_FIX_DURATION": 3, "CURRENT_FIX_PUPIL": 3, "CURRENT_FIX_START": 3})
     unknown = [name for name in ("IMAGE_HEIGHT", "IMAGE_WIDTH") if table[name].isna().all()]
     return table.drop(columns=unknown), summaries, [image for image, count in seen.items() if count > 1]
 
@@ -290,7 +289,9 @@ def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summ
     start = found["start_ms"].clip(lower=trial.start_ms)
     end = (found["start_ms"] + found["duration_ms"]).clip(upper=trial.end_ms)
     duration = end - start
-    x, y = (found["x"] - rect.left) / rect.width, (found["y"] - rect.top) / rect.height
+    # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
+    x = (found["x"] - rect.left).round(9) / rect.width
+    y = (found["y"] - rect.top).round(9) / rect.height
     on_trial = (end > start) | ((found["duration_ms"] == 0) & (end == start))
     long_enough = duration >= min_ms - 1e-6
     on_image = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)

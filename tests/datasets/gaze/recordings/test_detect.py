@@ -120,7 +120,7 @@ def convert_or_refuse(path: Path, content: bytes, method: str | None, format: st
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     database=None,
@@ -139,7 +139,7 @@ def test_damaged_recordings_are_read_or_refused(tmp_path, examples, name, seed, 
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
