@@ -21,6 +21,9 @@ from datasets.gaze.recordings.recording import (
     image_name,
 )
 
+# Left out where no recording knows them.
+OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
+
 
 @dataclass(frozen=True)
 class ConversionSettings:
@@ -69,9 +72,9 @@ def convert_recordings(
     """Fixations of all recordings on their images.
 
     Returns:
-        The table, with the columns of the data card (sizes only where a recording knows them),
-        images in order of first appearance and within an image trials as recorded, the index running on; a summary
-        a recording; and the images seen in several trials.
+        The table, with the columns of the data card (``OPTIONAL_COLUMNS`` where a recording knows them), images in
+        order of first appearance and within an image trials as recorded, the index running on; a summary a
+        recording; and the images seen in several trials.
 
     Raises:
         ValueError: for a recording without any usable fixation (with the reason), an unnamed image, or two images
@@ -90,7 +93,7 @@ def convert_recordings(
     table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns="TRIAL")
     table.insert(1, "CURRENT_FIX_INDEX", table.groupby("IMAGE", sort=False).cumcount() + 1)
     table = table.round({"CURRENT_FIX_DURATION": 3, "CURRENT_FIX_PUPIL": 3, "CURRENT_FIX_START": 3})
-    unknown = [name for name in ("IMAGE_HEIGHT", "IMAGE_WIDTH") if table[name].isna().all()]
+    unknown = [name for name in OPTIONAL_COLUMNS if table[name].isna().all()]
     return table.drop(columns=unknown), summaries, [image for image, count in seen.items() if count > 1]
 
 
@@ -170,7 +173,11 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
         return recording
     width, height = screen_px
     if recording.unit != "fraction":
-        return replace(recording, screen=replace(recording.screen or Rect(0, 0, 1, 1), width=width, height=height))
+        screen = recording.screen or Rect(0, 0, width, height)
+        notes = recording.notes
+        if (screen.width, screen.height) != (width, height):
+            notes += (f"--screen_px is used, though the recording says {screen.width:g},{screen.height:g}",)
+        return replace(recording, screen=replace(screen, width=width, height=height), notes=notes)
 
     def scaled(table: pd.DataFrame | None) -> pd.DataFrame | None:
         return table if table is None else table.assign(x=table["x"] * width, y=table["y"] * height)

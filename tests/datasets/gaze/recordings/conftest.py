@@ -149,9 +149,9 @@ def convert() -> Callable[..., tuple[pd.DataFrame, Summary]]:
 
 def rows(table: pd.DataFrame) -> list[tuple]:
     """(image, x, y, duration, start) of every row, for comparison by eye."""
-    table = table.astype({"CURRENT_FIX_START": object}).where(table.notna(), None)
     names = ["IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION", "CURRENT_FIX_START"]
-    return [tuple(row) for row in table[names].itertuples(index=False)]
+    table = table.reindex(columns=names).astype(object)
+    return [tuple(row) for row in table.where(table.notna(), None).itertuples(index=False)]
 
 
 @pytest.fixture(scope="session", name="rows")

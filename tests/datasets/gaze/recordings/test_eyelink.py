@@ -69,6 +69,12 @@ def test_screens_given_by_their_last_pixel_or_by_their_size(write, examples, coo
     assert (screen.width, screen.height) == size
 
 
+def test_another_screen_by_option_is_said(write, convert):
+    table, summary = convert(write("eyelink"), settings=ConversionSettings(screen_px=(2048, 1536)))
+    assert table["CURRENT_FIX_X"].tolist() == [0.5, 0.25, 0.25, 0.5]
+    assert summary.notes == ["--screen_px is used, though the recording says 1024,768"]
+
+
 def both_eyes(text: str) -> str:
     """The left eye's fixations, and shorter ones of the right eye elsewhere."""
     lines = []
