@@ -21,6 +21,8 @@ from datasets.gaze.recordings.recording import (
     image_name,
 )
 
+# Nobody looks at a point for longer; a time in microseconds, or a number that stands for "missing", does.
+MAX_DURATION_MS = 60_000
 # Left out where no recording knows them.
 OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
 
@@ -89,6 +91,8 @@ def convert_recordings(
             seen[image] = seen.get(image, 0) + count
     table = pd.concat(tables, ignore_index=True)
     _check_names(table["IMAGE"])
+    for column in ("IMAGE_HEIGHT", "IMAGE_WIDTH"):
+        table[column] = _one_size(table, column)
     order = table.groupby("IMAGE", sort=False).ngroup().to_numpy()
     table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns="TRIAL")
     table.insert(1, "CURRENT_FIX_INDEX", table.groupby("IMAGE", sort=False).cumcount() + 1)
@@ -104,6 +108,17 @@ def _check_names(names: pd.Series) -> None:
         other = by_stem.setdefault(Path(name).stem, name)
         if other != name:
             raise ValueError(f"expected one image name an id, found {other} and {name} in the recordings; rename one")
+
+
+def _one_size(table: pd.DataFrame, column: str) -> pd.Series:
+    """The size of every row's image, from whichever recording knows it; ValueError if two differ."""
+    by_image = table.groupby("IMAGE", sort=False)[column]
+    several = by_image.nunique()
+    if (several > 1).any():
+        name = several.index[several > 1][0]
+        found = " and ".join(f"{size:g}" for size in by_image.get_group(name).dropna().unique()[:2])
+        raise ValueError(f"{name}: expected one {column} in all recordings, found {found}")
+    return by_image.transform("first")
 
 
 def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.DataFrame, Summary]:
@@ -128,6 +143,12 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     if summary.other_eye:
         note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
         summary.notes.append(note)
+    longest = table["CURRENT_FIX_DURATION"].max() if len(table) else 0
+    if longest > MAX_DURATION_MS:
+        raise ValueError(
+            f"{recording.path}: expected fixations of up to a minute, found one of {longest:g} ms; is the unit of time "
+            "right, and are missing samples empty?"
+        )
     if table.empty:
         raise ValueError(
             f"{recording.path}: expected at least one fixation on an image, found none ({reasons(summary)})"

@@ -13,6 +13,8 @@ import pandas as pd
 FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
 LEFT, RIGHT, BOTH = "left", "right", "both"
+# File systems end at 255, and the maps' ending has to fit.
+MAX_NAME_BYTES = 240
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> p
 def image_name(name: str, where: str) -> str:
     """The base name of an image as recorded, from a Windows or POSIX path; ValueError if it cannot name a file."""
     base = re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip()
-    if not base.strip(".") or len(base) > 255 or any(unicodedata.category(char)[0] == "C" for char in base):
+    unsafe = any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in base)
+    if not base or base.startswith(".") or len(base.encode(errors="replace")) > MAX_NAME_BYTES or unsafe:
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")
     return base
 

@@ -1,5 +1,7 @@
 """Several recordings in one table, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from datasets.gaze.fixations import read_fixations
@@ -55,6 +57,17 @@ def test_what_is_left_out_is_counted(convert_all, row, kept, count):
     assert getattr(summaries[0], count) == 1 + kept
 
 
+def test_an_image_has_one_size_whichever_recording_knows_it(write):
+    paths = [write("gazepoint"), write("tobii")]
+    recordings = [read_recording(path, ReadingSettings()) for path in paths]
+    table, _, _ = convert_recordings(recordings, ConversionSettings())
+    assert table["IMAGE_WIDTH"].tolist() == [600] * len(table)
+    trial = recordings[0].trials[0]
+    recordings[0] = replace(recordings[0], trials=(replace(trial, image_size=(500, 601)),))
+    with pytest.raises(ValueError, match="polyp1.jpg: expected one IMAGE_WIDTH in all recordings, found 601 and 600"):
+        convert_recordings(recordings, ConversionSettings())
+
+
 def test_two_images_of_one_id_are_refused(convert_all):
     with pytest.raises(ValueError, match="expected one image name an id, found a.jpg and a.png"):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,100,a.png,1\n")
@@ -63,6 +76,11 @@ def test_two_images_of_one_id_are_refused(convert_all):
 def test_a_recording_that_yields_nothing_is_an_error_even_beside_one_that_does(convert_all):
     with pytest.raises(ValueError, match=r"1\.csv: expected at least one fixation on an image, found none \(1 shorter"):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,10,a.jpg,1\n")
+
+
+def test_a_fixation_of_more_than_a_minute_is_a_wrong_unit(convert_all):
+    with pytest.raises(ValueError, match=r"0\.csv: expected fixations of up to a minute, found one of 250000 ms"):
+        convert_all(f"{HEADER}\n0,1,2,250000,a.jpg,1\n")
 
 
 def test_methods_that_the_recording_cannot_serve(convert_all):
