@@ -1,14 +1,16 @@
-"""The command line: ``run.py [train|evaluate|split|prepare|demo|baseline|summarize] options``."""
+"""The command line: ``run.py [COMMAND] options``; train where no command is named."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
 from datasets.gaze.maps import MAP_FORMATS
+from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 from datasets.specs import DATASETS
 from losses.objectives import OBJECTIVES, SEGMENTATION_LOSSES
 from models import MODELS, RELEASED_FEATURES
@@ -101,6 +103,38 @@ def _numbers(kind: type) -> Callable[[str], tuple]:
             raise argparse.ArgumentTypeError(f"expected numbers separated by commas, found {text!r}") from None
 
     return convert
+
+
+def _measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
+    """A type for ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
+
+    def convert(text: str) -> tuple[float, ...]:
+        values = _numbers(float)(text)
+        if len(values) != count or not all(map(math.isfinite, values)) or min(values[count - positive :]) <= 0:
+            above = "" if positive == 0 else f", the last {positive} above 0" if positive < count else " above 0"
+            raise argparse.ArgumentTypeError(f"expected {count} numbers separated by commas{above}, found {text!r}")
+        return values
+
+    return convert
+
+
+def _pattern(text: str) -> str:
+    """A type for regular expressions."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
+    return text
+
+
+def _columns(text: str) -> dict[str, str]:
+    """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role in COLUMN_ROLES and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"expected role=NAME,... with each role of {', '.join(COLUMN_ROLES)} at most once, found {text!r}"
+        )
+    return {role: name for role, _, name in pairs}
 
 
 POSITIVE_INT = _number(int, 1)
@@ -316,6 +350,79 @@ def _add_assessing(parser: Parser) -> None:
     parser.add_argument("--workers", type=_workers, default=-1, help="processes; -1 for one a core")
 
 
+def _add_fixations(parser: Parser) -> None:
+    parser.add_argument(
+        "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
+    )
+    parser.add_argument("--to", required=True, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
+    _add_fixations_images(parser)
+    _add_fixations_method(parser)
+    group = parser.add_argument_group("plain tables")
+    group.add_argument(
+        "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
+    )
+    group.add_argument("--time_unit", choices=TIME_UNITS, default=None, help="of times (default: by name or step)")
+    group.add_argument("--xy_unit", choices=XY_UNITS, default=None, help="of positions (default: by name, else px)")
+
+
+def _add_fixations_images(parser: Parser) -> None:
+    group = parser.add_argument_group("which image, where and when")
+    group.add_argument("--image", default=None, help="the image, for recordings of one that do not say")
+    group.add_argument(
+        "--trials",
+        default=None,
+        metavar="CSV",
+        help=(
+            "table of trials with any of recording, trial, image, left, top, width, height (px on the screen), "
+            "start_ms, end_ms (the recording's clock), image_width, image_height"
+        ),
+    )
+    group.add_argument(
+        "--stimulus_rect",
+        type=_measures(4, positive=2),
+        default=None,
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="where every image is, px of the screen (default: as the recording says, else the whole screen)",
+    )
+    messages = (
+        (
+            "--image_message",
+            "that names the image, in its first group if it has one (default: TRIAL_VAR, IMGLOAD, TRIALID)",
+        ),
+        ("--onset_message", "at which the image appears (default: SYNCTIME and the like, else the start of the trial)"),
+        ("--offset_message", "at which it vanishes (default: blank_screen and the like, else the end of the trial)"),
+    )
+    for option, meaning in messages:
+        group.add_argument(option, type=_pattern, default=None, metavar="REGEX", help=f"EyeLink message {meaning}")
+
+
+def _add_fixations_method(parser: Parser) -> None:
+    group = parser.add_argument_group("fixations")
+    group.add_argument(
+        "--method",
+        choices=METHODS,
+        default=None,
+        help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
+    )
+    group.add_argument("--eye", choices=EYES, default="auto", help="auto: both if averaged, else that with more data")
+    group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
+    group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
+    group.add_argument(
+        "--merge_gap_ms",
+        type=NOT_NEGATIVE,
+        default=75.0,
+        help="ivt: fixations no further apart, nor by 0.5 deg, are one",
+    )
+    group.add_argument(
+        "--dispersion_deg", type=POSITIVE, default=1.0, help="idt: extent in x plus extent in y, at most"
+    )
+    group.add_argument("--screen_px", type=_measures(2, positive=2), default=None, metavar="W,H", help="screen, pixels")
+    group.add_argument("--screen_cm", type=_measures(2, positive=2), default=None, metavar="W,H", help="screen, cm")
+    group.add_argument("--distance_cm", type=POSITIVE, default=None, help="from the eye to the screen")
+    group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
+
+
 def _add_demo(parser: Parser) -> None:
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
@@ -342,6 +449,7 @@ COMMANDS = {
     "prepare": (_add_prepare, "fixations to heatmaps and CRF maps"),
     "assess": (_add_assess, "score fixations and gaze maps against masks"),
     "demo": (_add_demo, "make a small data set with simulated gaze"),
+    "fixations": (_add_fixations, "recordings of an eye tracker to a fixation table"),
     "baseline": (_add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (_add_summarize, "a table of several runs"),
 }

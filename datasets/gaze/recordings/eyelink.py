@@ -1,0 +1,265 @@
+"""EyeLink recordings as SR Research's edf2asc writes them (.asc).
+
+The lines are described in "The ASC File Format" of the EyeLink user manuals, the messages (TRIALID, !V IMGLOAD,
+!V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer
+manual. pymovements reads .asc files too, but keeps no mean position of the tracker's fixations and passes over a
+fixation left of or above the screen; both are needed here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datasets.gaze.recordings.eyelink_trials import Message, find_trials
+from datasets.gaze.recordings.recording import (
+    FIXATION_COLUMNS,
+    LEFT,
+    RIGHT,
+    SAMPLE_COLUMNS,
+    ReadingSettings,
+    Recording,
+    Rect,
+    Trial,
+    check_times,
+    overlapping,
+)
+
+EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
+RATE = re.compile(r"\bRATE\s+(\d+(?:\.\d+)?)")
+RESOLUTION = re.compile(r"\bRES\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)")
+
+
+def looks_like(text: str) -> bool:
+    """Whether a line near the beginning is one that edf2asc writes."""
+    return bool(
+        re.search(
+            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+|\*\* VERSION: EYELINK)",
+            text[:20000],
+            re.M,
+        )
+    )
+
+
+@dataclass
+class _Block:
+    """What stands between START and END."""
+
+    start_ms: float
+    eyes: tuple[str, ...]
+    end_ms: float = np.nan
+    lines: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _Content:
+    """The lines of a file, sorted by kind."""
+
+    path: Path
+    want_samples: bool
+    messages: list[Message] = field(default_factory=list)
+    fixations: list[tuple] = field(default_factory=list)
+    blinks: list[tuple[float, float, str]] = field(default_factory=list)
+    blocks: list[_Block] = field(default_factory=list)
+    rate_hz: float | None = None
+    px_per_degree: tuple[float, float] | None = None
+
+    def fail(self, number: int, expected: str, line: str):
+        raise ValueError(f"{self.path}, line {number}: expected {expected}, found {line.strip()[:60]!r}")
+
+
+def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
+    """Read an .asc file; samples only if the tracker marked no fixations or ``settings.want_samples``.
+
+    Raises:
+        ValueError: for a line that is not as described, times that run backwards, or messages that name no image.
+    """
+    want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
+    content = _Content(path, want_samples)
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        _take_line(content, number, line)
+    if not content.blocks:
+        raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
+    _check_blocks(content)
+    fixations = _fixation_table(content)
+    samples = _sample_table(content) if want_samples else None
+    screen = _screen(content)
+    blocks = [(block.start_ms, block.end_ms) for block in content.blocks]
+    trials = [
+        _with_gaze(trial, fixations, samples, content.blinks)
+        for trial in find_trials(path, content.messages, blocks, screen, settings)
+    ]
+    cut = sum(not np.isfinite(block.end_ms) for block in content.blocks)
+    notes = (f"{cut} recording blocks have no END: the recording was interrupted",) if cut else ()
+    return Recording(path, "eyelink", tuple(trials), "px", screen, content.px_per_degree, content.rate_hz, notes)
+
+
+def _take_line(content: _Content, number: int, line: str) -> None:
+    if line[:1].isdigit():
+        if not content.blocks:
+            content.fail(number, "a line START before the first sample", line)
+        if content.want_samples:
+            content.blocks[-1].lines.append(line)
+            content.blocks[-1].numbers.append(number)
+        return
+    if re.match(r"-\d", line):
+        content.fail(number, "a time of at least 0", line)
+    words = line.split(None, 1)
+    take = _TAKERS.get(words[0]) if words else None
+    if take is not None:
+        take(content, number, line)
+
+
+def _take_start(content: _Content, number: int, line: str) -> None:
+    words = line.split()
+    eyes = tuple(EYES[word] for word in words[2:] if word in ("LEFT", "RIGHT"))
+    if len(words) < 3 or not eyes:
+        content.fail(number, "START, a time and LEFT or RIGHT", line)
+    start = _number(content, number, line, words[1])
+    content.blocks.append(_Block(start, eyes))
+
+
+def _take_end(content: _Content, number: int, line: str) -> None:
+    words = line.split()
+    if len(words) < 2 or not content.blocks:
+        content.fail(number, "END and a time after a START", line)
+    content.blocks[-1].end_ms = _number(content, number, line, words[1])
+    found = RESOLUTION.search(line)
+    if found and float(found[1]) > 0 and float(found[2]) > 0:
+        content.px_per_degree = (float(found[1]), float(found[2]))
+
+
+def _take_kinds(content: _Content, number: int, line: str) -> None:
+    """SAMPLES and EVENTS say what the numbers are."""
+    used = content.want_samples or line.startswith("EVENTS")
+    if used and "GAZE" not in line.split():
+        content.fail(number, "gaze positions (SAMPLES GAZE, EVENTS GAZE; edf2asc -sg)", line)
+    found = RATE.search(line)
+    if found and float(found[1]) > 0:
+        content.rate_hz = float(found[1])
+
+
+def _take_message(content: _Content, number: int, line: str) -> None:
+    parts = line.split(None, 2)
+    if len(parts) < 2:
+        content.fail(number, "MSG, a time and a text", line)
+    content.messages.append(
+        Message(_number(content, number, line, parts[1]), parts[2] if len(parts) > 2 else "", number)
+    )
+
+
+def _take_fixation(content: _Content, number: int, line: str) -> None:
+    words = line.split()
+    if len(words) < 8 or words[1] not in EYES:
+        content.fail(number, "EFIX, eye, start, end, duration, x, y and pupil (is the file cut short?)", line)
+    start, end, duration = (_number(content, number, line, word) for word in words[2:5])
+    if not 0 <= start <= end or duration < 0:
+        content.fail(number, "a fixation that starts at 0 or later and ends after it starts", line)
+    x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
+    content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))
+
+
+def _take_blink(content: _Content, number: int, line: str) -> None:
+    words = line.split()
+    if len(words) < 4 or words[1] not in EYES:
+        content.fail(number, "EBLINK, eye, start and end", line)
+    start, end = (_number(content, number, line, word) for word in words[2:4])
+    content.blinks.append((start, end, EYES[words[1]]))
+
+
+_TAKERS = {
+    "START": _take_start,
+    "END": _take_end,
+    "SAMPLES": _take_kinds,
+    "EVENTS": _take_kinds,
+    "MSG": _take_message,
+    "EFIX": _take_fixation,
+    "EBLINK": _take_blink,
+}
+
+
+def _number(content: _Content, number: int, line: str, word: str, *, missing: bool = False) -> float:
+    if missing and word == ".":
+        return np.nan
+    # Not float() alone: it takes "nan", "infinity" and "1_000" too.
+    if not re.fullmatch(r"-?\d+\.?\d*|-?\.\d+|-?\d+\.?\d*[eE][+-]?\d{1,2}", word):
+        content.fail(number, f"a number in place of {word[:20]!r}", line)
+    return float(word)
+
+
+def _check_blocks(content: _Content) -> None:
+    starts = [block.start_ms for block in content.blocks]
+    check_times(np.array(starts), lambda index: f"{content.path}, recording block {index + 1}")
+
+
+def _fixation_table(content: _Content) -> pd.DataFrame | None:
+    if not content.fixations:
+        return None
+    return pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values("start_ms", kind="stable")
+
+
+def _sample_table(content: _Content) -> pd.DataFrame | None:
+    """Samples of all blocks, a row an eye."""
+    tables = [_block_samples(content, block) for block in content.blocks if block.lines]
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
+    width = 1 + 3 * len(block.eyes)
+    rows = [line.split(None, width)[:width] for line in block.lines]
+    short = next((index for index, row in enumerate(rows) if len(row) < width), None)
+    if short is not None:
+        content.fail(block.numbers[short], f"a time and 3 values an eye ({width} in all)", block.lines[short])
+    text = pd.DataFrame(rows, dtype=str)
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    wrong = np.argwhere(~np.isfinite(values) & (text != ".").to_numpy())
+    if len(wrong) or np.isnan(values[:, 0]).any():
+        index = int(wrong[0, 0]) if len(wrong) else int(np.flatnonzero(np.isnan(values[:, 0]))[0])
+        content.fail(block.numbers[index], "numbers, or '.' where the eye was not found", block.lines[index])
+    check_times(values[:, 0], lambda index: f"{content.path}, line {block.numbers[index]}")
+    times = values[:, 0]
+    # At 2000 Hz two lines share a time; the second is half a millisecond later.
+    if content.rate_hz == 2000:
+        times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                dict(zip(SAMPLE_COLUMNS, (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye), strict=True)),
+            )
+            for i, eye in enumerate(block.eyes)
+        ],
+        ignore_index=True,
+    )
+
+
+def _screen(content: _Content) -> Rect | None:
+    """From GAZE_COORDS or DISPLAY_COORDS, which give the first and the last pixel."""
+    for name in ("GAZE_COORDS", "DISPLAY_COORDS"):
+        for message in content.messages:
+            words = message.text.replace("=", " ").replace(",", " ").split()
+            if words[:1] == [name] and len(words) >= 5:
+                left, top, right, bottom = (_number(content, message.line, message.text, word) for word in words[1:5])
+                if right > left and bottom > top:
+                    return Rect(left, top, _pixels(left, right), _pixels(top, bottom))
+    return None
+
+
+def _pixels(first: float, last: float) -> float:
+    """How many there are; some software writes the number itself for the last, and screens have an even number."""
+    count = last - first
+    return count if count % 2 == 0 else count + 1
+
+
+def _with_gaze(trial: Trial, fixations, samples, blinks: list[tuple[float, float, str]]) -> Trial:
+    inside = [eye for start, end, eye in blinks if start < trial.end_ms and end >= trial.start_ms]
+    return replace(
+        trial,
+        fixations=overlapping(fixations, trial.start_ms, trial.end_ms),
+        samples=overlapping(samples, trial.start_ms, trial.end_ms),
+        num_blinks=max(inside.count(eye) for eye in (LEFT, RIGHT)),
+    )

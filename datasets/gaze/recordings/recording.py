@@ -1,0 +1,135 @@
+"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
+SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
+LEFT, RIGHT, BOTH = "left", "right", "both"
+# File systems end at 255, and the maps' ending has to fit.
+MAX_NAME_BYTES = 240
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle in the unit of the recording's coordinates; y grows downwards."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One image seen once.
+
+    Attributes:
+        label: what the recording calls it, to be found in a table of trials.
+        where: file and line or row, for messages.
+        start_ms, end_ms: when the image appeared and vanished, in the recording's clock; infinite if not known.
+        image: its name as recorded; None if the recording does not say.
+        rect: where it was on the screen; None if the recording does not say.
+        image_size: (height, width) in pixels, if known.
+        fixations: the tracker's own, with ``FIXATION_COLUMNS``; None if it made none. They may reach beyond the trial.
+        samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
+            ``eye`` is left, right, or both where the tracker gives their mean.
+        num_blinks: as the tracker counted.
+    """
+
+    label: str
+    where: str
+    start_ms: float = -np.inf
+    end_ms: float = np.inf
+    image: str | None = None
+    rect: Rect | None = None
+    image_size: tuple[float, float] | None = None
+    fixations: pd.DataFrame | None = None
+    samples: pd.DataFrame | None = None
+    num_blinks: int = 0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file.
+
+    Attributes:
+        unit: of all coordinates: ``px``, or ``fraction`` of the screen or surface, 0..1.
+        screen: the part of the plane that is the screen; None if the recording does not say.
+        px_per_degree: (x, y), where the tracker wrote its resolution.
+        sampling_rate_hz: as the tracker says; None if it does not.
+        notes: what the user should know.
+    """
+
+    path: Path
+    format: str
+    trials: tuple[Trial, ...]
+    unit: str = "px"
+    screen: Rect | None = None
+    px_per_degree: tuple[float, float] | None = None
+    sampling_rate_hz: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
+
+    columns: dict[str, str] | None = None
+    time_unit: str | None = None
+    xy_unit: str | None = None
+    image_message: str | None = None
+    onset_message: str | None = None
+    offset_message: str | None = None
+    want_samples: bool = False
+
+
+def mean_of_present(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    counts = np.isfinite(values).sum(0)
+    sums = np.nansum(values, 0)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:
+    """The fixations or samples that have a part in start..end, both in the recording's clock."""
+    if table is None:
+        return None
+    first = table["time_ms"] if "time_ms" in table else table["start_ms"]
+    last = first if "time_ms" in table else table["start_ms"] + table["duration_ms"]
+    return table[(first < end_ms) & (last >= start_ms)]
+
+
+def image_name(name: str, where: str) -> str:
+    """The base name of an image as recorded, from a Windows or POSIX path; ValueError if it cannot name a file."""
+    base = re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip()
+    unsafe = any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in base)
+    if not base or base.startswith(".") or len(base.encode(errors="replace")) > MAX_NAME_BYTES or unsafe:
+        raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")
+    return base
+
+
+def runs(keys: np.ndarray) -> list[tuple[int, int]]:
+    """First and past-the-last index of each stretch of equal keys."""
+    if not len(keys):
+        return []
+    edges = np.flatnonzero(keys[1:] != keys[:-1]) + 1
+    return list(zip([0, *edges], [*edges, len(keys)], strict=True))
+
+
+def check_times(times_ms: np.ndarray, where) -> None:
+    """ValueError where time runs backwards; ``where(index)`` names file and row."""
+    back = np.flatnonzero(np.diff(times_ms) < 0)
+    if len(back):
+        index = int(back[0]) + 1
+        raise ValueError(
+            f"{where(index)}: expected times that do not decrease, found {times_ms[index]:g} ms after "
+            f"{times_ms[index - 1]:g} ms; sort the rows, or give the trials one after the other"
+        )

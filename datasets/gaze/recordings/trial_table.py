@@ -1,0 +1,145 @@
+"""A table that says which image each trial showed, where, and from when to when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.gaze.recordings.recording import Recording, Rect, Trial
+from datasets.gaze.recordings.tables import Table, read_table, read_text
+
+RECT = ("left", "top", "width", "height")
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One row; None for what it does not say."""
+
+    where: str
+    recording: str | None
+    trial: str | None
+    image: str | None
+    rect: Rect | None
+    start_ms: float
+    end_ms: float
+    image_size: tuple[float, float] | None
+
+
+def read_trial_table(path: str | Path) -> list[TrialRow]:
+    """Read a table of trials.
+
+    Args:
+        path: CSV with ``image`` or ``trial``, or both, and any of ``recording`` (a file name), ``left``, ``top``,
+            ``width``, ``height`` (of the image on the screen), ``start_ms``, ``end_ms`` (in the recording's clock),
+            ``image_width``, ``image_height`` (of the file, in pixels).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no such table, with its row.
+    """
+    path = Path(path)
+    table = read_table(path, read_text(path))
+    if table.column("image") is None and table.column("trial") is None:
+        raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
+    given = [name for name in RECT if table.column(name, units=(None, "px")) is not None]
+    if given and len(given) < len(RECT):
+        raise ValueError(f"{path}: expected the columns {', '.join(RECT)} together, found {', '.join(given)} alone")
+    texts = {name: table.text(table.column(name)) for name in ("recording", "trial", "image")}
+    numbers = {
+        name: table.numbers(table.column(name, units=(None, "px", "ms")))
+        for name in (*RECT, "start", "end", "image_width", "image_height")
+    }
+    return [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+
+
+def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
+    where = table.where(index)
+    recording, trial, image = (texts[name][index] or None for name in ("recording", "trial", "image"))
+    if image is None and trial is None:
+        raise ValueError(f"{where}: expected an image or a trial, found neither")
+    rect = [float(numbers[name][index]) for name in RECT]
+    if np.isfinite(rect).any() and not (np.isfinite(rect).all() and min(rect[2:]) > 0):
+        raise ValueError(f"{where}: expected {', '.join(RECT)} with a positive width and height, found {rect}")
+    start, end = (float(numbers[name][index]) for name in ("start", "end"))
+    if end <= start:
+        raise ValueError(f"{where}: expected an end after the start, found {start:g} to {end:g} ms")
+    size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    return TrialRow(
+        where,
+        recording,
+        trial,
+        image,
+        Rect(*rect) if np.isfinite(rect).all() else None,
+        start,
+        end,
+        size if np.isfinite(size).all() and min(size) > 0 else None,
+    )
+
+
+def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
+    """The recording with what the table says about its trials.
+
+    A row fits a trial of its name, or the n-th trial where no trial has the number ``trial`` for a name; without a
+    name, the trials of its image, or, with times, every trial that overlaps them. Trials that no row fits are left
+    out, which a note says.
+
+    Raises:
+        ValueError: if no row fits.
+    """
+    mine = [row for row in rows if row.recording is None or Path(row.recording).stem == recording.path.stem]
+    fitted: list[tuple[int, Trial]] = []
+    for row in mine:
+        for index in _fitting(recording.trials, row):
+            fitted.append((index, _with_row(recording.trials[index], row)))
+    if not fitted:
+        names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
+        raise ValueError(
+            f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
+        )
+    left_out = len(recording.trials) - len({index for index, _ in fitted})
+    notes = (f"{left_out} trials are not in the trial table and were left out",) if left_out else ()
+    fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
+    return replace(recording, trials=tuple(trial for _, trial in fitted), notes=recording.notes + notes)
+
+
+def with_rect(recording: Recording, rect: Rect | None) -> Recording:
+    """The recording with every image in one place; unchanged without."""
+    if rect is None:
+        return recording
+    return replace(recording, trials=tuple(replace(trial, rect=rect) for trial in recording.trials))
+
+
+def with_image(recording: Recording, image: str | None) -> Recording:
+    """The recording with one image for all trials, unchanged without; ValueError if it names several."""
+    if image is None:
+        return recording
+    named = {trial.image for trial in recording.trials} - {None}
+    if len(named) > 1:
+        raise ValueError(f"{recording.path}: --image {image}: expected a recording of one image, found {len(named)}")
+    return replace(recording, trials=tuple(replace(trial, image=image) for trial in recording.trials))
+
+
+def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
+    if row.trial is not None:
+        by_name = [index for index, trial in enumerate(trials) if trial.label == row.trial]
+        number = int(row.trial) if row.trial.isascii() and row.trial.isdigit() and len(row.trial) < 10 else 0
+        return by_name or ([number - 1] if 1 <= number <= len(trials) else [])
+    if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
+        start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
+        return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]
+    return [index for index, trial in enumerate(trials) if trial.image == row.image]
+
+
+def _with_row(trial: Trial, row: TrialRow) -> Trial:
+    return replace(
+        trial,
+        image=row.image or trial.image,
+        rect=row.rect or trial.rect,
+        image_size=row.image_size or trial.image_size,
+        start_ms=row.start_ms if np.isfinite(row.start_ms) else trial.start_ms,
+        end_ms=row.end_ms if np.isfinite(row.end_ms) else trial.end_ms,
+        where=row.where,
+    )
