@@ -1,4 +1,4 @@
-"""The command line: ``run.py [train|evaluate|prepare|demo|baseline|summarize] options``."""
+"""The command line: ``run.py [train|evaluate|prepare|demo|baseline|summarize|prepare-nci] options``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.specs import DATASETS
 from losses.objectives import OBJECTIVES, SEGMENTATION_LOSSES
 from models import MODELS, RELEASED_FEATURES
@@ -62,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _top_level_parser() -> Parser:
-    lines = "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
     parser = Parser(prog="run.py", usage="run.py [COMMAND] options; run.py COMMAND --help lists them")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"Segmentation from eye gaze. Commands (train if none is given):\n{lines}"
@@ -271,6 +272,23 @@ def _add_prepare(parser: Parser) -> None:
     parser.add_argument("--workers", type=_number(int, -1), default=-1, help="processes; -1 for one a core")
 
 
+def _add_prepare_nci(parser: Parser) -> None:
+    parser.add_argument("--raw", required=True, help="folder of the downloads: metadata.csv, series and *.nrrd masks")
+    parser.add_argument("--root", required=True, help="folder of the data set to write")
+    parser.add_argument(
+        "--split_lists",
+        default=None,
+        metavar="FOLDER",
+        help="train.txt and test.txt to follow (default: the archive's names: 01 training, 03 test)",
+    )
+    parser.add_argument(
+        "--mask_geometry",
+        choices=MASK_GEOMETRY,
+        default="check",
+        help="compare a mask's header with its series, or pair by number alone",
+    )
+
+
 def _add_demo(parser: Parser) -> None:
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
@@ -297,6 +315,7 @@ COMMANDS = {
     "demo": (_add_demo, "make a small data set with simulated gaze"),
     "baseline": (_add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (_add_summarize, "a table of several runs"),
+    "prepare-nci": (_add_prepare_nci, "the NCI-ISBI 2013 downloads to a prostate data set"),
 }
 
 
