@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 # What Pillow, pydicom and the decoders below them raise for a file that is cut, empty or of another kind.
 UNREADABLE = (
@@ -23,6 +23,7 @@ UNREADABLE = (
     RuntimeError,
     struct.error,
     UnidentifiedImageError,
+    BytesLengthException,
     InvalidDicomError,
     Image.DecompressionBombError,
 )

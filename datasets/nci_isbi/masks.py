@@ -11,6 +11,8 @@ import numpy as np
 
 from datasets.io import UNREADABLE
 
+# What pynrrd and the decompressors below it raise for a damaged file, beside what images do.
+UNREADABLE_NRRD = (*UNREADABLE, nrrd.NRRDError, zlib.error, IndexError, StopIteration, OverflowError, MemoryError)
 # Labels are a few whole numbers (1: peripheral zone, 2: central gland); more are a picture, not a mask.
 MAX_LABELS = 16
 
@@ -55,7 +57,7 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
             _check_header(header, shape)
             values = nrrd.read_data(header, file, str(path)).T
         labels = np.unique(values)
-    except (*UNREADABLE, nrrd.NRRDError, zlib.error, OverflowError, MemoryError) as error:
+    except UNREADABLE_NRRD as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: expected a mask that fits its series, found otherwise ({reason})") from error
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:

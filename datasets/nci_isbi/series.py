@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def read_slice(path: Path) -> Slice:
             syntax.name if syntax.is_compressed else "",
             {tag: tuple(map(float, header[tag].value)) for tag in GEOMETRY_TAGS if header.get(tag) not in (None, "")},
         )
-    except UNREADABLE as error:
+    except (*UNREADABLE, OverflowError, zlib.error) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: expected a whole, readable DICOM slice, found otherwise ({reason})") from error
 
@@ -142,9 +143,10 @@ def _grid(folder: Path, slices: list[Slice]) -> Grid | None:
         return None
     for one in slices:
         lengths = {tag: len(values) for tag, values in one.geometry.items()}
-        if lengths != dict(zip(GEOMETRY_TAGS, (3, 6, 2), strict=True)):
+        finite = all(np.isfinite(values).all() for values in one.geometry.values())
+        if lengths != dict(zip(GEOMETRY_TAGS, (3, 6, 2), strict=True)) or not finite:
             raise ValueError(
-                f"{one.path}: expected {', '.join(GEOMETRY_TAGS)} of 3, 6 and 2 numbers, found {lengths or 'none'}"
+                f"{one.path}: expected {', '.join(GEOMETRY_TAGS)} of 3, 6 and 2 numbers, found {one.geometry or 'none'}"
             )
     try:
         values = (np.array([one.geometry[tag] for one in slices]) for tag in GEOMETRY_TAGS)

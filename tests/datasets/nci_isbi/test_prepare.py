@@ -203,6 +203,7 @@ def test_positions_that_do_not_follow_the_numbers(archive, number, position, fou
     ({"PixelData": None}, "no PixelData"),
     ({"PixelSpacing": None}, "PixelSpacing of 3, 6 and 2 numbers"),
     ({"NumberOfFrames": 2, "PixelData": bytes(2 * 96)}, "several frames"),
+    ({"ImagePositionPatient": [-10, "nan", 36]}, "PixelSpacing of 3, 6 and 2 numbers"),
     ({"PatientID": "Prostate3T-01-0002"}, "expected one patient"),
     ({"SeriesInstanceUID": "1.2.4"}, "expected one series"),
     ({"Rows": 3, "PixelData": bytes(48)}, "expected one size"),
@@ -224,6 +225,11 @@ def test_cut_images_and_files_that_are_none(archive):
     cut = archive.path_of(folder, 3)
     cut.write_bytes(cut.read_bytes()[:-20])
     assert str(cut) in reason(archive)
+    damaged = archive.path_of(folder, 2).read_bytes()
+    at = damaged.index(b"US", damaged.index(b"MONOCHROME2")) + 2
+    # A length of 1 for a number of two bytes.
+    cut.write_bytes(damaged[:at] + b"\x01" + damaged[at + 1 :])
+    assert str(cut) in prepare(archive)["left_out"][0]["reason"]
     cut.write_text("hello")
     assert str(cut) in prepare(archive)["left_out"][0]["reason"]
 
