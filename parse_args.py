@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from datasets.gaze.maps import MAP_FORMATS
 from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
+from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.specs import DATASETS
 from losses.objectives import OBJECTIVES, SEGMENTATION_LOSSES
 from models import MODELS, RELEASED_FEATURES
@@ -65,7 +66,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _top_level_parser() -> Parser:
-    lines = "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
     parser = Parser(prog="run.py", usage="run.py [COMMAND] options; run.py COMMAND --help lists them")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"Segmentation from eye gaze. Commands (train if none is given):\n{lines}"
@@ -423,6 +424,23 @@ def _add_fixations_method(parser: Parser) -> None:
     group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
 
 
+def _add_prepare_nci(parser: Parser) -> None:
+    parser.add_argument("--raw", required=True, help="folder of the downloads: metadata.csv, series and *.nrrd masks")
+    parser.add_argument("--root", required=True, help="folder of the data set to write")
+    parser.add_argument(
+        "--split_lists",
+        default=None,
+        metavar="FOLDER",
+        help="train.txt and test.txt to follow (default: the archive's names: 01 training, 03 test)",
+    )
+    parser.add_argument(
+        "--mask_geometry",
+        choices=MASK_GEOMETRY,
+        default="check",
+        help="compare a mask's header with its series, or pair by number alone",
+    )
+
+
 def _add_demo(parser: Parser) -> None:
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
@@ -445,11 +463,12 @@ def _add_summarize(parser: Parser) -> None:
 COMMANDS = {
     "train": (_add_train, "train from gaze or from masks"),
     "evaluate": (_add_evaluate, "score a checkpoint on a split, case by case"),
-    "split": (_add_split_command, "train.txt, val.txt and test.txt for a folder of images"),
+    "fixations": (_add_fixations, "recordings of an eye tracker to a fixation table"),
     "prepare": (_add_prepare, "fixations to heatmaps and CRF maps"),
     "assess": (_add_assess, "score fixations and gaze maps against masks"),
+    "split": (_add_split_command, "train.txt, val.txt and test.txt for a folder of images"),
+    "prepare-nci": (_add_prepare_nci, "the prostate set from its archive's downloads"),
     "demo": (_add_demo, "make a small data set with simulated gaze"),
-    "fixations": (_add_fixations, "recordings of an eye tracker to a fixation table"),
     "baseline": (_add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (_add_summarize, "a table of several runs"),
 }

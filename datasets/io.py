@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 DICOM_EXTS = (".dcm", ".dicom")
 DICOM_TAGS = [
@@ -38,6 +38,7 @@ UNREADABLE = (
     RuntimeError,
     struct.error,
     UnidentifiedImageError,
+    BytesLengthException,
     InvalidDicomError,
     Image.DecompressionBombError,
 )

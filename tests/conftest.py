@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import zlib
 from collections.abc import Callable
@@ -72,6 +73,19 @@ def tiny_root(tmp_path: Path) -> Path:
 def tiny_prostate_root(tmp_path: Path) -> Path:
     """Six training slices of three cases and three test slices of two, with masks, CRF maps and fixations.csv."""
     return _make_prostate_root(tmp_path / "prostate")
+
+
+@pytest.fixture
+def tiny_nci_downloads(tmp_path: Path) -> Path:
+    """Downloads as the archive delivers them: a training case of 12 slices and a test case of 9, with masks."""
+    path = REPOSITORY / "tests" / "datasets" / "nci_isbi" / "made_archive.py"
+    spec = importlib.util.spec_from_file_location("made_archive", path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    archive = made.MadeArchive(tmp_path / "raw")
+    archive.add("Prostate3T-01-0001", 12, range(3, 9))
+    archive.add("ProstateDx-03-0002", 9, [5, 6])
+    return archive.raw
 
 
 @pytest.fixture

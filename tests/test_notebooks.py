@@ -16,7 +16,9 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 INPUTS = {
     "gaze_annotation/kvasir.ipynb": ("tiny_root", "polyp1"),
     "gaze_annotation/nci_isbi.ipynb": ("tiny_prostate_root", "caseA_15"),
+    "preprocess/process_nci-isbi.ipynb": ("tiny_nci_downloads", "Prostate3T-01-0001"),
 }
+GAZE_NOTEBOOKS = [path for path in NOTEBOOKS if path.parent.name == "gaze_annotation"]
 NUM_PICTURES = 4
 TIMEOUT_S = 120
 
@@ -46,16 +48,32 @@ def test_no_definitions(path: Path):
 
 
 @pytest.mark.parametrize("masks", ["with_masks", "without_masks"])
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=_id)
+@pytest.mark.parametrize("path", GAZE_NOTEBOOKS, ids=_id)
 def test_runs_and_shows_pictures(path: Path, masks: str, request, monkeypatch, tmp_path: Path):
     fixture, name = INPUTS[_id(path)]
     root = request.getfixturevalue(fixture)
     if masks == "without_masks":
         (root / "masks").rename(root / "hidden")
+    inputs = {"GAZE_ROOT": root, "GAZE_FIXATIONS": root / "fixations.csv", "GAZE_NAME": name}
+    pictures, printed = _execute(path, inputs, monkeypatch, tmp_path)
+    assert pictures == NUM_PICTURES
+    assert ("Dice against the mask" in printed) == (masks == "with_masks")
+
+
+def test_the_prostate_set_is_made_from_downloads(tiny_nci_downloads: Path, monkeypatch, tmp_path: Path):
+    path = FOLDER / "preprocess" / "process_nci-isbi.ipynb"
+    inputs = {"NCI_RAW": tiny_nci_downloads, "NCI_ROOT": tmp_path / "root", "NCI_CASE": INPUTS[_id(path)][1]}
+    pictures, printed = _execute(path, inputs, monkeypatch, tmp_path)
+    assert pictures == NUM_PICTURES
+    assert "6 of 12 slices are kept: 3 to 8" in printed
+    assert "made 8 slices of 2 cases\n6 in train.txt, 2 in test.txt" in printed
+    assert len(list((tmp_path / "root" / "images").glob("*.dcm"))) == 8
+
+
+def _execute(path: Path, inputs: dict, monkeypatch, tmp_path: Path) -> tuple[int, str]:
+    """The number of pictures and the printed text of a notebook."""
     for variable, value in {
-        "GAZE_ROOT": root,
-        "GAZE_FIXATIONS": root / "fixations.csv",
-        "GAZE_NAME": name,
+        **inputs,
         # Nothing of the user's own set-up is read or written.
         "IPYTHONDIR": tmp_path / "ipython",
         "JUPYTER_RUNTIME_DIR": tmp_path / "jupyter",
@@ -69,6 +87,5 @@ def test_runs_and_shows_pictures(path: Path, masks: str, request, monkeypatch, t
         notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == NUM_PICTURES
-    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
-    assert ("Dice against the mask" in printed) == (masks == "with_masks")
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    return pictures, "".join(output.text for output in outputs if output.get("name") == "stdout")

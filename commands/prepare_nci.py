@@ -1,0 +1,44 @@
+"""``run.py prepare-nci``: the NCI-ISBI 2013 downloads to a data folder."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+from tqdm import tqdm
+
+from datasets.nci_isbi.prepare import REPORT_FILE, prepare_nci
+
+NUM_NAMED = 5
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prepare all cases, print what was made and what was not; returns 0."""
+    report = prepare_nci(
+        args.raw,
+        args.root,
+        split_lists=args.split_lists,
+        mask_geometry=args.mask_geometry,
+        progress=functools.partial(tqdm, desc="prepare-nci", unit="case", disable=None),
+    )
+    print(
+        f"made {report['num_slices']} slices of {report['num_cases']} cases: "
+        f"{report['num_train']} in train.txt, {report['num_test']} in test.txt"
+    )
+    for case in report["cases"]:
+        for note in case["notes"]:
+            if "taken of" in note:
+                print(f"  {case['case']}: {note}")
+    print(f"left out {len(report['left_out'])}")
+    for item in report["left_out"]:
+        print(f"  left out {item['case'] or 'a series'}: {item['reason']}")
+    _print_names(report["missing"], "named in --split_lists but not made")
+    _print_names(report["unlisted"], "made but in neither split")
+    print(f"report: {args.root}/{REPORT_FILE}")
+    return 0
+
+
+def _print_names(names: list[str], what: str) -> None:
+    if names:
+        more = ", ..." if len(names) > NUM_NAMED else ""
+        print(f"{len(names)} slices {what}: {', '.join(names[:NUM_NAMED])}{more}")

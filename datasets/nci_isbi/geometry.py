@@ -1,0 +1,197 @@
+"""Where voxels lie in the patient: of a series, and whether a mask's NRRD header agrees with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Factors that turn the axes of an NRRD space into DICOM's: left, posterior, superior.
+SPACES = {
+    "left-posterior-superior": (1, 1, 1),
+    "lps": (1, 1, 1),
+    "right-anterior-superior": (-1, -1, 1),
+    "ras": (-1, -1, 1),
+    "left-anterior-superior": (1, -1, 1),
+    "las": (1, -1, 1),
+}
+# What to do with what a header says: compare it, or pair by number alone.
+MASK_GEOMETRY = ("check", "ignore")
+UNIT_TOLERANCE = 1e-3
+# Of the distance between slices: scanners write positions with many digits, so this is generous.
+EVEN_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Voxel (column, row, slice) lies at ``origin_mm + (column, row, slice) @ axes_mm``, in DICOM's axes.
+
+    Attributes:
+        origin_mm: (3,), centre of the first voxel.
+        axes_mm: (3,3), a row for a step to the next column, row and slice; the last is NaN for a single slice.
+        shape: (columns, rows, slices).
+    """
+
+    origin_mm: np.ndarray
+    axes_mm: np.ndarray
+    shape: tuple[int, int, int]
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Between slices, rows and columns: the order of an array's axes."""
+        columns, rows, slices = (float(length) for length in np.linalg.norm(self.axes_mm, axis=1))
+        return slices, rows, columns
+
+
+def grid_of_slices(
+    positions_mm: np.ndarray, orientations: np.ndarray, spacings_mm: np.ndarray, size: tuple[int, int]
+) -> Grid:
+    """The grid of slices in their order.
+
+    Args:
+        positions_mm: (N,3) ImagePositionPatient.
+        orientations: (N,6) ImageOrientationPatient: direction along a row, then along a column.
+        spacings_mm: (N,2) PixelSpacing: between rows, then between columns.
+        size: (rows, columns).
+
+    Raises:
+        ValueError: if slices are not parallel and alike, or not one behind the other at even distances.
+    """
+    for name, values in (("ImageOrientationPatient", orientations), ("PixelSpacing", spacings_mm)):
+        if np.abs(values - values[0]).max() > UNIT_TOLERANCE:
+            raise ValueError(f"expected one {name} in a series, found different ones")
+    along_row, along_column = orientations[0, :3], orientations[0, 3:]
+    products = np.array([along_row @ along_row, along_column @ along_column, along_row @ along_column])
+    if np.abs(products - (1, 1, 0)).max() > UNIT_TOLERANCE or spacings_mm[0].min() <= 0:
+        raise ValueError(
+            "expected ImageOrientationPatient of two unit vectors at right angles and PixelSpacing above 0, "
+            f"found {orientations[0].tolist()} and {spacings_mm[0].tolist()}"
+        )
+    step = _even_step(positions_mm, np.cross(along_row, along_column))
+    axes = np.stack([along_row * spacings_mm[0, 1], along_column * spacings_mm[0, 0], step])
+    return Grid(positions_mm[0], axes, (size[1], size[0], len(positions_mm)))
+
+
+def compare_with_header(grid: Grid, header: dict) -> str:
+    """Compare a mask's NRRD header with its series; both must have the grid's shape.
+
+    What counts as carried: distances unless all are 1, an origin unless it is 0, and directions unless they are
+    what writers put there without knowing better, a positive diagonal. Where such a diagonal runs along the
+    series' own rows and columns it is believed if there is an origin; in an oblique series the origin alone is
+    compared. Without a known ``space`` the header may agree in any of DICOM's and Slicer's axes.
+
+    Returns:
+        What the header carried, for the report.
+
+    Raises:
+        ValueError: for a contradiction of more than a pixel within a slice or half the distance between slices
+            at the far end of the volume; that includes slices in reverse.
+    """
+    directions, origin = _finite(header, "space directions", (3, 3)), _finite(header, "space origin", (3,))
+    lengths = _finite(header, "spacings", (3,)) if directions is None else np.linalg.norm(directions, axis=1)
+    if lengths is not None and np.allclose(lengths, 1):
+        lengths = None
+    if origin is not None and not origin.any():
+        origin = None
+    if lengths is not None:
+        off = np.abs(lengths - grid.spacing_mm[::-1]) * _far(grid) > _tolerance_mm(grid)
+        if off.any():
+            raise ValueError(
+                f"expected the series' distances between columns, rows and slices of {_text(grid.spacing_mm[::-1])} "
+                f"mm, found {_text(lengths)} mm in the mask's header"
+            )
+    space = SPACES.get(str(header.get("space", "")).lower())
+    candidates = [space] if space else dict.fromkeys(SPACES.values())
+    answers = [_compare(grid, directions, origin, factors) for factors in candidates]
+    contradictions = [found for found, _ in answers if found]
+    if len(contradictions) == len(answers):
+        raise ValueError(contradictions[0])
+    carried = next(carried for found, carried in answers if not found)
+    return ", ".join(carried + (["distances"] if lengths is not None else [])) or "nothing"
+
+
+def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """The step (3,) from slice to slice."""
+    if len(positions_mm) == 1:
+        return np.full(3, np.nan)
+    steps_mm = np.diff(positions_mm @ normal)
+    if not (np.all(steps_mm > 0) or np.all(steps_mm < 0)):
+        wrong = 1 + int(np.argmax(np.sign(steps_mm) != np.sign(np.median(steps_mm))))
+        raise ValueError(
+            "expected positions that follow InstanceNumber along the slices' normal, found a turn between "
+            f"{wrong} and {wrong + 1}"
+        )
+    step = (positions_mm[-1] - positions_mm[0]) / (len(positions_mm) - 1)
+    off_mm = np.linalg.norm(np.diff(positions_mm, axis=0) - step, axis=1)
+    if off_mm.max() > EVEN_TOLERANCE * np.linalg.norm(step):
+        worst = 1 + int(off_mm.argmax())
+        raise ValueError(
+            f"expected slices at even distances of about {np.linalg.norm(step):.3g} mm, found "
+            f"{abs(steps_mm[worst - 1]):.3g} mm between {worst} and {worst + 1}"
+        )
+    return step
+
+
+def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> tuple[str, list[str]]:
+    """A contradiction or "", and what was compared, for a header in one space."""
+    axes = None if directions is None else directions * factors
+    if directions is not None and _is_default(directions):
+        in_plane_agrees = not _off(grid, axes)[:2].any()
+        axes = axes if in_plane_agrees and origin is not None else None
+    if axes is not None and _off(grid, axes).any():
+        return _axes_message(grid, axes), []
+    if origin is not None:
+        off_mm = np.linalg.norm(origin * factors - grid.origin_mm)
+        if off_mm > np.linalg.norm(grid.axes_mm[0]):
+            return _origin_message(grid, origin * factors), []
+    return "", (["directions"] if axes is not None else []) + (["origin"] if origin is not None else [])
+
+
+def _is_default(directions: np.ndarray) -> bool:
+    diagonal = np.diag(directions)
+    return bool((diagonal > 0).all() and np.allclose(directions, np.diag(diagonal)))
+
+
+def _off(grid: Grid, axes: np.ndarray) -> np.ndarray:
+    """(3,) bool: which axes end elsewhere; never the last of a single slice."""
+    return np.linalg.norm(axes - grid.axes_mm, axis=1) * _far(grid) > _tolerance_mm(grid)
+
+
+def _far(grid: Grid) -> np.ndarray:
+    return np.array(grid.shape) - 1
+
+
+def _tolerance_mm(grid: Grid) -> np.ndarray:
+    columns, rows, slices = np.linalg.norm(grid.axes_mm, axis=1)
+    return np.array([columns, rows, slices / 2])
+
+
+def _axes_message(grid: Grid, axes: np.ndarray) -> str:
+    turned = np.array([axes[0], axes[1], -axes[2]])
+    if not _off(grid, turned).any():
+        return "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
+    return (
+        "expected the mask's columns, rows and slices along those of the series, "
+        f"{'; '.join(_text(axis) for axis in grid.axes_mm)} mm, found {'; '.join(_text(axis) for axis in axes)} mm"
+    )
+
+
+def _origin_message(grid: Grid, origin: np.ndarray) -> str:
+    last = grid.origin_mm + grid.axes_mm[2] * (grid.shape[2] - 1)
+    reverse = np.linalg.norm(origin - last) <= np.linalg.norm(grid.axes_mm[0])
+    return (
+        f"expected the mask to start at the first slice, {_text(grid.origin_mm)} mm, found {_text(origin)} mm in its "
+        f"header{', which is the last slice: they run in reverse' if reverse else ''}"
+    )
+
+
+def _finite(header: dict, field: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    try:
+        values = np.asarray(header.get(field), float)
+    except (TypeError, ValueError):
+        return None
+    return values if values.shape == shape and np.isfinite(values).all() else None
+
+
+def _text(values) -> str:
+    return f"({', '.join(f'{value:.4g}' for value in values)})"

@@ -1,0 +1,80 @@
+"""A mask volume from an NRRD file, turned so that its slices lie as the images do."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nrrd
+import numpy as np
+
+from datasets.io import UNREADABLE
+
+# What pynrrd and the decompressors below it raise for a damaged file, beside what images do.
+UNREADABLE_NRRD = (*UNREADABLE, nrrd.NRRDError, zlib.error, IndexError, StopIteration, OverflowError, MemoryError)
+# Labels are a few whole numbers (1: peripheral zone, 2: central gland); more are a picture, not a mask.
+MAX_LABELS = 16
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask volume.
+
+    Attributes:
+        prostate: (slices, rows, columns) bool, where the file's value is 1 or more.
+        labels: the file's values of 1 or more, ascending.
+        header: of the NRRD file.
+    """
+
+    prostate: np.ndarray
+    labels: tuple[float, ...]
+    header: dict
+
+    @property
+    def numbers(self) -> list[int]:
+        """The slices with prostate, counted from 1."""
+        return [number for number, slice_ in enumerate(self.prostate, start=1) if slice_.any()]
+
+
+def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
+    """Read a mask that must have a series' shape.
+
+    NRRD's first axis is the fastest: it runs along an image row, so a slice (X,Y) is an image (Y,X) transposed.
+
+    Args:
+        path: of the file.
+        shape: (slices, rows, columns) of the series.
+
+    Raises:
+        ValueError: for a file that is unreadable or cut, of another shape, with too many values to be a mask,
+            without prostate, or whose data lie in another file.
+    """
+    try:
+        with open(path, "rb") as file:
+            header = dict(nrrd.read_header(file))
+            # Looked at before the data are read: the sizes may be anything.
+            _check_header(header, shape)
+            values = nrrd.read_data(header, file, str(path)).T
+        labels = np.unique(values)
+    except UNREADABLE_NRRD as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path}: expected a mask that fits its series, found otherwise ({reason})") from error
+    if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:
+        raise ValueError(f"{path}: expected a few labels, found {len(labels)} values of type {values.dtype}")
+    prostate = values >= 1
+    if not prostate.any():
+        raise ValueError(f"{path}: expected prostate (values of 1 or more), found an empty mask")
+    return Mask(prostate, tuple(float(label) for label in labels if label >= 1), header)
+
+
+def _check_header(header: dict, shape: tuple[int, int, int]) -> None:
+    if "data file" in header or "datafile" in header:
+        raise ValueError("its data lie in another file, which is not read")
+    sizes = tuple(int(size) for size in header["sizes"])
+    if len(sizes) != 3:
+        raise ValueError(f"expected 3 axes, found {len(sizes)}")
+    if sizes[2] != shape[0]:
+        raise ValueError(f"expected {shape[0]} slices as in the series, found {sizes[2]} in the mask")
+    if sizes[:2] != (shape[2], shape[1]):
+        raise ValueError(f"expected {shape[2]} columns x {shape[1]} rows, found {sizes[0]} x {sizes[1]} in the mask")

@@ -1,0 +1,207 @@
+"""From the downloads to ``images/``, ``masks/``, ``train.txt`` and ``test.txt``, each case on its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datasets import io
+from datasets.nci_isbi.archive import Archive, choose_mask, read_archive
+from datasets.nci_isbi.geometry import MASK_GEOMETRY, compare_with_header
+from datasets.nci_isbi.masks import Mask, read_mask_volume
+from datasets.nci_isbi.series import Series, read_series
+from datasets.segmentation import sample_path
+from datasets.specs import get_spec
+from datasets.splits import check_disjoint
+from utils.files import replacing, write_json, write_text
+from utils.images import write_image
+
+REPORT_FILE = "nci_report.json"
+SPLIT_FILES = ("train.txt", "test.txt")
+# The challenge's phase is in the patient's name: 01 training, 02 leaderboard, 03 test. The published lists hold
+# the first and the last.
+PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
+FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case's series and mask, which fit each other: slice n of one is slice n of the other."""
+
+    case: str
+    series: Series
+    mask: Mask
+    mask_path: Path
+    notes: tuple[str, ...]
+
+
+def prepare_nci(
+    raw: str | Path,
+    root: str | Path,
+    *,
+    split_lists: str | Path | None = None,
+    mask_geometry: str = "check",
+    progress: Callable[[list[str]], Iterable[str]] = iter,
+) -> dict:
+    """Write the slices that hold prostate, then ``nci_report.json``, and the split files last of all.
+
+    A case that cannot be paired beyond doubt is left out with the reason. The same downloads give the same bytes.
+
+    Args:
+        raw: folder of the downloads, which is only read.
+        root: of the data set to write.
+        split_lists: folder with the train.txt and test.txt to follow; without, the names of the archive decide.
+        mask_geometry: ``check`` compares a mask's header with its series; ``ignore`` pairs by number alone.
+        progress: wraps the list of cases, as ``tqdm`` does.
+
+    Returns:
+        The report. ``spacing_mm`` is between slices, rows and columns; paths count from ``raw``.
+
+    Raises:
+        FileNotFoundError, ValueError: for downloads or lists that are not as described, split files in ``root``
+            that are not from here, or if no case can be used.
+        OSError: if ``root`` cannot be written.
+    """
+    raw, root = Path(raw), Path(root)
+    if mask_geometry not in MASK_GEOMETRY:
+        raise ValueError(f"mask_geometry: expected one of {', '.join(MASK_GEOMETRY)}, found {mask_geometry!r}")
+    lists = None if split_lists is None else _read_lists(Path(split_lists), root)
+    archive = read_archive(raw)
+    _clear_split_files(root)
+    cases, left_out = [], []
+    for case in progress(list(archive.entries)):
+        try:
+            pair = pair_case(archive, case, mask_geometry)
+        except (ValueError, OSError) as error:
+            left_out.append({"case": case, "reason": str(error)})
+            continue
+        _write_case(root, pair)
+        cases.append(_case_report(raw, pair))
+    left_out += [{"case": path.stem, "reason": f"{path}: no series of this case"} for path in archive.masks_of_no_case]
+    names = [f"{case['case']}_{number}" for case in cases for number in case["slices"]]
+    splits, missing, unlisted = split_names(names, lists)
+    report = {
+        "raw": str(raw),
+        "split_lists": None if split_lists is None else str(split_lists),
+        "mask_geometry": mask_geometry,
+        "num_cases": len(cases),
+        "num_slices": len(names),
+        "num_train": len(splits["train.txt"]),
+        "num_test": len(splits["test.txt"]),
+        "left_out": left_out,
+        "missing": missing,
+        "unlisted": unlisted,
+        "cases": cases,
+    }
+    write_json(root / REPORT_FILE, report)
+    if not names:
+        first = left_out[0]["reason"] if left_out else "no series is listed"
+        raise ValueError(f"{raw}: expected a case that can be used, found none of {len(left_out)} (first: {first})")
+    for file in SPLIT_FILES:
+        write_text(root / file, "".join(f"{name}\n" for name in splits[file]))
+    return report
+
+
+def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair:
+    """Read a case's series and mask and check that they fit.
+
+    Raises:
+        FileNotFoundError, ValueError: the reason for leaving the case out.
+    """
+    entries = archive.entries[case]
+    if not case:
+        folders = ", ".join(str(entry.folder) for entry in entries)
+        raise ValueError(f"{folders}: expected a Subject ID or a folder named like a case, found neither")
+    if len(entries) > 1:
+        found = ", ".join(f"{entry.folder} ({entry.num_images})" for entry in entries)
+        raise ValueError(f"{case}: expected one series, found {found}; keep one row in metadata.csv")
+    mask_path, choice = choose_mask(case, archive.masks.get(case, ()))
+    series = read_series(entries[0].folder, entries[0].num_images, case)
+    mask = read_mask_volume(mask_path, (len(series.paths), *series.size))
+    notes = [choice, *series.notes]
+    if mask.labels != (1,):
+        notes.append(f"mask values {', '.join(f'{label:g}' for label in mask.labels)} all count as prostate")
+    if series.grid is not None and mask_geometry == "check":
+        try:
+            carried = compare_with_header(series.grid, mask.header)
+        except ValueError as error:
+            raise ValueError(
+                f"{mask_path}: {error}; look at the pair, and if slice n of both belong together use "
+                "--mask_geometry ignore"
+            ) from error
+        notes.append(f"the mask's header agrees with the series in: {carried}")
+    return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
+
+
+def split_names(
+    names: list[str], lists: dict[str, list[str]] | None
+) -> tuple[dict[str, list[str]], list[str], list[str]]:
+    """The names of each split file, those that a list names but nobody made, and those made that are in no list.
+
+    With lists their order is kept, since a training run draws by it. Without, see ``PUBLISHED_SPLIT``.
+    """
+    if lists is None:
+        splits: dict[str, list[str]] = {file: [] for file in SPLIT_FILES}
+        for name in names:
+            phase = PUBLISHED_SPLIT.fullmatch(name.rpartition("_")[0])
+            if phase:
+                splits[FILE_OF_PHASE[phase[1]]].append(name)
+        missing = []
+    else:
+        made = set(names)
+        splits = {file: [name for name in lists[file] if name in made] for file in SPLIT_FILES}
+        missing = [name for file in SPLIT_FILES for name in lists[file] if name not in made]
+    listed = {name for file in SPLIT_FILES for name in splits[file]}
+    return splits, missing, [name for name in names if name not in listed]
+
+
+def _read_lists(folder: Path, root: Path) -> dict[str, list[str]]:
+    if folder.resolve() == root.resolve():
+        raise ValueError(f"{folder}: expected --split_lists outside of --root, whose split files are replaced")
+    lists = {file: io.read_names(folder / file) for file in SPLIT_FILES}
+    check_disjoint(get_spec("prostate"), folder)
+    return lists
+
+
+def _clear_split_files(root: Path) -> None:
+    """Take our own split files away, so that a set cut short has none; refuse to touch others'."""
+    present = [root / file for file in SPLIT_FILES if (root / file).exists()]
+    if present and not (root / REPORT_FILE).is_file():
+        raise ValueError(
+            f"{present[0]}: expected a folder without split files, found one that is not from here (no {REPORT_FILE} "
+            "beside it); choose another --root, or move the file and name its folder with --split_lists"
+        )
+    for path in present:
+        path.unlink()
+
+
+def _write_case(root: Path, pair: Pair) -> None:
+    spec = get_spec("prostate")
+    for number in pair.mask.numbers:
+        name = f"{pair.case}_{number}"
+        try:
+            # The bytes as delivered: nothing is decoded and encoded again.
+            with replacing(sample_path(spec, root, "images", name)) as temporary:
+                shutil.copyfile(pair.series.paths[number - 1], temporary)
+            values = pair.mask.prostate[number - 1].astype(np.uint8) * 255
+            write_image(sample_path(spec, root, "masks", name), values)
+        except OSError as error:
+            raise OSError(f"{root}: expected to write {name}, found {error}; see to it and start again") from error
+
+
+def _case_report(raw: Path, pair: Pair) -> dict:
+    grid = pair.series.grid
+    return {
+        "case": pair.case,
+        "series": pair.series.paths[0].parent.relative_to(raw).as_posix(),
+        "mask": pair.mask_path.relative_to(raw).as_posix(),
+        "num_images": len(pair.series.paths),
+        "slices": pair.mask.numbers,
+        "spacing_mm": None if grid is None else [round(length, 6) for length in grid.spacing_mm],
+        "notes": list(pair.notes),
+    }
