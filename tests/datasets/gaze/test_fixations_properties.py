@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.gaze.fixations import read_fixations
@@ -18,7 +18,8 @@ ID_OF = {"a.jpg": "a", "b/polype é 5.dcm": "polype é 5", "007": "007"}
 # What people, spreadsheets and other programs write where a number belongs.
 NO_NUMBERS = ["", "nan", "inf", "-1", "1e400", "1e9", "0x10", "١", "True", "0_1", "0,5", "left", "NA", "-", "9" * 99]
 NO_NAMES = ["", "..", ".", "/", ".jpg", "..jpg", "a\t\x07.jpg", "x\ny", "y\u2028z", "é" * 121]
-ODD_BYTES = [b"", b'"', b",", b"\n", b"\r", b"\0", b"\xff", b";", b"-", b"e9", b"\xef\xbb\xbf", b"\x1f\x8b"]
+ODD_BYTES = [b"", b'"', b",", b"\n", b"\r", b"\0", b"\xff", b";", b"-", b"e9", b"\xef\xbb\xbf", "é".encode()]
+BYTES = st.binary(max_size=2) | st.integers(0, 99).map(lambda number: b"%d" % number)
 ODD_TEXTS = st.one_of(
     st.sampled_from(
         [*NO_NUMBERS, *NO_NAMES, "a.png", "A.JPG", '"', "'", ";", "1,000", "\ufeffa.jpg", "5e-324", "1e308"]
@@ -30,10 +31,10 @@ ODD_TEXTS = st.one_of(
 
 
 @st.composite
-def good_rows(draw) -> list[dict[str, str]]:
+def good_rows(draw, others=(OTHERS, OTHERS[:1], OTHERS[1:], ())) -> list[dict[str, str]]:
     """One to five rows of a table without a mistake."""
     shares, durations = st.floats(0, 1), st.floats(0, 60_000) | st.integers(0, 60_000)
-    columns = draw(st.permutations([*NEEDED, *draw(st.sampled_from([OTHERS, OTHERS[:1], OTHERS[1:], ()]))]))
+    columns = draw(st.permutations([*NEEDED, *draw(st.sampled_from(others))]))
     rows = []
     for index in range(draw(st.integers(1, 5))):
         image = draw(st.sampled_from(list(SIZE_OF)))
@@ -141,9 +142,8 @@ def test_one_wrong_value_is_found_in_its_row(path, rows, form, data):
 
 
 @settings(SETTINGS, max_examples=200)
-@given(good_rows(), FORMS, st.data())
+@given(good_rows([OTHERS, OTHERS[:1]]), FORMS, st.data())
 def test_copied_row_is_found_with_its_original(path, rows, form, data):
-    assume("CURRENT_FIX_INDEX" in rows[0])
     original = data.draw(st.integers(0, len(rows) - 1))
     copy = data.draw(st.integers(original + 1, len(rows)))
     content, at = written(with_header([*rows[:copy], rows[original], *rows[copy:]]), form)
@@ -174,8 +174,8 @@ def test_table_with_any_mistakes(path, rows, form, sigma_px, size, data):
 @given(good_rows(), FORMS, st.data())
 def test_table_with_any_bytes_changed(path, rows, form, data):
     content = bytearray(written(with_header(rows), form)[0])
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _ in range(data.draw(st.integers(1, 2))):
         start = data.draw(st.integers(0, len(content)))
-        end = start + data.draw(st.sampled_from([0, 1, 1, 1, 5, 1000]))
-        content[start:end] = data.draw(st.sampled_from(ODD_BYTES) | st.binary(max_size=3))
+        end = start + data.draw(st.sampled_from([0, 1, 1, 1, 5, 50]))
+        content[start:end] = data.draw(st.sampled_from(ODD_BYTES) | BYTES)
     check_outcome(path, bytes(content))

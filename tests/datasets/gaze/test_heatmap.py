@@ -147,10 +147,13 @@ def test_images_of_few_pixels(size):
         assert heatmap[0].argmax() in (9, 10)
 
 
-def test_the_same_everywhere_is_refused_instead_of_blown_up():
-    every_pixel = [((x + 1) / 8, (y + 1) / 8, 100 / 3) for x in range(8) for y in range(8)]
+@pytest.mark.parametrize("canvas_px", [1, 8, 48])
+def test_the_same_everywhere_is_refused_instead_of_blown_up(canvas_px):
+    # On 48 x 48 the sums differ in their last digits.
+    steps = np.arange(1, canvas_px + 1) / canvas_px
+    every_pixel = [(x, y, 100 / 3) for x in steps for y in steps]
     with pytest.raises(ValueError, match="heatmap: expected fixations that stand out, found the same heat everywhere"):
-        _heatmap(*every_pixel, canvas_px=8, sigma_px=1)
+        _heatmap(*every_pixel, canvas_px=canvas_px, sigma_px=0.7)
 
 
 def test_bicubic_overshoot_is_cut():
