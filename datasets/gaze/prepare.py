@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 
 from datasets import io
-from datasets.gaze.crf import crf_image, refine_with_crf
+from datasets.gaze.crf import crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
@@ -75,6 +75,7 @@ def prepare_gaze(
     fixations = read_fixations(fixations_csv)
     names, left_out = _images_to_prepare(spec, root, fixations)
     thresholds = sorted({0.5, *default_thresholds(spec.end_thresholds, num_levels)}, reverse=True)
+    warm_up_crf()
     jobs = (joblib.delayed(prepare_image)(spec, root, n, fixations[n], settings, thresholds) for n in names)
     with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         results = list(progress(joblib.Parallel(return_as="generator")(jobs), total=len(names)))
