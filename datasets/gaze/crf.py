@@ -19,7 +19,8 @@ def refine_with_crf(
 ) -> np.ndarray:
     """Foreground probability after mean-field inference in a two-class dense CRF.
 
-    The unary term is -log of [1-h, h]; the one pairwise term is bilateral with a Potts compatibility.
+    The unary term is -log of [1-h, h]; the one pairwise term is bilateral with a Potts compatibility. Takes about
+    80 bytes a pixel for a photograph, of any size, and 170 for pure noise.
 
     Args:
         image: (H,W,3) uint8.
@@ -82,6 +83,11 @@ def _infer_pydensecrf(
 
 # Equal to the last bit; "compiled" is about four times as fast and needs no C++ compiler.
 CRF_ENGINES = {"compiled": _infer_compiled, "pydensecrf": _infer_pydensecrf}
+
+
+def warm_up_crf(engine: str = "compiled") -> None:
+    """Have the engine compiled (about 6 s, once a machine) and cached before several processes start to use it."""
+    refine_with_crf(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32), engine=engine)
 
 
 def crf_image(image: np.ndarray) -> np.ndarray:

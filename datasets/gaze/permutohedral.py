@@ -75,13 +75,15 @@ def build_lattice(image: np.ndarray, sxy: float, srgb: float) -> Lattice:
     low, stride = _packing(image.shape, deviation, scale)
     step = stride.sum() - AXES * np.append(stride, 0)
     packing = Packing(low, stride.astype(np.uint64), step.astype(np.uint64))
-    corner, weight = np.empty((len(pixels), AXES), np.int32), np.empty((len(pixels), AXES), np.float32)
-    table = Table(np.empty(FIRST_SLOTS, np.uint64), np.zeros(FIRST_SLOTS, np.int32))
-    count, table = _locate(pixels, image.shape[1], deviation, scale, packing, table, corner, weight)
-    index_type = np.uint16 if count < 2**16 else np.int32
+    weight = np.empty((len(pixels), AXES), np.float32)
+    for index_type in (np.uint16, np.int32):
+        corner, limit = np.empty((len(pixels), AXES), index_type), np.iinfo(index_type).max
+        count, table = _locate(pixels, image.shape[1], deviation, scale, packing, limit, corner, weight)
+        if count <= limit:
+            break
     before, after = np.zeros((AXES, count + 1), index_type), np.zeros((AXES, count + 1), index_type)
     _join(table, packing.step, before, after)
-    return Lattice(corner.astype(index_type), weight, before, after)
+    return Lattice(corner, weight, before, after)
 
 
 def _scale() -> np.ndarray:
@@ -109,15 +111,21 @@ def _packing(shape: tuple[int, ...], deviation: np.ndarray, scale: np.ndarray) -
 
 
 @compiled
-def _locate(pixels, width, deviation, scale, packing, table, corner, weight):
-    """Fill in corners and weights of all pixels; the number of corners, and their table."""
-    count = 0
+def _locate(pixels, width, deviation, scale, packing, limit, corner, weight):
+    """Fill in corners and weights of all pixels; the number of corners, and their table.
+
+    Stops where there are more corners than the limit, which is that of corner's type.
+    """
+    count, first = np.int64(0), np.int64(0)
+    table = Table(np.empty(FIRST_SLOTS, np.uint64), np.zeros(FIRST_SLOTS, np.int32))
     memo_key, memo_pixel = np.empty(MEMO_SLOTS, np.uint64), np.empty(MEMO_SLOTS, np.int64)
     memo_pixel[:] = -1
     elevated, rounded = np.zeros((AXES, BLOCK), np.float32), np.empty((AXES, BLOCK), np.float32)
     rank, ordered = np.empty((AXES, BLOCK), np.float32), np.empty((AXES, BLOCK), np.float32)
     excess, simplex = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.uint64)
     for start in range(0, len(pixels), BLOCK):
+        if count > limit:
+            return count, table
         _elevate(pixels, start, width, deviation, scale, elevated)
         _round(elevated, rounded, rank, excess)
         _weigh(start, elevated, rank, ordered, weight)
@@ -138,7 +146,7 @@ def _locate(pixels, width, deviation, scale, packing, table, corner, weight):
         table = _with_room(table, count)
         for j in range(AXES):
             rounded[j, 0], rank[j, 0] = 0, j
-        count = _add(0, rounded, rank, packing, table, count, np.empty(AXES, np.int32))
+        count = _add(first, rounded, rank, packing, table, count, np.empty(AXES, corner.dtype))
     return count, table
 
 

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 
 from datasets import io
-from datasets.gaze.crf import crf_image, refine_with_crf
+from datasets.gaze.crf import crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.heatmap import fixation_heatmap, to_uint8
+from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.maps import (
     GAZE_FOLDER,
@@ -104,6 +104,7 @@ def prepare_gaze(
     """
     spec, root = get_spec(data, root), Path(root).resolve()
     settings = settings or GazeSettings(sigma_px=spec.sigma_px)
+    check_sigma(settings.sigma_px)
     ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
     names, left_out = images_to_prepare(spec, root, fixations)
@@ -114,10 +115,7 @@ def prepare_gaze(
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
         (root / REPORT_FILE).unlink(missing_ok=True)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
-        results = (
-            map_on_dask(prepare_image, items, dask, root) if dask else map_in_processes(prepare_image, items, workers)
-        )
-        results = list(progress(results, total=len(names)))
+        results = list(progress(_map(items, workers, dask, root), total=len(names)))
         done = [result for result in results if "reason" not in result]
         rows = {result["name"]: _with_seconds(result, known_seconds) for result in done}
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
@@ -135,6 +133,15 @@ def prepare_gaze(
         write_json(root / REPORT_FILE, report)
         (root / UNFINISHED_FILE).unlink()
     return report | {"num_made": sum(result["made"] for result in done)}
+
+
+def _map(items: Iterator[tuple], workers: int, dask: str | None, root: Path) -> Iterator[dict]:
+    """``prepare_image`` of every item, here or on a cluster."""
+    if dask:
+        return map_on_dask(prepare_image, items, dask, root)
+    # Once here, or every process would compile for itself.
+    warm_up_crf()
+    return map_in_processes(prepare_image, items, workers)
 
 
 def prepare_image(
