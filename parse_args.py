@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
+from datasets.gaze.crf import CRF_ENGINES
 from datasets.gaze.maps import MAP_FORMATS
 from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
@@ -332,6 +333,7 @@ def _add_prepare(parser: Parser) -> None:
     group.add_argument("--crf_compat", type=NOT_NEGATIVE, default=1.0, help="weight of the Potts term")
     group.add_argument("--crf_iterations", type=NATURAL, default=10, help="of mean field")
     group.add_argument("--crf_sxy", type=POSITIVE, default=80.0, help="standard deviation of position, pixels")
+    group.add_argument("--crf_engine", choices=tuple(CRF_ENGINES), default="compiled", help="both give the same maps")
     group.add_argument("--crf_srgb", type=POSITIVE, default=13.0, help="standard deviation of colour, grey values")
 
 

@@ -54,6 +54,7 @@ def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
         iterations=args.crf_iterations,
         sxy=args.crf_sxy,
         srgb=args.crf_srgb,
+        engine=args.crf_engine,
     )
 
 

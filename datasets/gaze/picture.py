@@ -44,7 +44,9 @@ def gaze_picture(
     lines, titles = [], []
     for name in names:
         cells, titles = gaze_row(
-            crf_image(io.read_image(sample_path(spec, root, "images", name))),
+            crf_image(
+                io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
+            ),
             fixations[name].xy,
             fixations[name].duration_ms,
             io.read_gray(heatmap_path(spec, root, name)) / np.float32(255),

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from datasets import io
+from datasets.files import check_one_file_a_name
 from datasets.gaze.crf import crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -35,7 +36,7 @@ from datasets.gaze.maps import (
     write_map,
 )
 from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
-from datasets.segmentation import UNFINISHED_FILE, sample_path
+from datasets.segmentation import UNFINISHED_FILE, folder_and_endings, sample_path
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
 from utils.log import code_version
@@ -54,6 +55,7 @@ class GazeSettings:
     iterations: int = 10
     sxy: float = 80.0
     srgb: float = 13.0
+    engine: str = "compiled"
 
     def __post_init__(self):
         # 70 and 70.0 are one setting and must have one fingerprint.
@@ -115,7 +117,7 @@ def prepare_gaze(
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
         (root / REPORT_FILE).unlink(missing_ok=True)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
-        results = list(progress(_map(items, workers, dask, root), total=len(names)))
+        results = list(progress(_map(items, settings.engine, workers, dask, root), total=len(names)))
         done = [result for result in results if "reason" not in result]
         rows = {result["name"]: _with_seconds(result, known_seconds) for result in done}
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
@@ -135,12 +137,12 @@ def prepare_gaze(
     return report | {"num_made": sum(result["made"] for result in done)}
 
 
-def _map(items: Iterator[tuple], workers: int, dask: str | None, root: Path) -> Iterator[dict]:
+def _map(items: Iterator[tuple], engine: str, workers: int, dask: str | None, root: Path) -> Iterator[dict]:
     """``prepare_image`` of every item, here or on a cluster."""
     if dask:
         return map_on_dask(prepare_image, items, dask, root)
     # Once here, or every process would compile for itself.
-    warm_up_crf()
+    warm_up_crf(engine)
     return map_in_processes(prepare_image, items, workers)
 
 
@@ -165,7 +167,7 @@ def prepare_image(
     paths = {kind: root / folder / f"{name}{ending}" for kind, folder in MAP_FOLDERS.items()}
     started = time.perf_counter()
     try:
-        maps, made = _make_maps(sample_path(spec, root, "images", name), fixations, settings, paths)
+        maps, made = _make_maps(spec, sample_path(spec, root, "images", name), fixations, settings, paths)
         seconds = time.perf_counter() - started
         mask_path = sample_path(spec, root, "masks", name)
         mask = io.read_mask(mask_path) if mask_path.is_file() else None
@@ -194,6 +196,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             names.append(name)
         else:
             left_out.append({"name": name, "reason": f"no image {path.name}", "broken": False})
+    folder, endings = folder_and_endings(spec, "images")
+    check_one_file_a_name(root / folder, names, endings)
     if not names:
         raise ValueError(
             f"{root / 'images'}: expected images that the fixation table names, found none of its "
@@ -221,10 +225,10 @@ def versions() -> dict[str, str]:
 
 
 def _make_maps(
-    image_path: Path, fixations: Fixations, settings: GazeSettings, paths: dict[str, Path]
+    spec: DatasetSpec, image_path: Path, fixations: Fixations, settings: GazeSettings, paths: dict[str, Path]
 ) -> tuple[dict[str, np.ndarray], bool]:
     """Both maps as saved, and whether any had to be made."""
-    image = crf_image(io.read_image(image_path))
+    image = crf_image(io.read_image(image_path, spec.in_channels, needs_8_bit=spec.needs_8_bit))
     size = image.shape[:2]
     _check_size(image_path, fixations, size)
     heatmap_from = fingerprint("heatmap", fixations.xy, fixations.duration_ms, size, settings.sigma_px)
@@ -245,6 +249,7 @@ def _make_maps(
             iterations=settings.iterations,
             sxy=settings.sxy,
             srgb=settings.srgb,
+            engine=settings.engine,
         )
         refined = write_map(paths["crf"], to_uint8(values), crf_from)
     return {"heatmap": heatmap, "crf": refined}, made
