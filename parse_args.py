@@ -14,10 +14,6 @@ from datasets.gaze.maps import MAP_FORMATS
 from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.specs import DATASETS
-from losses.objectives import OBJECTIVES, SEGMENTATION_LOSSES
-from models import MODELS, RELEASED_FEATURES
-from models.multi_level import CONS_MODES, INITS
-from models.propagation import SIMILARITIES
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
@@ -184,6 +180,10 @@ def _add_split(parser: Parser) -> None:
 
 
 def _add_train(parser: Parser) -> None:
+    # Here and below: the registries of models and losses bring torch along, which takes most of the start of
+    # commands that train nothing.
+    from losses.objectives import OBJECTIVES
+
     parser.add_argument("-m", "--mode", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
     _add_data(parser)
     parser.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
@@ -201,6 +201,9 @@ def _add_train(parser: Parser) -> None:
 
 
 def _add_model(parser: Parser) -> None:
+    from models import MODELS, RELEASED_FEATURES
+    from models.multi_level import INITS
+
     group = parser.add_argument_group("model")
     group.add_argument("--model", choices=MODELS, default="unet", help="network of each level")
     group.add_argument(
@@ -225,6 +228,9 @@ def _add_model(parser: Parser) -> None:
 
 
 def _add_levels(parser: Parser) -> None:
+    from models.multi_level import CONS_MODES
+    from models.propagation import SIMILARITIES
+
     group = parser.add_argument_group("levels and consistency")
     group.add_argument(
         "--num_levels",
@@ -257,6 +263,8 @@ def _add_levels(parser: Parser) -> None:
 
 
 def _add_recipe(parser: Parser) -> None:
+    from losses.objectives import SEGMENTATION_LOSSES
+
     group = parser.add_argument_group("recipe (defaults: as released)")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=15000, help="iterations")
     group.add_argument(

@@ -10,6 +10,7 @@ Nothing is written into ROOT: preparations go to a temporary folder. ``--to FILE
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# One core: the two ways differ in how much they do, not in how many do it. NumPy reads this when it is imported.
+os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
@@ -26,19 +29,18 @@ from tqdm import tqdm
 
 from benchmarks.table import hardware, markdown
 from datasets import get_spec, io
+from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import CANVAS_PX, TRUNCATE_SIGMAS, fixation_heatmap, to_uint8
 from datasets.gaze.maps import MAP_FOLDERS
 from datasets.gaze.prepare import prepare_gaze
-from datasets.segmentation import sample_path
 from utils.images import write_image
 from utils.parallel import map_in_processes
 
 
 def main() -> int:
     args = parse_args()
-    # One core: the two ways differ in how much they do, not in how many do it.
     cv2.setNumThreads(1)
     title, rows, notes = {"heatmap": heatmap, "crf": crf, "prepare": prepare}[args.what](args)
     text = "\n".join([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", *notes, hardware(), ""])
@@ -202,7 +204,7 @@ def compare(seconds: dict[str, float], number: int, direct: str = "direct formul
 
 
 def command_line() -> str:
-    return " ".join(["python", "benchmarks/gaze.py", *(Path(a).name if "/" in a else a for a in sys.argv[1:])])
+    return " ".join(["python", "benchmarks/gaze.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

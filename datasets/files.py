@@ -1,10 +1,33 @@
-"""Finding the files of samples, whose endings may differ from one to the next."""
+"""Where the files of samples are; their endings may differ from one to the next."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from datasets.specs import DatasetSpec
+
+MAP_FOLDER = Path("gaze", "crf_compat1")
+UNFINISHED_FILE = Path("gaze", "unfinished.txt")
+
+
+def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
+    """The file of a sample that there is; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map).
+
+    Where there is none, the path with the data set's preferred ending.
+    """
+    folder, endings = folder_and_endings(spec, kind)
+    return find_file(root / folder, name, endings)
+
+
+def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, ...]]:
+    """The folder under the root and the accepted endings of a kind of file."""
+    return {
+        "images": (Path("images"), spec.image_exts),
+        "masks": (Path("masks"), spec.mask_exts),
+        "map": (MAP_FOLDER, spec.map_exts),
+    }[kind]
 
 
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:

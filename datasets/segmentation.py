@@ -12,14 +12,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
-from datasets.files import check_one_file_a_name, find_file
+from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
 
-MAP_FOLDER = Path("gaze", "crf_compat1")
-UNFINISHED_FILE = Path("gaze", "unfinished.txt")
 FLIP_PROBABILITY = 0.5
 LABELS = ("auto", "required", "none")
 
@@ -146,24 +144,6 @@ def build_dataset(
     )
     check_files(dataset)
     return dataset
-
-
-def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
-    """The file of a sample that there is; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map).
-
-    Where there is none, the path with the data set's preferred ending.
-    """
-    folder, endings = folder_and_endings(spec, kind)
-    return find_file(root / folder, name, endings)
-
-
-def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, ...]]:
-    """The folder under the root and the accepted endings of a kind of file."""
-    return {
-        "images": (Path("images"), spec.image_exts),
-        "masks": (Path("masks"), spec.mask_exts),
-        "map": (MAP_FOLDER, spec.map_exts),
-    }[kind]
 
 
 def check_files(dataset: SegmentationDataset) -> None:

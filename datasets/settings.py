@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datasets.transforms import NORMALISATIONS
-
 SETTINGS_FILE = "dataset.toml"
 MAP_FORMATS = ("png", "jpg")
+# What ``datasets.transforms.preprocess`` offers.
+NORMALISATIONS = ("imagenet", "zscore")
 
 
 class Setting(NamedTuple):

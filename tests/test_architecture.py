@@ -1,6 +1,8 @@
 """Who may import whom, read from the syntax trees."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,11 @@ def _code_lines(function: ast.FunctionDef) -> int:
     """Lines of the body without the docstring."""
     body = function.body[1:] if ast.get_docstring(function) else function.body
     return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("command", ["fixations", "prepare", "assess", "split", "prepare_nci"])
+def test_commands_that_train_nothing_start_without_torch(command):
+    """It takes most of the time and memory of a start, and every process of a preparation would pay for it."""
+    code = f"import sys, parse_args, commands.{command}; print([m for m in ('torch', 'numba') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

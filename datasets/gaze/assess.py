@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datasets import io
+from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.maps import GAZE_FOLDER, MAP_FOLDERS, find_map
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
-from datasets.segmentation import sample_path
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
 from utils.parallel import map_in_processes

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.segmentation import MAP_FOLDER
+from datasets.files import MAP_FOLDER
 from datasets.specs import DatasetSpec
 from utils.images import read_with_comment, write_image
 

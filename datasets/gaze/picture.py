@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
+from datasets.files import sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations
 from datasets.gaze.maps import heatmap_path
-from datasets.segmentation import sample_path
 from datasets.specs import DatasetSpec
 from utils.visualize import gaze_row, grid
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from datasets import io
-from datasets.files import check_one_file_a_name
+from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -36,7 +36,6 @@ from datasets.gaze.maps import (
     write_map,
 )
 from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
-from datasets.segmentation import UNFINISHED_FILE, folder_and_endings, sample_path
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
 from utils.log import code_version

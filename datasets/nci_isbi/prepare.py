@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
+from datasets.files import sample_path
 from datasets.nci_isbi.archive import Archive, choose_mask, read_archive
 from datasets.nci_isbi.geometry import MASK_GEOMETRY, compare_with_header
 from datasets.nci_isbi.masks import Mask, read_mask_volume
 from datasets.nci_isbi.series import Series, read_series
-from datasets.segmentation import sample_path
 from datasets.specs import get_spec
 from datasets.splits import check_disjoint
 from utils.files import replacing, write_json, write_text

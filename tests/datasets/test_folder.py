@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from datasets import build_dataset
-from datasets.segmentation import sample_path
+from datasets.files import sample_path
 from datasets.specs import get_spec
 
 SIZE = 32

@@ -6,14 +6,15 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from datasets import build_dataset, io
+from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.heatmap import to_uint8
 from datasets.gaze.maps import heatmap_path
 from datasets.gaze.prepare import GazeSettings, prepare_gaze, prepare_image
-from datasets.segmentation import sample_path
 from datasets.specs import get_spec
 from utils.images import write_image
 
@@ -221,3 +222,75 @@ def test_golden_crf_files_from_their_own_heatmap_files(golden, tmp_path):
         write_image(tmp_path / f"{name}.jpg", to_uint8(refined))
         theirs = io.read_gray(root / "gaze" / "crf_compat1" / f"{name}.jpg")
         np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)
+
+
+def test_both_crf_engines_make_the_same_maps(tiny_root):
+    pixels = []
+    for engine in ("compiled", "pydensecrf"):
+        _prepare(tiny_root, settings=GazeSettings(sigma_px=70, engine=engine))
+        pixels.append([io.read_gray(path) for path in sorted((tiny_root / "gaze" / "crf_compat1").iterdir())])
+    for ours, library in zip(*pixels, strict=True):
+        np.testing.assert_array_equal(ours, library)
+
+
+def test_table_of_images_of_another_size(tiny_root):
+    _edit_fixations(
+        tiny_root, lambda t: t.assign(IMAGE_HEIGHT=t.IMAGE_HEIGHT.where(t.IMAGE != "polyp3.jpg", t.IMAGE_HEIGHT * 2))
+    )
+    (left_out,) = _prepare(tiny_root)["left_out"]
+    assert left_out["name"] == "polyp3" and left_out["broken"]
+    assert left_out["reason"].endswith(
+        "polyp3.jpg: expected the size that the fixation table gives, 50x76 (width x height), found 50x38; "
+        "the table may belong to other images"
+    )
+
+
+def test_sigma_wider_than_the_canvas_is_refused_before_any_image(tiny_root):
+    shutil.rmtree(tiny_root / "gaze")
+    with pytest.raises(ValueError, match="expected a sigma_px above 0 and up to 768"):
+        _prepare(tiny_root, settings=GazeSettings(sigma_px=1e9))
+    assert not (tiny_root / "gaze").exists()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
+def test_images_of_a_pixel_in_height_or_width(tiny_root, size):
+    Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tiny_root / "images" / "polyp1.jpg")
+    (tiny_root / "masks" / "polyp1.jpg").unlink()
+    _edit_fixations(tiny_root, lambda t: t.drop(columns=["IMAGE_HEIGHT", "IMAGE_WIDTH"]))
+    assert _prepare(tiny_root)["num_left_out"] == 0
+    assert io.read_gray(tiny_root / "gaze" / "crf_compat1" / "polyp1.jpg").shape == size
+
+
+def test_a_hundred_thousand_fixations_on_one_image(tiny_root):
+    rng = np.random.default_rng(0)
+    xy = rng.normal(0.5, 0.1, (100_000, 2)).clip(0, 1)
+    rows = {"IMAGE": "polyp1.jpg", "CURRENT_FIX_X": xy[:, 0], "CURRENT_FIX_Y": xy[:, 1], "CURRENT_FIX_DURATION": 200}
+    pd.DataFrame(rows).to_csv(tiny_root / "fixations.csv", index=False)
+    (tiny_root / "train.txt").write_text("polyp1\n")
+    report = _prepare(tiny_root)
+    assert (report["num_images"], report["num_left_out"]) == (1, 0)
+    heatmap = io.read_gray(tiny_root / "gaze" / "heatmap" / "polyp1.jpg")
+    assert heatmap[20, 24] > 240 and heatmap[0, 0] < 10
+
+
+def test_grey_picture_is_stretched_for_the_crf_as_a_slice_is(tiny_root):
+    """With one channel, a PNG of low contrast and a DICOM file of the same values give one map."""
+    values = io.read_gray(tiny_root / "images" / "polyp1.jpg") // 4 + 60
+    for path in (tiny_root / "images").iterdir():
+        path.unlink()
+    Image.fromarray(values).save(tiny_root / "images" / "polyp1.png")
+    stretched = ((values - float(values.min())) / float(np.ptp(values)) * 255).astype(np.uint8)
+    Image.fromarray(stretched).save(tiny_root / "images" / "polyp2.png")
+    table = pd.read_csv(tiny_root / "fixations.csv").query("IMAGE == 'polyp1.jpg'")
+    pd.concat([table, table.assign(IMAGE="polyp2.png")]).to_csv(tiny_root / "fixations.csv", index=False)
+    (tiny_root / "train.txt").write_text("polyp1\npolyp2\n")
+    (tiny_root / "dataset.toml").write_text("channels = 1\n")
+    assert _prepare(tiny_root, "folder")["num_images"] == 2
+    maps = [io.read_gray(tiny_root / "gaze" / "crf_compat1" / f"polyp{i}.png") for i in (1, 2)]
+    np.testing.assert_array_equal(*maps)
+
+
+def test_two_files_of_one_image_are_refused(tiny_root):
+    Image.open(tiny_root / "images" / "polyp3.jpg").save(tiny_root / "images" / "polyp3.png")
+    with pytest.raises(ValueError, match=r"polyp3\.png: expected one file of the id polyp3, found polyp3\.jpg beside"):
+        _prepare(tiny_root, "folder")

@@ -1,0 +1,34 @@
+"""The benchmarks run, and what they hold against each other is equal; times are not tested."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("what", ["heatmap", "crf", "prepare"])
+def test_gaze(tiny_root, tmp_path, what):
+    command = [
+        sys.executable,
+        "benchmarks/gaze.py",
+        what,
+        "--data",
+        "kvasir",
+        "--root",
+        str(tiny_root),
+        "--images",
+        "3",
+    ]
+    command += ["--fixations", str(tiny_root / "fixations.csv"), "--workers", "1", "--to", str(tmp_path / "table.md")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "table.md").read_text()
+    assert "| ours | 3 |" in table and "times as fast" in table
+    if what == "heatmap":
+        assert "0 in 0 maps differ" in table or "by at most 1/255" in table
+    if what == "crf":
+        assert ", 0 differ in any bit" in table
+    assert not (tiny_root / "gaze" / "heatmap").exists()
