@@ -57,6 +57,16 @@ def kvasir_fixation_table() -> Path:
     pytest.skip(f"no fixation table at {places[0]} or {places[1]}")
 
 
+@pytest.fixture(scope="session")
+def kvasir_root() -> Path:
+    """The real Kvasir-SEG, images and masks; only to be read."""
+    places = (REPOSITORY / "data" / "kvasir", _shared_folder() / "data" / "Kvasir-SEG")
+    for place in places:
+        if (place / "masks").is_dir():
+            return place
+    pytest.skip(f"no Kvasir-SEG at {places[0]} or {places[1]}")
+
+
 @pytest.fixture
 def seeded_weights() -> Callable[[torch.nn.Module], torch.nn.Module]:
     """A function that fills a model's state dict in place, each entry from its own key, and returns the model."""

@@ -285,6 +285,7 @@ def test_grey_picture_is_stretched_for_the_crf_as_a_slice_is(tiny_root):
     pd.concat([table, table.assign(IMAGE="polyp2.png")]).to_csv(tiny_root / "fixations.csv", index=False)
     (tiny_root / "train.txt").write_text("polyp1\npolyp2\n")
     (tiny_root / "dataset.toml").write_text("channels = 1\n")
+    shutil.rmtree(tiny_root / "masks")
     assert _prepare(tiny_root, "folder")["num_images"] == 2
     maps = [io.read_gray(tiny_root / "gaze" / "crf_compat1" / f"polyp{i}.png") for i in (1, 2)]
     np.testing.assert_array_equal(*maps)
