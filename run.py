@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from parse_args import parse_args
 
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
+BROKEN_PIPE_CODE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
     try:
         return command.main(args)
+    except BrokenPipeError:
+        # Whoever reads the output, such as head, has enough; the interpreter would complain again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE_CODE
     except (ValueError, OSError) as error:
         print(f"run.py {args.command}: error: {one_line(error)}", file=sys.stderr)
         return EXPECTED_ERROR_CODE

@@ -134,11 +134,25 @@ def _named_images(part: list[Message], label: str, screen) -> list[tuple[Message
         found = TRIAL_VAR.match(message.text)
         if found and re.sub(r"(file|name|path)+$", "", re.sub(r"[^a-z]", "", found[1].lower())) in IMAGE_VARIABLES:
             name = found[2].strip()
-            return [(message, name, next((rect for _, load, rect in loads if load == name), None))]
+            return [(message, name, _rect_of(name, loads))]
     if loads:
         return loads
     found = IMAGE_FILE.search(label)
     return [(part[0], found[0], None)] if found else []
+
+
+def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:
+    """Where the image of a TRIAL_VAR was: its IMGLOAD may add folders and an ending, or be the only one."""
+    same = [rect for _, load, rect in loads if _stem(load) == _stem(name)]
+    if same or len(loads) == 1:
+        return (same or [loads[0][2]])[0]
+    # One of several images, but which? The whole screen would be a guess.
+    return Rect(0, 0, np.inf, np.inf) if loads else None
+
+
+def _stem(name: str) -> str:
+    base = re.split(r"[\\/]", name.strip())[-1].lower()
+    return base.rpartition(".")[0] or base
 
 
 def _load_rect(found: re.Match, screen: Rect | None) -> Rect | None:

@@ -8,6 +8,7 @@ import pytest
 from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.recording import ReadingSettings, Rect
+from datasets.gaze.recordings.trial_table import with_rect
 
 
 def test_the_trackers_fixations_cut_to_the_image_on_the_screen(write, convert, rows):
@@ -177,6 +178,34 @@ def test_images_and_onsets_by_message(write, convert, rows, text, reading, image
     table, _ = convert(write("eyelink", text), ReadingSettings(**reading))
     duration = 50 if "offset_message" in reading else 100
     assert rows(table) == [(image, 0.5, 0.5, duration, start)]
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        ["..\\images\\B.JPG 25 0 50 100"],
+        ["images/b.png 25 0 50 100"],
+        ["cue.png 0 0 10 10", "runtime/images/b.jpg 25 0 50 100"],
+        ["renamed.png 25 0 50 100"],
+    ],
+    ids=["windows_folder", "other_ending", "one_of_two", "the_only_one"],
+)
+def test_image_of_a_variable_is_where_its_load_put_it(write, convert, rows, loads):
+    messages = [f"MSG\t950 !V IMGLOAD TOP_LEFT {load}" for load in loads]
+    # The fixation at x = 50 of 100 lies in the middle of the image, which reaches from 25 to 75; so does y.
+    text = trial(*messages, "MSG\t2000 !V TRIAL_VAR image b.jpg")
+    assert rows(convert(write("eyelink", text))[0]) == [("b.jpg", 0.5, 0.5, 100, 200)]
+    moved = trial(*messages, "MSG\t2000 !V TRIAL_VAR image b.jpg").replace("299 100 50.0", "299 100 30.0")
+    assert rows(convert(write("eyelink", moved))[0]) == [("b.jpg", 0.1, 0.5, 100, 200)]
+
+
+def test_image_of_a_variable_that_none_of_several_loads_names_needs_a_rectangle(write, convert, rows):
+    loads = [f"MSG\t950 !V IMGLOAD TOP_LEFT {name}.png 25 0 50 100" for name in ("one", "two")]
+    path = write("eyelink", trial(*loads, "MSG\t2000 !V TRIAL_VAR image b.jpg"))
+    with pytest.raises(ValueError, match="expected where on the screen the image was, found its place alone; give"):
+        convert(path)
+    table, _ = convert(path, edit=lambda recording: with_rect(recording, Rect(0, 0, 100, 100)))
+    assert rows(table) == [("b.jpg", 0.5, 0.5, 100, 200)]
 
 
 def test_several_images_in_one_recording_block(write, convert, rows):
