@@ -66,6 +66,7 @@ class Recording:
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
+        on_image: coordinates are of the image itself, wherever it was on the screen.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Recording:
     px_per_degree: tuple[float, float] | None = None
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = field(default=())
+    on_image: bool = False
 
 
 @dataclass(frozen=True)

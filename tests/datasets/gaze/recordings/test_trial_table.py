@@ -72,3 +72,25 @@ def test_one_image_for_all_trials_unless_they_name_several(write):
     assert with_image(recording, None) is recording
     with pytest.raises(ValueError, match="--image a: expected a recording of one image, found 2"):
         with_image(read_recording(write("eyelink"), ReadingSettings()), "a")
+
+
+def test_names_that_count_from_0_are_names_and_not_numbers(write, apply, examples):
+    text = examples["eyelink"][1].replace("TRIALID 1", "TRIALID 0").replace("TRIALID 2", "TRIALID 1")
+    recording = read_recording(write("eyelink", text), ReadingSettings())
+    # Trial 2 is not in the recording, though it has two trials.
+    fitted = apply("trial,image\n0,a\n1,b\n2,c\n")(recording)
+    assert [(trial.label, trial.image) for trial in fitted.trials] == [("0", "a"), ("1", "b")]
+
+
+def test_two_rows_for_the_same_time_of_a_trial_would_count_twice(write, apply):
+    recording = read_recording(write("pupil_player"), ReadingSettings())
+    for text in ("trial,image\n1,a\n1,b\n", "image,start_ms,end_ms\na,-100600,-99000\nb,-100400,-99000\n"):
+        with pytest.raises(ValueError, match=r"trials.csv, row 3: expected one row .* \(.*row 2\)"):
+            apply(text)(recording)
+
+
+def test_a_place_is_refused_for_shares_of_the_image(write, apply, examples):
+    text = examples["tobii"][1].replace("point X", "point X (MCSnorm)").replace("point Y", "point Y (MCSnorm)")
+    recording = read_recording(write("tobii", text), ReadingSettings())
+    with pytest.raises(ValueError, match="row 2: expected no place of the image"):
+        apply("image,left,top,width,height\npolyp1.jpg,1,2,3,4\n")(recording)
