@@ -61,6 +61,7 @@ class Summary:
     trials: int = 0
     empty_trials: int = 0
     other_eye: int = 0
+    whole_screen: int = 0
     blinks: int = 0
     samples: int = 0
     missing_samples: int = 0
@@ -140,6 +141,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
         for number, trial in enumerate(recording.trials)
     ]
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    if summary.whole_screen and not recording.on_image:
+        note = f"{summary.whole_screen} trials do not say where the image was: taken to fill the screen or surface"
+        summary.notes.append(f"{note}; if it did not, give --stimulus_rect or --trials")
     if summary.other_eye:
         note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
         summary.notes.append(note)
@@ -277,6 +281,7 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
     rect = _image_rect(trial, recording)
     name = image_name(trial.image, trial.where)
     summary.trials += 1
+    summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
     gaze = _of_eye(gaze, _eye_of_trial(gaze, settings.eye, summary)) if _some(gaze) else None
     if gaze is not None and kind == "samples":

@@ -67,6 +67,8 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
     if end <= start:
         raise ValueError(f"{where}: expected an end after the start, found {start:g} to {end:g} ms")
     size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
+        raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
     return TrialRow(
         where,
         recording,
@@ -75,7 +77,7 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
         Rect(*rect) if np.isfinite(rect).all() else None,
         start,
         end,
-        size if np.isfinite(size).all() and min(size) > 0 else None,
+        size if np.isfinite(size).all() else None,
     )
 
 
@@ -118,7 +120,13 @@ def with_rect(recording: Recording, rect: Rect | None) -> Recording:
     if rect is None:
         return recording
     _check_place_matters(recording, "--stimulus_rect")
-    return replace(recording, trials=tuple(replace(trial, rect=rect) for trial in recording.trials))
+    others = sum(
+        trial.rect not in (None, rect) and np.isfinite((trial.rect.width, trial.rect.height)).all()
+        for trial in recording.trials
+    )
+    notes = (f"--stimulus_rect is used, though {others} trials say that the image was elsewhere",) if others else ()
+    trials = tuple(replace(trial, rect=rect) for trial in recording.trials)
+    return replace(recording, trials=trials, notes=recording.notes + notes)
 
 
 def _check_once(fitted: Sequence[tuple[int, Trial]]) -> None:

@@ -334,3 +334,17 @@ def test_what_was_shown_before_and_after_the_image_of_a_variable_is_not_counted(
     assert rows(table) == [("b.jpg", 0.5, 0.5, 100, 50), ("b.jpg", 0.2, 0.5, 100, 250)]
     named, _ = convert(write("eyelink", text), ReadingSettings(onset_message="^SYNCTIME"))
     assert named["CURRENT_FIX_START"].tolist() == [9, 199, 399]
+
+
+def test_a_guess_at_the_place_and_a_contradiction_are_said(write, convert):
+    loaded, alone = "MSG\t1001 !V IMGLOAD TOP_LEFT b.jpg 25 0 50 100", "MSG\t2000 !V TRIAL_VAR image b.jpg"
+    _, summary = convert(write("eyelink", trial(alone)))
+    assert summary.notes == [
+        "1 trials do not say where the image was: taken to fill the screen or surface; if it did not, give "
+        "--stimulus_rect or --trials"
+    ]
+    place = Rect(0, 0, 50, 100)
+    _, summary = convert(write("eyelink", trial(loaded, alone)), edit=lambda recording: with_rect(recording, place))
+    assert summary.notes == ["--stimulus_rect is used, though 1 trials say that the image was elsewhere"]
+    _, summary = convert(write("eyelink", trial(loaded, alone)))
+    assert summary.notes == []

@@ -56,6 +56,8 @@ def test_rows_of_other_recordings_do_not_fit(write, apply):
         ("image,left,top,width,height\na,1,2,0,4\n", "row 2: expected left, top, width, height with a positive width"),
         ("image,left,top,width,height\na,1,,3,4\n", "row 2: expected left, top, width, height"),
         ("image,start_ms,end_ms\na,1,2\nb,5,5\n", "row 3: expected an end after the start, found 5 to 5 ms"),
+        ("image,image_width,image_height\na,600.5,500\n", r"row 2: expected image_width .* found \(600.5, 500.0\)"),
+        ("image,image_width,image_height\na,600,\n", "row 2: expected image_width and image_height in whole pixels"),
         ("image,start_ms\n,7\n", "row 2: expected an image or a trial"),
     ],
 )
