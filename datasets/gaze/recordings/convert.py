@@ -320,8 +320,10 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:
     """Fixations cut to the trial, those too short or off the image left out."""
     start = found["start_ms"].clip(lower=trial.start_ms)
-    end = (found["start_ms"] + found["duration_ms"]).clip(upper=trial.end_ms)
-    duration = end - start
+    end_on_clock = found["start_ms"] + found["duration_ms"]
+    end = end_on_clock.clip(upper=trial.end_ms)
+    # What is cut off, and not end - start: beside nanoseconds since 1970 a double has no room for fractions of a ms.
+    duration = found["duration_ms"] - (start - found["start_ms"]) - (end_on_clock - end)
     # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
     x = (found["x"] - rect.left).round(9) / rect.width
     y = (found["y"] - rect.top).round(9) / rect.height
