@@ -18,8 +18,8 @@ IMGLOAD = re.compile(
 )
 IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
 IMAGE_FILE = re.compile(r"[^\s,;]+\.(?:jpe?g|png|bmp|tiff?|gif|dcm|webp)\b", re.I)
-ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|START|DISPLAY))\b"
-OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|END))\b"
+ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))\b"
+OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))\b"
 # Pictures loaded within this time make up one display; nobody shows one for less.
 SAME_DISPLAY_MS = 50
 

@@ -68,7 +68,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     stretches = runs(keys)
     time = table.complete_numbers(names["t"], "a time")
     longest = slice(*max(stretches, key=lambda s: s[1] - s[0]))
-    durations = _durations_ms(table, names["duration"], stretches)
+    durations = _durations_ms(table, names["duration"], stretches, settings.time_unit)
     scale = ms_per_unit(
         names["t"],
         time[longest],
@@ -109,8 +109,14 @@ def _find_columns(table: Table, given: dict[str, str]) -> dict[str, str | None]:
     return found
 
 
-def _durations_ms(table: Table, column: str | None, stretches: list[tuple[int, int]]) -> np.ndarray | None:
-    """Durations of fixations; ValueError if they are those of trials, which samples may have a column of too."""
+def _durations_ms(
+    table: Table, column: str | None, stretches: list[tuple[int, int]], given: str | None
+) -> np.ndarray | None:
+    """Durations of fixations, in ms unless the column's name or ``given`` says otherwise, or None without a column.
+
+    Raises:
+        ValueError: if they are durations of trials, which samples may have a column of too.
+    """
     if column is None:
         return None
     durations = table.durations(column)
@@ -119,7 +125,7 @@ def _durations_ms(table: Table, column: str | None, stretches: list[tuple[int, i
             f"{table.where(0)}: expected durations of fixations in {column!r}, found the same one in all rows of every "
             "image or trial; if the rows are samples, rename or remove the column"
         )
-    return durations * MS_PER_UNIT.get(unit_of(column), 1.0)
+    return durations * MS_PER_UNIT.get(unit_of(column) or given, 1.0)
 
 
 def _check_pixels(table: Table, names: dict[str, str | None], xy: np.ndarray) -> None:

@@ -171,6 +171,7 @@ def trial(*messages: str, head: str = "TRIALID 7") -> str:
         (trial("MSG\t1050 e.jpg"), {"image_message": r"\w+\.jpg", "onset_message": r"^e\.jpg"}, "e.jpg", 150),
         (trial("MSG\t1150 -40 STIM_ONSET", head="TRIALID f.bmp"), {}, "f.bmp", 10),
         (trial("MSG\t1000 start", "MSG\t1180 go", head="TRIALID g.dcm"), {"onset_message": "GO"}, "g.dcm", 20),
+        (trial("MSG\t1150 image online at 1151", head="TRIALID f.bmp"), {}, "f.bmp", 50),
         (trial("MSG\t1250 gone", head="TRIALID h.jpg"), {"offset_message": "gone"}, "h.jpg", 200),
     ],
 )

@@ -133,3 +133,9 @@ def test_a_duration_of_the_trial_beside_samples_is_none_of_fixations(write):
     text = samples("time_ms,x,y,image,duration", "T,25,50,a.jpg,3000", "T,25,50,b.jpg,2000")
     with pytest.raises(ValueError, match="row 2: expected durations of fixations in 'duration', found the same one"):
         read_recording(write("plain", text), ReadingSettings())
+
+
+def test_the_given_unit_of_time_is_that_of_durations_without_one(write, convert, rows):
+    text = "fixation_start,x,y,duration,image\n0.1,25,50,0.25,a.jpg\n0.4,75,50,0.2,a.jpg\n"
+    table, _ = convert(write("plain", text), ReadingSettings(time_unit="s"), SCREEN)
+    assert rows(table) == [("a.jpg", 0.25, 0.5, 250, None), ("a.jpg", 0.75, 0.5, 200, None)]

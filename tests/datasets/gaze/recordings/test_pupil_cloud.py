@@ -52,7 +52,7 @@ def test_a_missing_column_is_named(write, examples):
 
 
 def test_a_fixation_of_exactly_the_minimum_is_kept_beside_nanoseconds_since_1970(write, convert, rows, examples):
-    text = examples["pupil_cloud"][1].replace(",250,400", ",83.333,400")
-    settings = ConversionSettings(detection=DetectionSettings(min_duration_ms=83.333))
+    text = examples["pupil_cloud"][1].replace(",250,400", ",83.4,400")
+    settings = ConversionSettings(detection=DetectionSettings(min_duration_ms=83.4))
     table, _ = convert(write("pupil_cloud", text), None, settings, placed)
-    assert rows(table) == [("polyp1.jpg", 0.5, 0.5, 83.333, None)]
+    assert rows(table) == [("polyp1.jpg", 0.5, 0.5, 83.4, None)]
