@@ -114,7 +114,9 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
         start_ms = start_ms if settings.onset_message else max(start_ms, load_ms)
         onset = _onset(part, (start_ms, end_ms), blocks, settings)
         end_ms = min(end_ms, next_load_ms) if next_load_ms > onset else end_ms
-        return [_closed(replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms), part, settings)]
+        known = onset == load_ms or np.isfinite(_onset_message(part, (start_ms, end_ms), settings, default=np.inf))
+        trial = replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms, onset_known=bool(known))
+        return [_closed(trial, part, settings)]
     edges = [message.time_ms for message, _, _ in named] + [end_ms]
     return [
         _closed(
@@ -198,6 +200,10 @@ def _onset(part: list[Message], span: tuple[float, float], blocks, settings: Rea
     """When the only image of a trial appeared."""
     starts = [start for start, _ in blocks if span[0] <= start < span[1]]
     default = starts[0] if starts else span[0]
+    return _onset_message(part, span, settings, default=default)
+
+
+def _onset_message(part: list[Message], span: tuple[float, float], settings: ReadingSettings, *, default: float):
     return _first(part, settings.onset_message or ONSET, span[0], span[1], default=default)
 
 

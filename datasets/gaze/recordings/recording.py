@@ -42,6 +42,7 @@ class Trial:
         samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
             ``eye`` is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
+        onset_known: whether the recording says when the image appeared; else it is the start of the trial.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Trial:
     fixations: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
     num_blinks: int = 0
+    onset_known: bool = True
 
 
 @dataclass(frozen=True)

@@ -338,7 +338,10 @@ def test_what_was_shown_before_and_after_the_image_of_a_variable_is_not_counted(
 
 
 def test_a_guess_at_the_place_and_a_contradiction_are_said(write, convert):
-    loaded, alone = "MSG\t1001 !V IMGLOAD TOP_LEFT b.jpg 25 0 50 100", "MSG\t2000 !V TRIAL_VAR image b.jpg"
+    loaded, alone = (
+        "MSG\t1001 !V IMGLOAD TOP_LEFT b.jpg 25 0 50 100",
+        "MSG\t2000 !V TRIAL_VAR image b.jpg\nMSG\t1000 SYNCTIME",
+    )
     _, summary = convert(write("eyelink", trial(alone)))
     assert summary.notes == [
         "1 trials do not say where the image was: taken to fill the screen or surface; if it did not, give "
@@ -349,3 +352,12 @@ def test_a_guess_at_the_place_and_a_contradiction_are_said(write, convert):
     assert summary.notes == ["--stimulus_rect is used, though 1 trials say that the image was elsewhere"]
     _, summary = convert(write("eyelink", trial(loaded, alone)))
     assert summary.notes == []
+
+
+def test_a_guess_at_the_onset_is_said(write):
+    path = write("eyelink", trial("MSG\t1100 DRAWN", head="TRIALID a.jpg"))
+    assert read_recording(path, ReadingSettings()).notes == (
+        "1 trials have no message that the image appeared: taken to be there from the start; if it was not, give "
+        "--onset_message",
+    )
+    assert read_recording(path, ReadingSettings(onset_message="DRAWN")).notes == ()
