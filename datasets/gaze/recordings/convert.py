@@ -61,6 +61,7 @@ class Summary:
     trials: int = 0
     empty_trials: int = 0
     other_eye: int = 0
+    whole_screen: int = 0
     blinks: int = 0
     samples: int = 0
     missing_samples: int = 0
@@ -140,6 +141,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
         for number, trial in enumerate(recording.trials)
     ]
     table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    if summary.whole_screen and not recording.on_image:
+        note = f"{summary.whole_screen} trials do not say where the image was: taken to fill the screen or surface"
+        summary.notes.append(f"{note}; if it did not, give --stimulus_rect or --trials")
     if summary.other_eye:
         note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
         summary.notes.append(note)
@@ -277,6 +281,7 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
     rect = _image_rect(trial, recording)
     name = image_name(trial.image, trial.where)
     summary.trials += 1
+    summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
     gaze = _of_eye(gaze, _eye_of_trial(gaze, settings.eye, summary)) if _some(gaze) else None
     if gaze is not None and kind == "samples":
@@ -315,8 +320,10 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:
     """Fixations cut to the trial, those too short or off the image left out."""
     start = found["start_ms"].clip(lower=trial.start_ms)
-    end = (found["start_ms"] + found["duration_ms"]).clip(upper=trial.end_ms)
-    duration = end - start
+    end_on_clock = found["start_ms"] + found["duration_ms"]
+    end = end_on_clock.clip(upper=trial.end_ms)
+    # What is cut off, and not end - start: beside nanoseconds since 1970 a double has no room for fractions of a ms.
+    duration = found["duration_ms"] - (start - found["start_ms"]) - (end_on_clock - end)
     # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
     x = (found["x"] - rect.left).round(9) / rect.width
     y = (found["y"] - rect.top).round(9) / rect.height

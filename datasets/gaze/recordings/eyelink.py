@@ -96,6 +96,10 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     ]
     cut = sum(not np.isfinite(block.end_ms) for block in content.blocks)
     notes = (f"{cut} recording blocks have no END: the recording was interrupted",) if cut else ()
+    guessed = sum(trial.image is not None and not trial.onset_known for trial in trials)
+    if guessed:
+        what = f"{guessed} trials have no message that the image appeared: taken to be there from the start"
+        notes += (f"{what}; if it was not, give --onset_message",)
     return Recording(path, "eyelink", tuple(trials), "px", screen, content.px_per_degree, content.rate_hz, notes)
 
 

@@ -18,8 +18,10 @@ IMGLOAD = re.compile(
 )
 IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
 IMAGE_FILE = re.compile(r"[^\s,;]+\.(?:jpe?g|png|bmp|tiff?|gif|dcm|webp)\b", re.I)
-ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|START|DISPLAY))\b"
-OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|END))\b"
+ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))\b"
+OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))\b"
+# Pictures loaded within this time make up one display; nobody shows one for less.
+SAME_DISPLAY_MS = 50
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def find_trials(
     TRIALID a recording block is one. Its image is the one named by ``settings.image_message``, else by a
     TRIAL_VAR of a telling name, by IMGLOAD, or by a file name behind TRIALID. The image appears with the first
     message that matches ``settings.onset_message``, else when the block starts; several images in a trial follow
-    each other.
+    each other, and of several that were loaded the named one is shown from its IMGLOAD to the next.
     """
     messages = [message.shifted() for message in messages]
     parts = _trial_parts(path, messages, blocks)
@@ -100,14 +102,21 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
     trial = Trial(label, where, start_ms, end_ms)
     if settings.image_message is not None:
         pattern = re.compile(settings.image_message)
-        named = [(m, _group(pattern.search(m.text)), None) for m in part if pattern.search(m.text)]
+        loads = _loads(part, screen)
+        found = [(m, _group(pattern.search(m.text))) for m in part if pattern.search(m.text)]
+        named = [(m, name, _rect_of(name, loads)) for m, name in found]
     else:
         named = _named_images(part, label, screen)
     named = [item for index, item in enumerate(named) if index == 0 or item[1] != named[index - 1][1]]
     if len(named) < 2:
         message, name, rect = named[0] if named else (None, None, None)
-        onset = _onset(part, span, blocks, settings)
-        return [_closed(replace(trial, image=name, rect=rect, start_ms=onset), part, settings)]
+        load_ms, next_load_ms = _load_times(_loads(part, screen), name)
+        start_ms = start_ms if settings.onset_message else max(start_ms, load_ms)
+        onset = _onset(part, (start_ms, end_ms), blocks, settings)
+        end_ms = min(end_ms, next_load_ms) if next_load_ms > onset else end_ms
+        known = onset == load_ms or np.isfinite(_onset_message(part, (start_ms, end_ms), settings, default=np.inf))
+        trial = replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms, onset_known=bool(known))
+        return [_closed(trial, part, settings)]
     edges = [message.time_ms for message, _, _ in named] + [end_ms]
     return [
         _closed(
@@ -128,8 +137,7 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
 
 def _named_images(part: list[Message], label: str, screen) -> list[tuple[Message, str, Rect | None]]:
     """(message, name, rectangle) of each image that Data Viewer's messages name."""
-    loads = [(m, IMGLOAD.match(m.text)) for m in part]
-    loads = [(m, found[2], _load_rect(found, screen)) for m, found in loads if found]
+    loads = _loads(part, screen)
     for message in part:
         found = TRIAL_VAR.match(message.text)
         if found and re.sub(r"(file|name|path)+$", "", re.sub(r"[^a-z]", "", found[1].lower())) in IMAGE_VARIABLES:
@@ -139,6 +147,22 @@ def _named_images(part: list[Message], label: str, screen) -> list[tuple[Message
         return loads
     found = IMAGE_FILE.search(label)
     return [(part[0], found[0], None)] if found else []
+
+
+def _loads(part: list[Message], screen) -> list[tuple[Message, str, Rect | None]]:
+    """(message, name, rectangle) of every IMGLOAD."""
+    found = [(m, IMGLOAD.match(m.text)) for m in part]
+    return [(m, load[2], _load_rect(load, screen)) for m, load in found if load]
+
+
+def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
+    """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
+    times = np.array([message.time_ms for message, _, _ in loads])
+    mine = [message.time_ms for message, load, _ in loads if name and _stem(load) == _stem(name)]
+    if not mine:
+        return -np.inf, np.inf
+    cued = (times < mine[0] - SAME_DISPLAY_MS).any()
+    return mine[0] if cued else -np.inf, min(times[times > mine[0] + SAME_DISPLAY_MS], default=np.inf)
 
 
 def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:
@@ -176,6 +200,10 @@ def _onset(part: list[Message], span: tuple[float, float], blocks, settings: Rea
     """When the only image of a trial appeared."""
     starts = [start for start, _ in blocks if span[0] <= start < span[1]]
     default = starts[0] if starts else span[0]
+    return _onset_message(part, span, settings, default=default)
+
+
+def _onset_message(part: list[Message], span: tuple[float, float], settings: ReadingSettings, *, default: float):
     return _first(part, settings.onset_message or ONSET, span[0], span[1], default=default)
 
 

@@ -26,6 +26,8 @@ def looks_like(text: str) -> bool:
 def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """Read an export; a trial is a stretch of rows of one ``MEDIA_NAME`` (or ``MEDIA_ID``).
 
+    A row of ``fixations.csv`` is written when its fixation ends, so that when the image appeared is not known there.
+
     Raises:
         ValueError: for a missing column, a value that is no number, or times that run backwards.
     """
@@ -39,6 +41,9 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
         raise ValueError(f"{path}: expected the columns FPOGX, ... or BPOGX, ..., found neither")
     times = table.complete_numbers(time, "a time") * 1e3
     media = table.text(table.column("MEDIA_NAME", "MEDIA_ID"))
+    ids = table.text(table.column("FPOGID"))
+    # Counted by image, as the numbers may start anew with each.
+    row_a_fixation = table.column("FPOGID") is not None and all(len({*ids[a:b]}) == b - a for a, b in runs(media))
     trials = []
     for first, last in runs(media):
         keep = np.arange(len(times))
@@ -49,8 +54,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
             Trial(
                 label=media[first] or "1",
                 where=part.where(0),
-                start_ms=part_times[0],
-                end_ms=part_times[-1] + step,
+                start_ms=-np.inf if row_a_fixation else part_times[0],
+                end_ms=np.inf if row_a_fixation else part_times[-1] + step,
                 image=media[first] or None,
                 fixations=_fixations(part),
                 samples=_samples(part, part_times),

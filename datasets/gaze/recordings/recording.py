@@ -42,6 +42,7 @@ class Trial:
         samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
             ``eye`` is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
+        onset_known: whether the recording says when the image appeared; else it is the start of the trial.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Trial:
     fixations: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
     num_blinks: int = 0
+    onset_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Recording:
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
+        on_image: coordinates are of the image itself, wherever it was on the screen.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class Recording:
     px_per_degree: tuple[float, float] | None = None
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = field(default=())
+    on_image: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
 # Sampling rates that exist; the ranges of the mean step that they allow do not overlap between units.
 RATES_HZ = (7, 4000)
+# From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
+STEPS_PER_FIXATION = (0.9, 30)
 BINARY_KINDS = (
     (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
     (b"PK\x03\x04", "a zip or Excel file: unpack it, or export as text (.tsv, .csv)"),
@@ -174,18 +176,27 @@ def _check_end(path: Path, text: str, separator: str, num_columns: int) -> None:
         )
 
 
-def ms_per_unit(column: str, times: np.ndarray, given: str | None, path: Path) -> float:
-    """How many milliseconds a unit of a time column has: as given, as its name says, else by the usual step."""
+def ms_per_unit(
+    column: str, times: np.ndarray, given: str | None, path: Path, *, durations_ms: np.ndarray | None = None
+) -> float:
+    """How many milliseconds a unit of a time column has: as given, as its name says, else by the usual step.
+
+    The step is that of samples, or, where ``durations_ms`` are given, from one fixation to the next.
+    """
     unit = given or unit_of(column)
     if unit in MS_PER_UNIT:
         return MS_PER_UNIT[unit]
     steps = np.diff(times[np.isfinite(times)])
     steps = steps[steps > 0]
     step = float(np.median(steps)) if len(steps) else np.nan
+    low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
+    if durations_ms is not None:
+        low, high = float(np.median(durations_ms)) * np.array(STEPS_PER_FIXATION)
     for scale in MS_PER_UNIT.values():
-        if 1e3 / RATES_HZ[1] <= step * scale <= 1e3 / RATES_HZ[0]:
+        if low <= step * scale <= high:
             return scale
     raise ValueError(
         f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step ({step:g}) "
-        f"fits no sampling rate; give --time_unit {'|'.join(MS_PER_UNIT)}"
+        f"fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
+        f"give --time_unit {'|'.join(MS_PER_UNIT)}"
     )

@@ -27,7 +27,8 @@ from datasets.gaze.recordings.recording import (
 )
 from datasets.gaze.recordings.tables import Table, ms_per_unit, read_table
 
-PX = (None, "dacspx", "px")
+# RCS: what the display area was called in the first versions.
+PX = (None, "dacspx", "px", "rcspx")
 SHARE = ("mcsnorm",)
 TIME = (None, "ms", "us")
 
@@ -60,7 +61,9 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     table = read_table(path, text)
     names = _names(table)
     sensor = np.char.lower(table.text(table.column("Sensor")).astype(str))
-    table = table.select(np.isin(sensor, ("", "eye tracker")))
+    # Rows of events (a key, a mouse click, the start of an image) have no sensor and no gaze: among samples they
+    # would part the fixation in whose midst they stand, and each part would count with its whole duration.
+    table = table.select(sensor == ("eye tracker" if (sensor == "eye tracker").any() else ""))
     if table.frame.empty:
         raise ValueError(f"{path}: expected rows of the sensor 'Eye Tracker', found none")
     times = table.complete_numbers(names.time, "a time")
@@ -73,7 +76,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
         trials += _trials(part, times[first:last], names)
     size = [table.single(table.column(f"Recording resolution {side}", units=PX)) for side in ("width", "height")]
     screen = Rect(0, 0, 1, 1) if names.unit == "fraction" else Rect(0, 0, *size) if None not in size else None
-    return Recording(path, "tobii", tuple(trials), names.unit, screen)
+    return Recording(path, "tobii", tuple(trials), names.unit, screen, on_image=names.unit == "fraction")
 
 
 def _between(count: int, first: int, last: int) -> np.ndarray:
@@ -124,8 +127,8 @@ def _trials(part: Table, times: np.ndarray, names: _Names) -> list[Trial]:
                 start_ms=start,
                 end_ms=end,
                 image=media[first],
-                rect=_rect(part, first) if names.unit == "px" else None,
-                image_size=_size(part, first, "Original Media"),
+                rect=_rect(part, first, last) if names.unit == "px" else None,
+                image_size=_size(part, first, last, "Original Media"),
                 fixations=overlapping(fixations, start, end),
                 samples=overlapping(samples, start, end),
             )
@@ -133,19 +136,21 @@ def _trials(part: Table, times: np.ndarray, names: _Names) -> list[Trial]:
     return trials
 
 
-def _row_numbers(part: Table, index: int, names: tuple[str, ...]) -> list[float]:
-    row = part.select(_between(len(part.frame), index, index + 1))
-    return [float(row.numbers(row.column(name, units=PX))[0]) for name in names]
+def _known(part: Table, first: int, last: int, names: tuple[str, ...]) -> list[float]:
+    """What the first of the rows says in which these columns are filled; NaN if none does."""
+    rows = part.select(_between(len(part.frame), first, last))
+    values = np.stack([rows.numbers(rows.column(name, units=PX)) for name in names], axis=1)
+    return values[int(np.isfinite(values).all(axis=1).argmax())].tolist()
 
 
-def _rect(part: Table, index: int) -> Rect | None:
+def _rect(part: Table, first: int, last: int) -> Rect | None:
     names = tuple(f"Presented Media {what}" for what in ("position X", "position Y", "width", "height"))
-    values = _row_numbers(part, index, names)
+    values = _known(part, first, last, names)
     return Rect(*values) if np.isfinite(values).all() and min(values[2:]) > 0 else None
 
 
-def _size(part: Table, index: int, what: str) -> tuple[float, float] | None:
-    values = _row_numbers(part, index, (f"{what} height", f"{what} width"))
+def _size(part: Table, first: int, last: int, what: str) -> tuple[float, float] | None:
+    values = _known(part, first, last, (f"{what} height", f"{what} width"))
     return tuple(values) if np.isfinite(values).all() and min(values) > 0 else None
 
 

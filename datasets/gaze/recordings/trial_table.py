@@ -67,6 +67,8 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
     if end <= start:
         raise ValueError(f"{where}: expected an end after the start, found {start:g} to {end:g} ms")
     size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
+        raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
     return TrialRow(
         where,
         recording,
@@ -75,24 +77,31 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
         Rect(*rect) if np.isfinite(rect).all() else None,
         start,
         end,
-        size if np.isfinite(size).all() and min(size) > 0 else None,
+        size if np.isfinite(size).all() else None,
     )
 
 
 def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
     """The recording with what the table says about its trials.
 
-    A row fits a trial of its name, or the n-th trial where no trial has the number ``trial`` for a name; without a
+    A row fits a trial of its name, or the n-th trial where ``trial`` is a name in no row of the table; without a
     name, the trials of its image, or, with times, every trial that overlaps them. Trials that no row fits are left
     out, which a note says.
 
     Raises:
-        ValueError: if no row fits.
+        ValueError: if no row fits, two claim the same time of a trial, or a row places an image whose positions are
+            shares of itself.
     """
     mine = [row for row in rows if row.recording is None or Path(row.recording).stem == recording.path.stem]
+    placed = next((row for row in mine if row.rect), None)
+    if placed:
+        _check_place_matters(recording, placed.where)
+    labels = {trial.label for trial in recording.trials}
+    # A number that names a trial in one row does not count them in the next.
+    by_name = any(row.trial in labels for row in mine)
     fitted: list[tuple[int, Trial]] = []
     for row in mine:
-        for index in _fitting(recording.trials, row):
+        for index in _fitting(recording.trials, row, by_name):
             fitted.append((index, _with_row(recording.trials[index], row)))
     if not fitted:
         names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
@@ -102,6 +111,7 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     left_out = len(recording.trials) - len({index for index, _ in fitted})
     notes = (f"{left_out} trials are not in the trial table and were left out",) if left_out else ()
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
+    _check_once(fitted)
     return replace(recording, trials=tuple(trial for _, trial in fitted), notes=recording.notes + notes)
 
 
@@ -109,7 +119,32 @@ def with_rect(recording: Recording, rect: Rect | None) -> Recording:
     """The recording with every image in one place; unchanged without."""
     if rect is None:
         return recording
-    return replace(recording, trials=tuple(replace(trial, rect=rect) for trial in recording.trials))
+    _check_place_matters(recording, "--stimulus_rect")
+    others = sum(
+        trial.rect not in (None, rect) and np.isfinite((trial.rect.width, trial.rect.height)).all()
+        for trial in recording.trials
+    )
+    notes = (f"--stimulus_rect is used, though {others} trials say that the image was elsewhere",) if others else ()
+    trials = tuple(replace(trial, rect=rect) for trial in recording.trials)
+    return replace(recording, trials=trials, notes=recording.notes + notes)
+
+
+def _check_once(fitted: Sequence[tuple[int, Trial]]) -> None:
+    """ValueError if two rows claim the same time of a trial, whose fixations would count twice."""
+    for (index, trial), (following, other) in zip(fitted, fitted[1:], strict=False):
+        if index == following and other.start_ms < trial.end_ms:
+            raise ValueError(
+                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
+                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
+            )
+
+
+def _check_place_matters(recording: Recording, where: str) -> None:
+    if recording.on_image:
+        raise ValueError(
+            f"{where}: expected no place of the image for {recording.path}, whose positions are shares of the image "
+            "(MCS norm), found one; leave it out, or export positions on the screen (DACS px) too"
+        )
 
 
 def with_image(recording: Recording, image: str | None) -> Recording:
@@ -122,11 +157,12 @@ def with_image(recording: Recording, image: str | None) -> Recording:
     return replace(recording, trials=tuple(replace(trial, image=image) for trial in recording.trials))
 
 
-def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
+def _fitting(trials: Sequence[Trial], row: TrialRow, by_name: bool) -> list[int]:
+    if row.trial is not None and by_name:
+        return [index for index, trial in enumerate(trials) if trial.label == row.trial]
     if row.trial is not None:
-        by_name = [index for index, trial in enumerate(trials) if trial.label == row.trial]
         number = int(row.trial) if row.trial.isascii() and row.trial.isdigit() and len(row.trial) < 10 else 0
-        return by_name or ([number - 1] if 1 <= number <= len(trials) else [])
+        return [number - 1] if 1 <= number <= len(trials) else []
     if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
         start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
         return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]

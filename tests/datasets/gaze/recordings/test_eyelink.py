@@ -171,6 +171,7 @@ def trial(*messages: str, head: str = "TRIALID 7") -> str:
         (trial("MSG\t1050 e.jpg"), {"image_message": r"\w+\.jpg", "onset_message": r"^e\.jpg"}, "e.jpg", 150),
         (trial("MSG\t1150 -40 STIM_ONSET", head="TRIALID f.bmp"), {}, "f.bmp", 10),
         (trial("MSG\t1000 start", "MSG\t1180 go", head="TRIALID g.dcm"), {"onset_message": "GO"}, "g.dcm", 20),
+        (trial("MSG\t1150 image online at 1151", head="TRIALID f.bmp"), {}, "f.bmp", 50),
         (trial("MSG\t1250 gone", head="TRIALID h.jpg"), {"offset_message": "gone"}, "h.jpg", 200),
     ],
 )
@@ -307,3 +308,56 @@ def test_missing_positions_are_no_fixation(write, convert, examples):
     assert len(table) == 3
     assert summary.outside == 2
     assert np.isfinite(table["CURRENT_FIX_X"]).all()
+
+
+def test_image_named_by_a_message_is_where_its_load_put_it(write, convert, rows):
+    text = trial("MSG\t1001 !V IMGLOAD CENTER b.jpg 50 50 50 100", "MSG\t1001 picture b.jpg")
+    reading = ReadingSettings(image_message=r"^picture (\S+)")
+    assert rows(convert(write("eyelink", text.replace("299 100 50.0", "299 100 30.0")), reading)[0]) == [
+        ("b.jpg", 0.1, 0.5, 100, 200)
+    ]
+
+
+def test_what_was_shown_before_and_after_the_image_of_a_variable_is_not_counted(write, convert, rows):
+    # A cross, the image with a label beside it, and a question, in one recording block.
+    text = trial(
+        "MSG\t1001 SYNCTIME",
+        "MSG\t1001 !V IMGLOAD CENTER cross.png 50 50 10 10",
+        "EFIX L 1010 1099 90 50.0 50.0 9",
+        "MSG\t1150 !V IMGLOAD FILL images/b.jpg",
+        "MSG\t1151 !V IMGLOAD TOP_LEFT label.png 0 0 10 10",
+        "EFIX L 1400 1599 200 20.0 50.0 9",
+        "MSG\t1500 !V IMGLOAD FILL question.png",
+        "EFIX L 1700 1899 200 90.0 50.0 9",
+        "MSG\t2000 !V TRIAL_VAR image b.jpg",
+    )
+    table, summary = convert(write("eyelink", text))
+    assert rows(table) == [("b.jpg", 0.5, 0.5, 100, 50), ("b.jpg", 0.2, 0.5, 100, 250)]
+    named, _ = convert(write("eyelink", text), ReadingSettings(onset_message="^SYNCTIME"))
+    assert named["CURRENT_FIX_START"].tolist() == [9, 199, 399]
+
+
+def test_a_guess_at_the_place_and_a_contradiction_are_said(write, convert):
+    loaded, alone = (
+        "MSG\t1001 !V IMGLOAD TOP_LEFT b.jpg 25 0 50 100",
+        "MSG\t2000 !V TRIAL_VAR image b.jpg\nMSG\t1000 SYNCTIME",
+    )
+    _, summary = convert(write("eyelink", trial(alone)))
+    assert summary.notes == [
+        "1 trials do not say where the image was: taken to fill the screen or surface; if it did not, give "
+        "--stimulus_rect or --trials"
+    ]
+    place = Rect(0, 0, 50, 100)
+    _, summary = convert(write("eyelink", trial(loaded, alone)), edit=lambda recording: with_rect(recording, place))
+    assert summary.notes == ["--stimulus_rect is used, though 1 trials say that the image was elsewhere"]
+    _, summary = convert(write("eyelink", trial(loaded, alone)))
+    assert summary.notes == []
+
+
+def test_a_guess_at_the_onset_is_said(write):
+    path = write("eyelink", trial("MSG\t1100 DRAWN", head="TRIALID a.jpg"))
+    assert read_recording(path, ReadingSettings()).notes == (
+        "1 trials have no message that the image appeared: taken to be there from the start; if it was not, give "
+        "--onset_message",
+    )
+    assert read_recording(path, ReadingSettings(onset_message="DRAWN")).notes == ()

@@ -26,3 +26,22 @@ def test_a_missing_time_is_named(write, examples):
     with pytest.raises(ValueError, match=r"row 3: expected a time in 'TIME\(2023"):
         text = examples["gazepoint"][1].replace("1,0.117", "1,")
         read_recording(write("gazepoint", text), ReadingSettings())
+
+
+FIXATIONS = """\
+MEDIA_ID,MEDIA_NAME,CNT,TIME(2026/11/23 10:00:00.000),TIMETICK(f=10000000),FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV,BPOGX,
+0,polyp1.jpg,45,0.72363,7236300,0.45,0.33,0.01794,0.70569,2,1,0.46,
+0,polyp1.jpg,68,1.09607,10960700,0.44,0.25,0.73987,0.35620,3,1,0.37,
+1,polyp2.jpg,86,1.38690,13869000,0.39,0.5,1.11212,0.27478,4,1,0.39,
+"""
+
+
+def test_a_row_a_fixation_written_when_it_ends_keeps_the_first_of_every_image(write, convert, rows):
+    # As in real exports TIME is FPOGS + FPOGD.
+    table, summary = convert(write("gazepoint", FIXATIONS, name="User 1_fixations.csv"))
+    assert rows(table) == [
+        ("polyp1.jpg", 0.45, 0.33, 705.69, None),
+        ("polyp1.jpg", 0.44, 0.25, 356.2, None),
+        ("polyp2.jpg", 0.39, 0.5, 274.78, None),
+    ]
+    assert summary.off_trial == 0

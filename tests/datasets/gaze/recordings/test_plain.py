@@ -108,3 +108,34 @@ def test_tables_that_do_not_fit(write, text, reading, message):
 def test_names_that_can_name_no_file(write, convert, name):
     with pytest.raises(ValueError, match="row 2: expected the name of an image"):
         convert(write("plain", samples("time;x;y;image", f"T;25;50;{name}").replace("T", "0")), settings=SCREEN)
+
+
+def test_shares_of_the_screen_are_no_pixels(write, convert, rows):
+    # As the Tobii SDK and Titta give them; all would lie in the left upper corner.
+    text = samples("system_time_stamp,left_x,left_y,image", "T,0.25,0.5,a.jpg", "T,1.02,-0.1,a.jpg", step=16_667)
+    columns = dict(t="system_time_stamp", x="left_x", y="left_y")
+    with pytest.raises(ValueError, match="expected pixels in 'left_x' and 'left_y', .* give --xy_unit fraction"):
+        convert(write("plain", text), ReadingSettings(columns=columns), SCREEN)
+    table, summary = convert(write("plain", text), ReadingSettings(columns=columns, xy_unit="fraction"), SCREEN)
+    assert rows(table)[0][:3] == ("a.jpg", 0.25, 0.5)
+    assert summary.outside == 1
+
+
+@pytest.mark.parametrize("scale", [1, 0.001, 1000], ids=["ms", "s", "us"])
+def test_the_unit_of_time_of_fixations_goes_by_their_durations(write, scale):
+    starts = [start * scale for start in (0, 320, 600, 910)]
+    text = "start,x,y,duration_ms,image\n" + "".join(f"{start:g},25,50,250,a.jpg\n" for start in starts)
+    fixations = read_recording(write("plain", text), ReadingSettings()).trials[0].fixations
+    assert fixations["start_ms"].tolist() == pytest.approx([0, 320, 600, 910])
+
+
+def test_a_duration_of_the_trial_beside_samples_is_none_of_fixations(write):
+    text = samples("time_ms,x,y,image,duration", "T,25,50,a.jpg,3000", "T,25,50,b.jpg,2000")
+    with pytest.raises(ValueError, match="row 2: expected durations of fixations in 'duration', found the same one"):
+        read_recording(write("plain", text), ReadingSettings())
+
+
+def test_the_given_unit_of_time_is_that_of_durations_without_one(write, convert, rows):
+    text = "fixation_start,x,y,duration,image\n0.1,25,50,0.25,a.jpg\n0.4,75,50,0.2,a.jpg\n"
+    table, _ = convert(write("plain", text), ReadingSettings(time_unit="s"), SCREEN)
+    assert rows(table) == [("a.jpg", 0.25, 0.5, 250, None), ("a.jpg", 0.75, 0.5, 200, None)]

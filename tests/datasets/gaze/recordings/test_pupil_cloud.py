@@ -4,6 +4,7 @@ import pytest
 
 from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
+from datasets.gaze.recordings.detection import DetectionSettings
 from datasets.gaze.recordings.recording import ReadingSettings, Rect
 from datasets.gaze.recordings.trial_table import with_image, with_rect
 
@@ -48,3 +49,10 @@ def test_a_missing_column_is_named(write, examples):
     with pytest.raises(ValueError, match="expected the columns 'fixation x"):
         text = examples["pupil_cloud"][1].replace("fixation y [px]", "elevation [deg]")
         read_recording(write("pupil_cloud", text), ReadingSettings())
+
+
+def test_a_fixation_of_exactly_the_minimum_is_kept_beside_nanoseconds_since_1970(write, convert, rows, examples):
+    text = examples["pupil_cloud"][1].replace(",250,400", ",83.4,400")
+    settings = ConversionSettings(detection=DetectionSettings(min_duration_ms=83.4))
+    table, _ = convert(write("pupil_cloud", text), None, settings, placed)
+    assert rows(table) == [("polyp1.jpg", 0.5, 0.5, 83.4, None)]

@@ -6,6 +6,7 @@ from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.detection import DetectionSettings
 from datasets.gaze.recordings.recording import ReadingSettings, Rect
+from datasets.gaze.recordings.trial_table import with_rect
 
 # Rows come every 16 or 17 ms; the second fixation reaches over the change of image and is cut there.
 EXPECTED = [
@@ -112,3 +113,28 @@ def test_a_step_that_fits_no_sampling_rate_asks_for_the_unit(write, convert, row
         read_recording(path, ReadingSettings())
     table, _ = convert(path, ReadingSettings(time_unit="ms"), ALL)
     assert rows(table)[0] == ("polyp1.jpg", 0.5, 0.5, 100, 0)
+
+
+def test_an_event_in_the_midst_of_a_fixation_does_not_part_it(write, convert, rows, examples):
+    head, *lines = examples["tobii"][1].splitlines()
+    # As Pro Lab writes a key press: no sensor, no gaze, with and without the name of the image.
+    for media in ("", "polyp1.jpg"):
+        event = f"40\tP1\tRec1\t\t1920\t1080\t{media}" + "\t" * 15
+        text = "\n".join([head, *lines[:3], event, *lines[3:]]) + "\n"
+        table, summary = convert(write("tobii", text), settings=ALL)
+        assert rows(table) == EXPECTED
+        assert summary.trials == 2
+
+
+def test_the_place_is_read_where_the_first_row_lacks_it_and_in_the_first_versions_units(write, convert, rows, examples):
+    head, first, *others = examples["tobii"][1].splitlines()
+    first = first.replace("\t1000\t1000\t460\t40\t600\t500", "\t\t\t\t\t\t")
+    head = head.replace("DACSpx", "RCSpx")
+    assert rows(convert(write("tobii", "\n".join([head, first, *others]) + "\n"), settings=ALL)[0]) == EXPECTED
+
+
+def test_a_place_on_the_screen_is_refused_for_shares_of_the_image(write, examples):
+    text = examples["tobii"][1].replace("point X", "point X (MCSnorm)").replace("point Y", "point Y (MCSnorm)")
+    recording = read_recording(write("tobii", text), ReadingSettings())
+    with pytest.raises(ValueError, match="--stimulus_rect: expected no place of the image for .*shares of the image"):
+        with_rect(recording, Rect(460, 40, 1000, 1000))

@@ -56,6 +56,8 @@ def test_rows_of_other_recordings_do_not_fit(write, apply):
         ("image,left,top,width,height\na,1,2,0,4\n", "row 2: expected left, top, width, height with a positive width"),
         ("image,left,top,width,height\na,1,,3,4\n", "row 2: expected left, top, width, height"),
         ("image,start_ms,end_ms\na,1,2\nb,5,5\n", "row 3: expected an end after the start, found 5 to 5 ms"),
+        ("image,image_width,image_height\na,600.5,500\n", r"row 2: expected image_width .* found \(600.5, 500.0\)"),
+        ("image,image_width,image_height\na,600,\n", "row 2: expected image_width and image_height in whole pixels"),
         ("image,start_ms\n,7\n", "row 2: expected an image or a trial"),
     ],
 )
@@ -72,3 +74,25 @@ def test_one_image_for_all_trials_unless_they_name_several(write):
     assert with_image(recording, None) is recording
     with pytest.raises(ValueError, match="--image a: expected a recording of one image, found 2"):
         with_image(read_recording(write("eyelink"), ReadingSettings()), "a")
+
+
+def test_names_that_count_from_0_are_names_and_not_numbers(write, apply, examples):
+    text = examples["eyelink"][1].replace("TRIALID 1", "TRIALID 0").replace("TRIALID 2", "TRIALID 1")
+    recording = read_recording(write("eyelink", text), ReadingSettings())
+    # Trial 2 is not in the recording, though it has two trials.
+    fitted = apply("trial,image\n0,a\n1,b\n2,c\n")(recording)
+    assert [(trial.label, trial.image) for trial in fitted.trials] == [("0", "a"), ("1", "b")]
+
+
+def test_two_rows_for_the_same_time_of_a_trial_would_count_twice(write, apply):
+    recording = read_recording(write("pupil_player"), ReadingSettings())
+    for text in ("trial,image\n1,a\n1,b\n", "image,start_ms,end_ms\na,-100600,-99000\nb,-100400,-99000\n"):
+        with pytest.raises(ValueError, match=r"trials.csv, row 3: expected one row .* \(.*row 2\)"):
+            apply(text)(recording)
+
+
+def test_a_place_is_refused_for_shares_of_the_image(write, apply, examples):
+    text = examples["tobii"][1].replace("point X", "point X (MCSnorm)").replace("point Y", "point Y (MCSnorm)")
+    recording = read_recording(write("tobii", text), ReadingSettings())
+    with pytest.raises(ValueError, match="row 2: expected no place of the image"):
+        apply("image,left,top,width,height\npolyp1.jpg,1,2,3,4\n")(recording)
