@@ -10,6 +10,7 @@ import fcntl
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,24 +120,27 @@ def prepare_gaze(
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
         (root / REPORT_FILE).unlink(missing_ok=True)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
-        results = list(progress(making, total=len(names)))
-        done = [result for result in results if "reason" not in result]
-        rows = {result["name"]: _with_seconds(result, known_seconds) for result in done}
+        rows, num_made = {}, 0
+        for result in progress(making, total=len(names)):
+            if "reason" in result:
+                left_out.append(result)
+            else:
+                rows[result["name"]] = _with_seconds(result, known_seconds)
+                num_made += result["made"]
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
-        left_out += [result for result in results if "reason" in result]
         report = {
             "data": data,
             "fixations": str(fixations_csv),
             "settings": {**asdict(settings), "map_format": map_format},
             "versions": versions(),
-            "num_images": len(done),
+            "num_images": len(rows),
             "num_left_out": len(left_out),
             "left_out": left_out,
             "quality": summarize(list(rows.values()), thresholds),
         }
         write_json(root / REPORT_FILE, report)
         (root / UNFINISHED_FILE).unlink()
-    return report | {"num_made": sum(result["made"] for result in done)}
+    return report | {"num_made": num_made}
 
 
 def _map(items: Iterator[tuple], engine: str, workers: int, dask: str | None, root: Path) -> Iterator[dict]:
@@ -275,7 +279,8 @@ def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -
 def _with_seconds(result: dict, known: dict[str, float]) -> dict:
     """The quality row with the time that the maps took, when they were made."""
     seconds = result["seconds"] if result["made"] else known.get(result["name"])
-    return result["quality"] | {"seconds": seconds}
+    # Every result brings column names of its own, which would take most of the memory of a million rows.
+    return {sys.intern(column): value for column, value in result["quality"].items()} | {"seconds": seconds}
 
 
 @contextmanager

@@ -304,3 +304,12 @@ def test_crf_settings_that_fit_no_image_are_refused_before_any(tiny_root, engine
     with pytest.raises(ValueError, match=r"^crf: expected sxy and srgb large enough .* for an image of 38x50; try"):
         prepare_gaze("kvasir", tiny_root, tiny_root / "fixations.csv", settings=settings, workers=1)
     assert [path.name for path in (tiny_root / "gaze").iterdir()] == ["crf_compat1"]
+
+
+def test_rows_of_all_images_share_their_column_names(tiny_root, monkeypatch):
+    """With a name of its own in every cell, as processes send them, a million rows would take gigabytes."""
+    seen = []
+    monkeypatch.setattr("datasets.gaze.prepare.write_per_image", lambda path, rows, _: seen.extend(rows.values()))
+    _prepare(tiny_root, workers=2)
+    assert len(seen) == 9
+    assert len({id(column) for row in seen for column in row}) == len({column for row in seen for column in row})
