@@ -8,8 +8,6 @@ import re
 import sys
 from collections.abc import Sequence
 
-from parse_args import parse_args
-
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
 BROKEN_PIPE_CODE = 141
@@ -21,20 +19,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Mistakes in what the user gave (ValueError) and in the files around it (OSError) become one line on
     standard error and exit code 2; anything else is a defect of ours and keeps its traceback.
     """
-    args = parse_args(argv)
-    # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
-    command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
+    name = "run.py"
     try:
+        # Not above: importing takes long enough to be interrupted.
+        from parse_args import parse_args
+
+        args = parse_args(argv)
+        name = f"run.py {args.command}"
+        # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
+        command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
         return command.main(args)
     except BrokenPipeError:
         # Whoever reads the output, such as head, has enough; the interpreter would complain again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE_CODE
     except (ValueError, OSError) as error:
-        print(f"run.py {args.command}: error: {one_line(error)}", file=sys.stderr)
+        print(f"{name}: error: {one_line(error)}", file=sys.stderr)
         return EXPECTED_ERROR_CODE
     except KeyboardInterrupt:
-        print(f"run.py {args.command}: stopped", file=sys.stderr)
+        print(f"{name}: stopped", file=sys.stderr)
         return INTERRUPTED_CODE
 
 

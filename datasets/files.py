@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datasets.specs import DatasetSpec
@@ -38,14 +39,23 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
     """
     if len(endings) == 1:
         return folder / f"{name}{endings[0]}"
-    for ending in endings:
-        # Two looks find nearly every file; the listing below costs as much as the folder is large.
-        for variant in (ending, ending.upper()):
-            path = folder / f"{name}{variant}"
-            if path.is_file():
-                return path
-    found = files_by_name(folder, endings).get(name) if folder.is_dir() else None
-    return found[0] if found else folder / f"{name}{endings[0]}"
+    # Two looks an ending find nearly every file. A listing would cost as much as the folder is large, for every
+    # file that is not there.
+    for variants in (_plain_cases, _all_cases):
+        for ending in endings:
+            for variant in variants(ending):
+                path = folder / f"{name}{variant}"
+                if path.is_file():
+                    return path
+    return folder / f"{name}{endings[0]}"
+
+
+def _plain_cases(ending: str) -> Iterable[str]:
+    return ending, ending.upper()
+
+
+def _all_cases(ending: str) -> Iterable[str]:
+    return map("".join, itertools.product(".", *zip(ending[1:], ending[1:].upper(), strict=True)))
 
 
 def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]:

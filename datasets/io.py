@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 DICOM_EXTS = (".dcm", ".dicom")
+LOSSY_EXTS = (".jpg", ".jpeg")
 DICOM_TAGS = [
     "Rows",
     "Columns",
@@ -101,9 +102,19 @@ def read_mask(path: Path) -> np.ndarray:
 
     Grey values above 127 are foreground, which removes JPEG noise; masks that only hold 0 and 1 are taken
     as they are.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``read_gray``, and for a mask, other than a JPEG, that has neither: labels or
+            dark colours, which would silently be an empty mask.
     """
     values = read_gray(path)
-    return values > (127 if values.max(initial=0) > 1 else 0)
+    highest = values.max(initial=0)
+    if 1 < highest <= 127 and path.suffix.lower() not in LOSSY_EXTS:
+        raise RefusedError(
+            f"{path}: expected a mask of 0 and 255, or of 0 and 1, found no grey value above 127, the highest is "
+            f"{highest}; save what is foreground as 255"
+        )
+    return values > (127 if highest > 1 else 0)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -117,8 +117,12 @@ def test_folder_that_the_workers_do_not_see(cluster, tmp_path):
 
 def test_no_scheduler(tiny_root, monkeypatch):
     monkeypatch.setattr("utils.parallel.CONNECT_S", 0.5)
+    prepare_gaze("kvasir", tiny_root, tiny_root / "fixations.csv", workers=1)
+    before = {path: path.stat().st_mtime_ns for path in (tiny_root / "gaze").rglob("*.*")}
     with pytest.raises(ValueError, match=r"--dask: expected a scheduler at tcp://127\.0\.0\.1:9 .*; start one with"):
         prepare_gaze("kvasir", tiny_root, tiny_root / "fixations.csv", dask="tcp://127.0.0.1:9")
+    # A mistake in the address must not take finished maps from training.
+    assert {path: path.stat().st_mtime_ns for path in (tiny_root / "gaze").rglob("*.*")} == before
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:9", ":::"])

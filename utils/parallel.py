@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import joblib
@@ -12,17 +16,48 @@ import joblib
 CONNECT_S = 15
 # Tasks a cluster thread has in hand or waiting: enough to hide the way there and back.
 TASKS_A_THREAD = 4
+PARENT_CHECK_S = 0.1
 
 
 def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -> Iterator:
-    """``function(*item)`` of every item, in order, from ``workers`` processes (-1: one a core) of one thread each."""
+    """``function(*item)`` of every item, in order, from ``workers`` processes (-1: one a core) of one thread each.
+
+    The processes end with this one, whatever ends it.
+
+    Raises:
+        ChildProcessError: where one of them is killed.
+    """
     jobs = (joblib.delayed(function)(*item) for item in items)
-    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        yield from joblib.Parallel(return_as="generator")(jobs)
+    ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1, **ending):
+        try:
+            yield from joblib.Parallel(return_as="generator")(jobs)
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "expected processes that live to the end, found one that was killed, as happens where memory runs "
+                "out; call the same command with fewer --workers"
+            ) from error
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent.
+
+    Left alone by a parent that was killed, it would go on with what it has in hand, and write over what the next
+    call of the command has made in the meantime.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared_folder: Path) -> Iterator:
     """``function(*item)`` of every item, in order, from the workers of a Dask cluster that is already there.
+
+    The cluster is looked at now, so that a mistake in its address shows before anything is done.
 
     Args:
         function: importable on the workers, which must be started with this checkout on their Python path.
@@ -34,9 +69,18 @@ def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared
         ValueError: where ``distributed`` is not installed, no scheduler answers, there is no worker, or one
             lacks the code or the folder.
     """
-    with _connect(address) as client:
-        threads = sum(client.nthreads().values())
+    client = _connect(address)
+    try:
         _check_workers(client, function.__module__, shared_folder)
+    except BaseException:
+        client.close()
+        raise
+    return _results_of(client, function, items)
+
+
+def _results_of(client, function: Callable, items: Iterable[tuple]) -> Iterator:
+    with client:
+        threads = sum(client.nthreads().values())
         waiting: deque = deque()
         for item in items:
             # Results of equal arguments are not reused: the files may have changed in between.

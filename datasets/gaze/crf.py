@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.gaze.packing import lattice_packing
+
 PROBABILITY_FLOOR = 1e-5
 
 
@@ -35,8 +37,8 @@ def refine_with_crf(
         (H,W) float32 in 0..1; of an empty image, an empty one.
 
     Raises:
-        ValueError: if image and heatmap do not fit, sxy or srgb is not above 0 or (engine "compiled") far too
-            small, or there is no such engine.
+        ValueError: if image and heatmap do not fit, sxy or srgb is not above 0 or far too small, or there is no
+            such engine.
 
     Source: Kraehenbuehl and Koltun, NIPS 2011, in the arithmetic of the package pydensecrf2.
     """
@@ -48,14 +50,18 @@ def refine_with_crf(
         )
     if engine not in CRF_ENGINES:
         raise ValueError(f"crf: expected an engine out of {', '.join(CRF_ENGINES)}, found {engine!r}")
-    if not (sxy > 0 and srgb > 0):
-        raise ValueError(f"crf: expected sxy and srgb above 0, found {sxy} and {srgb}")
+    check_crf((height, width), sxy, srgb)
     if not height * width:
         return np.zeros((height, width), np.float32)
     foreground = heatmap.astype(np.float32).ravel()
     unary = -np.log(np.stack([1 - foreground, foreground]).clip(PROBABILITY_FLOOR, 1))
     marginal = CRF_ENGINES[engine](image, unary, compat=compat, iterations=iterations, sxy=sxy, srgb=srgb)
     return marginal.reshape(height, width)
+
+
+def check_crf(image_size: tuple[int, int], sxy: float, srgb: float) -> None:
+    """Refuse settings for which no image of (height, width) pixels or more can be refined, with a ValueError."""
+    lattice_packing(image_size, sxy, srgb)
 
 
 def _infer_compiled(

@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from datasets.gaze.permutohedral import AXES, Lattice
+from datasets.gaze.packing import AXES
+from datasets.gaze.permutohedral import Lattice
 from utils.compiled import compiled
 
 # Pixels at a time: corners, weights and temporaries of a block stay in the cache.

@@ -13,21 +13,18 @@ Source: Adams, Baek and Davis, Eurographics 2010; Kraehenbuehl and Koltun, NIPS 
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
+from datasets.gaze.packing import AXES, lattice_packing, lattice_scale
 from utils.compiled import compiled
 
-AXES = 6
 # Pixels at a time: their temporaries stay in the first-level cache.
 BLOCK = 256
 MEMO_SLOTS = 2**14
 FIRST_SLOTS = 2**12
 LANES = 4
-# Room around the coordinates for rounding, the corners of a simplex and their neighbours.
-MARGIN = 24
 HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -66,48 +63,23 @@ def build_lattice(image: np.ndarray, sxy: float, srgb: float) -> Lattice:
     """The lattice of an (H,W,3) uint8 image, at least one pixel.
 
     Raises:
-        ValueError: if sxy or srgb (above 0) is so small that coordinates leave the lattice's 16 bits.
+        ValueError: if sxy or srgb is not above 0, or so small that coordinates leave the lattice's 16 bits.
     """
     # A copy of one type: arrays that are read-only or not contiguous would each be compiled for.
     pixels = np.array(image, order="C").reshape(-1, 3)
     deviation = np.array([sxy, sxy, srgb, srgb, srgb], dtype=np.float32)
-    scale = _scale()
-    low, stride = _packing(image.shape, deviation, scale)
+    low, stride = lattice_packing(image.shape[:2], sxy, srgb)
     step = stride.sum() - AXES * np.append(stride, 0)
     packing = Packing(low, stride.astype(np.uint64), step.astype(np.uint64))
     weight = np.empty((len(pixels), AXES), np.float32)
     for index_type in (np.uint16, np.int32):
         corner, limit = np.empty((len(pixels), AXES), index_type), np.iinfo(index_type).max
-        count, table = _locate(pixels, image.shape[1], deviation, scale, packing, limit, corner, weight)
+        count, table = _locate(pixels, image.shape[1], deviation, lattice_scale(), packing, limit, corner, weight)
         if count <= limit:
             break
     before, after = np.zeros((AXES, count + 1), index_type), np.zeros((AXES, count + 1), index_type)
     _join(table, packing.step, before, after)
     return Lattice(corner, weight, before, after)
-
-
-def _scale() -> np.ndarray:
-    """What brings each feature to the lattice's unit: a filter of standard deviation 1 (Adams, p. 5 and 6)."""
-    deviation = float(np.float32(math.sqrt(2 / 3) * AXES))
-    return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(AXES - 1)], dtype=np.float32)
-
-
-def _packing(shape: tuple[int, ...], deviation: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest value and stride of five coordinates, so that sum((coordinate - low) * stride) tells corners apart."""
-    largest = np.array([shape[1] - 1, shape[0] - 1, 255, 255, 255], dtype=np.float64)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        reach = largest / deviation * scale
-        rest = np.append(np.cumsum(reach[::-1])[::-1], 0)
-        lowest = np.array([0, *(-j * reach[j - 1] for j in range(1, AXES - 1))]) - MARGIN
-        span = np.array([rest[j] - lowest[j] + MARGIN for j in range(AXES - 1)])
-    cells = np.prod(span + 1)
-    if not (np.all(span < 2**15) and cells < 2.0**62):
-        raise ValueError(
-            f"crf: expected sxy and srgb large enough for a lattice of 16-bit coordinates, found "
-            f"{deviation[0]:g} and {deviation[2]:g} for an image of {shape[0]}x{shape[1]}; try 80 and 13"
-        )
-    sizes = np.ceil(span).astype(np.int64) + 1
-    return np.floor(lowest).astype(np.float32), np.append(1, np.cumprod(sizes[:-1]))
 
 
 @compiled

@@ -7,8 +7,10 @@ from, so that the next call does what is missing or outdated and nothing else.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ import numpy as np
 
 from datasets import io
 from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
-from datasets.gaze.crf import crf_image, refine_with_crf, warm_up_crf
+from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
@@ -108,36 +110,41 @@ def prepare_gaze(
     check_sigma(settings.sigma_px)
     ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
+    _check_crf(settings, fixations)
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
     with _alone_in(root / GAZE_FOLDER):
+        making = _map(items, settings.engine, workers, dask, root)
         # Training refuses maps of which some may be outdated, and an old report must not speak for them.
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
         (root / REPORT_FILE).unlink(missing_ok=True)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
-        results = list(progress(_map(items, settings.engine, workers, dask, root), total=len(names)))
-        done = [result for result in results if "reason" not in result]
-        rows = {result["name"]: _with_seconds(result, known_seconds) for result in done}
+        rows, num_made = {}, 0
+        for result in progress(making, total=len(names)):
+            if "reason" in result:
+                left_out.append(result)
+            else:
+                rows[result["name"]] = _with_seconds(result, known_seconds)
+                num_made += result["made"]
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
-        left_out += [result for result in results if "reason" in result]
         report = {
             "data": data,
             "fixations": str(fixations_csv),
             "settings": {**asdict(settings), "map_format": map_format},
             "versions": versions(),
-            "num_images": len(done),
+            "num_images": len(rows),
             "num_left_out": len(left_out),
             "left_out": left_out,
             "quality": summarize(list(rows.values()), thresholds),
         }
         write_json(root / REPORT_FILE, report)
         (root / UNFINISHED_FILE).unlink()
-    return report | {"num_made": sum(result["made"] for result in done)}
+    return report | {"num_made": num_made}
 
 
 def _map(items: Iterator[tuple], engine: str, workers: int, dask: str | None, root: Path) -> Iterator[dict]:
-    """``prepare_image`` of every item, here or on a cluster."""
+    """``prepare_image`` of every item, here or on a cluster, of which the first is still to be made."""
     if dask:
         return map_on_dask(prepare_image, items, dask, root)
     # Once here, or every process would compile for itself.
@@ -254,6 +261,12 @@ def _make_maps(
     return {"heatmap": heatmap, "crf": refined}, made
 
 
+def _check_crf(settings: GazeSettings, fixations: dict[str, Fixations]) -> None:
+    """Settings too small for the smallest image are a mistake; an image too large for them is left out alone."""
+    sizes = (seen.image_size for seen in fixations.values() if seen.image_size)
+    check_crf(min(sizes, key=math.prod, default=(1, 1)), settings.sxy, settings.srgb)
+
+
 def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -> None:
     seen = fixations.image_size
     if seen not in (None, size):
@@ -266,7 +279,8 @@ def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -
 def _with_seconds(result: dict, known: dict[str, float]) -> dict:
     """The quality row with the time that the maps took, when they were made."""
     seconds = result["seconds"] if result["made"] else known.get(result["name"])
-    return result["quality"] | {"seconds": seconds}
+    # Every result brings column names of its own, which would take most of the memory of a million rows.
+    return {sys.intern(column): value for column, value in result["quality"].items()} | {"seconds": seconds}
 
 
 @contextmanager

@@ -54,3 +54,11 @@ def test_two_files_of_one_id_are_both_named(tmp_path):
         check_one_file_a_name(tmp_path, ["b", "a"], ENDINGS)
     check_one_file_a_name(tmp_path, ["b"], ENDINGS)
     check_one_file_a_name(tmp_path, ["a"], (".png",))
+
+
+def test_an_absent_file_costs_no_listing_of_its_folder(tmp_path, monkeypatch):
+    """It would cost the square of the number of images where many have no mask."""
+    listed = []
+    monkeypatch.setattr("datasets.files.os.scandir", listed.append)
+    assert find_file(tmp_path, "a", ENDINGS) == tmp_path / "a.png"
+    assert not listed

@@ -159,3 +159,21 @@ def test_wrong_split_file(tmp_path, content, message):
 def test_missing_split_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"train\.txt: expected a split file with one image id a line"):
         io.read_names(tmp_path / "train.txt")
+
+
+@pytest.mark.parametrize("palette", [None, [0, 0, 0, 128, 0, 0, 0, 128, 0]], ids=["labels", "dark_palette"])
+def test_mask_of_labels_is_refused_in_place_of_read_as_empty(tmp_path, palette):
+    mask = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    if palette:
+        mask = mask.convert("P")
+        mask.putpalette(palette)
+    mask.save(tmp_path / "mask.png")
+    with pytest.raises(
+        ValueError, match=r"mask.png: expected a mask of 0 and 255, or of 0 and 1, found no .* above 127"
+    ):
+        io.read_mask(tmp_path / "mask.png")
+
+
+def test_noise_in_an_empty_jpeg_mask_is_background(tmp_path):
+    Image.fromarray(np.full((8, 8), 9, np.uint8)).save(tmp_path / "mask.jpg")
+    assert not io.read_mask(tmp_path / "mask.jpg").any()

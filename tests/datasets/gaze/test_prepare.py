@@ -295,3 +295,21 @@ def test_two_files_of_one_image_are_refused(tiny_root):
     Image.open(tiny_root / "images" / "polyp3.jpg").save(tiny_root / "images" / "polyp3.png")
     with pytest.raises(ValueError, match=r"polyp3\.png: expected one file of the id polyp3, found polyp3\.jpg beside"):
         _prepare(tiny_root, "folder")
+
+
+@pytest.mark.parametrize("engine", ["compiled", "pydensecrf"])
+@pytest.mark.parametrize("wrong", [{"sxy": 1e-5}, {"srgb": 1e-30}], ids=["sxy", "srgb"])
+def test_crf_settings_that_fit_no_image_are_refused_before_any(tiny_root, engine, wrong):
+    settings = GazeSettings(sigma_px=70, engine=engine, **wrong)
+    with pytest.raises(ValueError, match=r"^crf: expected sxy and srgb large enough .* for an image of 38x50; try"):
+        prepare_gaze("kvasir", tiny_root, tiny_root / "fixations.csv", settings=settings, workers=1)
+    assert [path.name for path in (tiny_root / "gaze").iterdir()] == ["crf_compat1"]
+
+
+def test_rows_of_all_images_share_their_column_names(tiny_root, monkeypatch):
+    """With a name of its own in every cell, as processes send them, a million rows would take gigabytes."""
+    seen = []
+    monkeypatch.setattr("datasets.gaze.prepare.write_per_image", lambda path, rows, _: seen.extend(rows.values()))
+    _prepare(tiny_root, workers=2)
+    assert len(seen) == 9
+    assert len({id(column) for row in seen for column in row}) == len({column for row in seen for column in row})
