@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datasets.specs import DatasetSpec
@@ -38,14 +39,22 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
     """
     if len(endings) == 1:
         return folder / f"{name}{endings[0]}"
-    for ending in endings:
-        # Two looks find nearly every file; the listing below costs as much as the folder is large.
-        for variant in (ending, ending.upper()):
-            path = folder / f"{name}{variant}"
-            if path.is_file():
-                return path
-    found = files_by_name(folder, endings).get(name) if folder.is_dir() else None
-    return found[0] if found else folder / f"{name}{endings[0]}"
+    # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
+    for spellings in (_usual_spellings, _all_spellings):
+        for ending in endings:
+            for spelling in spellings(ending):
+                path = os.path.join(folder, f"{name}{spelling}")
+                if os.path.isfile(path):
+                    return Path(path)
+    return folder / f"{name}{endings[0]}"
+
+
+def _usual_spellings(ending: str) -> tuple[str, ...]:
+    return ending, ending.upper()
+
+
+def _all_spellings(ending: str) -> Iterator[str]:
+    return map("".join, itertools.product(*(sorted({letter, letter.upper()}) for letter in ending)))
 
 
 def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]:

@@ -171,7 +171,7 @@ def check_files(dataset: SegmentationDataset) -> None:
         check_one_file_a_name(root / folder, dataset.names, endings)
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
-        sizes |= {kind: io.image_size(dataset.path(kind, name)) for kind in kinds[1:]}
+        sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}
         for kind, size in sizes.items():
             if size != sizes["images"]:
                 raise ValueError(

@@ -54,3 +54,10 @@ def test_two_files_of_one_id_are_both_named(tmp_path):
         check_one_file_a_name(tmp_path, ["b", "a"], ENDINGS)
     check_one_file_a_name(tmp_path, ["b"], ENDINGS)
     check_one_file_a_name(tmp_path, ["a"], (".png",))
+
+
+def test_an_absent_file_costs_no_listing_of_its_folder(tmp_path, monkeypatch):
+    _touch(tmp_path, "a.tIF")
+    monkeypatch.setattr("os.scandir", lambda folder: pytest.fail(f"listed {folder}"))
+    assert find_file(tmp_path, "b", ENDINGS) == tmp_path / "b.png"
+    assert find_file(tmp_path, "a", ENDINGS).name == "a.tIF"
