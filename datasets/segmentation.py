@@ -152,7 +152,8 @@ def check_files(dataset: SegmentationDataset) -> None:
     others = f" ({', '.join(spec.image_exts)})" if len(spec.image_exts) > 1 else ""
     hints = {
         "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
-        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only",
+        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
+        "and does without in an absent or empty masks/",
         "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
     if dataset.thresholds and (root / UNFINISHED_FILE).is_file():

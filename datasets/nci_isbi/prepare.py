@@ -29,6 +29,10 @@ PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
 FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
 
 
+# Of a case whose mask may run in reverse for all that the headers say.
+ORDER_UNCHECKED = "the order of the mask's slices could not be checked against the images"
+
+
 @dataclass(frozen=True)
 class Pair:
     """A case's series and mask, which fit each other: slice n of one is slice n of the other."""
@@ -135,6 +139,8 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
                 "--mask_geometry ignore"
             ) from error
         notes.append(f"the mask's header agrees with the series in: {carried}")
+        if not {"directions", "origin"} & set(carried.split(", ")):
+            notes.append(ORDER_UNCHECKED)
     return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
 
 

@@ -183,7 +183,28 @@ def test_headers_that_contradict_the_series(archive, change, found):
 def test_headers_that_agree_or_carry_nothing(archive, header, carried):
     archive.add(CASE, 12, [4], header=header)
     notes = prepare(archive)["cases"][0]["notes"]
-    assert notes == [f"the mask's header agrees with the series in: {carried}"]
+    unchecked = (
+        [] if "origin" in carried else ["the order of the mask's slices could not be checked against the images"]
+    )
+    assert notes == [f"the mask's header agrees with the series in: {carried}", *unchecked]
+
+
+def test_cases_whose_order_nothing_tells_are_named(archive, capsys):
+    archive.add(CASE, 12, [4], header={"spacings": np.array([0.75, 0.5, 3])})
+    archive.add(TEST_CASE, 12, [4], header=LPS)
+    root = archive.raw.parent / "root"
+    assert run.main(["prepare-nci", "--raw", str(archive.raw), "--root", str(root)]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "paired by number alone" in line)
+    assert line.startswith("1 cases") and line.endswith(f": {CASE}")
+
+
+@pytest.mark.parametrize("value", [0.5, -1])
+def test_labels_that_are_no_whole_numbers_from_0(archive, value):
+    archive.add(CASE, 3, [])
+    values = made.mask_values(3, [2]).astype(np.float32)
+    values[3, 4, 0] = value
+    archive.write_mask(f"{CASE}.nrrd", values)
+    assert f"expected whole numbers from 0 as labels, found {value}" in reason(archive)
 
 
 @pytest.mark.parametrize(("number", "position", "found"), [
