@@ -236,9 +236,9 @@ def test_a_new_split_is_not_resumed_and_old_training_images_are_pointed_out(fold
     assert evaluate(folder, exp) == 0
     assert "warning" not in capsys.readouterr().out
     _swap_first(folder / "train.txt", folder / "test.txt")
-    assert "found 8, of which 1 are others; restore" in fails(capsys, train, folder, exp, "-m", "full_sup", "--resume")
+    assert "found 10, of which 2 are others; restore" in fails(capsys, train, folder, exp, "-m", "full_sup", "--resume")
     assert evaluate(folder, exp) == 0
-    assert "warning: 1 of 2 images go by ids that the checkpoint was trained on (p" in capsys.readouterr().out
+    assert "warning: 2 of 2 images go by ids that the checkpoint was trained on (p" in capsys.readouterr().out
     assert evaluate(folder, exp, "--split", "train") == 0
     assert "warning" not in capsys.readouterr().out
 
