@@ -109,7 +109,7 @@ def read_mask(path: Path) -> np.ndarray:
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
             transparency, colours, values that are not finite, and values up to 127 other than 0 and 1 (classes).
     """
-    with _naming(path, "a mask"), Image.open(path) as image:
+    with _naming(path, "an image"), Image.open(path) as image:
         _check_picture(path, image, needs_8_bit=False)
         if _is_deep(image):
             values = _full_range(path, np.array(image))
