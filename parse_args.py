@@ -304,7 +304,7 @@ def _add_evaluate(parser: Parser) -> None:
         help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
     )
     parser.add_argument("--save_pred", action="store_true", help="write the predictions as PNG")
-    parser.add_argument("--seed", type=NATURAL, default=0, help="of the validation split")
+    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
     _add_split(parser)
     _add_loading(parser)
 

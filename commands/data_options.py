@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from datasets.specs import DatasetSpec
 
@@ -36,6 +37,11 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
 def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
     """What a checkpoint keeps: how its network's images were made."""
     return {"channels": spec.in_channels, "normalisation": spec.normalisation}
+
+
+def id_numbers(names: Iterable[str]) -> list[int]:
+    """A number of 48 bits for each id, by which a checkpoint knows its training images without naming patients."""
+    return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
 
 
 def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.data_options import check_settings
+from commands.data_options import check_settings, id_numbers
 from commands.scoring import score
 from datasets import build_dataset, get_spec
 from datasets.loaders import evaluation_loader
@@ -41,8 +41,9 @@ def main(args: argparse.Namespace) -> int:
         full_size_labels=True,
         # A val.txt at hand goes before what the checkpoint remembers of another folder.
         val_fraction=args.val_fraction or (0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)),
-        seed=args.seed or config.get("seed", 0),
+        seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
+    _warn_of_training_images(dataset.names, args, config)
     folder = Path(args.exp_path) if args.exp_path else Path(args.ckpt_path).parent / f"evaluate_{args.split}"
     loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
     metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=True)
@@ -67,6 +68,17 @@ def _data(args: argparse.Namespace, config: dict) -> str:
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
     return data
+
+
+def _warn_of_training_images(names: list[str], args: argparse.Namespace, config: dict) -> None:
+    """A sentence and no error: other images may go by the same ids."""
+    trained = set(config.get("train_ids", ()))
+    both = [name for name, number in zip(names, id_numbers(names), strict=True) if number in trained]
+    if both and args.split != "train":
+        print(
+            f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "
+            f"({', '.join(both[:5])}); if they are the same images, this score says nothing of new ones"
+        )
 
 
 def _check_channels(args: argparse.Namespace, spec: DatasetSpec, state_dict: dict) -> None:

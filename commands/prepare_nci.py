@@ -7,7 +7,7 @@ import functools
 
 from tqdm import tqdm
 
-from datasets.nci_isbi.prepare import REPORT_FILE, prepare_nci
+from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
 
 NUM_NAMED = 5
 
@@ -29,11 +29,13 @@ def main(args: argparse.Namespace) -> int:
         for note in case["notes"]:
             if "taken of" in note:
                 print(f"  {case['case']}: {note}")
+    unchecked = [case["case"] for case in report["cases"] if ORDER_UNCHECKED in case["notes"]]
+    _print_names(unchecked, "cases paired by number alone, as headers do not tell the mask's order")
     print(f"left out {len(report['left_out'])}")
     for item in report["left_out"]:
         print(f"  left out {item['case'] or 'a series'}: {item['reason']}")
-    _print_names(report["missing"], "named in --split_lists but not made")
-    _print_names(report["unlisted"], "made but in neither split")
+    _print_names(report["missing"], "slices named in --split_lists but not made")
+    _print_names(report["unlisted"], "slices made but in neither split")
     print(f"report: {args.root}/{REPORT_FILE}")
     return 0
 
@@ -41,4 +43,4 @@ def main(args: argparse.Namespace) -> int:
 def _print_names(names: list[str], what: str) -> None:
     if names:
         more = ", ..." if len(names) > NUM_NAMED else ""
-        print(f"{len(names)} slices {what}: {', '.join(names[:NUM_NAMED])}{more}")
+        print(f"{len(names)} {what}: {', '.join(names[:NUM_NAMED])}{more}")

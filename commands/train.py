@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from commands.data_options import check_settings, complete, remembered_settings
+from commands.data_options import check_settings, complete, id_numbers, remembered_settings
 from commands.scoring import PER_CASE_FILE, examples_picture, score
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader, training_loader
@@ -161,7 +161,7 @@ def build_data(args: argparse.Namespace) -> Data:
     )
     train_set.flip_probability = args.flip_prob
     root = Path(args.root)
-    has_masks = (root / "masks").is_dir()
+    has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
     test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None
     if args.val_fraction or (has_masks and has_validation_file(root)):
         return Data(train_set, build_dataset(args.data, split="val", **common), "validation", test)
@@ -326,6 +326,7 @@ def _save(run: Run, file: str) -> None:
                 "data": args.data,
                 **remembered_settings(run.data.train.spec),
                 "level_thresholds": list(run.data.train.thresholds or ()),
+                "train_ids": id_numbers(run.data.train.names),
                 "spatial_size": args.spatial_size,
                 "val_fraction": args.val_fraction,
                 "seed": args.seed,
@@ -373,6 +374,15 @@ def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
     before = config.get("level_thresholds", now)
     if before != now:
         raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
+    ids = id_numbers(data.names)
+    trained = config.get("train_ids", ids)
+    # The order counts too: the loader draws by it.
+    if trained != ids:
+        raise ValueError(
+            f"{path}: expected the {len(trained)} training images of the run to resume, in their order, found "
+            f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files and "
+            "case_pattern, or start a new run (--exp_path)"
+        )
 
 
 def _plain(value):

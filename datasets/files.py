@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datasets.specs import DatasetSpec
@@ -39,23 +39,22 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
     """
     if len(endings) == 1:
         return folder / f"{name}{endings[0]}"
-    # Two looks an ending find nearly every file. A listing would cost as much as the folder is large, for every
-    # file that is not there.
-    for variants in (_plain_cases, _all_cases):
+    # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
+    for spellings in (_usual_spellings, _all_spellings):
         for ending in endings:
-            for variant in variants(ending):
-                path = folder / f"{name}{variant}"
-                if path.is_file():
-                    return path
+            for spelling in spellings(ending):
+                path = os.path.join(folder, f"{name}{spelling}")
+                if os.path.isfile(path):
+                    return Path(path)
     return folder / f"{name}{endings[0]}"
 
 
-def _plain_cases(ending: str) -> Iterable[str]:
+def _usual_spellings(ending: str) -> tuple[str, ...]:
     return ending, ending.upper()
 
 
-def _all_cases(ending: str) -> Iterable[str]:
-    return map("".join, itertools.product(".", *zip(ending[1:], ending[1:].upper(), strict=True)))
+def _all_spellings(ending: str) -> Iterator[str]:
+    return map("".join, itertools.product(*(sorted({letter, letter.upper()}) for letter in ending)))
 
 
 def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]:

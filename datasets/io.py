@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 DICOM_EXTS = (".dcm", ".dicom")
@@ -25,6 +25,8 @@ DICOM_TAGS = [
     "PixelRepresentation",
 ]
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
+# Between the channels of a grey mask: JPEG leaves some.
+COLOUR_TOLERANCE = 32
 
 # What Pillow, pydicom and the decoders below them raise for a file that is cut, empty or of another kind.
 UNREADABLE = (
@@ -104,15 +106,24 @@ def read_mask(path: Path) -> np.ndarray:
     as they are.
 
     Raises:
-        FileNotFoundError, ValueError: as ``read_gray``, and for a mask, other than a JPEG, that has neither: labels or
-            dark colours, which would silently be an empty mask.
+        FileNotFoundError: if there is none.
+        ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
+            transparency, colours, values that are not finite, and values up to 127 other than 0 and 1 (classes).
     """
-    values = read_gray(path)
+    with _naming(path, "an image"), Image.open(path) as image:
+        _check_picture(path, image, needs_8_bit=False)
+        if _is_deep(image):
+            values = _full_range(path, np.array(image))
+        else:
+            _check_opaque(path, image)
+            _check_grey(path, image)
+            values = np.array(image.convert("L"))
     highest = values.max(initial=0)
-    if 1 < highest <= 127 and path.suffix.lower() not in LOSSY_EXTS:
+    # In a JPEG of an empty mask such values are noise.
+    if highest <= 127 and path.suffix.lower() not in LOSSY_EXTS and not np.isin(values, (0, 1)).all():
         raise RefusedError(
-            f"{path}: expected a mask of 0 and 255, or of 0 and 1, found no grey value above 127, the highest is "
-            f"{highest}; save what is foreground as 255"
+            f"{path}: expected a mask with foreground above 127, or of 0 and 1 alone, found other values up to "
+            f"{highest:g}, which would all be background; write 255 where the foreground is"
         )
     return values > (127 if highest > 1 else 0)
 
@@ -183,8 +194,7 @@ def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
             # Pillow inverts this kind of TIFF up to 8 bits and not above.
             tags = getattr(image, "tag_v2", {})
             return _inverted(pixels) if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else pixels
-        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-            raise RefusedError(f"{path}: expected an opaque image, found transparency; lay it on a background")
+        _check_opaque(path, image)
         return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
@@ -195,9 +205,30 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
         raise RefusedError(f"{path}: expected a single image, found {frames} pages or frames; save each as a file")
     if _is_deep(image):
         _check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
-    elif image.format in ("PNG", "TIFF") and any("16" in str(tile[3]) for tile in image.tile):
+    elif image.format in ("PNG", "TIFF") and any(";16" in _raw_mode(tile) for tile in image.tile):
         # Pillow would drop the lower byte.
         raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
+
+
+def _check_opaque(path: Path, image: Image.Image) -> None:
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        raise RefusedError(f"{path}: expected an opaque image, found transparency; lay it on a background")
+
+
+def _check_grey(path: Path, image: Image.Image) -> None:
+    """Refuse colours, whose luminance says little: that of pure red is background."""
+    if image.mode in ("1", "L", "LA"):
+        return
+    red, green, blue = image.convert("RGB").split()
+    spread = max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
+    if spread > COLOUR_TOLERANCE:
+        raise RefusedError(f"{path}: expected a grey mask, found colours; write 255 where the foreground is, else 0")
+
+
+def _raw_mode(tile) -> str:
+    """The layout of a tile's pixels in the file, as "RGB;16B"; offsets and strides stand behind it."""
+    arguments = tile[3]
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -19,6 +19,8 @@ from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
 
 FLIP_PROBABILITY = 0.5
+# Their pixels are looked at too: masks of classes or colours mostly come in whole sets.
+NUM_MASKS_READ = 20
 LABELS = ("auto", "required", "none")
 
 
@@ -152,7 +154,8 @@ def check_files(dataset: SegmentationDataset) -> None:
     others = f" ({', '.join(spec.image_exts)})" if len(spec.image_exts) > 1 else ""
     hints = {
         "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
-        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only",
+        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
+        "and does without in an absent or empty masks/",
         "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
     if dataset.thresholds and (root / UNFINISHED_FILE).is_file():
@@ -169,9 +172,11 @@ def check_files(dataset: SegmentationDataset) -> None:
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
+    for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:
+        io.read_mask(dataset.path("masks", name))
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
-        sizes |= {kind: io.image_size(dataset.path(kind, name)) for kind in kinds[1:]}
+        sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}
         for kind, size in sizes.items():
             if size != sizes["images"]:
                 raise ValueError(

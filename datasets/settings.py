@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Callable
@@ -55,7 +54,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig also takes the mark that some editors put in front.
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f'{path}: expected TOML, for example: normalisation = "zscore"; found {error}') from error
 
 
@@ -64,8 +63,13 @@ def _one_of(*choices) -> Callable[[Any], bool]:
     return lambda value: any(type(value) is type(choice) and value == choice for choice in choices)
 
 
-def _is_number(value, high: float = math.inf) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and 0 < value <= high
+def _is_number(value, high: float) -> bool:
+    return type(value) in (int, float) and 0 < value <= high
+
+
+def _is_sigma(value) -> bool:
+    # datasets.gaze.heatmap takes no more; its import would make every command pay for SciPy.
+    return _is_number(value, high=768)
 
 
 def _are_thresholds(value) -> bool:
@@ -75,7 +79,7 @@ def _are_thresholds(value) -> bool:
 def _is_pattern(value) -> bool:
     try:
         return isinstance(value, str) and re.compile(value).groups == 1
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return False
 
 
@@ -86,7 +90,7 @@ def _words(choices: tuple[str, ...]) -> str:
 SETTINGS = {
     "channels": Setting(3, "1 or 3", _one_of(1, 3)),
     "normalisation": Setting("imagenet", _words(NORMALISATIONS), _one_of(*NORMALISATIONS)),
-    "sigma_px": Setting(70, "a number above 0, in pixels of the 768x768 canvas", _is_number),
+    "sigma_px": Setting(70, "a number above 0, in pixels of the 768x768 canvas and up to its side", _is_sigma),
     "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _are_thresholds),
     "case_pattern": Setting(
         None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern

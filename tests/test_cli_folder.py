@@ -119,6 +119,7 @@ def test_a_contradiction_of_normalisation_names_both(tiny_root, tmp_path, capsys
 
 def test_without_masks_gaze_training_works_and_there_is_nothing_to_evaluate(folder, tmp_path, capsys):
     shutil.rmtree(folder / "masks")
+    (folder / "masks").mkdir()
     assert command("split", folder) == 0
     assert command("prepare", folder, "--fixations", folder / "fixations.csv", "--workers", "1") == 0
     assert train(folder, tmp_path / "exp") == 0
@@ -226,3 +227,41 @@ def test_val_txt_and_a_fraction_contradict_each_other(folder, tmp_path, capsys):
     error = fails(capsys, train, folder, tmp_path / "exp", "-m", "full_sup", "--val_fraction", "0.2")
     assert "val.txt: expected no validation file with --val_fraction 0.2" in error
     assert not (tmp_path / "exp").exists()
+
+
+def test_a_new_split_is_not_resumed_and_old_training_images_are_pointed_out(folder, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert command("split", folder, "--val", "0") == 0
+    assert train(folder, exp, "-m", "full_sup") == 0
+    assert evaluate(folder, exp) == 0
+    assert "warning" not in capsys.readouterr().out
+    _swap_first(folder / "train.txt", folder / "test.txt")
+    assert "found 10, of which 2 are others; restore" in fails(capsys, train, folder, exp, "-m", "full_sup", "--resume")
+    assert evaluate(folder, exp) == 0
+    assert "warning: 2 of 2 images go by ids that the checkpoint was trained on (p" in capsys.readouterr().out
+    assert evaluate(folder, exp, "--split", "train") == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+def _swap_first(*paths):
+    """Exchange whole patients between lists, so that they stay disjoint."""
+    first, second = (path.read_text().split() for path in paths)
+    one, other = ([name for name in names if name[:2] == names[0][:2]] for names in (first, second))
+    for path, names, gone, come in zip(paths, (first, second), (one, other), (other, one), strict=True):
+        path.write_text("\n".join([*come, *(name for name in names if name not in gone)]))
+
+
+@pytest.mark.parametrize(("options", "seed"), [([], 1), (["--seed", "0"], 0), (["--seed", "2"], 2)])
+def test_a_drawn_validation_split_goes_by_the_seed_that_is_asked_for(folder, tmp_path, options, seed):
+    from datasets import get_spec
+    from datasets.splits import split_names
+
+    (folder / "dataset.toml").write_text("normalisation = 'zscore'")
+    assert command("split", folder, "--val", "0") == 0
+    exp = tmp_path / "exp"
+    assert train(folder, exp, "-m", "full_sup", "--val_fraction", "0.3", "--seed", "1") == 0
+    assert evaluate(folder, exp, "--split", "val", *options) == 0
+    scored = set(pd.read_csv(exp / "evaluate_val" / "per_case.csv")["name"])
+    draw = {n: set(split_names(get_spec("folder", folder), folder, "val", val_fraction=0.3, seed=n)) for n in range(3)}
+    assert len({frozenset(names) for names in draw.values()}) == 3
+    assert scored == draw[seed]

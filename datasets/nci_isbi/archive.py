@@ -129,6 +129,8 @@ def choose_mask(case: str, paths: tuple[Path, ...]) -> tuple[Path, str]:
 
 def _entry(row: dict, where: str, base: Path, raw: Path) -> Entry:
     location, count, subject = ((row.get(name) or "").strip() for name in (LOCATION, COUNT, SUBJECT))
+    # Spreadsheets and data frames turn whole numbers into 19.0.
+    count = re.sub(r"\.0*$", "", count)
     if not location:
         raise ValueError(f"{where}: expected a {LOCATION}, found none")
     if not count.isdecimal() or int(count) == 0:

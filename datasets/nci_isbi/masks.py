@@ -47,7 +47,7 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
         shape: (slices, rows, columns) of the series.
 
     Raises:
-        ValueError: for a file that is unreadable or cut, of another shape, with too many values to be a mask,
+        ValueError: for a file that is unreadable or cut, of another shape, with values that are no labels,
             without prostate, or whose data lie in another file.
     """
     try:
@@ -62,6 +62,10 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
         raise ValueError(f"{path}: expected a mask that fits its series, found otherwise ({reason})") from error
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:
         raise ValueError(f"{path}: expected a few labels, found {len(labels)} values of type {values.dtype}")
+    # What lies between or below would be background without a word: probabilities, or signed labels.
+    strange = labels[(labels < 0) | (labels != np.round(labels))]
+    if len(strange):
+        raise ValueError(f"{path}: expected whole numbers from 0 as labels, found {strange[0]:g}")
     prostate = values >= 1
     if not prostate.any():
         raise ValueError(f"{path}: expected prostate (values of 1 or more), found an empty mask")

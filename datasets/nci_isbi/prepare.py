@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
@@ -29,6 +30,10 @@ PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
 FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
 
 
+# Of a case whose mask may run in reverse for all that the headers say.
+ORDER_UNCHECKED = "the order of the mask's slices could not be checked against the images"
+
+
 @dataclass(frozen=True)
 class Pair:
     """A case's series and mask, which fit each other: slice n of one is slice n of the other."""
@@ -51,6 +56,7 @@ def prepare_nci(
     """Write the slices that hold prostate, then ``nci_report.json``, and the split files last of all.
 
     A case that cannot be paired beyond doubt is left out with the reason. The same downloads give the same bytes.
+    Slices that an earlier call made of a case, and that its mask no longer has, are removed.
 
     Args:
         raw: folder of the downloads, which is only read.
@@ -73,6 +79,7 @@ def prepare_nci(
     lists = None if split_lists is None else _read_lists(Path(split_lists), root)
     archive = read_archive(raw)
     _clear_split_files(root)
+    earlier = _slices_of_report(root / REPORT_FILE)
     cases, left_out = [], []
     for case in progress(list(archive.entries)):
         try:
@@ -81,6 +88,7 @@ def prepare_nci(
             left_out.append({"case": case, "reason": str(error)})
             continue
         _write_case(root, pair)
+        _remove_slices(root, case, earlier.get(case, set()) - set(pair.mask.numbers))
         cases.append(_case_report(raw, pair))
     left_out += [{"case": path.stem, "reason": f"{path}: no series of this case"} for path in archive.masks_of_no_case]
     names = [f"{case['case']}_{number}" for case in cases for number in case["slices"]]
@@ -135,6 +143,8 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
                 "--mask_geometry ignore"
             ) from error
         notes.append(f"the mask's header agrees with the series in: {carried}")
+        if not {"directions", "origin"} & set(carried.split(", ")):
+            notes.append(ORDER_UNCHECKED)
     return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
 
 
@@ -178,6 +188,23 @@ def _clear_split_files(root: Path) -> None:
         )
     for path in present:
         path.unlink()
+
+
+def _slices_of_report(path: Path) -> dict[str, set[int]]:
+    """The slices of each case that an earlier call made; none where there is no report of ours."""
+    try:
+        cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+        return {str(case["case"]): set(map(int, case["slices"])) for case in cases}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _remove_slices(root: Path, case: str, numbers: Iterable[int]) -> None:
+    """Take away what an earlier call made of another mask: ``run.py split`` would list it."""
+    spec = get_spec("prostate")
+    for number in numbers:
+        for kind in ("images", "masks"):
+            sample_path(spec, root, kind, f"{case}_{number}").unlink(missing_ok=True)
 
 
 def _write_case(root: Path, pair: Pair) -> None:

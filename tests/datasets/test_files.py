@@ -57,8 +57,7 @@ def test_two_files_of_one_id_are_both_named(tmp_path):
 
 
 def test_an_absent_file_costs_no_listing_of_its_folder(tmp_path, monkeypatch):
-    """It would cost the square of the number of images where many have no mask."""
-    listed = []
-    monkeypatch.setattr("datasets.files.os.scandir", listed.append)
-    assert find_file(tmp_path, "a", ENDINGS) == tmp_path / "a.png"
-    assert not listed
+    _touch(tmp_path, "a.tIF")
+    monkeypatch.setattr("os.scandir", lambda folder: pytest.fail(f"listed {folder}"))
+    assert find_file(tmp_path, "b", ENDINGS) == tmp_path / "b.png"
+    assert find_file(tmp_path, "a", ENDINGS).name == "a.tIF"

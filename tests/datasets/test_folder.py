@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets import build_dataset
+from datasets import build_dataset, io
 from datasets.files import sample_path
 from datasets.specs import get_spec
 
@@ -109,3 +109,13 @@ def test_wrong_settings_are_named_before_anything_else(tiny_root):
     (tiny_root / "dataset.toml").write_text("chanels = 1")
     with pytest.raises(ValueError, match=r"dataset\.toml: expected keys out of .*, found chanels"):
         _build(tiny_root)
+
+
+def test_masks_of_classes_are_found_before_training(tiny_root):
+    path = tiny_root / "masks" / "polyp8.jpg"
+    _convert(path, ".png", np.where(io.read_mask(path), 2, 0).astype(np.uint8))
+    with pytest.raises(
+        ValueError, match=r"polyp8\.png: expected a mask .* values up to 2, which would all be background"
+    ):
+        _build(tiny_root, "test")
+    _build(tiny_root, labels="none")

@@ -278,3 +278,59 @@ class TestDownTheLine:
 )
 def test_masks_of_other_depths(tmp_path, values, foreground):
     assert io.read_mask(_save(tmp_path / "mask.tif", values)).tolist() == foreground
+
+
+def _palette(values, *colours):
+    image = Image.fromarray(np.array(values, np.uint8))
+    image.putpalette([channel for colour in colours for channel in colour])
+    return image
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.array([[0, 2]], np.uint8), "of 0 and 1 alone, found other values up to 2, which would all be background"),
+        (np.array([[0, 1, 2]], np.uint8), "found other values up to 2"),
+        (np.array([[0, 100]], np.uint16), "found other values up to 100"),
+        (np.array([[0, 0.9]], np.float32), "found other values up to 0.9"),
+        (np.array([[0, np.nan]], np.float32), "expected finite values"),
+        (np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8), "expected a grey mask, found colours"),
+        (_palette([[0, 1]], (0, 0, 0), (0, 128, 0)), "expected a grey mask, found colours"),
+        (np.array([[[255, 255, 255, 0], [255, 255, 255, 255]]], np.uint8), "expected an opaque image"),
+    ],
+    ids=["0_2", "classes", "deep", "probability", "nan", "red", "palette_of_colours", "alpha"],
+)
+def test_a_mask_that_would_be_read_as_something_else_is_refused(tmp_path, mask, message):
+    with pytest.raises(ValueError, match=rf"mask\.tif: .*{message}"):
+        io.read_mask(_save(tmp_path / "mask.tif", mask))
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8),
+        np.array([[[9, 0, 4], [255, 240, 250]]], np.uint8),
+        _palette([[0, 1]], (0, 0, 0), (255, 255, 255)),
+        np.array([[0, 128]], np.uint8),
+    ],
+    ids=["grey_in_colour", "jpeg_noise_in_colour", "palette_of_greys", "0_128"],
+)
+def test_masks_in_other_clothes(tmp_path, mask):
+    assert io.read_mask(_save(tmp_path / "mask.tif", mask)).tolist() == [[False, True]]
+
+
+def test_a_mask_of_several_pages_is_refused_by_its_header_too(tmp_path):
+    page = Image.fromarray(GREY)
+    path = _save(tmp_path / "mask.tif", page, save_all=True, append_images=[page])
+    for read in (io.read_mask, io.check_image):
+        with pytest.raises(ValueError, match=r"mask\.tif: expected a single image, found 2 pages"):
+            read(path)
+
+
+def test_where_a_tiff_keeps_its_table_says_nothing_of_its_depth(tmp_path):
+    """Pillow names the offset of a compressed file's table beside its layout; "16" may be among its digits."""
+    rng = np.random.default_rng(0)
+    for width in range(40, 80):
+        values = rng.integers(0, 256, (30, width, 3), np.uint8)
+        path = _save(tmp_path / "a.tif", values, compression="tiff_lzw")
+        np.testing.assert_array_equal(io.read_image(path, 3), values)

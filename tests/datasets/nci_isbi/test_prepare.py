@@ -17,7 +17,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 import run
 from datasets import io
-from datasets.nci_isbi.prepare import prepare_nci
+from datasets.nci_isbi.prepare import ORDER_UNCHECKED, prepare_nci
 from datasets.specs import get_spec
 from datasets.splits import split_names
 
@@ -183,7 +183,56 @@ def test_headers_that_contradict_the_series(archive, change, found):
 def test_headers_that_agree_or_carry_nothing(archive, header, carried):
     archive.add(CASE, 12, [4], header=header)
     notes = prepare(archive)["cases"][0]["notes"]
-    assert notes == [f"the mask's header agrees with the series in: {carried}"]
+    unchecked = [] if "origin" in carried else [ORDER_UNCHECKED]
+    assert notes == [f"the mask's header agrees with the series in: {carried}", *unchecked]
+
+
+def test_cases_whose_order_nothing_tells_are_named(archive, capsys):
+    archive.add(CASE, 12, [4], header={"spacings": np.array([0.75, 0.5, 3])})
+    archive.add(TEST_CASE, 12, [4], header=LPS)
+    root = archive.raw.parent / "root"
+    assert run.main(["prepare-nci", "--raw", str(archive.raw), "--root", str(root)]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "paired by number alone" in line)
+    assert line.startswith("1 cases") and line.endswith(f": {CASE}")
+
+
+def test_slices_that_a_corrected_mask_no_longer_has_go(archive):
+    archive.add(CASE, 12, [4, 5, 6])
+    archive.add(TEST_CASE, 12, [3])
+    prepare(archive)
+    root = archive.raw.parent / "root"
+    (root / "images" / f"{CASE}_9.dcm").write_text("not from here")
+    archive.write_mask(f"{CASE}.nrrd", made.mask_values(12, [5, 7]))
+    (archive.masks / f"{TEST_CASE}.nrrd").rename(archive.masks / "gone.nrrd")
+    prepare(archive)
+    masks = sorted(path.stem for path in (root / "masks").iterdir())
+    assert masks == [f"{CASE}_5", f"{CASE}_7", f"{TEST_CASE}_3"]
+    assert sorted(path.stem for path in (root / "images").iterdir()) == sorted([*masks, f"{CASE}_9"])
+
+
+@pytest.mark.parametrize("report", ["[]", '{"cases": [{"case": 1}]}', '{"cases": 3}', "cut {", "\xff"])
+def test_a_damaged_earlier_report_is_no_obstacle(archive, report):
+    archive.add(CASE, 12, [4])
+    before = prepare(archive)
+    (archive.raw.parent / "root" / "nci_report.json").write_text(report, encoding="latin-1")
+    assert prepare(archive) == before
+
+
+@pytest.mark.parametrize("count", ["12.0", "12."])
+def test_counts_as_a_spreadsheet_writes_them(archive, count):
+    archive.add(CASE, 12, [4])
+    table = archive.raw / "download" / "metadata.csv"
+    table.write_text(table.read_text().replace(",12,", f",{count},"))
+    assert prepare(archive)["num_slices"] == 1
+
+
+@pytest.mark.parametrize("value", [0.5, -1])
+def test_labels_that_are_no_whole_numbers_from_0(archive, value):
+    archive.add(CASE, 3, [])
+    values = made.mask_values(3, [2]).astype(np.float32)
+    values[3, 4, 0] = value
+    archive.write_mask(f"{CASE}.nrrd", values)
+    assert f"expected whole numbers from 0 as labels, found {value}" in reason(archive)
 
 
 @pytest.mark.parametrize(("number", "position", "found"), [
