@@ -21,7 +21,7 @@ SOME_BROKEN_CODE = 1
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, else 0."""
+    """Prepare all images, write report and picture, print the quality; 1 if an image or mask was of no use, else 0."""
     spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,
@@ -38,13 +38,16 @@ def main(args: argparse.Namespace) -> int:
     print(f"prepared {report['num_images']} images ({kept} were up to date), left out {report['num_left_out']}")
     for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
         print(f"  left out {item['name']}: {item['reason']}")
+    for item in report["unscored"][:5]:
+        print(f"  not scored {item['name']}: {item['reason']}")
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
     if args.report:
         print(f"figure: {write_figure(Path(args.root))}")
-    if report["num_images"]:
+    if report["num_images"] > len(report["unscored"]):
         print(f"examples: {_write_examples(args, spec, report)}")
-    return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
+    broken = report["unscored"] or any(item["broken"] for item in report["left_out"])
+    return SOME_BROKEN_CODE if broken else 0
 
 
 def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
@@ -61,8 +64,8 @@ def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
 def _write_examples(args: argparse.Namespace, spec: DatasetSpec, report: dict) -> Path:
     """A picture of the first prepared images."""
     root, fixations = Path(args.root), read_fixations(args.fixations)
-    left_out = {item["name"] for item in report["left_out"]}
-    names = [name for name in fixations if name not in left_out][:NUM_EXAMPLES]
+    unusable = {item["name"] for item in (*report["left_out"], *report["unscored"])}
+    names = [name for name in fixations if name not in unusable][:NUM_EXAMPLES]
     thresholds = default_thresholds(spec.end_thresholds, args.num_levels or len(spec.end_thresholds))
     write_image(root / EXAMPLES_FILE, gaze_picture(spec, root, names, fixations, thresholds))
     return root / EXAMPLES_FILE

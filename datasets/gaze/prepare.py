@@ -98,8 +98,8 @@ def prepare_gaze(
         progress: wraps the iterator over results, as ``tqdm`` does; called with ``total=``.
 
     Returns:
-        The report: settings, versions, counts, images left out with the reason, and, where masks exist, the
-        quality of heatmap and CRF map.
+        The report: settings, versions, counts, images left out and masks not used with the reason, and, where
+        masks exist, the quality of heatmap and CRF map; besides what is written, ``num_made``.
 
     Raises:
         FileNotFoundError, ValueError: for a table or data folder that is not as described.
@@ -120,13 +120,15 @@ def prepare_gaze(
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
         (root / REPORT_FILE).unlink(missing_ok=True)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
-        rows, num_made = {}, 0
+        rows, unscored, num_made = {}, [], 0
         for result in progress(making, total=len(names)):
             if "reason" in result:
                 left_out.append(result)
             else:
                 rows[result["name"]] = _with_seconds(result, known_seconds)
                 num_made += result["made"]
+                if "unscored" in result:
+                    unscored.append({"name": result["name"], "reason": result["unscored"]})
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
         report = {
             "data": data,
@@ -136,6 +138,7 @@ def prepare_gaze(
             "num_images": len(rows),
             "num_left_out": len(left_out),
             "left_out": left_out,
+            "unscored": unscored,
             "quality": summarize(list(rows.values()), thresholds),
         }
         write_json(root / REPORT_FILE, report)
@@ -165,8 +168,8 @@ def prepare_image(
 
     Returns:
         ``name``, and either ``reason`` (no map can be made of its image and fixations; outdated ones of ours
-        are removed) or ``made`` (whether any map was), ``seconds`` (spent on the maps), and ``quality`` as
-        ``score_image`` gives it.
+        are removed) or ``made`` (whether any map was), ``seconds`` (spent on the maps), ``quality`` as
+        ``score_image`` gives it, and ``unscored``, the reason, where the mask cannot be used.
     """
     # One thread a process: the processes already fill the cores.
     cv2.setNumThreads(1)
@@ -174,17 +177,20 @@ def prepare_image(
     started = time.perf_counter()
     try:
         maps, made = _make_maps(spec, sample_path(spec, root, "images", name), fixations, settings, paths)
-        seconds = time.perf_counter() - started
-        mask_path = sample_path(spec, root, "masks", name)
-        mask = io.read_mask(mask_path) if mask_path.is_file() else None
-        quality = score_image(fixations, maps, mask, thresholds)
     except ValueError as error:
         for path in paths.values():
             remove_if_ours(path)
         return {"name": name, "reason": str(error), "broken": True}
+    result = {"name": name, "made": made, "seconds": time.perf_counter() - started}
     for path in paths.values():
         remove_other_formats(path)
-    return {"name": name, "made": made, "seconds": seconds, "quality": quality}
+    try:
+        mask_path = sample_path(spec, root, "masks", name)
+        mask = io.read_mask(mask_path) if mask_path.is_file() else None
+        return result | {"quality": score_image(fixations, maps, mask, thresholds)}
+    except ValueError as error:
+        # Masks score maps and have no part in making them.
+        return result | {"quality": score_image(fixations, maps, None, thresholds), "unscored": str(error)}
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import run
 from datasets import build_dataset, io
 from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
@@ -313,3 +314,18 @@ def test_rows_of_all_images_share_their_column_names(tiny_root, monkeypatch):
     _prepare(tiny_root, workers=2)
     assert len(seen) == 9
     assert len({id(column) for row in seen for column in row}) == len({column for row in seen for column in row})
+
+
+def test_mask_that_cannot_be_used_takes_no_map_away(tiny_root, capsys):
+    _prepare(tiny_root)
+    before = {path: path.read_bytes() for path in (tiny_root / "gaze").rglob("*.jpg")}
+    (tiny_root / "masks" / "polyp1.jpg").write_bytes(b"cut")
+    shutil.copy(tiny_root / "masks" / "polyp3.jpg", tiny_root / "masks" / "polyp2.jpg")
+    arguments = ["--data", "kvasir", "--root", str(tiny_root), "--fixations", str(tiny_root / "fixations.csv")]
+    assert run.main(["prepare", *arguments, "--workers", "1"]) == 1
+    report = json.loads((tiny_root / "gaze" / "report.json").read_text())
+    assert (report["num_images"], report["quality"]["num_images"]) == (9, 7)
+    assert [item["name"] for item in report["unscored"]] == ["polyp1", "polyp2"]
+    assert "polyp1.jpg: expected an image" in report["unscored"][0]["reason"]
+    assert "not scored polyp2: gaze quality: expected a map of the mask's size" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in (tiny_root / "gaze").rglob("*.jpg")} == before
