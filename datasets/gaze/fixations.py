@@ -26,6 +26,8 @@ MAX_SIDE_PX = 1_000_000
 # File systems end at 255, ending and all.
 MAX_ID_BYTES = 240
 # No image is named with these, and a message with them would not be one line.
+# Of images as people look at them, which may not be those that are trained on.
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -82,7 +84,7 @@ def _ids(table: Table) -> list[str]:
     label_of, twice = {}, []
     for index, label in enumerate(table.labels):
         # Tables come from Windows too, whatever reads them.
-        name = Path(label.replace("\\", "/").rpartition("/")[2]).stem
+        name = _without_ending(label.replace("\\", "/").rpartition("/")[2])
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
             table.refuse(table.label_index == index, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:
@@ -95,6 +97,12 @@ def _ids(table: Table) -> list[str]:
         wrong = np.isin(table.label_index, [index for _, index in twice])
         table.refuse(wrong, IMAGE, f"one name an id, {shown(first_label)} as above,", "rename one of the images")
     return list(label_of)
+
+
+def _without_ending(name: str) -> str:
+    """A file name without the ending of an image, if it has one: what else follows a dot belongs to the name."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name
 
 
 def _positions(table: Table, column: str, side: str) -> np.ndarray:
