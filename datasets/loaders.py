@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Iterator
 
@@ -118,3 +120,16 @@ def leave_signals_to_the_parent(worker_id: int) -> None:
     del worker_id
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def end_loader_processes() -> None:
+    """End what is left of them: Python's own way, SIGTERM and waiting, would wait for ever."""
+    # torch's handler would report the ends as failures of a loader.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
+# Before multiprocessing's own handler, which was registered earlier.
+atexit.register(end_loader_processes)

@@ -36,7 +36,7 @@ def folder(tmp_path, write_dicom):
         Image.fromarray(mask.astype(np.uint8) * 255).save(
             root / "masks" / f"{name}{('.png', '.bmp', '.tif')[index % 3]}"
         )
-        rows += [(f"{name}.any", x, y, 200) for x, y in rng.normal(0.5, 0.05, (5, 2))]
+        rows += [(f"{name}.jpg", x, y, 200) for x, y in rng.normal(0.5, 0.05, (5, 2))]
     columns = ["IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION"]
     pd.DataFrame(rows, columns=columns).to_csv(root / "fixations.csv", index=False)
     (root / "dataset.toml").write_text(SETTINGS)

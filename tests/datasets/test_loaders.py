@@ -1,6 +1,9 @@
 """Loaders: the batch of an iteration depends on the seed and the iteration, and on nothing else."""
 
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -114,3 +117,29 @@ def test_loader_processes_leave_signals_to_the_parent(kind):
     else:
         loader = evaluation_loader(_SignalsIgnored(), batch_size=1, num_worker=1)
     assert [batch["image"].tolist() for batch in loader] == [[1.0]]
+
+
+LOADER_HELD_AT_EXIT = """
+import torch
+from datasets.loaders import evaluation_loader
+
+class Zeros(torch.utils.data.Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, key):
+        return {"image": torch.zeros(1, 4, 4)}
+
+batches = iter(evaluation_loader(Zeros(), batch_size=2, num_worker=2))
+next(batches)
+# As a traceback or a cycle does.
+held = [batches]
+held.append(held)
+"""
+
+
+def test_a_loader_that_something_holds_does_not_keep_the_program_from_ending():
+    repository = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", LOADER_HELD_AT_EXIT]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
