@@ -14,7 +14,7 @@ OWN = {*PACKAGES, "run", "trainer", "parse_args"}
 MAY_IMPORT = {
     "run": {"parse_args", "commands", "utils"},
     "commands": {"models", "datasets", "losses", "utils", "trainer"},
-    "parse_args": {"models", "datasets", "losses", "utils"},
+    "parse_args": {"commands"},
     "trainer": {"utils"},
     "models": {"utils"},
     "datasets": {"utils"},

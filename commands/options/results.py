@@ -1,0 +1,35 @@
+"""Options of the commands that score and compare: ``evaluate``, ``baseline``, ``summarize``."""
+
+from __future__ import annotations
+
+from commands.options.shared import add_data, add_loading, add_split
+from commands.options.types import NATURAL, Parser, number
+
+
+def add_evaluate(parser: Parser) -> None:
+    add_data(parser, required=False)
+    parser.add_argument("--ckpt_path", required=True, help="checkpoint of this project or of the reference")
+    parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
+    parser.add_argument(
+        "--spatial_size",
+        type=number(int, 16),
+        default=None,
+        help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
+    )
+    parser.add_argument("--save_pred", action="store_true", help="write the predictions as PNG")
+    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
+    add_split(parser)
+    add_loading(parser)
+
+
+def add_baseline(parser: Parser) -> None:
+    add_data(parser)
+    parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
+    parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
+    add_loading(parser)
+
+
+def add_summarize(parser: Parser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders")
+    parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")

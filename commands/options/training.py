@@ -1,0 +1,156 @@
+"""Options of ``train``: model, levels, recipe; and which contradict each other."""
+
+from __future__ import annotations
+
+import argparse
+
+from commands.options.shared import add_data, add_loading, add_split
+from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
+from utils.schedule import SCHEDULERS
+
+RELEASED_SPATIAL_SIZE = 224
+DEFAULT_ENCODER = "resnet34"
+OPTIMIZERS = ("sgd", "adam", "adamw")
+
+
+def add_train(parser: Parser) -> None:
+    # Here and below: the registries of models and losses bring torch along, which takes most of the start of
+    # commands that train nothing.
+    from losses.objectives import OBJECTIVES
+
+    parser.add_argument("-m", "--mode", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
+    add_data(parser)
+    parser.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the run folder")
+    parser.add_argument("--resume", action="store_true", help="continue the run in the run folder (or at --ckpt_path)")
+    parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
+    parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
+    parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of weights, order, flips and validation split")
+    _add_model(parser)
+    _add_levels(parser)
+    _add_recipe(parser)
+    add_split(parser)
+    add_loading(parser)
+
+
+def _add_model(parser: Parser) -> None:
+    from models import MODELS, RELEASED_FEATURES
+    from models.multi_level import INITS
+
+    group = parser.add_argument_group("model")
+    group.add_argument("--model", choices=MODELS, default="unet", help="network of each level")
+    group.add_argument(
+        "--in_channels", type=POSITIVE_INT, default=None, help="image channels (default: the data set's)"
+    )
+    group.add_argument(
+        "--features",
+        type=numbers(int),
+        default=RELEASED_FEATURES,
+        metavar="F,F,F,F,F,F",
+        help="channels of the unet: five resolutions and the last stage",
+    )
+    group.add_argument(
+        "--feat_dim",
+        type=POSITIVE_INT,
+        default=None,
+        help="channels of the full-resolution feature (default: the last of --features)",
+    )
+    group.add_argument("--encoder", default=DEFAULT_ENCODER, help="encoder of the smp-unet")
+    group.add_argument("--encoder_weights", default=None, help="imagenet: downloads them if not cached")
+    group.add_argument("--init", choices=INITS, default="copy", help="start all levels alike (released) or not (paper)")
+
+
+def _add_levels(parser: Parser) -> None:
+    from models.multi_level import CONS_MODES
+    from models.propagation import SIMILARITIES
+
+    group = parser.add_argument_group("levels and consistency")
+    group.add_argument(
+        "--num_levels",
+        type=POSITIVE_INT,
+        default=None,
+        help="pseudo-mask levels (default: one a threshold of the data set, 2 as released; 1 for full_sup)",
+    )
+    group.add_argument(
+        "--level_thresholds",
+        type=numbers(float),
+        default=None,
+        metavar="T,T,...",
+        help="a threshold on the CRF map for each level (default: the data set's)",
+    )
+    group.add_argument(
+        "--cons_mode",
+        choices=CONS_MODES,
+        default="prop",
+        help="consistency with propagated features or without",
+    )
+    group.add_argument("--cons_weight", type=NOT_NEGATIVE, default=3.0, help="weight of the consistency")
+    group.add_argument(
+        "--prop_similarity",
+        choices=SIMILARITIES,
+        default="dot",
+        help="dot as released, cosine as in the paper's text",
+    )
+    group.add_argument("--prop_kernel_size", type=POSITIVE_INT, default=5, help="side of the window, odd")
+    group.add_argument("--prop_dilation", type=POSITIVE_INT, default=2, help="step in the window, pixels")
+
+
+def _add_recipe(parser: Parser) -> None:
+    from losses.objectives import SEGMENTATION_LOSSES
+
+    group = parser.add_argument_group("recipe (defaults: as released)")
+    group.add_argument("--max_ite", type=POSITIVE_INT, default=15000, help="iterations")
+    group.add_argument(
+        "--spatial_size", type=number(int, 16), default=None, help="side of the network input, pixels (default: 224)"
+    )
+    group.add_argument("--opt", choices=OPTIMIZERS, default="sgd", help="sgd: Nesterov momentum 0.99")
+    group.add_argument("--lr", type=POSITIVE, default=1e-2, help="highest learning rate")
+    group.add_argument("--lr_min", type=NOT_NEGATIVE, default=1e-4, help="last learning rate")
+    group.add_argument("--lr_scheduler", choices=tuple(SCHEDULERS), default="cosine", help="an epoch at a time")
+    group.add_argument(
+        "--warmup_ite", type=NATURAL, default=0, help="iterations of linear warm-up, rounded up to epochs"
+    )
+    group.add_argument("--weight_decay", type=NOT_NEGATIVE, default=4e-4, help="weight decay")
+    group.add_argument("--seg_loss", choices=tuple(SEGMENTATION_LOSSES), default="bce", help="loss of each level")
+    group.add_argument(
+        "--data_size_rate",
+        type=number(float, 0, 1, open_low=True),
+        default=1.0,
+        help="share of the training images to use",
+    )
+    group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
+    group.add_argument("--fp16", action="store_true", help="mixed precision: float16 on a GPU, bfloat16 on the CPU")
+    group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
+    group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
+    group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+
+
+def complete_training(parser: Parser, args: argparse.Namespace) -> None:
+    if args.test:
+        if not args.ckpt_path:
+            parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
+        args.split = "test"
+        return
+    if args.num_levels is None and args.level_thresholds:
+        args.num_levels = len(args.level_thresholds)
+    for message in _contradictions(args):
+        parser.error(message)
+    args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
+
+
+def _contradictions(args: argparse.Namespace):
+    if args.level_thresholds and args.mode == "full_sup":
+        yield "--level_thresholds: expected -m gaze_sup, found -m full_sup, which has no pseudo-masks"
+    if args.level_thresholds and len(args.level_thresholds) != args.num_levels:
+        yield f"--level_thresholds: expected {args.num_levels} (--num_levels), found {len(args.level_thresholds)}"
+    if args.encoder != DEFAULT_ENCODER and args.model != "smp-unet":
+        yield "--encoder: expected --model smp-unet, found --model unet, which has an encoder of its own"
+    if args.encoder_weights and args.model != "smp-unet":
+        yield "--encoder_weights: expected --model smp-unet, found --model unet, which starts from scratch"
+    if args.lr_min > args.lr:
+        yield f"--lr_min {args.lr_min}: expected at most --lr, found --lr {args.lr}"
+    if args.prop_kernel_size % 2 == 0:
+        yield f"--prop_kernel_size: expected an odd number, found {args.prop_kernel_size}"
+    if args.resume and args.overwrite:
+        yield "--resume: expected without --overwrite, found both"

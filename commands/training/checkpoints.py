@@ -1,0 +1,128 @@
+"""The checkpoints of a run: what they hold, what a run may continue, and how it does."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commands.data_options import check_settings, id_numbers, remembered_settings
+from commands.training.build import model_settings
+from commands.training.run import ARGS_FILE, LATEST_FILE, MODEL_KEYS, RUN_FILES, Run
+from datasets import SegmentationDataset
+from utils.checkpoint import load_checkpoint, save_checkpoint
+
+# What a resumed run must share with the one that it continues.
+RECIPE_KEYS = (
+    "mode",
+    "data",
+    "model",
+    *MODEL_KEYS,
+    "level_thresholds",
+    "cons_weight",
+    "seg_loss",
+    "max_ite",
+    "batch_size",
+    "spatial_size",
+    "opt",
+    "lr",
+    "lr_min",
+    "lr_scheduler",
+    "warmup_ite",
+    "weight_decay",
+    "data_size_rate",
+    "val_fraction",
+    "flip_prob",
+    "fp16",
+    "seed",
+)
+
+
+def save(run: Run, file: str) -> None:
+    """A checkpoint with the entries of the released ones, and what resuming and predicting need beside."""
+    args, state = run.args, run.state
+    save_checkpoint(
+        run.folder / file,
+        {
+            "state_dict": run.model.state_dict(),
+            "opt": vars(args),
+            "epoch": state.epoch,
+            "iteration": state.iteration,
+            "best_performance": state.best_performance,
+            "best_iteration": state.best_iteration,
+            "selected_on": run.data.selection_split,
+            "optimizer": run.optimizer.state_dict(),
+            "scaler": run.scaler.state_dict(),
+            "config": {
+                "model": {"name": args.model, **model_settings(args)},
+                "data": args.data,
+                **remembered_settings(run.data.train.spec),
+                "level_thresholds": list(run.data.train.thresholds or ()),
+                "train_ids": id_numbers(run.data.train.names),
+                "spatial_size": args.spatial_size,
+                "val_fraction": args.val_fraction,
+                "seed": args.seed,
+            },
+        },
+    )
+
+
+def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> dict | None:
+    """The checkpoint to resume or to take weights from; refuses to run over an earlier run."""
+    latest = folder / LATEST_FILE
+    if args.resume:
+        checkpoint = load_checkpoint(args.ckpt_path or latest)
+        _check_same_recipe(args, checkpoint, args.ckpt_path or latest)
+        _check_same_settings(data, checkpoint.get("config") or {}, args.ckpt_path or latest)
+        return checkpoint
+    if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
+        raise ValueError(
+            f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
+            "add --resume to continue it or --overwrite to replace it"
+        )
+    return load_checkpoint(args.ckpt_path) if args.ckpt_path else None
+
+
+def remove_run(folder: Path) -> None:
+    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
+    for pattern in RUN_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None:
+    before = checkpoint.get("opt")
+    if not isinstance(before, dict) or "optimizer" not in checkpoint:
+        raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
+    changed = [key for key in RECIPE_KEYS if _plain(before.get(key)) != _plain(getattr(args, key))]
+    if changed:
+        listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
+        raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
+
+
+def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
+    check_settings(data.spec, config, path)
+    now = list(data.thresholds or ())
+    before = config.get("level_thresholds", now)
+    if before != now:
+        raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
+    ids = id_numbers(data.names)
+    trained = config.get("train_ids", ids)
+    # The order counts too: the loader draws by it.
+    if trained != ids:
+        raise ValueError(
+            f"{path}: expected the {len(trained)} training images of the run to resume, in their order, found "
+            f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files and "
+            "case_pattern, or start a new run (--exp_path)"
+        )
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def restore(run: Run, checkpoint: dict) -> None:
+    run.optimizer.load_state_dict(checkpoint["optimizer"])
+    run.scaler.load_state_dict(checkpoint["scaler"])
+    run.state.iteration = int(checkpoint["iteration"])
+    run.state.best_performance = checkpoint["best_performance"]
+    run.state.best_iteration = int(checkpoint["best_iteration"])
