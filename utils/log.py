@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -51,23 +52,34 @@ class RunLog:
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
         """Add numbers under ``group/name``; missing ones are skipped."""
-        for name, value in values.items():
-            if value is not None:
-                self.writer.add_scalar(f"{group}/{name}", value, iteration)
+        with self._naming_the_folder():
+            for name, value in values.items():
+                if value is not None:
+                    self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
         """Add an (H,W,3) uint8 picture."""
-        self.writer.add_image(tag, picture, iteration, dataformats="HWC")
+        with self._naming_the_folder():
+            self.writer.add_image(tag, picture, iteration, dataformats="HWC")
 
     def close(self) -> None:
         """Finish and close the files."""
         try:
-            self.writer.close()
+            # What could not be written has been reported by the call before.
+            with contextlib.suppress(OSError):
+                self.writer.close()
         finally:
             threading.excepthook = self._excepthook
             for handler in self._handlers:
                 self.logger.removeHandler(handler)
                 handler.close()
+
+    @contextlib.contextmanager
+    def _naming_the_folder(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.writer.log_dir) from error
 
     def _leave_to_the_next_call(self, failure) -> None:
         """TensorBoard's thread hands its OSError to the next call; its traceback would stand before our sentence."""
@@ -110,6 +122,11 @@ class _RaisingFileHandler(logging.FileHandler):
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, self.baseFilename) from error
         super().handleError(record)
+
+    def close(self) -> None:
+        # What cannot be written has been reported by the line that it is of.
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class _TqdmHandler(logging.Handler):

@@ -114,6 +114,7 @@ class ValidateHook:
         self.split, self.step, self.max_ite = split, step, max_ite
         self.group, self.request = group, request
         self.on_best, self.picture = on_best, picture
+        self.collapsed: set[str] = set()  # in the last validation
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
         if not state.stopped:
@@ -145,12 +146,14 @@ class ValidateHook:
         self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
         for level, values in metrics.items():
             self.log.scalars(f"{self.split}_{level}", values, state.iteration)
-        for level in collapsed_levels(rows):
+        collapsed = collapsed_levels(rows)
+        for level in sorted(set(collapsed) - self.collapsed):
             self.log.info(
                 f"[{self.split} | Ite {state.iteration}] level {level} has collapsed: no foreground on any case;"
                 " look at its pseudo-masks (gaze/per_image.csv), lower --lr, or start otherwise (--init, --seed)"
                 + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
             )
+        self.collapsed = set(collapsed)
         performance = metrics[ENSEMBLE]["dice_mean"]
         if performance is not None and (state.best_performance is None or performance > state.best_performance):
             state.best_performance, state.best_iteration = performance, state.iteration
