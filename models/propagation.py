@@ -14,7 +14,6 @@ blocks (propagation_torch); both have the functions ``forward`` and ``backward``
 from __future__ import annotations
 
 import functools
-import importlib
 import warnings
 from types import ModuleType
 
@@ -64,7 +63,9 @@ def propagate(
     with torch.autocast(key.device.type, enabled=False):
         if similarity == "cosine":
             key = F.normalize(key.float() if key.dtype.itemsize < 4 else key, dim=1)
-        return _Propagate.apply(key, value, kernel_size, dilation)
+        # torch.compile fails on the written-out backward. Not as a decorator: it would import the compiler, seconds.
+        apply = torch.compiler.disable(_Propagate.apply)
+        return apply(key, value, kernel_size, dilation)
 
 
 class _Propagate(torch.autograd.Function):
@@ -86,7 +87,7 @@ class _Propagate(torch.autograd.Function):
 
 def _run(step: str, first: Tensor, *others: Tensor | int):
     """``forward`` or ``backward`` by the fused kernels where they work, by torch elsewhere."""
-    if first.device.type == "cuda" and _fused().usable:
+    if _on_cuda(first) and _fused().usable:
         try:
             return getattr(_fused().module(), step)(first, *others)
         except torch.OutOfMemoryError:
@@ -94,6 +95,10 @@ def _run(step: str, first: Tensor, *others: Tensor | int):
         except Exception as error:  # no triton, no C compiler, a device it does not know: the reasons are many
             _fused().give_up(error)
     return getattr(propagation_torch, step)(first, *others)
+
+
+def _on_cuda(x: Tensor) -> bool:
+    return x.device.type == "cuda"
 
 
 class _Fused:
@@ -104,7 +109,9 @@ class _Fused:
 
     @staticmethod
     def module() -> ModuleType:
-        return importlib.import_module("models.propagation_triton")
+        from models import propagation_triton  # only here: triton comes with torch for CUDA alone
+
+        return propagation_triton
 
     def give_up(self, error: Exception) -> None:
         self.usable = False

@@ -43,6 +43,9 @@ def backward(
     for image, similarity in enumerate(similarities):
         weights, grad = similarity.softmax(dim=0), torch.empty_like(similarity)
         _products(window, grad_out[image], value[image], out=grad)
+        # The softmax takes off the mean anyway; where the pixel itself has nearly all the weight, the mean of
+        # differences from its own entry keeps the digits that the mean of the entries would lose.
+        grad.sub_(grad[window.middle].clone())
         # Softmax, then the rectifier; the zeros outside the image are cut off by the rectifier too.
         grad.sub_((weights * grad).sum(dim=0)).mul_(weights).masked_fill_(similarity <= 0, 0)
         # Each pair (p, q) feeds f(q) into p's gradient twice: as p's neighbour and as the one who has p for one.

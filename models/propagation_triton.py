@@ -71,7 +71,7 @@ def _window(kernel_size: int, dilation: int, *tensors: Tensor) -> dict:
         "SIDE": kernel_size,
         "DILATION": dilation,
         "WIDE": max(spans) >= 2**31,
-        "SUM": tl.float64 if tensors[0].dtype == torch.float64 else tl.float32,
+        "SUM": tl.float64 if any(x.dtype == torch.float64 for x in tensors) else tl.float32,
     }
 
 
@@ -120,9 +120,8 @@ def _forward_kernel(
     key += image * key_b
     similarity = _products(key, key_c, here, inside, key, key_c, there, reached, CHANNELS, A_CHANNELS, SUM)
     similarity = tl.where(similarity < 0, 0, similarity)  # unlike a maximum, keeps NaN
-    maps = offset[:, None] * (height * width) + (y * width + x)[None]
-    written = (offset < SIDE * SIDE)[:, None] & inside[None]
-    tl.store(similarities + image * (SIDE * SIDE * height * width) + maps, similarity, mask=written)
+    maps = (image * (SIDE * SIDE) + offset[:, None]) * height * width + (y * width + x)[None]
+    tl.store(similarities + maps, similarity, mask=(offset < SIDE * SIDE)[:, None] & inside[None])
 
     weights = _softmax(similarity, offset, SIDE)
     here, there = y * out_y + x * out_x, there_y * value_y + there_x * value_x
@@ -148,7 +147,7 @@ def _softmax_gradient_kernel(
     y, x, inside = _pixels(height, width, PIXELS, WIDE)
     offset = tl.arange(0, OFFSETS)
     there_y, there_x, reached = _neighbours(offset[:, None], y[None], x[None], inside, height, width, SIDE, DILATION)
-    maps = image * (SIDE * SIDE * height * width) + offset[:, None] * (height * width) + (y * width + x)[None]
+    maps = (image * (SIDE * SIDE) + offset[:, None]) * height * width + (y * width + x)[None]
     written = (offset < SIDE * SIDE)[:, None] & inside[None]
 
     similarity = tl.load(similarities + maps, mask=written, other=0)
@@ -158,6 +157,8 @@ def _softmax_gradient_kernel(
     # The smaller group of channels serves both.
     GROUP: tl.constexpr = A_CHANNELS if A_CHANNELS < B_CHANNELS else B_CHANNELS
     grad = _products(a, grad_c, here, inside, b, value_c, there, reached, DEPTH, GROUP, SUM)
+    # Differences from the pixel's own entry, as in propagation_torch.
+    grad -= tl.sum(tl.where(offset[:, None] == SIDE * SIDE // 2, grad, 0), axis=0)[None]
     grad = weight * (grad - tl.sum(weight * grad, axis=0)[None])
     # Zeros outside the image are cut off by the rectifier too.
     grad = tl.where(similarity <= 0, 0, grad)
@@ -176,47 +177,48 @@ def _gather_kernel(
 ):  # fmt: skip
     """Writes the gradients of key and value: a program does one group of channels of one of the two."""
     image = tl.program_id(1).to(tl.int64)
-    y, x, inside = _pixels(height, width, PIXELS, WIDE)
-    maps = image * (SIDE * SIDE * height * width)
-    if tl.program_id(2) < key_groups:
-        group = tl.program_id(2) * KEY_CHANNELS + tl.arange(0, KEY_CHANNELS)
-        total = _weighted_sum(
-            key + image * key_b, key_c, key_y, key_x, group, grad_similarities + maps,
-            y, x, inside, height, width, CHANNELS, True, SIDE, DILATION, SUM,
+    maps = image * SIDE * SIDE * height * width
+    group = tl.program_id(2)
+    if group < key_groups:
+        _gather(
+            key + image * key_b, key_c, key_y, key_x, grad_key + image * gk_b, gk_c, gk_y, gk_x,
+            grad_similarities + maps, height, width, group * KEY_CHANNELS,
+            True, CHANNELS, KEY_CHANNELS, SIDE, DILATION, PIXELS, WIDE, SUM,
         )  # fmt: skip
-        place = grad_key + image * gk_b + group.to(tl.int64)[:, None] * gk_c + (y * gk_y + x * gk_x)[None]
-        tl.store(place, total, mask=(group < CHANNELS)[:, None] & inside[None])
     else:
-        group = (tl.program_id(2) - key_groups) * VALUE_CHANNELS + tl.arange(0, VALUE_CHANNELS)
-        total = _weighted_sum(
-            grad_out + image * grad_b, grad_c, grad_y, grad_x, group, weights + maps,
-            y, x, inside, height, width, DEPTH, False, SIDE, DILATION, SUM,
+        _gather(
+            grad_out + image * grad_b, grad_c, grad_y, grad_x, grad_value + image * gv_b, gv_c, gv_y, gv_x,
+            weights + maps, height, width, (group - key_groups) * VALUE_CHANNELS,
+            False, DEPTH, VALUE_CHANNELS, SIDE, DILATION, PIXELS, WIDE, SUM,
         )  # fmt: skip
-        place = grad_value + image * gv_b + group.to(tl.int64)[:, None] * gv_c + (y * gv_y + x * gv_x)[None]
-        tl.store(place, total, mask=(group < DEPTH)[:, None] & inside[None])
 
 
 @triton.jit
-def _weighted_sum(
-    a, a_c, a_y, a_x, group, maps, y, x, inside, height, width,
-    CHANNELS: tl.constexpr, BOTH: tl.constexpr, SIDE: tl.constexpr, DILATION: tl.constexpr, SUM: tl.constexpr,
+def _gather(
+    a, a_c, a_y, a_x, out, out_c, out_y, out_x, maps, height, width, first,
+    BOTH: tl.constexpr, CHANNELS: tl.constexpr, GROUP: tl.constexpr,
+    SIDE: tl.constexpr, DILATION: tl.constexpr, PIXELS: tl.constexpr, WIDE: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
-    """Sum over k of map_{K-1-k}(p + offset_k) a(p + offset_k), (group, PIXELS); BOTH adds map_k(p) to the weight.
+    """Writes the sum over k of map_{K-1-k}(p + offset_k) a(p + offset_k); BOTH adds map_k(p) to the weight.
 
     A pair (p, q) feeds f(q) into the gradient of f(p) twice: as p's neighbour and as the one who has p for one.
     """
-    total = tl.zeros((group.shape[0], x.shape[0]), SUM)
-    channel = group.to(tl.int64)[:, None] * a_c
+    y, x, inside = _pixels(height, width, PIXELS, WIDE)
+    channel = (first + tl.arange(0, GROUP))[:, None]
+    exists = channel < CHANNELS
+    channel = channel.to(tl.int64)
+    area = tl.cast(height, tl.int64) * width
+    total = tl.zeros((GROUP, PIXELS), SUM)
     for k in range(SIDE * SIDE):
         there_y, there_x, reached = _neighbours(k, y, x, inside, height, width, SIDE, DILATION)
-        opposite = (SIDE * SIDE - 1 - k) * (height * width)
-        weight = tl.load(maps + opposite + there_y * width + there_x, mask=reached, other=0)
+        opposite = maps + (SIDE * SIDE - 1 - k) * area
+        weight = tl.load(opposite + there_y * width + there_x, mask=reached, other=0)
         if BOTH:
-            weight += tl.load(maps + k * (height * width) + y * width + x, mask=reached, other=0)
-        place = a + channel + (there_y * a_y + there_x * a_x)[None]
-        there = tl.load(place, mask=(group < CHANNELS)[:, None] & reached[None], other=0)
-        total += weight[None] * there.to(SUM)
-    return total
+            weight += tl.load(maps + k * area + y * width + x, mask=reached, other=0)
+        place = a + channel * a_c + (there_y * a_y + there_x * a_x)[None]
+        total += weight[None] * tl.load(place, mask=exists & reached[None], other=0).to(SUM)
+    place = out + channel * out_c + (y * out_y + x * out_x)[None]
+    tl.store(place, total, mask=exists & inside[None])
 
 
 @triton.jit
