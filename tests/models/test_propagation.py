@@ -136,8 +136,8 @@ def test_no_images_give_no_output():
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_gradients_of_key_and_value(similarity):
     torch.manual_seed(0)
-    key = torch.randn(2, 3, 6, 5, dtype=torch.float64, requires_grad=True)
-    value = torch.randn(2, 2, 6, 5, dtype=torch.float64, requires_grad=True)
+    key = torch.randn(2, 2, 4, 3, dtype=torch.float64, requires_grad=True)
+    value = torch.randn(2, 1, 4, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda k, v: propagate(k, v, similarity=similarity), (key, value))
 
 
