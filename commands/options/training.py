@@ -9,6 +9,7 @@ from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
+RELEASED_ENSEMBLE = "logits"
 DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
@@ -62,7 +63,7 @@ def _add_model(parser: Parser) -> None:
 
 
 def _add_levels(parser: Parser) -> None:
-    from models.multi_level import CONS_MODES
+    from models.multi_level import CONS_MODES, ENSEMBLES
     from models.propagation import SIMILARITIES
 
     group = parser.add_argument_group("levels and consistency")
@@ -94,6 +95,15 @@ def _add_levels(parser: Parser) -> None:
     )
     group.add_argument("--prop_kernel_size", type=POSITIVE_INT, default=5, help="side of the window, odd")
     group.add_argument("--prop_dilation", type=POSITIVE_INT, default=2, help="step in the window, pixels")
+    group.add_argument(
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        default=None,
+        help=(
+            "what the prediction averages over levels, and so what the best checkpoint is chosen by (default: logits, "
+            "as released; with --test as trained)"
+        ),
+    )
 
 
 def _add_recipe(parser: Parser) -> None:
@@ -137,6 +147,7 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
     for message in _contradictions(args):
         parser.error(message)
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
+    args.ensemble = args.ensemble or RELEASED_ENSEMBLE
 
 
 def _contradictions(args: argparse.Namespace):

@@ -36,6 +36,7 @@ MODEL_KEYS = (
     "prop_dilation",
     "encoder",
     "encoder_weights",
+    "ensemble",
 )
 
 
