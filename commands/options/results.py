@@ -40,5 +40,8 @@ def add_baseline(parser: Parser) -> None:
 
 
 def add_summarize(parser: Parser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders")
+    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
     parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
+    parser.add_argument(
+        "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
+    )
