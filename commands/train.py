@@ -14,6 +14,7 @@ from commands.training.checkpoints import checkpoint_to_start_from, remove_run, 
 from commands.training.describe import describe
 from commands.training.results import finish, run_evaluation_loader
 from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, Run
+from commands.training.seeds import train_seeds
 from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import build_objective
@@ -32,7 +33,12 @@ NUM_PICTURES = 3
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train and evaluate; 0, or 130 if stopped by a signal. Raises ValueError and OSError for what is wrong."""
+    """One run, or one a seed; 0, or 130 if stopped by a signal. Raises ValueError and OSError for what is wrong."""
+    return train_seeds(args, train_one) if args.seeds else train_one(args)
+
+
+def train_one(args: argparse.Namespace) -> int:
+    """Train and evaluate; 0, or 130 if stopped by a signal."""
     spec = get_spec(args.data, args.root)
     args = complete(args, spec)
     folder, device = Path(args.exp_path), pick_device(args.device)
