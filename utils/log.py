@@ -37,6 +37,7 @@ class RunLog:
         self.writer = SummaryWriter(str(folder))
 
     def info(self, message: str) -> None:
+        """A line, behind the time of day, on the console (unless quiet) and in ``train.log``."""
         self.logger.info(message)
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
@@ -50,6 +51,7 @@ class RunLog:
         self.writer.add_image(tag, picture, iteration, dataformats="HWC")
 
     def close(self) -> None:
+        """Write what is pending and let go of the files; lines after that go nowhere."""
         self.writer.close()
         for handler in self._handlers:
             self.logger.removeHandler(handler)
