@@ -72,10 +72,16 @@ class SegmentationDataset(Dataset):
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples without flips, with labels where their masks are there: to look at."""
-        shown = copy.copy(self)
-        shown.names, shown.flip_probability = self.names[:count], 0.0
+        shown = self.only(self.names[:count])
+        shown.flip_probability = 0.0
         shown.has_labels = all(self.path("masks", name).is_file() for name in shown.names)
         return shown
+
+    def only(self, names: Sequence[str]) -> SegmentationDataset:
+        """The same data set with these samples."""
+        part = copy.copy(self)
+        part.names = list(names)
+        return part
 
     def _label(self, name: str) -> Tensor:
         label = torch.from_numpy(io.read_mask(self.path("masks", name)))[None].float()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from models.propagation import propagate
 
@@ -54,6 +55,10 @@ class MultiLevelModel(nn.Module):
         prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
         ensemble: a key of ``ENSEMBLES``: ``logits`` averages the levels' logits, as released, ``probs`` their
             probabilities.
+
+    Attributes:
+        checkpoint_levels: in training, keep no activations of a level but compute them again when its gradient is due,
+            so that there are those of one level at a time; the numbers are the same.
     """
 
     def __init__(
@@ -84,15 +89,23 @@ class MultiLevelModel(nn.Module):
             "kernel_size": prop_kernel_size,
             "dilation": prop_dilation,
         }
+        self.checkpoint_levels = False
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        features, logits = zip(*(level(x) for level in self.model), strict=True)
+        propagates = self.training and self.cons_mode == "prop" and len(self.model) > 1
+        logits, propagated = zip(*(self._run_level(level, x, propagates) for level in self.model), strict=True)
         level_logits = torch.stack(logits)
         outputs = {"logits": ENSEMBLES[self.ensemble](level_logits), "level_logits": level_logits}
-        if self.training and self.cons_mode == "prop" and len(self.model) > 1:
-            pairs = zip(self.model, features, logits, strict=True)
-            outputs["level_logits_prop"] = torch.stack([self._propagated_logits(*pair) for pair in pairs])
+        if propagates:
+            outputs["level_logits_prop"] = torch.stack(propagated)
         return outputs
+
+    def _run_level(self, level: nn.Module, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
+        def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
+            feature, logits = level(x)
+            return logits, self._propagated_logits(level, feature, logits) if propagates else None
+
+        return checkpoint(run, x, use_reentrant=False) if self.training and self.checkpoint_levels else run(x)
 
     def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
         """C(f') without f': C is linear, so its output is propagated in place of its C input channels.

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from commands.training.hooks import SaveHook, StopHook
 from datasets import build_dataset
 from datasets.loaders import training_loader
 from losses import build_objective
 from models import build_model
-from trainer import SaveHook, StopHook, TrainState, train
+from trainer import TrainState, train
+from utils.distributed import SINGLE
 from utils.schedule import epoch_learning_rate, total_epochs
 
 CPU = torch.device("cpu")
@@ -90,7 +92,7 @@ def test_a_stop_ends_the_run_after_the_step_and_saves_once():
     def ask(state, terms, lr):
         request[0] = state.iteration == 3
 
-    hooks = [ask, StopHook(Request()), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
+    hooks = [ask, StopHook(Request(), SINGLE), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
     run([{"image": torch.ones(1)}] * 8, state, hooks)
     assert state.iteration == 3
     assert saved == [3]

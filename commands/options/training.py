@@ -12,6 +12,7 @@ RELEASED_SPATIAL_SIZE = 224
 RELEASED_ENSEMBLE = "logits"
 DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
+AMP_MODES = ("off", "bf16", "fp16")
 
 
 def add_train(parser: Parser) -> None:
@@ -37,10 +38,14 @@ def add_train(parser: Parser) -> None:
         metavar="N,N,...",
         help="one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
     )
+    parser.add_argument(
+        "--max_minutes", type=POSITIVE, default=None, help="stop cleanly before so many minutes are over, for queues"
+    )
     _add_model(parser)
     _add_levels(parser)
     _add_recipe(parser)
     add_split(parser)
+    _add_engine(parser)
     add_loading(parser)
 
 
@@ -139,10 +144,33 @@ def _add_recipe(parser: Parser) -> None:
         help="share of the training images to use",
     )
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
-    group.add_argument("--fp16", action="store_true", help="mixed precision: float16 on a GPU, bfloat16 on the CPU")
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+
+
+def _add_engine(parser: Parser) -> None:
+    group = parser.add_argument_group("computation (results agree up to rounding, or exactly)")
+    group.add_argument("--amp", choices=AMP_MODES, default=None, help="mixed precision (default: off)")
+    group.add_argument("--fp16", action="store_true", help="as --amp fp16 on a GPU, and --amp bf16 on the CPU")
+    group.add_argument(
+        "--channels_last",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="memory layout with the channels innermost",
+    )
+    group.add_argument("--compile", action="store_true", help="compile each level's network (torch.compile)")
+    group.add_argument(
+        "--checkpoint_levels",
+        action="store_true",
+        help="compute activations again for the gradients, a level at a time: less memory, more time, the same numbers",
+    )
+    group.add_argument(
+        "--deterministic", action="store_true", help="the same bits from the same seed on CUDA too, slower"
+    )
+    group.add_argument(
+        "--profile", type=POSITIVE_INT, default=None, metavar="N", help="trace N steps with torch's profiler"
+    )
 
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:
@@ -177,6 +205,8 @@ def _contradictions(args: argparse.Namespace):
         yield f"--lr_min {args.lr_min}: expected at most --lr, found --lr {args.lr}"
     if args.prop_kernel_size % 2 == 0:
         yield f"--prop_kernel_size: expected an odd number, found {args.prop_kernel_size}"
+    if args.amp and args.fp16:
+        yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"
     yield from _contradictions_of_seeds(args)

@@ -11,6 +11,10 @@ from torch import nn
 from commands.training.run import MODEL_KEYS, Data
 from datasets import build_dataset
 from datasets.splits import has_validation_file
+from models import build_model
+from models.multi_level import MultiLevelModel
+from models.registry import load_weights
+from utils.distributed import Group
 
 
 def build_data(args: argparse.Namespace) -> Data:
@@ -47,6 +51,28 @@ def build_data(args: argparse.Namespace) -> Data:
 def model_settings(args: argparse.Namespace) -> dict:
     """The arguments of ``build_model`` from a command line."""
     return {key: getattr(args, key) for key in MODEL_KEYS}
+
+
+def check_batch_size(args: argparse.Namespace, group: Group) -> None:
+    """``-bs`` is the batch of all processes together; a ValueError if it cannot be shared out."""
+    if args.batch_size % group.size:
+        raise ValueError(
+            f"-bs {args.batch_size}: expected a multiple of {group.size}, the number of processes, which share each "
+            "batch; change -bs or --nproc_per_node"
+        )
+
+
+def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:
+    """The model on its device, with the weights of the checkpoint if there is one."""
+    model = build_model(args.model, **model_settings(args))
+    model.checkpoint_levels = args.checkpoint_levels
+    if checkpoint:
+        load_weights(model, checkpoint["state_dict"])
+    model = model.to(device, memory_format=torch.channels_last if args.channels_last else torch.contiguous_format)
+    if args.compile:
+        for level in model.model:
+            level.compile()
+    return model
 
 
 def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from commands.data_options import complete
-from commands.training.build import build_data
+from commands.training.build import build_data, check_batch_size
 from commands.training.checkpoints import check_same_options, remove_run
-from commands.training.run import ARGS_FILE, LATEST_FILE
+from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from datasets import get_spec
-from utils.devices import pick_device
+from utils.distributed import SINGLE, Group
 from utils.experiments import FinishedRun, group_runs
 from utils.files import write_text
 from utils.reporting import SUMMARY_FILE, read_summary
@@ -22,13 +23,14 @@ from utils.tables import experiments_csv, experiments_table
 TABLE_FILE, NUMBERS_FILE = "seeds.md", "seeds.csv"
 
 
-def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int]) -> int:
+def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int], group: Group = SINGLE) -> int:
     """Train one run a seed in ``<exp_path>/seed<N>``, each as the same command with ``--seed N`` would.
 
     Args:
         args: the command line, with ``seeds``. With ``resume`` finished runs are skipped and interrupted ones
             continued; with ``overwrite`` all are replaced.
         train_one: trains one run; returns 0, or another exit code where it stopped early.
+        group: the processes, which all call this; that of rank 0 writes and talks.
 
     Returns:
         0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
@@ -40,31 +42,37 @@ def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespac
     args = complete(args, get_spec(args.data, args.root))
     runs = {seed: args_of_seed(args, seed) for seed in args.seeds}
     _check_folders(args, runs)
+    finished = {seed for seed, one in runs.items() if args.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
     if args.overwrite:
-        _remove_all(runs.values())
+        check_batch_size(args, group)
+        build_data(next(iter(runs.values())))
+    # All processes have looked before one writes.
+    group.barrier()
+    if args.overwrite and group.is_main:
+        # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
+        for one in runs.values():
+            remove_run(Path(one.exp_path))
+    say = functools.partial(print, flush=True) if group.is_main else lambda _: None
     for number, (seed, one) in enumerate(runs.items(), start=1):
-        # With --overwrite there is none left; without either option there was none.
-        finished = (Path(one.exp_path) / SUMMARY_FILE).is_file()
-        print(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{', finished before' * finished}", flush=True)
-        code = 0 if finished else _train_or_say_how_to_go_on(one, args, train_one)
+        before = ", finished before" if seed in finished else ""
+        say(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{before}")
+        code = 0 if before else _train_or_say_how_to_go_on(one, args, train_one, say)
         if code:
             return code
-    _report(Path(args.exp_path), runs.values())
+    if group.is_main:
+        _report(Path(args.exp_path), runs.values())
     return 0
 
 
 def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
-    """The command line of one run. Without a checkpoint there is nothing to resume: such a run starts anew."""
+    """The command line of one run."""
     one = copy.copy(args)
-    folder = Path(args.exp_path) / f"seed{seed}"
-    one.seed, one.seeds, one.exp_path = seed, None, str(folder)
-    if args.resume and not (folder / LATEST_FILE).is_file():
-        one.resume, one.overwrite = False, True
+    one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
     return one
 
 
 def _check_folders(args: argparse.Namespace, runs: Mapping[int, argparse.Namespace]) -> None:
-    files = (ARGS_FILE, LATEST_FILE, SUMMARY_FILE)
+    files = (ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
     folders = [Path(one.exp_path) for one in runs.values()]
     earlier = [folder for folder in folders if any((folder / file).exists() for file in files)]
     if earlier and not (args.resume or args.overwrite):
@@ -92,19 +100,7 @@ def _check_same_options_as_before(one: argparse.Namespace) -> None:
         )
 
 
-def _remove_all(runs: Iterable[argparse.Namespace]) -> None:
-    """Remove all earlier runs at once: of those left, a later --resume would take the finished ones for new.
-
-    What would stop the first run shows before.
-    """
-    runs = list(runs)
-    pick_device(runs[0].device)
-    build_data(runs[0])
-    for one in runs:
-        remove_run(Path(one.exp_path))
-
-
-def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace, train_one) -> int:
+def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace, train_one, say) -> int:
     instead = " in place of --overwrite" if args.overwrite else ""
     seeds = ", ".join(map(str, args.seeds))
     sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume{instead} goes on with the rest"
@@ -112,10 +108,10 @@ def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace
         code = train_one(one)
     except KeyboardInterrupt:
         # Pressed while data are read or results scored.
-        print(sentence, flush=True)
+        say(sentence)
         raise
     if code:
-        print(sentence, flush=True)
+        say(sentence)
     return code
 
 

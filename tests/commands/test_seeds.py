@@ -30,7 +30,7 @@ class Trainer:
         self.calls.append((args.seed, args.resume))
         folder = Path(args.exp_path)
         folder.mkdir(parents=True, exist_ok=True)
-        if not args.resume:
+        if not (folder / "args.json").exists():
             (folder / "args.json").write_text(json.dumps(vars(args)))
         if args.seed != self.stop_in or self.checkpoint:
             (folder / "model_latest.pth").touch()
@@ -71,6 +71,14 @@ def test_each_run_is_that_of_its_seed_alone(tiny_root, tmp_path, capsys):
     assert "found seed 1 in" in capsys.readouterr().err
 
 
+def test_a_stopped_command_goes_on_with_resume(tiny_root, tmp_path):
+    options = ["--seeds", "0,1", "--max_ite", "2"]
+    assert run.main(line(tiny_root, tmp_path / "exp", *options, "--max_minutes", "0.0001")) == 130
+    assert not (tmp_path / "exp" / "seed1").exists()
+    assert run.main(line(tiny_root, tmp_path / "exp", *options, "--resume")) == 0
+    assert "| 2 (0, 1) | 3 | 2 | Dice % |" in (tmp_path / "exp" / "seeds.md").read_text()
+
+
 def test_the_table_comes_at_the_end(tmp_path, capsys):
     assert seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1,2") == 0
     table = (tmp_path / "exp" / "seeds.md").read_text()
@@ -87,8 +95,7 @@ def test_a_stop_ends_all_and_resuming_does_what_is_left(tmp_path, capsys, checkp
     assert not (tmp_path / "exp" / "seeds.md").exists()
     second = Trainer()
     assert seeds(tmp_path / "exp", second, "--seeds", "0,1,2", "--resume") == 0
-    # Where there is no checkpoint yet, there is nothing to resume.
-    assert second.calls == [(1, checkpoint), (2, False)]
+    assert second.calls == [(1, True), (2, True)]
     assert "3 (0, 1, 2)" in (tmp_path / "exp" / "seeds.md").read_text()
 
 
@@ -134,7 +141,7 @@ def test_overwriting_replaces_all_even_if_it_is_stopped(tiny_root, tmp_path, cap
     assert "--resume in place of --overwrite goes on" in capsys.readouterr().out
     rest = Trainer()
     assert seeds(tmp_path / "exp", rest, "--seeds", "0,1,2", "--resume") == 0
-    assert rest.calls == [(0, True), (1, False), (2, False)]
+    assert rest.calls == [(0, True), (1, True), (2, True)]
 
 
 def test_data_that_cannot_be_trained_on_cost_no_earlier_run(tmp_path):
