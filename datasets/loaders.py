@@ -108,6 +108,7 @@ def training_loader(
         num_workers=num_worker,
         pin_memory=pin_memory,
         worker_init_fn=leave_signals_to_the_parent,
+        generator=own_generator(seed),
     )
 
 
@@ -127,7 +128,13 @@ def evaluation_loader(
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
         worker_init_fn=leave_signals_to_the_parent,
+        generator=own_generator(0),
     )
+
+
+def own_generator(seed: int) -> torch.Generator:
+    """What a loader draws the seeds of its processes from: the generator of the run is not to depend on loaders."""
+    return torch.Generator().manual_seed(seed)
 
 
 def collate_full_size(samples: list[dict]) -> dict:

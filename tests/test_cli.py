@@ -309,7 +309,13 @@ def test_resuming_with_other_options_names_them(tiny_root, tmp_path, capsys):
     error = fails(capsys, training(tiny_root, tmp_path / "exp", "--resume", "--lr", "0.5"))
     assert "--lr 0.01 (now 0.5)" in error
     assert "--max_ite 6 (now 2)" in error
-    assert "expected a checkpoint" in fails(capsys, training(tiny_root, tmp_path / "none", "--resume"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_samples(tiny_root, tmp_path, capsys):
+    error = fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--max_ite", "40", "--lr", "1e30"])
+    assert "expected a finite loss, found loss" in error and "the 10th step in a row" in error
+    assert sum(name in error for name in (tiny_root / "train.txt").read_text().split()) == 2  # a batch
+    assert not (tmp_path / "exp" / "model_latest.pth").exists()
 
 
 def test_a_gpu_that_is_not_there(tiny_root, tmp_path, capsys):

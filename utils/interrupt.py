@@ -46,7 +46,8 @@ class StopRequest:
 
     def __init__(self, deadline: Deadline | None = None, *, patient: bool = False):
         self.signal_name: str | None = None
-        self.deadline, self.patient = deadline or Deadline(), patient
+        # Not "deadline or ...": to ask it is to measure.
+        self.deadline, self.patient = Deadline() if deadline is None else deadline, patient
         self._previous: dict[int, object] = {}
 
     def __bool__(self) -> bool:
