@@ -168,7 +168,7 @@ def test_a_profile_of_some_steps(tiny_root, tmp_path):
 
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tmp_path, monkeypatch):
     assert train(tiny_root, tmp_path / "whole", "--val_step", "2", "--save_step", "2") == 0
-    import trainer
+    from commands.training.hooks import StopHook
 
     class CutError(Exception):
         pass
@@ -178,7 +178,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tm
             raise CutError
 
     with monkeypatch.context() as patch, pytest.raises(CutError):
-        patch.setattr(trainer.StopHook, "__call__", cut_at_five)
+        patch.setattr(StopHook, "__call__", cut_at_five)
         train(tiny_root, tmp_path / "cut", "--val_step", "2", "--save_step", "2")
     assert train(tiny_root, tmp_path / "cut", "--val_step", "2", "--save_step", "2", "--resume") == 0
     whole, cut = (weights(tmp_path / name / "model_latest.pth") for name in ("whole", "cut"))

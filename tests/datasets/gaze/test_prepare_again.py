@@ -272,7 +272,8 @@ def slow_root(tiny_root):
 
 def _wait_for_maps(root: Path, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 60
-    while len(list((root / "gaze" / "crf_compat1").glob("[!.]*"))) < 3:
+    # So many that both workers are at it: one that is stopped while it imports shows a traceback.
+    while len(list((root / "gaze" / "crf_compat1").glob("[!.]*"))) < 10:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -291,7 +292,7 @@ def test_command_stopped_and_called_again(slow_root, stop):
     output, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     kept = int(output.split("(")[1].split(" were")[0])
-    assert 3 <= kept < 60
+    assert 10 <= kept < 60
     assert json.loads((slow_root / "gaze" / "report.json").read_text())["num_images"] == 60
     left = {path.name for path in (slow_root / "gaze").rglob("*") if path.is_file()}
     expected = {f"more{i}.jpg" for i in range(60)}
