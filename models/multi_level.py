@@ -101,8 +101,11 @@ class MultiLevelModel(nn.Module):
         return outputs
 
     def _run_level(self, level: nn.Module, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
+        # A compiled level would be compiled once more for evaluation, minutes for a few images; its forward is not.
+        compute = level if self.training else level.forward
+
         def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
-            feature, logits = level(x)
+            feature, logits = compute(x)
             return logits, self._propagated_logits(level, feature, logits) if propagates else None
 
         return checkpoint(run, x, use_reentrant=False) if self.training and self.checkpoint_levels else run(x)

@@ -129,3 +129,36 @@ def test_the_model_uses_the_ensemble_it_was_built_with():
     built = {name: build_from_weights(model.state_dict(), CONFIG, ensemble=name) for name in (None, "probs")}
     assert [model.ensemble for model in built.values()] == ["logits", "probs"]
     assert build_from_weights(model.state_dict(), {**CONFIG, "ensemble": "probs"}).ensemble == "probs"
+
+
+def test_checkpointed_levels_give_the_same_gradients():
+    model, x = small(3), torch.randn(2, 3, 32, 32)
+    gradients = []
+    for checkpoint_levels in (False, True):
+        model.checkpoint_levels = checkpoint_levels
+        model.zero_grad()
+        outputs = model.train()(x)
+        (outputs["level_logits"].square().sum() + outputs["level_logits_prop"].square().sum()).backward()
+        gradients.append([p.grad for p in model.parameters() if p.grad is not None])
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
+def test_compiled_levels_agree_and_evaluate_without_a_second_compilation():
+    plain, compiled, x = small(), small(), torch.randn(2, 3, 32, 32)
+    compiled.load_state_dict(plain.state_dict())
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    for level in compiled.model:
+        level.compile(backend=backend)
+    expected, found = plain.train()(x), compiled.train()(x)
+    trained = len(graphs)
+    assert trained >= 1
+    for name in ("logits", "level_logits_prop"):
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(compiled.eval()(x)["logits"], plain.eval()(x)["logits"], rtol=1e-5, atol=1e-5)
+    assert len(graphs) == trained
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
