@@ -11,6 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+# Batches made ahead by all loader processes together, at least two each: they bridge validations, and files that take
+# longer than others.
+NUM_PREFETCHED = 8
+
 
 class IterationSampler(Sampler[list[tuple[int, int]]]):
     """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
@@ -72,6 +76,8 @@ def training_loader(
         num_worker: loader processes; the batches do not depend on it.
         pin_memory: for faster copies to a GPU.
 
+    torch's own generator is left alone; that of each loader process follows from ``seed``.
+
     Returns:
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
         ``label`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
@@ -82,6 +88,8 @@ def training_loader(
         batch_sampler=sampler,
         num_workers=num_worker,
         pin_memory=pin_memory,
+        generator=torch.Generator().manual_seed(seed),
+        prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
 
@@ -100,6 +108,8 @@ def evaluation_loader(
         batch_size=batch_size,
         num_workers=num_worker,
         pin_memory=pin_memory,
+        # One of its own: how often a run evaluates must not move the global one.
+        generator=torch.Generator(),
         collate_fn=collate_full_size,
         worker_init_fn=leave_signals_to_the_parent,
     )

@@ -6,6 +6,7 @@ import argparse
 
 from commands.options.shared import add_data, add_loading, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
+from datasets.cache import CACHES
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
@@ -32,6 +33,16 @@ def add_train(parser: Parser) -> None:
     _add_recipe(parser)
     add_split(parser)
     add_loading(parser)
+    _add_cache(parser)
+
+
+def _add_cache(parser: Parser) -> None:
+    group = parser.add_argument_group("cache of read and resized training images; results do not depend on it")
+    group.add_argument("--cache", choices=CACHES, default="memory", help="disk: later runs find it again")
+    group.add_argument(
+        "--cache_gb", type=NOT_NEGATIVE, default=2.0, help="bound on all of it on this machine, 1e9 bytes; 0: off"
+    )
+    group.add_argument("--cache_dir", default=None, help="folder for --cache disk (default: <root>/.cache)")
 
 
 def _add_model(parser: Parser) -> None:
@@ -152,5 +163,7 @@ def _contradictions(args: argparse.Namespace):
         yield f"--lr_min {args.lr_min}: expected at most --lr, found --lr {args.lr}"
     if args.prop_kernel_size % 2 == 0:
         yield f"--prop_kernel_size: expected an odd number, found {args.prop_kernel_size}"
+    if args.cache_dir and args.cache != "disk":
+        yield f"--cache_dir: expected --cache disk, found --cache {args.cache}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"

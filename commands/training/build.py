@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import torch
@@ -36,12 +37,19 @@ def build_data(args: argparse.Namespace) -> Data:
         **common,
     )
     train_set.flip_probability = args.flip_prob
+    train_set.use_cache(args.cache, max_gb=_cache_gb(args), folder=args.cache_dir)
     root = Path(args.root)
     has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
     test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None
     if args.val_fraction or (has_masks and has_validation_file(root)):
         return Data(train_set, build_dataset(args.data, split="val", **common), "validation", test)
     return Data(train_set, test, "test" if test else None, test)
+
+
+def _cache_gb(args: argparse.Namespace) -> float:
+    """The share of this process: those that torchrun starts on a machine share a file, but not their memory."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if args.cache == "memory" else 1
+    return args.cache_gb / processes
 
 
 def model_settings(args: argparse.Namespace) -> dict:
