@@ -5,15 +5,17 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-# Batches made ahead by all loader processes together, at least two each: they bridge validations, and files that take
-# longer than others.
-NUM_PREFETCHED = 8
+from datasets.shared_batches import LeftInMemory, TakenFromMemory, as_it_is
+
+# Batches made ahead by all loader processes together, at least two each. More would fill the 64 MB of /dev/shm that
+# containers mostly have.
+NUM_PREFETCHED = 4
 
 
 class IterationSampler(Sampler[list[tuple[int, int]]]):
@@ -67,8 +69,8 @@ def training_loader(
     num_worker: int = 0,
     shuffle: bool = True,
     pin_memory: bool = False,
-) -> DataLoader:
-    """A loader for the training loop.
+) -> Iterable[dict]:
+    """Batches for the training loop.
 
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
@@ -79,19 +81,22 @@ def training_loader(
     torch's own generator is left alone; that of each loader process follows from ``seed``.
 
     Returns:
-        A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
+        ``max_ite - start`` batches (its length), none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
         ``label`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
     sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle)
-    return DataLoader(
-        dataset,
+    in_memory = num_worker > 0 and hasattr(dataset, "leaves_in_memory")
+    loader = DataLoader(
+        LeftInMemory(dataset) if in_memory else dataset,
         batch_sampler=sampler,
+        collate_fn=as_it_is if in_memory else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
         generator=torch.Generator().manual_seed(seed),
         prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
         worker_init_fn=leave_signals_to_the_parent,
     )
+    return TakenFromMemory(loader, dataset, pin_memory=pin_memory) if in_memory else loader
 
 
 def evaluation_loader(
