@@ -81,12 +81,15 @@ class TestFile:
         storage.write(HEADER.size, DATA)
         assert RecordCache(storage, 1, RECORD_BYTES).read(0, KEY) is None
 
-    def test_the_header_of_one_record_over_the_data_of_another_is_refused(self, tmp_path):
-        storage = _file(tmp_path, stride(RECORD_BYTES))
-        cache = RecordCache(storage, 1, RECORD_BYTES)
+    def test_parts_of_two_records_are_refused(self, tmp_path):
+        storage = _file(tmp_path, 2 * stride(RECORD_BYTES))
+        cache = RecordCache(storage, 2, RECORD_BYTES)
         cache.write(0, KEY, DATA)
         storage.write(HEADER.size, DATA[::-1].copy())
         assert cache.read(0, KEY) is None
+        cache.write(1, KEY, DATA)
+        storage.write(stride(RECORD_BYTES), OTHER_KEY)
+        assert cache.read(1, OTHER_KEY) is None
 
     def test_a_file_cut_short_by_another_run_gives_nothing(self, tmp_path):
         cache = RecordCache(_file(tmp_path, 2 * stride(RECORD_BYTES)), 2, RECORD_BYTES)
