@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from utils.evaluation import ENSEMBLE, Row, evaluate, summarize_rows
-from utils.log import RunLog
-from utils.reporting import describe_metrics
+from utils.distributed import SINGLE, Group
+
+# In a row: steps that an infinite or undefined loss or gradient has cost, and those that float16 has overflown in,
+# whose scale is halved each time.
+MAX_SKIPPED = 10
+MAX_OVERFLOWS = 50
 
 
 @dataclass
 class TrainState:
-    """How far a run is: what resuming needs beside the weights.
+    """How far a run is: what resuming needs beside weights, optimizer and scaler.
 
     Attributes:
-        iteration: steps taken.
         iterations_per_epoch: steps in one pass over the training samples.
+        iteration: steps taken, skipped ones included; it decides the learning rate and the place in the data.
         best_performance: mean ensemble Dice of the best validation, or None before the first.
         best_iteration: when that was.
-        stopped: set by a hook or a signal to end the run after the current step.
+        validated: the iteration of the last validation.
+        skipped: steps not taken, since the loss or a gradient was not finite.
+        overflows: steps not taken, since float16 overflowed in the gradients alone.
+        in_a_row: how many of either the last steps were.
+        seconds: spent in training, over all calls.
+        stopped: set by a hook to end the run after the current step.
     """
 
     iterations_per_epoch: int
     iteration: int = 0
     best_performance: float | None = None
     best_iteration: int = 0
+    validated: int = 0
+    skipped: int = 0
+    overflows: int = 0
+    in_a_row: int = 0
+    seconds: float = 0.0
     stopped: bool = field(default=False, compare=False)
 
     @property
@@ -56,134 +66,103 @@ def train(
     autocast: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
     scaler: torch.GradScaler | None = None,
     hooks: Sequence[Hook] = (),
+    group: Group = SINGLE,
+    share: Callable[[int], float] = lambda iteration: 1.0,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    warn: Callable[[str], None] = print,
 ) -> None:
     """Take one step for every batch of the loader.
 
     Args:
-        model: maps an image batch to outputs.
-        objective: maps outputs and batch to the loss and its detached terms by name.
+        model: maps an image batch to outputs; of several processes, the wrapped one (``Group.wrap``).
+        objective: maps outputs and batch to the loss and its detached terms by name, ``loss`` among them: means
+            over the batch.
         optimizer: over the model's parameters; its learning rate is set here.
-        loader: yields dicts with ``image`` and what the objective needs, from ``state.iteration`` on.
+        loader: yields dicts with ``image`` and what the objective needs, from ``state.iteration`` on; of several
+            processes, this one's part of each batch.
         learning_rate: from epoch (from 0) to learning rate.
         state: advanced in place.
         device: where the model is.
         autocast, scaler: of mixed precision; see ``utils.devices.precision``.
-        hooks: called after every step with the state, the terms and the learning rate.
+        hooks: called after every step with the state, the terms over the whole batch, and the learning rate.
+        group, share: the processes, and from iteration to this one's samples relative to the mean over processes.
+        memory_format: of the images.
+        warn: told of a step that is not taken, in a sentence.
+
+    Raises:
+        ValueError: if ``MAX_SKIPPED`` steps in a row had no finite loss or gradient, naming iteration and samples.
     """
     scaler = scaler or torch.GradScaler(device.type, enabled=False)
     model.train()
     for batch in loader:
         lr = learning_rate(state.iteration // state.iterations_per_epoch)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        batch = {key: x.to(device, non_blocking=True) if isinstance(x, Tensor) else x for key, x in batch.items()}
+        for param_group in optimizer.param_groups:
+            param_group["lr"] = lr
+        batch = _to_device(batch, device, memory_format)
         with autocast():
             outputs = model(batch["image"])
             loss, terms = objective(outputs, batch)
+        part = share(state.iteration)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
+        scaler.scale(loss * part).backward()
+        terms = group.mean(terms, part)
         state.iteration += 1
+        problem = take_step(optimizer, scaler, terms, state)
+        if problem:
+            _report(problem, state, group.together(batch.get("name", [])), warn)
         for hook in hooks:
             hook(state, terms, lr)
         if state.stopped:
             break
 
 
-class LogHook:
-    """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
+def take_step(
+    optimizer: torch.optim.Optimizer, scaler: torch.GradScaler, terms: dict[str, Tensor], state: TrainState
+) -> str | None:
+    """Step if the loss and all gradients are finite, else skip and count.
 
-    Raises:
-        ValueError: if the loss is not finite, with the iteration.
+    Every process decides alike: the terms are those of the whole batch, and gradients are averaged already.
+
+    Returns:
+        None, or what was wrong.
     """
-
-    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int = 0):
-        self.log, self.step = log, step
-        self.bar = tqdm(total=max_ite, initial=start, unit="it", desc="train", disable=None, dynamic_ncols=True)
-        self.since, self.since_iteration = time.monotonic(), start
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        self.bar.update()
-        if state.iteration % self.step and state.iteration != 1:
-            return
-        values = {name: float(value) for name, value in terms.items()}
-        if not math.isfinite(values["loss"]):
-            raise ValueError(
-                f"iteration {state.iteration}: expected a finite loss, found {values}; lower --lr or leave --fp16 out"
-            )
-        self.bar.set_postfix(loss=f"{values['loss']:.4f}")
-        now = time.monotonic()
-        per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
-        self.since, self.since_iteration = now, state.iteration
-        listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
-        self.log.info(f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}")
-        self.log.scalars("train", {**values, "lr": lr, "iterations_per_second": per_second}, state.iteration)
-
-    def close(self) -> None:
-        self.bar.close()
+    scaler.unscale_(optimizer)
+    gradients = [p.grad for part in optimizer.param_groups for p in part["params"] if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    loss = terms["loss"]
+    finite_loss, finite_norm = torch.stack([loss.isfinite(), norm.isfinite().to(loss.device)]).tolist()
+    if finite_loss and finite_norm:
+        scaler.step(optimizer)
+    scaler.update()
+    if finite_loss and finite_norm:
+        state.in_a_row = 0
+        return None
+    state.in_a_row += 1
+    if finite_loss and scaler.is_enabled():
+        state.overflows += 1
+        return f"float16 overflow in the gradients, scale lowered to {scaler.get_scale():g}"
+    state.skipped += 1
+    if finite_loss:
+        return "a gradient that is not finite"
+    return ", ".join(f"{name} {float(value):g}" for name, value in terms.items() if not value.isfinite())
 
 
-class ValidateHook:
-    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean Dice.
-
-    Args:
-        split: what it evaluates on, for the log: ``validation`` or ``test``.
-        picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        loader,
-        device: torch.device,
-        log: RunLog,
-        *,
-        split: str,
-        step: int,
-        max_ite: int,
-        on_best: Callable[[], None],
-        picture: Callable[[], object] | None = None,
-    ):
-        self.model, self.loader, self.device, self.log = model, loader, device, log
-        self.split, self.step, self.max_ite = split, step, max_ite
-        self.on_best, self.picture = on_best, picture
-        self.last_rows: list[Row] = []
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        if state.iteration % self.step and state.iteration != self.max_ite:
-            return
-        if self.picture is not None:
-            self.log.picture("train", self.picture(), state.iteration)
-        if self.loader is None:
-            return
-        self.last_rows = evaluate(self.model, self.loader, self.device)
-        metrics = summarize_rows(self.last_rows)
-        self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
-        for level, values in metrics.items():
-            self.log.scalars(f"{self.split}_{level}", values, state.iteration)
-        performance = metrics[ENSEMBLE]["dice_mean"]
-        if performance is not None and (state.best_performance is None or performance > state.best_performance):
-            state.best_performance, state.best_iteration = performance, state.iteration
-            self.on_best()
+def _report(problem: str, state: TrainState, names: list[str], warn: Callable[[str], None]) -> None:
+    limit = MAX_OVERFLOWS if problem.startswith("float16") else MAX_SKIPPED
+    where = f"iteration {state.iteration}: expected a finite loss, found {problem}"
+    if state.in_a_row >= limit:
+        raise ValueError(
+            f"{where}, the {state.in_a_row}th step in a row that could not be taken; samples: {', '.join(names)}; "
+            "look at these images and their maps, lower --lr, or use --amp bf16 or off. The last checkpoint is intact"
+        )
+    if limit == MAX_SKIPPED:
+        warn(f"{where}; step skipped ({state.in_a_row} in a row of at most {limit}); samples: {', '.join(names)}")
+    elif state.in_a_row == 1:
+        warn(f"{where}; step skipped ({state.overflows} in all)")
 
 
-class SaveHook:
-    """Saves every ``step`` iterations and at the end."""
-
-    def __init__(self, save: Callable[[], None], *, step: int, max_ite: int):
-        self.save, self.step, self.max_ite = save, step, max_ite
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        if state.iteration % self.step == 0 or state.iteration == self.max_ite or state.stopped:
-            self.save()
-
-
-class StopHook:
-    """Ends the run after the current step once a stop was asked for; stands before the hook that saves."""
-
-    def __init__(self, request):
-        self.request = request
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        state.stopped = state.stopped or bool(self.request)
+def _to_device(batch: dict, device: torch.device, memory_format: torch.memory_format) -> dict:
+    moved = {key: x.to(device, non_blocking=True) if isinstance(x, Tensor) else x for key, x in batch.items()}
+    if moved["image"].ndim == 4:
+        moved["image"] = moved["image"].contiguous(memory_format=memory_format)
+    return moved

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+
+GAZE_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "numba")
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
@@ -16,11 +20,26 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def hardware() -> str:
-    """One line: processor, cores, versions."""
+def report(lines: Sequence[str], to: str | None) -> None:
+    """Print the lines, and append them to the file if one is named."""
+    text = "\n".join(lines)
+    print(text)
+    if to:
+        with open(to, "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def command_line() -> str:
+    """What was typed to run this benchmark."""
+    script = Path(sys.argv[0])
+    return " ".join(["python", f"benchmarks/{script.name}", *(shlex.quote(word) for word in sys.argv[1:])])
+
+
+def hardware(*packages: str) -> str:
+    """One line: processor, cores, versions of Python and of the packages (by default those of the gaze preparation)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "opencv-python-headless", "numba"))
-    return f"On {_processor()}, {cores} cores; Python {platform.python_version()}, {packages}."
+    versions = ", ".join(f"{name} {version(name)}" for name in packages or GAZE_PACKAGES)
+    return f"On {_processor()}, {cores} cores; Python {platform.python_version()}, {versions}."
 
 
 def _processor() -> str:

@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     _warn_of_training_images(dataset.names, args, config)
     folder = Path(args.exp_path) if args.exp_path else Path(args.ckpt_path).parent / f"evaluate_{args.split}"
     loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
-    metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=True)
+    metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=dataset)
     iteration = checkpoint.get("iteration")
     summary = {
         "what": f"checkpoint, {len(model.model)} level(s)",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from utils.distributed import SINGLE, Group
 from utils.evaluation import ENSEMBLE, evaluate, full_size_probabilities, summarize_rows, write_per_case
 from utils.images import write_image
 from utils.predictions import MaskWriter
@@ -26,20 +27,26 @@ def score(
     *,
     per_case_file: str = PER_CASE_FILE,
     save_pred: bool = False,
-    examples: bool = False,
+    examples: object = None,
+    group: Group = SINGLE,
 ) -> dict[str, dict]:
     """Evaluate; write the per-case table and, on demand, predictions and a picture of some cases.
+
+    Args:
+        loader: of this process's part of the cases.
+        examples: the data set of all cases, to picture some of them.
+        group: the processes that share the cases; that of rank 0 writes.
 
     Returns:
         The metrics by level, as ``summarize_rows`` makes them.
     """
     writer = MaskWriter(folder / "predictions") if save_pred else None
-    rows = evaluate(model, loader, device, on_case=writer)
-    write_per_case(folder / per_case_file, rows)
-    if examples:
-        dataset = loader.dataset
-        chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
-        write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
+    rows = evaluate(model, loader, device, on_case=writer, group=group)
+    if group.is_main:
+        write_per_case(folder / per_case_file, rows)
+        if examples is not None:
+            chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
+            write_image(folder / EXAMPLES_FILE, examples_picture(model, examples, chosen, device))
     return summarize_rows(rows)
 
 

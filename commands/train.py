@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import time
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from commands.data_options import complete
 from commands.scoring import examples_picture
-from commands.training.build import build_data, build_optimizer, model_settings, objective_settings
-from commands.training.checkpoints import checkpoint_to_start_from, remove_run, restore, save
+from commands.training.build import build_data, build_network, build_optimizer, check_batch_size, objective_settings
+from commands.training.checkpoints import Start, checkpoint_to_start_from, remove_run, restore, save, schedule
 from commands.training.describe import describe
-from commands.training.results import finish, run_evaluation_loader
-from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, Run
+from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
+from commands.training.results import finish
+from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER, Data, Run
 from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import build_objective
-from models import build_model
-from models.registry import load_weights
-from trainer import LogHook, SaveHook, StopHook, TrainState, ValidateHook, train
-from utils.devices import pick_device, precision
-from utils.files import write_json
-from utils.interrupt import StopRequest
-from utils.log import RunLog
-from utils.schedule import epoch_learning_rate, total_epochs
+from trainer import TrainState, train
+from utils.devices import amp_of, make_deterministic, precision
+from utils.distributed import Group, process_group
+from utils.files import remove_temporary, write_json
+from utils.interrupt import Deadline, StopRequest
+from utils.log import NoLog, RunLog
+from utils.schedule import epoch_learning_rate
 from utils.seeding import seed_everything
 
 STOPPED_CODE = 130
@@ -32,47 +35,57 @@ NUM_PICTURES = 3
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train and evaluate; 0, or 130 if stopped by a signal. Raises ValueError and OSError for what is wrong."""
+    """Train and evaluate; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
+    deadline = Deadline(args.max_minutes)
+    with process_group(args.device) as (group, device):
+        return train_one(args, group, device, deadline)
+
+
+def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:
+    """One run of ``main``, of one seed, in all processes of the group."""
     spec = get_spec(args.data, args.root)
     args = complete(args, spec)
-    folder, device = Path(args.exp_path), pick_device(args.device)
+    folder = Path(args.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
-    data = build_data(args)
-    checkpoint = checkpoint_to_start_from(args, folder, data.train)
-    seed_everything(args.seed)
-    model = build_model(args.model, **model_settings(args)).to(device)
-    if checkpoint:
-        load_weights(model, checkpoint["state_dict"])
-    if args.overwrite:
-        remove_run(folder)
-    with RunLog(folder) as log:
-        autocast, scaler = precision(args.fp16, device)
-        optimizer = build_optimizer(args, model)
-        state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
-        run = Run(args, folder, data, model, optimizer, scaler, state, device, log)
-        if args.resume:
-            restore(run, checkpoint)
-        else:
+    check_batch_size(args, group)
+    data = build_data(args, group)
+    start = checkpoint_to_start_from(args, folder, data.train)
+    group.barrier()
+    if group.is_main:
+        remove_run(folder) if args.overwrite else remove_temporary(folder)
+    redo_from = start.checkpoint["iteration"] + 1 if start.resumes else None
+    with RunLog(folder, redo_from=redo_from) if group.is_main else NoLog() as log:
+        run = _build_run(args, folder, data, start, device, log, group)
+        if group.is_main and not start.resumes:
             write_json(folder / ARGS_FILE, vars(args) | {"data_spec": asdict(spec)})
-        describe(run)
-        started = time.monotonic()
-        if _train(run, autocast):
-            log.info(f"stopped after iteration {state.iteration}; the same command with --resume continues")
+        describe(run, start)
+        stopped_by = _train(run, deadline)
+        if stopped_by:
+            at = f"iteration {run.state.iteration}"
+            log.info(f"stopped after {at} ({stopped_by}); the same command with --resume continues")
             return STOPPED_CODE
-        finish(run, seconds=time.monotonic() - started)
+        finish(run)
     return 0
 
 
-def _train(run: Run, autocast) -> bool:
-    """Train to the end or to a stop; True if stopped."""
-    args, state = run.args, run.state
-    schedule = {
-        "scheduler": args.lr_scheduler,
-        "lr": args.lr,
-        "lr_min": args.lr_min,
-        "total_epochs": total_epochs(args.max_ite, state.iterations_per_epoch),
-        "warmup_epochs": -(-args.warmup_ite // state.iterations_per_epoch),
-    }
+def _build_run(
+    args: argparse.Namespace, folder: Path, data: Data, start: Start, device: torch.device, log, group: Group
+) -> Run:
+    seed_everything(args.seed)
+    if args.deterministic:
+        make_deterministic(device)
+    model = build_network(args, device, start.checkpoint)
+    _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
+    state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
+    run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, log, group)
+    if start.resumes:
+        restore(run, start.checkpoint)
+    return run
+
+
+def _train(run: Run, deadline: Deadline) -> str | None:
+    """Train to the end or to a stop; what asked for the stop, or None."""
+    args, state, group = run.args, run.state, run.group
     loader = training_loader(
         run.data.train,
         batch_size=args.batch_size,
@@ -81,20 +94,17 @@ def _train(run: Run, autocast) -> bool:
         seed=args.seed,
         num_worker=args.num_worker,
         pin_memory=run.device.type == "cuda",
+        rank=group.rank,
+        size=group.size,
     )
-    objective = build_objective(args.mode, **objective_settings(args))
-    log_hook = LogHook(run.log, step=args.log_step, max_ite=args.max_ite, start=state.iteration)
-    with StopRequest() as stop:
-        hooks = [
-            log_hook,
-            _validation(run),
-            StopHook(stop),
-            SaveHook(lambda: save(run, LATEST_FILE), step=args.save_step, max_ite=args.max_ite),
-        ]
-        try:
+    rates = schedule(args, state)
+    autocast, _ = precision(amp_of(args.amp, args.fp16, run.device), run.device)
+    with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as (validate, hooks):
+        validate.catch_up(state)
+        if not state.stopped:
             train(
-                run.model,
-                objective,
+                group.wrap(run.model),
+                build_objective(args.mode, **objective_settings(args)),
                 run.optimizer,
                 loader,
                 state=state,
@@ -102,24 +112,52 @@ def _train(run: Run, autocast) -> bool:
                 autocast=autocast,
                 scaler=run.scaler,
                 hooks=hooks,
-                learning_rate=lambda epoch: epoch_learning_rate(epoch, **schedule),
+                learning_rate=lambda epoch: epoch_learning_rate(epoch, **rates),
+                group=group,
+                share=loader.batch_sampler.share,
+                memory_format=torch.channels_last if args.channels_last else torch.contiguous_format,
+                warn=run.log.info,
             )
-        finally:
-            log_hook.close()
-    return state.iteration < args.max_ite
+        return request.reason if state.stopped else None
 
 
-def _validation(run: Run) -> ValidateHook:
+@contextlib.contextmanager
+def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]]:
+    """The validation and all hooks in their order, closed at the end."""
+    args, group = run.args, run.group
+    log = LogHook(
+        run.log,
+        step=args.log_step,
+        max_ite=args.max_ite,
+        start=run.state.iteration,
+        batch_size=args.batch_size,
+        device=run.device,
+    )
+    to_close = [log]
+    if args.profile and group.is_main:
+        to_close.append(ProfileHook(run.folder / PROFILE_FOLDER, steps=args.profile, device=run.device, log=run.log))
+    validate = _validation(run, request)
+    save_latest = SaveHook(lambda: save(run, LATEST_FILE), step=args.save_step, max_ite=args.max_ite)
+    try:
+        yield validate, [*to_close, TimeHook(), StopHook(request, group), validate, save_latest]
+    finally:
+        for hook in to_close:
+            hook.close()
+
+
+def _validation(run: Run, request: StopRequest) -> ValidateHook:
     data, args = run.data, run.args
     shown = data.train.showcase(NUM_PICTURES)
     return ValidateHook(
         run.model,
-        run_evaluation_loader(run, data.selection) if data.selection else None,
+        run.loader(data.selection) if data.selection else None,
         run.device,
         run.log,
         split=data.selection_split or "",
         step=args.val_step,
         max_ite=args.max_ite,
+        group=run.group,
+        request=request,
         on_best=lambda: save(run, BEST_FILE),
         picture=lambda: examples_picture(run.model, shown, shown.names, run.device),
     )

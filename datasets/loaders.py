@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -30,11 +30,25 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         start, stop: iterations, counted from 0.
         seed: of the order.
         shuffle: False keeps the order of the data set in all epochs.
+        rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
+            on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """
 
-    def __init__(self, num_samples: int, batch_size: int, *, start: int, stop: int, seed: int, shuffle: bool = True):
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        *,
+        start: int,
+        stop: int,
+        seed: int,
+        shuffle: bool = True,
+        rank: int = 0,
+        size: int = 1,
+    ):
         self.num_samples, self.batch_size = num_samples, batch_size
         self.start, self.stop, self.seed, self.shuffle = start, stop, seed, shuffle
+        self.rank, self.size = rank, size
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -51,7 +65,14 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
                 epoch = iteration // self.iterations_per_epoch
                 order = self._order(epoch)
             position = iteration % self.iterations_per_epoch * self.batch_size
-            yield [(index, epoch) for index in order[position : position + self.batch_size]]
+            batch = order[position : position + self.batch_size]
+            yield [(index, epoch) for index in batch[self.rank :: self.size] or batch[:1]]
+
+    def share(self, iteration: int) -> float:
+        """The samples of an iteration that this process has, relative to their mean over processes; 1 for one."""
+        position = iteration % self.iterations_per_epoch * self.batch_size
+        batch = range(position, min(position + self.batch_size, self.num_samples))
+        return len(batch[self.rank :: self.size]) * self.size / len(batch)
 
     def _order(self, epoch: int) -> list[int]:
         if not self.shuffle:
@@ -69,22 +90,24 @@ def training_loader(
     num_worker: int = 0,
     shuffle: bool = True,
     pin_memory: bool = False,
-) -> Iterable[dict]:
-    """Batches for the training loop.
+    rank: int = 0,
+    size: int = 1,
+) -> DataLoader | TakenFromMemory:
+    """A loader for the training loop.
 
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
-        batch_size, max_ite, start, seed, shuffle: see ``IterationSampler``; iterations count from 0.
+        batch_size, max_ite, start, seed, shuffle, rank, size: see ``IterationSampler``; iterations count from 0.
         num_worker: loader processes; the batches do not depend on it.
         pin_memory: for faster copies to a GPU.
 
-    torch's own generator is left alone; that of each loader process follows from ``seed``.
-
     Returns:
-        ``max_ite - start`` batches (its length), none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
+        A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
         ``label`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
-    sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle)
+    sampler = IterationSampler(
+        len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
+    )
     in_memory = num_worker > 0 and hasattr(dataset, "leaves_in_memory")
     loader = DataLoader(
         LeftInMemory(dataset) if in_memory else dataset,
@@ -92,9 +115,9 @@ def training_loader(
         collate_fn=as_it_is if in_memory else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
-        generator=torch.Generator().manual_seed(seed),
         prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
         worker_init_fn=leave_signals_to_the_parent,
+        generator=own_generator(seed),
     )
     return TakenFromMemory(loader, dataset, pin_memory=pin_memory) if in_memory else loader
 
@@ -113,11 +136,15 @@ def evaluation_loader(
         batch_size=batch_size,
         num_workers=num_worker,
         pin_memory=pin_memory,
-        # One of its own: how often a run evaluates must not move the global one.
-        generator=torch.Generator(),
         collate_fn=collate_full_size,
         worker_init_fn=leave_signals_to_the_parent,
+        generator=own_generator(0),
     )
+
+
+def own_generator(seed: int) -> torch.Generator:
+    """What a loader draws the seeds of its processes from: the generator of the run is not to depend on loaders."""
+    return torch.Generator().manual_seed(seed)
 
 
 def collate_full_size(samples: list[dict]) -> dict:

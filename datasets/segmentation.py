@@ -97,10 +97,16 @@ class SegmentationDataset(Dataset):
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples without flips, with labels where their masks are there: to look at."""
-        shown = copy.copy(self)
-        shown.names, shown.flip_probability, shown.cache = self.names[:count], 0.0, None
+        shown = self.only(self.names[:count])
+        shown.flip_probability = 0.0
         shown.has_labels = all(self.path("masks", name).is_file() for name in shown.names)
         return shown
+
+    def only(self, names: Sequence[str]) -> SegmentationDataset:
+        """The same data set with these samples, without its cache."""
+        part = copy.copy(self)
+        part.names, part.cache = list(names), None
+        return part
 
     def _decode(self, index: int) -> dict[str, Tensor]:
         """The sample as it is before flipping."""

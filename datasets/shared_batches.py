@@ -41,7 +41,7 @@ class TakenFromMemory:
     """The batches of a loader over ``LeftInMemory``, those in shared memory being made here, pinned if asked for."""
 
     def __init__(self, loader: DataLoader, dataset: Dataset, *, pin_memory: bool):
-        self.loader, self.dataset = loader, dataset
+        self.loader, self.dataset, self.batch_sampler = loader, dataset, loader.batch_sampler
         # As in torch's loader, without a GPU there is nothing to pin for.
         self.pin_memory = pin_memory and torch.cuda.is_available()
 

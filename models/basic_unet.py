@@ -59,8 +59,11 @@ class UpCat(nn.Module):
         x = self.upsample["deconv"](x)
         # Pooling drops the last row or column of an odd size; repeating the border restores it.
         missing_h, missing_w = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
-        if missing_h or missing_w:
-            x = F.pad(x, (0, missing_w, 0, missing_h), mode="replicate")
+        # At most one each. F.pad has no deterministic gradient on CUDA.
+        if missing_h:
+            x = torch.cat([x, x[..., -1:, :]], dim=-2)
+        if missing_w:
+            x = torch.cat([x, x[..., -1:]], dim=-1)
         return self.convs(torch.cat([skip, x], dim=1))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from models.propagation import propagate
 
@@ -31,6 +32,10 @@ class MultiLevelModel(nn.Module):
         init: ``copy`` starts all levels with the weights of the first, as released; ``independent`` draws
             each anew, as in the paper's text.
         prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
+
+    Attributes:
+        checkpoint_levels: in training, keep no activations of a level but compute them again when its gradient is due,
+            so that there are those of one level at a time; the numbers are the same.
     """
 
     def __init__(
@@ -58,15 +63,23 @@ class MultiLevelModel(nn.Module):
             "kernel_size": prop_kernel_size,
             "dilation": prop_dilation,
         }
+        self.checkpoint_levels = False
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        features, logits = zip(*(level(x) for level in self.model), strict=True)
+        propagates = self.training and self.cons_mode == "prop" and len(self.model) > 1
+        logits, propagated = zip(*(self._run_level(level, x, propagates) for level in self.model), strict=True)
         level_logits = torch.stack(logits)
         outputs = {"logits": level_logits.mean(dim=0), "level_logits": level_logits}
-        if self.training and self.cons_mode == "prop" and len(self.model) > 1:
-            pairs = zip(self.model, features, logits, strict=True)
-            outputs["level_logits_prop"] = torch.stack([self._propagated_logits(*pair) for pair in pairs])
+        if propagates:
+            outputs["level_logits_prop"] = torch.stack(propagated)
         return outputs
+
+    def _run_level(self, level: nn.Module, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
+        def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
+            feature, logits = level(x)
+            return logits, self._propagated_logits(level, feature, logits) if propagates else None
+
+        return checkpoint(run, x, use_reentrant=False) if self.training and self.checkpoint_levels else run(x)
 
     def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
         """C(f') without f': C is linear, so its output is propagated in place of its C input channels.

@@ -136,6 +136,36 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tiny_root, tm
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        (["--checkpoint_levels"], 0),
+        (["--deterministic"], 0),
+        (["--amp", "off"], 0),
+        (["--channels_last"], 1e-4),
+        (["--amp", "fp16"], 2e-3),
+        (["--amp", "bf16"], 2e-2),
+        (["--fp16"], 2e-2),
+    ],
+)
+def test_ways_to_compute_agree_up_to_their_rounding(options, tolerance, tiny_root, tmp_path):
+    assert train(tiny_root, tmp_path / "plain", "--lr", "1e-3") == 0
+    assert train(tiny_root, tmp_path / "other", "--lr", "1e-3", *options) == 0
+    plain, other = (weights(tmp_path / name / "model_latest.pth") for name in ("plain", "other"))
+    for key, value in plain.items():
+        torch.testing.assert_close(other[key], value, rtol=tolerance, atol=tolerance)
+    if tolerance > 1e-4:
+        assert any(not torch.equal(other[key], value) for key, value in plain.items()), "the option does nothing"
+
+
+def test_a_profile_of_some_steps(tiny_root, tmp_path):
+    assert train(tiny_root, tmp_path / "exp", "--profile", "2") == 0
+    trace = json.loads((tmp_path / "exp" / "profile" / "trace.json").read_text())
+    names = [event["name"] for event in trace["traceEvents"]]
+    assert sum(name.startswith("ProfilerStep#") for name in names) == 2
+    assert "convolution" in (tmp_path / "exp" / "profile" / "operations.txt").read_text()
+
+
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tmp_path, monkeypatch):
     assert train(tiny_root, tmp_path / "whole", "--val_step", "2", "--save_step", "2") == 0
     import trainer
@@ -309,7 +339,13 @@ def test_resuming_with_other_options_names_them(tiny_root, tmp_path, capsys):
     error = fails(capsys, training(tiny_root, tmp_path / "exp", "--resume", "--lr", "0.5"))
     assert "--lr 0.01 (now 0.5)" in error
     assert "--max_ite 6 (now 2)" in error
-    assert "expected a checkpoint" in fails(capsys, training(tiny_root, tmp_path / "none", "--resume"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_samples(tiny_root, tmp_path, capsys):
+    error = fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--max_ite", "40", "--lr", "1e30"])
+    assert "expected a finite loss, found loss" in error and "the 10th step in a row" in error
+    assert sum(name in error for name in (tiny_root / "train.txt").read_text().split()) == 2  # a batch
+    assert not (tmp_path / "exp" / "model_latest.pth").exists()
 
 
 def test_a_gpu_that_is_not_there(tiny_root, tmp_path, capsys):

@@ -1,4 +1,5 @@
 import json
+import math
 import re
 
 import numpy as np
@@ -6,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from commands.training.hooks import SaveHook, StopHook
 from datasets import build_dataset
 from datasets.loaders import training_loader
 from losses import build_objective
 from models import build_model
-from trainer import SaveHook, StopHook, TrainState, train
+from trainer import MAX_SKIPPED, TrainState, train
+from utils.distributed import SINGLE
 from utils.schedule import epoch_learning_rate, total_epochs
 
 CPU = torch.device("cpu")
@@ -90,7 +93,85 @@ def test_a_stop_ends_the_run_after_the_step_and_saves_once():
     def ask(state, terms, lr):
         request[0] = state.iteration == 3
 
-    hooks = [ask, StopHook(Request()), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
+    hooks = [ask, StopHook(Request(), SINGLE), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
     run([{"image": torch.ones(1)}] * 8, state, hooks)
     assert state.iteration == 3
     assert saved == [3]
+
+
+class Unsteady(nn.Module):
+    """Weight times image; the image of value 2 gives an infinite loss, that of value 3 an infinite gradient alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x):
+        value = float(x.flatten()[0])
+        if value == 3:
+            self.weight.register_hook(lambda grad: grad * math.inf) if self.weight.requires_grad else None
+        return {"logits": x * self.weight * (math.inf if value == 2 else 1)}
+
+
+def unsteady_run(values, warnings):
+    model, state = Unsteady(), TrainState(iterations_per_epoch=100)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batches = [{"image": torch.tensor([value]), "name": [f"case{value:g}"]} for value in values]
+    try:
+        train(
+            model, linear_objective, optimizer, batches, learning_rate=lambda epoch: 0.1, state=state, device=CPU,
+            warn=warnings.append,
+        )  # fmt: skip
+    finally:
+        model.state, model.final = state, model.weight.item()
+    return model
+
+
+def test_a_step_without_a_finite_loss_is_skipped_counted_and_named():
+    warnings = []
+    model = unsteady_run([1.0, 2.0, 1.0], warnings)
+    # Gradient 1 at a rate of 0.1, twice.
+    assert model.final == pytest.approx(0.8)
+    assert (model.state.iteration, model.state.skipped, model.state.in_a_row) == (3, 1, 0)
+    assert warnings == [
+        "iteration 2: expected a finite loss, found loss inf; step skipped (1 in a row of at most 10); samples: case2"
+    ]
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights():
+    warnings = []
+    model = unsteady_run([1.0, 3.0], warnings)
+    assert model.final == pytest.approx(0.9)
+    assert model.state.skipped == 1 and "found a gradient that is not finite" in warnings[0]
+
+
+def test_a_bounded_number_of_skipped_steps_ends_the_run():
+    warnings = []
+    with pytest.raises(ValueError, match=r"iteration 11: .* found loss inf, the 10th step in a row .* samples: case2;"):
+        unsteady_run([1.0] + [2.0] * 20, warnings)
+    assert len(warnings) == MAX_SKIPPED - 1
+
+
+def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():
+    model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
+    scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
+    # 2**127 times 4 overflows, twice; then 2**125 does not.
+    batches = [{"image": torch.tensor([4.0]), "name": ["a"]}] * 3
+    train(
+        model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1), batches, learning_rate=lambda epoch: 0.1,
+        state=state, device=CPU, scaler=scaler, warn=warnings.append,
+    )  # fmt: skip
+    assert (state.overflows, state.skipped, state.in_a_row) == (2, 0, 0)
+    assert scaler.get_scale() == 2.0**125
+    assert model.weight.item() == pytest.approx(1 - 0.1 * 4)
+    assert len(warnings) == 1 and "float16 overflow" in warnings[0]
+
+
+def test_the_share_of_a_process_weighs_its_loss():
+    model, state = OneWeight(), TrainState(iterations_per_epoch=100)
+    batches = [{"image": torch.ones(1)}] * 2
+    train(
+        model, linear_objective, torch.optim.SGD(model.parameters(), lr=1.0), batches, learning_rate=lambda epoch: 0.1,
+        state=state, device=CPU, share=lambda iteration: [1.0, 0.5][iteration],
+    )  # fmt: skip
+    assert model.weight.item() == pytest.approx(1 - 0.1 - 0.05)

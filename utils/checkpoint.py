@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,14 +27,71 @@ SAFE_GLOBALS = [
 ]
 
 
-def save_checkpoint(path: str | Path, content: Mapping) -> None:
-    """Write a checkpoint under a temporary name and rename it; an older one survives any failure."""
+def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path | None = None) -> None:
+    """Write a checkpoint under a temporary name and rename it; an older one survives any failure.
+
+    Args:
+        path: its file.
+        content: tensors and plain values.
+        previous: the name under which an older ``path`` is kept.
+
+    Raises:
+        OSError: with ``path``, if it cannot be written, as on a full disk.
+    """
+    path = Path(path)
     with replacing(path) as temporary:
-        torch.save(dict(content), temporary)
+        with open(temporary, "wb") as file:
+            _write(content, file, path)
+        if previous is not None and path.is_file():
+            _keep(path, Path(previous))
 
 
-def load_checkpoint(path: str | Path) -> dict:
+def _write(content: Mapping, file, path: Path) -> None:
+    try:
+        torch.save(dict(content), file)
+    except RuntimeError as error:
+        # torch's writer puts its own error before that of the file.
+        if isinstance(error.__context__, OSError):
+            raise OSError(error.__context__.errno, error.__context__.strerror, str(path)) from error
+        raise
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Name a file ``previous`` too; it keeps its own name meanwhile, where the file system has links."""
+    with contextlib.suppress(FileNotFoundError):
+        previous.unlink()
+    try:
+        os.link(path, previous)
+    except OSError:
+        os.replace(path, previous)
+
+
+def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | None]:
+    """The newest whole checkpoint of a run.
+
+    Returns:
+        The checkpoint, and what is to be said if it is the previous one, else None.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if the newest is broken and there is no whole one before it.
+    """
+    if not Path(latest).exists() and not Path(previous).exists():
+        raise FileNotFoundError(f"{latest}: expected a checkpoint to resume, found none")
+    try:
+        return load_checkpoint(latest, check_sums=True), None
+    except (FileNotFoundError, ValueError) as error:
+        if not Path(previous).is_file():
+            raise
+        return load_checkpoint(previous, check_sums=True), f"{error}; falling back to {previous}"
+
+
+def load_checkpoint(path: str | Path, *, check_sums: bool = False) -> dict:
     """Read a checkpoint of this project or of the reference onto the CPU.
+
+    Args:
+        path: its file.
+        check_sums: compare the checksums in the file, which torch does not; for checkpoints that torch wrote with them.
 
     Returns:
         A dict with at least ``state_dict``, its keys freed of the prefix of distributed training; the other
@@ -45,6 +105,8 @@ def load_checkpoint(path: str | Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found none")
     try:
+        if check_sums:
+            _check_sums(path)
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -53,6 +115,13 @@ def load_checkpoint(path: str | Path) -> dict:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ValueError(f"{path}: expected a checkpoint, found a corrupt or foreign file ({reason})") from error
     return _with_state_dict(path, content)
+
+
+def _check_sums(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f"{damaged} does not fit its checksum")
 
 
 def _refused(error: Exception) -> str:

@@ -1,11 +1,15 @@
-"""Which device to use, and in which precision."""
+"""Which device to use, in which precision, and how to have the same bits from it again."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Callable
 
 import torch
+
+AMP_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(choice: str | None) -> torch.device:
@@ -30,16 +34,59 @@ def pick_device(choice: str | None) -> torch.device:
 
 
 def precision(
-    fp16: bool, device: torch.device
+    amp: str, device: torch.device
 ) -> tuple[Callable[[], contextlib.AbstractContextManager], torch.GradScaler]:
     """The autocast context and the gradient scaler of a run.
 
-    ``fp16`` means float16 on a GPU, and bfloat16 on the CPU, whose float16 arithmetic is slow; only float16
-    needs its gradients scaled.
+    Args:
+        amp: a key of ``AMP_DTYPES``; only float16 needs its gradients scaled.
+        device: where the model is.
     """
-    dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
+    dtype = AMP_DTYPES[amp]
 
     def autocast() -> contextlib.AbstractContextManager:
-        return torch.autocast(device.type, dtype=dtype, enabled=fp16)
+        return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
-    return autocast, torch.GradScaler(device.type, enabled=fp16 and dtype is torch.float16)
+    return autocast, torch.GradScaler(device.type, enabled=dtype is torch.float16)
+
+
+def amp_of(amp: str | None, fp16: bool, device: torch.device) -> str:
+    """The precision that ``--amp`` names, or else ``--fp16``: float16 on a GPU, bfloat16 on a CPU, whose float16
+    arithmetic is slow."""
+    if amp is not None:
+        return amp
+    return ("fp16" if device.type == "cuda" else "bf16") if fp16 else "off"
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Have CUDA compute the same bits from the same input, at some cost; a CPU does so anyway.
+
+    An operation that cannot raises a RuntimeError that names it.
+    """
+    if device.type != "cuda":
+        return
+    # cuBLAS reads it when it starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
+def peak_memory_gb(device: torch.device) -> float | None:
+    """The most memory used so far, in 1e9 bytes: of the GPU by tensors, or of this process where it runs on the CPU.
+
+    None where the system does not say.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    try:
+        import resource
+    except ImportError:
+        return None
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def device_name(device: torch.device) -> str:
+    """For people: the device, and which GPU it is."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

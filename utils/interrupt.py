@@ -1,21 +1,67 @@
-"""Ctrl-C and SIGTERM as a wish to stop, heard between two steps."""
+"""Ctrl-C, SIGTERM and the end of the time as a wish to stop, heard between two steps."""
 
 from __future__ import annotations
 
 import signal
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Deadline:
+    """A time by which to be done, with as much in hand as the longest stretch between two looks at it so far.
+
+    Args:
+        minutes: from ``start`` on; None for no limit.
+        start: on the clock of ``time.monotonic``.
+    """
+
+    minutes: float | None = None
+    start: float = field(default_factory=time.monotonic)
+    longest: float = 0.0
+    _last: float | None = None
+
+    def restart_stretch(self) -> None:
+        """Begin a stretch now: what lies between two runs does not repeat."""
+        self._last = time.monotonic()
+
+    def __bool__(self) -> bool:
+        """Whether another such stretch would end too late."""
+        now = time.monotonic()
+        if self._last is not None:
+            self.longest = max(self.longest, now - self._last)
+        self._last = now
+        return self.minutes is not None and now + self.longest > self.start + 60 * self.minutes
 
 
 class StopRequest:
-    """While entered, the first SIGINT or SIGTERM sets ``signal_name``; a second one acts as usual."""
+    """While entered, true after the first SIGINT or SIGTERM, or when the deadline is near; a second signal acts as
+    usual.
 
-    def __init__(self):
+    Args:
+        deadline: asked too.
+        patient: further signals do nothing. Launchers of several processes hand on a Ctrl-C that the terminal has sent
+            to all of them already.
+    """
+
+    def __init__(self, deadline: Deadline | None = None, *, patient: bool = False):
         self.signal_name: str | None = None
+        # Not "deadline or ...": to ask it is to measure.
+        self.deadline, self.patient = Deadline() if deadline is None else deadline, patient
         self._previous: dict[int, object] = {}
 
     def __bool__(self) -> bool:
-        return self.signal_name is not None
+        # Asked in any case: it measures.
+        late = bool(self.deadline)
+        return self.signal_name is not None or late
+
+    @property
+    def reason(self) -> str:
+        """For people: what asked for the stop."""
+        return self.signal_name or f"--max_minutes {self.deadline.minutes:g}"
 
     def __enter__(self) -> StopRequest:
+        self.deadline.restart_stretch()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -25,7 +71,8 @@ class StopRequest:
 
     def _handle(self, number: int, frame) -> None:
         self.signal_name = signal.Signals(number).name
-        self._restore()
+        if not self.patient:
+            self._restore()
 
     def _restore(self) -> None:
         while self._previous:

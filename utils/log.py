@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,16 @@ class RunLog:
     Args:
         folder: the run folder, made if absent; existing logs are appended to.
         quiet: nothing on the console.
+        redo_from: TensorBoard drops what earlier events say of this iteration and later ones: a resumed run says it
+            again.
+
+    Raises:
+        OSError: by any method, if a file cannot be written.
     """
 
-    def __init__(self, folder: Path, *, quiet: bool = False):
+    no_bar: bool | None = None  # tqdm: none where nobody looks
+
+    def __init__(self, folder: Path, *, quiet: bool = False, redo_from: int | None = None):
         # Imported here: it takes a second, and only training needs it.
         from torch.utils.tensorboard import SummaryWriter
 
@@ -28,38 +37,96 @@ class RunLog:
         self.logger = logging.getLogger(f"gazemedseg.{folder}")
         self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
-        self._handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log", encoding="utf-8")]
+        self._handlers: list[logging.Handler] = [_RaisingFileHandler(folder / "train.log", encoding="utf-8")]
         if not quiet:
             self._handlers.append(_TqdmHandler())
         for handler in self._handlers:
             handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
             self.logger.addHandler(handler)
-        self.writer = SummaryWriter(str(folder))
+        self._excepthook, threading.excepthook = threading.excepthook, self._leave_to_the_next_call
+        self.writer = SummaryWriter(str(folder), purge_step=redo_from)
 
     def info(self, message: str) -> None:
+        """Say a line, with the time before it."""
         self.logger.info(message)
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
         """Add numbers under ``group/name``; missing ones are skipped."""
-        for name, value in values.items():
-            if value is not None:
-                self.writer.add_scalar(f"{group}/{name}", value, iteration)
+        with self._naming_the_folder():
+            for name, value in values.items():
+                if value is not None:
+                    self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
         """Add an (H,W,3) uint8 picture."""
-        self.writer.add_image(tag, picture, iteration, dataformats="HWC")
+        with self._naming_the_folder():
+            self.writer.add_image(tag, picture, iteration, dataformats="HWC")
 
     def close(self) -> None:
-        self.writer.close()
-        for handler in self._handlers:
-            self.logger.removeHandler(handler)
-            handler.close()
+        """Finish and close the files."""
+        try:
+            # What could not be written has been reported by the call before.
+            with contextlib.suppress(OSError):
+                self.writer.close()
+        finally:
+            threading.excepthook = self._excepthook
+            for handler in self._handlers:
+                self.logger.removeHandler(handler)
+                handler.close()
+
+    @contextlib.contextmanager
+    def _naming_the_folder(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.writer.log_dir) from error
+
+    def _leave_to_the_next_call(self, failure) -> None:
+        """TensorBoard's thread hands its OSError to the next call; its traceback would stand before our sentence."""
+        if not issubclass(failure.exc_type, OSError):
+            self._excepthook(failure)
 
     def __enter__(self) -> RunLog:
         return self
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+class NoLog:
+    """The log of a process that is not to say anything; the methods of ``RunLog``."""
+
+    no_bar = True
+
+    def info(self, message: str) -> None:
+        """Nothing."""
+
+    def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
+        """Nothing."""
+
+    def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
+        """Nothing."""
+
+    def __enter__(self) -> NoLog:
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+
+class _RaisingFileHandler(logging.FileHandler):
+    """A full disk ends the run with its sentence, in place of a traceback a line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, self.baseFilename) from error
+        super().handleError(record)
+
+    def close(self) -> None:
+        # What cannot be written has been reported by the line that it is of.
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class _TqdmHandler(logging.Handler):

@@ -12,6 +12,7 @@ from utils.schedule import SCHEDULERS
 RELEASED_SPATIAL_SIZE = 224
 DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
+AMP_MODES = ("off", "bf16", "fp16")
 
 
 def add_train(parser: Parser) -> None:
@@ -28,10 +29,14 @@ def add_train(parser: Parser) -> None:
     parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
     parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
     parser.add_argument("--seed", type=NATURAL, default=0, help="of weights, order, flips and validation split")
+    parser.add_argument(
+        "--max_minutes", type=POSITIVE, default=None, help="stop cleanly before so many minutes are over, for queues"
+    )
     _add_model(parser)
     _add_levels(parser)
     _add_recipe(parser)
     add_split(parser)
+    _add_engine(parser)
     add_loading(parser)
     _add_cache(parser)
 
@@ -131,10 +136,33 @@ def _add_recipe(parser: Parser) -> None:
         help="share of the training images to use",
     )
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
-    group.add_argument("--fp16", action="store_true", help="mixed precision: float16 on a GPU, bfloat16 on the CPU")
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+
+
+def _add_engine(parser: Parser) -> None:
+    group = parser.add_argument_group("computation (results agree up to rounding, or exactly)")
+    group.add_argument("--amp", choices=AMP_MODES, default=None, help="mixed precision (default: off)")
+    group.add_argument("--fp16", action="store_true", help="as --amp fp16 on a GPU, and --amp bf16 on the CPU")
+    group.add_argument(
+        "--channels_last",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="memory layout with the channels innermost",
+    )
+    group.add_argument("--compile", action="store_true", help="compile each level's network (torch.compile)")
+    group.add_argument(
+        "--checkpoint_levels",
+        action="store_true",
+        help="compute activations again for the gradients, a level at a time: less memory, more time, the same numbers",
+    )
+    group.add_argument(
+        "--deterministic", action="store_true", help="the same bits from the same seed on CUDA too, slower"
+    )
+    group.add_argument(
+        "--profile", type=POSITIVE_INT, default=None, metavar="N", help="trace N steps with torch's profiler"
+    )
 
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:
@@ -165,5 +193,7 @@ def _contradictions(args: argparse.Namespace):
         yield f"--prop_kernel_size: expected an odd number, found {args.prop_kernel_size}"
     if args.cache_dir and args.cache != "disk":
         yield f"--cache_dir: expected --cache disk, found --cache {args.cache}"
+    if args.amp and args.fp16:
+        yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"

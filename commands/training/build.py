@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -12,12 +11,17 @@ from torch import nn
 from commands.training.run import MODEL_KEYS, Data
 from datasets import build_dataset
 from datasets.splits import has_validation_file
+from models import build_model
+from models.multi_level import MultiLevelModel
+from models.registry import load_weights
+from utils.distributed import SINGLE, Group
 
 
-def build_data(args: argparse.Namespace) -> Data:
+def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
     """The data sets of a training command line; without masks or test.txt there is nothing to evaluate on.
 
-    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt.
+    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt. The bound on the cache is
+    that of all processes of the group on this machine, which share a file, but not their memory.
     """
     gaze = args.mode == "gaze_sup"
     common = {
@@ -37,7 +41,8 @@ def build_data(args: argparse.Namespace) -> Data:
         **common,
     )
     train_set.flip_probability = args.flip_prob
-    train_set.use_cache(args.cache, max_gb=_cache_gb(args), folder=args.cache_dir)
+    sharing = group.on_this_machine if args.cache == "memory" else 1
+    train_set.use_cache(args.cache, max_gb=args.cache_gb / sharing, folder=args.cache_dir)
     root = Path(args.root)
     has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
     test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None
@@ -46,15 +51,33 @@ def build_data(args: argparse.Namespace) -> Data:
     return Data(train_set, test, "test" if test else None, test)
 
 
-def _cache_gb(args: argparse.Namespace) -> float:
-    """The share of this process: those that torchrun starts on a machine share a file, but not their memory."""
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if args.cache == "memory" else 1
-    return args.cache_gb / processes
-
-
 def model_settings(args: argparse.Namespace) -> dict:
     """The arguments of ``build_model`` from a command line."""
     return {key: getattr(args, key) for key in MODEL_KEYS}
+
+
+def check_batch_size(args: argparse.Namespace, group: Group) -> None:
+    """``-bs`` is the batch of all processes together; a ValueError if it cannot be shared out."""
+    if args.batch_size % group.size:
+        raise ValueError(
+            f"-bs {args.batch_size}: expected a multiple of {group.size}, the number of processes, which share each "
+            "batch; change -bs or --nproc_per_node"
+        )
+
+
+def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:
+    """The model on its device, with the weights of the checkpoint if there is one."""
+    model = build_model(args.model, **model_settings(args))
+    model.checkpoint_levels = args.checkpoint_levels
+    if checkpoint:
+        load_weights(model, checkpoint["state_dict"])
+    model = model.to(device, memory_format=torch.channels_last if args.channels_last else torch.contiguous_format)
+    if args.compile:
+        # Where there is no compiler, the network runs as it is, and torch says so.
+        torch._dynamo.config.suppress_errors = True
+        for level in model.model:
+            level.compile()
+    return model
 
 
 def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 from commands.data_options import check_settings, id_numbers, remembered_settings
 from commands.training.build import model_settings
-from commands.training.run import ARGS_FILE, LATEST_FILE, MODEL_KEYS, RUN_FILES, Run
+from commands.training.run import ARGS_FILE, LATEST_FILE, MODEL_KEYS, PREVIOUS_FILE, RUN_FILES, Run
 from datasets import SegmentationDataset
-from utils.checkpoint import load_checkpoint, save_checkpoint
+from trainer import TrainState
+from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
+from utils.files import remove_temporary
+from utils.schedule import total_epochs
+from utils.seeding import random_states, restore_random_states
 
 # What a resumed run must share with the one that it continues.
 RECIPE_KEYS = (
@@ -33,13 +38,21 @@ RECIPE_KEYS = (
     "val_fraction",
     "flip_prob",
     "fp16",
+    "amp",
     "seed",
 )
+# Of TrainState, under "state".
+STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 
 
 def save(run: Run, file: str) -> None:
-    """A checkpoint with the entries of the released ones, and what resuming and predicting need beside."""
+    """A checkpoint with the entries of the released ones, and what resuming and predicting need beside.
+
+    The process of rank 0 writes it; an older latest one is kept as the previous one.
+    """
     args, state = run.args, run.state
+    if not run.group.is_main:
+        return
     save_checkpoint(
         run.folder / file,
         {
@@ -52,6 +65,14 @@ def save(run: Run, file: str) -> None:
             "selected_on": run.data.selection_split,
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
+            "state": {key: getattr(state, key) for key in STATE_KEYS},
+            "schedule": schedule(args, state),
+            "sampler": {
+                "seed": args.seed,
+                "epoch": state.iteration // state.iterations_per_epoch,
+                "batch": state.iteration % state.iterations_per_epoch,
+            },
+            "random": random_states(),
             "config": {
                 "model": {"name": args.model, **model_settings(args)},
                 "data": args.data,
@@ -63,27 +84,63 @@ def save(run: Run, file: str) -> None:
                 "seed": args.seed,
             },
         },
+        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE else None,
     )
 
 
-def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> dict | None:
-    """The checkpoint to resume or to take weights from; refuses to run over an earlier run."""
+def schedule(args: argparse.Namespace, state: TrainState) -> dict:
+    """The arguments of ``epoch_learning_rate`` beside the epoch."""
+    return {
+        "scheduler": args.lr_scheduler,
+        "lr": args.lr,
+        "lr_min": args.lr_min,
+        "total_epochs": total_epochs(args.max_ite, state.iterations_per_epoch),
+        "warmup_epochs": -(-args.warmup_ite // state.iterations_per_epoch),
+    }
+
+
+class Start(NamedTuple):
+    """What a run begins with.
+
+    Attributes:
+        checkpoint: to take the weights from, or None.
+        resumes: whether it is to be continued, and not only its weights to be used.
+        notes: what to tell the user of it.
+    """
+
+    checkpoint: dict | None
+    resumes: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> Start:
+    """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
+
+    ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
+    """
     latest = folder / LATEST_FILE
     if args.resume:
-        checkpoint = load_checkpoint(args.ckpt_path or latest)
-        _check_same_recipe(args, checkpoint, args.ckpt_path or latest)
-        _check_same_settings(data, checkpoint.get("config") or {}, args.ckpt_path or latest)
-        return checkpoint
+        path, note = args.ckpt_path or latest, None
+        if args.ckpt_path:
+            checkpoint = load_checkpoint(path, check_sums=True)
+        elif latest.exists() or (folder / PREVIOUS_FILE).exists():
+            checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
+        else:
+            return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
+        _check_same_recipe(args, checkpoint, path)
+        _check_same_settings(data, checkpoint.get("config") or {}, path)
+        return Start(checkpoint, resumes=True, notes=(note,) if note else ())
     if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
-    return load_checkpoint(args.ckpt_path) if args.ckpt_path else None
+    return Start(load_checkpoint(args.ckpt_path) if args.ckpt_path else None)
 
 
 def remove_run(folder: Path) -> None:
     """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
+    remove_temporary(folder)
     for pattern in RUN_FILES:
         for path in folder.glob(pattern):
             path.unlink()
@@ -121,8 +178,15 @@ def _plain(value):
 
 
 def restore(run: Run, checkpoint: dict) -> None:
+    """Put optimizer, scaler, random states and progress back to where the checkpoint left them."""
     run.optimizer.load_state_dict(checkpoint["optimizer"])
     run.scaler.load_state_dict(checkpoint["scaler"])
     run.state.iteration = int(checkpoint["iteration"])
     run.state.best_performance = checkpoint["best_performance"]
     run.state.best_iteration = int(checkpoint["best_iteration"])
+    # Checkpoints of earlier versions end with the validation that was due, and drew nothing.
+    state = checkpoint.get("state", {"validated": run.state.iteration})
+    for key in STATE_KEYS:
+        setattr(run.state, key, state.get(key, getattr(run.state, key)))
+    if "random" in checkpoint:
+        restore_random_states(checkpoint["random"])

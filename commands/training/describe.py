@@ -7,19 +7,22 @@ import platform
 
 import torch
 
+from commands.training.checkpoints import Start
 from commands.training.run import Run
+from utils.devices import amp_of, device_name
 from utils.log import code_version
 
 
-def describe(run: Run) -> None:
+def describe(run: Run, start: Start) -> None:
     """The first lines of the log: machine, versions, sizes, and what an option does not do here."""
     args, data, log = run.args, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
     log.info(f"{what_is_trained(args)}; run folder {run.folder}; seed {args.seed}")
     log.info(
-        f"device {run.device}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, code {code_version()}"
+        f"device {device_name(run.device)}, {_processes(run)}{torch.get_num_threads()} threads, Python "
+        f"{platform.python_version()}, torch {torch.__version__}, code {code_version()}"
     )
+    log.info(_computation(run))
     log.info(
         f"{parameters:,} parameters; {len(data.train)} training, "
         f"{len(data.selection) if data.selection else 0} {data.selection_split or 'validation'}, "
@@ -30,12 +33,26 @@ def describe(run: Run) -> None:
         log.info(
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
-    if args.fp16 and run.device.type == "cpu":
-        log.info("--fp16 on the CPU computes in bfloat16")
     if args.mode == "full_sup" or args.num_levels == 1:
         log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
-    if args.resume:
+    if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
+        log.info("batch normalisation sees each process's part of the batch alone: the number of processes matters")
+    for note in start.notes:
+        log.info(note)
+    if start.resumes:
         log.info(f"resumed at iteration {run.state.iteration}")
+
+
+def _processes(run: Run) -> str:
+    return "" if run.group.size == 1 else f"{run.group.size} processes, "
+
+
+def _computation(run: Run) -> str:
+    args = run.args
+    amp = amp_of(args.amp, args.fp16, run.device)
+    parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
+    options = ("channels_last", "compile", "checkpoint_levels", "deterministic")
+    return ", ".join(["computes in " + parts, *(name for name in options if getattr(args, name))])
 
 
 def what_is_trained(args: argparse.Namespace) -> str:

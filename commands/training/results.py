@@ -7,21 +7,20 @@ from torch import nn
 from commands.scoring import PER_CASE_FILE, score
 from commands.training.describe import what_is_trained
 from commands.training.run import BEST_FILE, Run
-from datasets import SegmentationDataset
-from datasets.loaders import evaluation_loader
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
+from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version
 from utils.reporting import SUMMARY_FILE, describe_metrics
 
 
-def finish(run: Run, *, seconds: float) -> None:
+def finish(run: Run) -> None:
     """Read the test set once: the last iteration, and the checkpoint chosen on the selection split."""
     results: dict[str, dict] = {}
     headline = "validation_selected" if run.data.selection_split == "validation" else "last"
     if run.data.test is not None:
-        loader = run_evaluation_loader(run, run.data.test)
+        loader = run.loader(run.data.test)
         results["last"] = _score(run, run.model, loader, "last", headline, run.state.iteration)
         if run.state.best_performance is not None and (run.folder / BEST_FILE).is_file():
             label = f"{run.data.selection_split}_selected"
@@ -42,11 +41,15 @@ def finish(run: Run, *, seconds: float) -> None:
         "selected_on": run.data.selection_split,
         "headline": headline if results else None,
         "results": results,
-        "seconds_this_call": round(seconds, 1),
-        "device": str(run.device),
+        "seconds": round(run.state.seconds, 1),
+        "skipped_steps": run.state.skipped,
+        "float16_overflows": run.state.overflows,
+        "device": device_name(run.device),
+        "processes": run.group.size,
         "version": code_version(),
     }
-    write_json(run.folder / SUMMARY_FILE, summary)
+    if run.group.is_main:
+        write_json(run.folder / SUMMARY_FILE, summary)
     if not results:
         run.log.info("no masks or no test.txt: nothing was evaluated")
 
@@ -59,13 +62,10 @@ def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iterat
         run.device,
         run.folder,
         save_pred=run.args.save_pred and main_result,
-        examples=main_result,
+        examples=run.data.test if main_result else None,
+        group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",
     )
     warning = " (chosen on the test set, as released: optimistic)" if label == "test_selected" else ""
     run.log.info(f"[test, {label.replace('_', ' ')}{warning} | Ite {iteration}] {describe_metrics(metrics)}")
     return {"iteration": int(iteration), "metrics": metrics}
-
-
-def run_evaluation_loader(run: Run, dataset: SegmentationDataset):
-    return evaluation_loader(dataset, batch_size=run.args.batch_size, num_worker=run.args.num_worker)

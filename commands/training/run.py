@@ -10,19 +10,25 @@ import torch
 from torch import nn
 
 from datasets import SegmentationDataset
+from datasets.loaders import evaluation_loader
 from trainer import TrainState
-from utils.log import RunLog
+from utils.distributed import Group
+from utils.log import NoLog, RunLog
 
 LATEST_FILE, BEST_FILE, ARGS_FILE = "model_latest.pth", "model_best.pth", "args.json"
+PREVIOUS_FILE, PROFILE_FOLDER = "model_previous.pth", "profile"
 RUN_FILES = (
     "args.json",
     "train.log",
     "events.out.tfevents.*",
     LATEST_FILE,
+    PREVIOUS_FILE,
     BEST_FILE,
     "per_case*.csv",
     "summary.json",
     "examples.png",
+    f"{PROFILE_FOLDER}/trace.json",
+    f"{PROFILE_FOLDER}/operations.txt",
 )
 MODEL_KEYS = (
     "in_channels",
@@ -59,4 +65,15 @@ class Run(NamedTuple):
     scaler: torch.GradScaler
     state: TrainState
     device: torch.device
-    log: RunLog
+    log: RunLog | NoLog
+    group: Group
+
+    def loader(self, dataset: SegmentationDataset):
+        """A loader of this process's part of a data set, to evaluate."""
+        part = dataset.only(self.group.part(dataset.names))
+        return evaluation_loader(
+            part,
+            batch_size=-(-self.args.batch_size // self.group.size),
+            num_worker=self.args.num_worker,
+            pin_memory=self.device.type == "cuda",
+        )

@@ -6,14 +6,15 @@ from commands.data_options import complete
 from commands.training.build import build_data
 from datasets.specs import get_spec
 from parse_args import parse_args
+from utils.distributed import SINGLE, Group
 
 STRIDE = 3 * 32 * 32 * 4 + 2 * 32 * 32 + 64
 TWO_SAMPLES_GB = str(2.5 * STRIDE / 1e9)
 
 
-def _data(root, *more):
+def _data(root, *more, group=SINGLE):
     args = parse_args(["--data", "kvasir", "--root", str(root), "--spatial_size", "32", *more])
-    return build_data(complete(args, get_spec("kvasir")))
+    return build_data(complete(args, get_spec("kvasir")), group)
 
 
 def test_training_samples_alone_are_cached_in_memory_by_default(tiny_root):
@@ -34,9 +35,9 @@ def test_a_folder_for_the_disk(tiny_root, tmp_path):
     assert _data(tiny_root, "--cache", "disk").train.cache_note.startswith(f"cache: 6 of 6 samples in {tiny_root}")
 
 
-def test_processes_of_a_machine_share_the_bound_of_memory(tiny_root, monkeypatch):
+def test_processes_of_a_machine_share_the_bound_of_memory(tiny_root):
     bound = ["--cache_gb", TWO_SAMPLES_GB]
     assert _data(tiny_root, *bound).train.cache_note.startswith("cache: 2 of 6")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert _data(tiny_root, *bound).train.cache_note.startswith("cache: 1 of 6")
-    assert _data(tiny_root, *bound, "--cache", "disk").train.cache_note.startswith("cache: 2 of 6")
+    group = Group(on_this_machine=2)
+    assert _data(tiny_root, *bound, group=group).train.cache_note.startswith("cache: 1 of 6")
+    assert _data(tiny_root, *bound, "--cache", "disk", group=group).train.cache_note.startswith("cache: 2 of 6")

@@ -204,8 +204,8 @@ def test_missing_checkpoint(tmp_path):
 def test_failed_save_keeps_the_older_checkpoint(tmp_path, monkeypatch):
     save_checkpoint(tmp_path / "a.pth", {"state_dict": {"w": WEIGHT}, "iteration": 1})
 
-    def half(content, path):
-        Path(path).write_bytes(b"half of a checkpoint")
+    def half(content, file):
+        file.write(b"half of a checkpoint")
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", half)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils.devices import pick_device, precision
+from utils.devices import amp_of, peak_memory_gb, pick_device, precision
 
 
 @pytest.mark.parametrize("choice", ["cpu", "CPU", " cpu "])
@@ -37,24 +37,44 @@ def test_another_word(choice):
 
 
 def test_full_precision_is_the_default_of_nothing_changed():
-    autocast, scaler = precision(False, torch.device("cpu"))
+    autocast, scaler = precision("off", torch.device("cpu"))
     with autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     assert not scaler.is_enabled()
 
 
-def test_half_precision_on_the_cpu_is_bfloat16_without_scaling():
-    autocast, scaler = precision(True, torch.device("cpu"))
+def test_bfloat16_needs_no_scaling():
+    autocast, scaler = precision("bf16", torch.device("cpu"))
     for _ in range(2):  # a fresh context every time
         with autocast():
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
     assert not scaler.is_enabled()
 
 
-@pytest.mark.gpu
-def test_half_precision_on_the_gpu_is_float16_with_scaling():
-    device = pick_device(None)
-    autocast, scaler = precision(True, device)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_float16_scales_its_gradients(device):
+    device = pick_device(device)
+    autocast, scaler = precision("fp16", device)
     with autocast():
         assert (torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)).dtype == torch.float16
     assert scaler.is_enabled()
+
+
+@pytest.mark.parametrize(
+    ("amp", "fp16", "device", "meant"),
+    [
+        (None, False, "cpu", "off"),
+        (None, True, "cpu", "bf16"),
+        (None, True, "cuda", "fp16"),
+        ("bf16", False, "cuda", "bf16"),
+    ],
+)
+def test_fp16_means_what_the_device_is_good_at(amp, fp16, device, meant):
+    assert amp_of(amp, fp16, torch.device(device)) == meant
+
+
+def test_peak_memory_never_falls_and_is_that_of_a_process():
+    before = peak_memory_gb(torch.device("cpu"))
+    block = torch.ones(100_000_000, dtype=torch.uint8)
+    assert peak_memory_gb(torch.device("cpu")) >= before > 0.05
+    del block

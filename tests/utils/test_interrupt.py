@@ -1,10 +1,11 @@
 """The wish to stop: heard once, and the second time as usual."""
 
 import signal
+import time
 
 import pytest
 
-from utils.interrupt import StopRequest
+from utils.interrupt import Deadline, StopRequest
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,38 @@ def test_ctrl_c_afterwards_acts_as_usual():
 def test_handlers_come_back_after_an_error():
     with pytest.raises(RuntimeError), StopRequest():
         raise RuntimeError
+
+
+def test_signals_after_the_first_do_nothing_to_the_patient():
+    with StopRequest(patient=True) as stop:
+        for name in ("SIGINT", "SIGINT", "SIGTERM"):
+            signal.raise_signal(signal.Signals[name])
+        assert stop and stop.signal_name == "SIGTERM"
+
+
+def test_a_deadline_keeps_the_longest_stretch_in_hand():
+    deadline = Deadline(minutes=1, start=time.monotonic() - 30)
+    assert not deadline  # 30 s left, and nothing is known to take long
+    deadline._last -= 29
+    assert not deadline and deadline.longest == pytest.approx(29, abs=0.5)
+    deadline._last -= 31
+    assert deadline  # the next stretch would end too late
+    assert deadline.longest == pytest.approx(31, abs=0.5)
+
+
+def test_what_lies_between_two_runs_is_no_stretch():
+    deadline = Deadline(minutes=1)
+    deadline._last = time.monotonic() - 1000
+    with StopRequest(deadline) as stop:
+        assert not stop
+
+
+def test_without_minutes_there_is_no_end():
+    assert not Deadline(start=time.monotonic() - 1e9)
+
+
+def test_a_stop_says_what_asked_for_it():
+    with StopRequest(Deadline(minutes=1e-9)) as stop:
+        assert stop and stop.reason == "--max_minutes 1e-09"
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.reason == "SIGTERM"

@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from utils import log
-from utils.log import RunLog, code_version
+from utils.log import NoLog, RunLog, code_version
 
 
 def _events(folder):
@@ -75,3 +76,19 @@ def test_version_outside_a_checkout_or_without_git(monkeypatch, error):
 
     monkeypatch.setattr(log.subprocess, "run", fail)
     assert code_version() == "unknown"
+
+
+def test_a_full_disk_ends_the_call_and_names_the_log(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    (tmp_path / "train.log").symlink_to("/dev/full")
+    with RunLog(tmp_path, quiet=True) as run_log, pytest.raises(OSError, match=r"No space left.*train\.log"):
+        run_log.info("a line")
+
+
+def test_a_process_that_is_not_to_say_anything(tmp_path, capsys):
+    with NoLog() as run_log:
+        run_log.info("a line")
+        run_log.scalars("train", {"loss": 1.0}, 1)
+        run_log.picture("train", np.zeros((2, 2, 3), np.uint8), 1)
+    assert not list(tmp_path.iterdir()) and not capsys.readouterr().out

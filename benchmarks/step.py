@@ -1,0 +1,224 @@
+"""A training step, and feature propagation alone, against the plain formula: time and peak memory.
+
+    python benchmarks/step.py propagation
+    python benchmarks/step.py step --batch_size 2
+    python benchmarks/step.py step --batch_size 8 --device cuda
+
+A step is forward, loss and backward of the released network (two levels, 224x224), on made images. Each way runs in a
+process of its own, for the peak of memory, several times in turn; the median step counts. "Plain formula"
+unfolds the features twice, as the formula reads. The floor is the U-Nets alone, each with its cross-entropy.
+``--to FILE`` appends the printed table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.table import command_line, hardware, markdown, report
+from losses import build_objective
+from models import RELEASED_FEATURES, build_model
+from models.propagation import propagate, propagate_features
+from utils.devices import peak_memory_gb, pick_device, precision
+
+CHANNELS, PIXELS = 128, 224
+NUM_STEPS = 3
+NUM_STEPS_CUDA = 50
+FLOOR, PLAIN = "two plain U-Nets", "plain formula"
+# Options of a step beside its way of propagating.
+STEPS: dict[str, dict] = {
+    FLOOR: {"propagation": "none"},
+    "ours": {},
+    "ours, channels_last": {"channels_last": True},
+    "ours, bf16": {"amp": "bf16"},
+    "ours, bf16, channels_last": {"amp": "bf16", "channels_last": True},
+    "ours, compile": {"compile": True},
+    "ours, checkpoint_levels": {"checkpoint_levels": True},
+    "ours, five levels": {"levels": 5},
+    "ours, five levels, checkpoint_levels": {"levels": 5, "checkpoint_levels": True},
+    PLAIN: {"propagation": "plain"},
+}
+PROPAGATIONS = (PLAIN, "ours", "ours, one channel (as in a step)")
+
+
+def main() -> int:
+    """Run a benchmark, or in a process of its own one of its ways."""
+    args = parse_args()
+    if args.way:
+        print(json.dumps(measure(args)))
+        return 0
+    ways = args.ways or (list(STEPS) if args.what == "step" else list(PROPAGATIONS))
+    results = {way: in_processes_of_their_own(way, args) for way in ways}
+    rows = [row(way, results, ways[0]) for way in ways]
+    device = torch.cuda.get_device_name() if pick_device(args.device).type == "cuda" else "CPU"
+    title = f"A step of batch {args.batch_size}" if args.what == "step" else f"Propagation of (1,{CHANNELS},n,n)"
+    note = f"{args.size}x{args.size}, float32 where nothing else stands, on {device}. Against: {ways[0]}."
+    difference = results.get("ours", {}).get("difference")
+    if difference is not None:
+        note += f" Largest difference to the plain formula, of outputs and gradients of scale 1: {difference:.1e}."
+    report([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", note, "", hardware("torch"), ""], args.to)
+    return 0
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("propagation", "step"))
+    parser.add_argument("--batch_size", type=int, default=2)
+    parser.add_argument("--size", type=int, default=PIXELS)
+    parser.add_argument("--features", default=",".join(map(str, RELEASED_FEATURES)))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=2, help="processes for each way")
+    parser.add_argument("--ways", nargs="+", default=None, help="of the table; the others are held against the first")
+    parser.add_argument("--to", default=None, help="Markdown file to append to")
+    parser.add_argument("--way", default=None, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def in_processes_of_their_own(way: str, args: argparse.Namespace) -> dict:
+    """The results of all rounds together."""
+    options = {key: getattr(args, key) for key in ("batch_size", "size", "features", "device")}
+    command = [sys.executable, __file__, args.what, "--way", way, *(f"--{key}={x}" for key, x in options.items())]
+    rounds = []
+    for _ in range(args.rounds):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{way}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            return {}
+        rounds.append(json.loads(done.stdout.splitlines()[-1]))
+    seconds = [value for result in rounds for value in result["seconds"]]
+    return {**rounds[0], "seconds": statistics.median(seconds), "gb": max(result["gb"] for result in rounds)}
+
+
+def row(way: str, results: dict[str, dict], against: str) -> dict[str, str]:
+    """A line of the table."""
+    result, floor = results[way], results[against]
+    if not result or not floor:
+        return {"way": way, "ms": "failed", "peak memory, GB": "", "time": "", "memory": ""}
+    return {
+        "way": way,
+        "ms": f"{1000 * result['seconds']:.1f}",
+        "peak memory, GB": f"{result['gb']:.3f}",
+        "time": f"{result['seconds'] / floor['seconds']:.3f}",
+        "memory": f"{result['gb'] / floor['gb']:.3f}",
+    }
+
+
+def measure(args: argparse.Namespace) -> dict:
+    """Seconds of each step and the peak of memory of one way.
+
+    Of a step, above what the libraries take: weights and gradients count. Of propagation, above its input too.
+    """
+    device = pick_device(args.device)
+    torch.manual_seed(0)
+    before = peak_memory_gb(device)
+    step, difference = (training_step if args.what == "step" else propagation_step)(args, device)
+    if args.what == "propagation":
+        before = peak_memory_gb(device)
+    seconds = []
+    count = NUM_STEPS_CUDA if device.type == "cuda" else NUM_STEPS
+    for _ in range(count + 1):
+        wait(device)
+        began = time.perf_counter()
+        step()
+        wait(device)
+        seconds.append(time.perf_counter() - began)
+    gb = peak_memory_gb(device) - before
+    # The first step warms up. What is compared comes last, as it would add to the peak.
+    return {"seconds": seconds[1:], "gb": gb, "difference": difference() if difference else None}
+
+
+def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Callable, None]:
+    """A step of the ways of ``STEPS``."""
+    options = {"levels": 2, "propagation": "ours", "amp": "off", **STEPS[args.way]}
+    levels, layout = options["levels"], torch.channels_last if options.get("channels_last") else torch.contiguous_format
+    features = tuple(map(int, args.features.split(",")))
+    mode = "pure" if options["propagation"] == "none" else "prop"
+    model = build_model("unet", in_channels=3, num_levels=levels, cons_mode=mode, features=features)
+    model = model.to(device, memory_format=layout).train()
+    model.checkpoint_levels = options.get("checkpoint_levels", False)
+    if options["propagation"] == "plain":
+        model._propagated_logits = lambda level, feature, logits: level.classifier(plain_propagation(feature))
+    if options.get("compile"):
+        for level in model.model:
+            level.compile()
+    shape = (args.batch_size, 3, args.size, args.size)
+    image = torch.randn(shape, device=device).contiguous(memory_format=layout)
+    pseudo = (torch.rand(args.batch_size, levels, args.size, args.size, device=device) > 0.5).float()
+    objective = build_objective("gaze_sup", cons_mode=mode, cons_weight=0 if options["propagation"] == "none" else 3)
+    autocast, scaler = precision(options["amp"], device)
+
+    def step() -> None:
+        model.zero_grad(set_to_none=True)
+        with autocast():
+            if options["propagation"] == "none":
+                loss = floor_loss(model, image, pseudo)
+            else:
+                loss, _ = objective(model(image), {"pseudo": pseudo})
+        scaler.scale(loss).backward()
+
+    return step, None
+
+
+def floor_loss(model: nn.Module, image: Tensor, pseudo: Tensor) -> Tensor:
+    """The networks and their cross-entropies, and nothing else."""
+    logits = [level(image)[1] for level in model.model]
+    return sum(F.binary_cross_entropy_with_logits(z, pseudo[:, i, None]) for i, z in enumerate(logits))
+
+
+def propagation_step(args: argparse.Namespace, device: torch.device) -> tuple[Callable, Callable | None]:
+    """Propagation forward and backward of the ways of ``PROPAGATIONS``, and how far ours is from the plain formula."""
+    feature = (torch.randn(1, CHANNELS, args.size, args.size, device=device) * 0.3).requires_grad_()
+    grad_out = torch.randn_like(feature)
+    one, grad_one = torch.randn_like(feature[:, :1]).requires_grad_(), grad_out[:, :1].contiguous()
+
+    def step() -> None:
+        feature.grad = None
+        if args.way == PLAIN:
+            plain_propagation(feature).backward(grad_out)
+        elif args.way == "ours":
+            propagate_features(feature).backward(grad_out)
+        else:
+            propagate(feature, one).backward(grad_one)
+
+    def difference() -> float:
+        found, expected = propagate_features(feature), plain_propagation(feature)
+        gradients = [torch.autograd.grad(out, feature, grad_out)[0] for out in (found, expected)]
+        pairs = ((found, expected), gradients)
+        return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+
+    return step, difference if args.way == "ours" else None
+
+
+def plain_propagation(feature: Tensor, kernel_size: int = 5, dilation: int = 2) -> Tensor:
+    """The formula as it reads, with the neighbourhoods of keys and of values unfolded: (B,C,H,W) -> the same."""
+    batch, channels, height, width = feature.shape
+
+    def unfolded() -> Tensor:
+        padding = dilation * (kernel_size // 2)
+        return F.unfold(feature, kernel_size, dilation, padding).view(batch, channels, -1, height * width)
+
+    similarity = (feature.view(batch, channels, 1, -1) * unfolded()).sum(dim=1).relu()
+    return (similarity.softmax(dim=1)[:, None] * unfolded()).sum(dim=2).view_as(feature)
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""What happens after a step: log, stop, validate, save, profile. Each is called with state, terms and learning rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from trainer import TrainState
+from utils.devices import peak_memory_gb
+from utils.distributed import Group
+from utils.evaluation import ENSEMBLE, Row, collapsed_levels, evaluate, summarize_rows
+from utils.files import write_text
+from utils.interrupt import StopRequest
+from utils.log import RunLog
+from utils.reporting import describe_metrics
+
+# Of a profile: steps before it that are let go by, and those that are traced but not kept.
+PROFILE_WAIT, PROFILE_WARMUP = 2, 1
+NUM_OPERATIONS = 30
+
+
+class LogHook:
+    """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
+
+    Args:
+        batch_size: of all processes together.
+    """
+
+    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int, batch_size: int, device: torch.device):
+        self.log, self.step, self.batch_size, self.device = log, step, batch_size, device
+        self.bar = tqdm(total=max_ite, initial=start, unit="it", desc="train", disable=log.no_bar, dynamic_ncols=True)
+        self.since, self.since_iteration = time.monotonic(), start
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if not self.bar.disable:
+            self.bar.set_postfix(loss=f"{float(terms['loss']):.4f}", refresh=False)
+            self.bar.update()
+        if state.iteration % self.step and state.iteration != 1:
+            return
+        values = {name: float(value) for name, value in terms.items()}
+        now = time.monotonic()
+        per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
+        self.since, self.since_iteration = now, state.iteration
+        images_per_second, memory = per_second * self.batch_size, peak_memory_gb(self.device)
+        listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
+        self.log.info(
+            f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
+            f"{images_per_second:.3g} images/s" + (f", peak {memory:.2f} GB" if memory else "")
+        )
+        speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
+        counts = {"skipped_steps": state.skipped, "float16_overflows": state.overflows}
+        self.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.close()
+
+
+class TimeHook:
+    """Counts the seconds of training into the state."""
+
+    def __init__(self):
+        self.since = time.monotonic()
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        now = time.monotonic()
+        state.seconds += now - self.since
+        self.since = now
+
+
+class StopHook:
+    """Ends the run after the current step once any process was asked to stop; stands before the hook that saves."""
+
+    def __init__(self, request: StopRequest, group: Group):
+        self.request, self.group = request, group
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        state.stopped = self.group.any(bool(self.request)) or state.stopped
+
+
+class ValidateHook:
+    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean Dice.
+
+    A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
+
+    Args:
+        loader: of this process's part of the cases; None to evaluate nothing.
+        split: what it evaluates on, for the log: ``validation`` or ``test``.
+        request: looked at between batches, where there is one process.
+        picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader,
+        device: torch.device,
+        log: RunLog,
+        *,
+        split: str,
+        step: int,
+        max_ite: int,
+        group: Group,
+        request: StopRequest,
+        on_best: Callable[[], None],
+        picture: Callable[[], object],
+    ):
+        self.model, self.loader, self.device, self.log = model, loader, device, log
+        self.split, self.step, self.max_ite = split, step, max_ite
+        self.group, self.request = group, request
+        self.on_best, self.picture = on_best, picture
+        self.collapsed: set[str] = set()  # in the last validation
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if not state.stopped:
+            self.catch_up(state)
+
+    def catch_up(self, state: TrainState) -> None:
+        """Validate if that is due at the state's iteration and has not been done."""
+        due = state.iteration and (state.iteration % self.step == 0 or state.iteration == self.max_ite)
+        if not due or state.validated == state.iteration:
+            return
+        if self.loader is not None:
+            rows = evaluate(
+                self.model,
+                self.loader,
+                self.device,
+                group=self.group,
+                stop=self.request if self.group.size == 1 else None,
+            )
+            if rows is None:
+                state.stopped = True
+                return
+            self._judge(rows, state)
+        state.validated = state.iteration
+        if self.group.is_main:
+            self.log.picture("train", self.picture(), state.iteration)
+
+    def _judge(self, rows: list[Row], state: TrainState) -> None:
+        metrics = summarize_rows(rows)
+        self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
+        for level, values in metrics.items():
+            self.log.scalars(f"{self.split}_{level}", values, state.iteration)
+        collapsed = collapsed_levels(rows)
+        for level in sorted(set(collapsed) - self.collapsed):
+            self.log.info(
+                f"[{self.split} | Ite {state.iteration}] level {level} has collapsed: no foreground on any case;"
+                " look at its pseudo-masks (gaze/per_image.csv), lower --lr, or start otherwise (--init, --seed)"
+                + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
+            )
+        self.collapsed = set(collapsed)
+        performance = metrics[ENSEMBLE]["dice_mean"]
+        if performance is not None and (state.best_performance is None or performance > state.best_performance):
+            state.best_performance, state.best_iteration = performance, state.iteration
+            self.on_best()
+
+
+class SaveHook:
+    """Saves every ``step`` iterations, at the end, and when the run is stopped."""
+
+    def __init__(self, save: Callable[[], None], *, step: int, max_ite: int):
+        self.save, self.step, self.max_ite = save, step, max_ite
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if state.iteration % self.step == 0 or state.iteration == self.max_ite or state.stopped:
+            self.save()
+
+
+class ProfileHook:
+    """Traces some steps with torch's profiler, from the third on.
+
+    Writes ``trace.json`` (for chrome://tracing or https://ui.perfetto.dev) and ``operations.txt``, the operations that
+    took longest, into ``folder``.
+    """
+
+    def __init__(self, folder: Path, *, steps: int, device: torch.device, log: RunLog):
+        self.folder, self.log, self.device = folder, log, device
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        if device.type == "cuda":
+            activities.append(torch.profiler.ProfilerActivity.CUDA)
+        self.profiler = torch.profiler.profile(
+            activities=activities,
+            schedule=torch.profiler.schedule(wait=PROFILE_WAIT, warmup=PROFILE_WARMUP, active=steps, repeat=1),
+            on_trace_ready=self._write,
+            profile_memory=True,
+            acc_events=True,
+        )
+        self.profiler.start()
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        self.profiler.step()
+
+    def close(self) -> None:
+        """End the trace; one that has begun is written."""
+        self.profiler.stop()
+
+    def _write(self, profiler: torch.profiler.profile) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        profiler.export_chrome_trace(str(self.folder / "trace.json"))
+        by = f"self_{self.device.type}_time_total"
+        write_text(self.folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
+        self.log.info(f"profile: {self.folder / 'trace.json'}, {self.folder / 'operations.txt'}")

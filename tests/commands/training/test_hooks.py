@@ -1,0 +1,101 @@
+"""Hooks by themselves, on a model that needs no training."""
+
+import pytest
+import torch
+from torch import nn
+
+from commands.training.hooks import LogHook, ValidateHook
+from trainer import TrainState
+from utils.distributed import SINGLE
+
+CPU = torch.device("cpu")
+
+
+class Recorder:
+    """A log that keeps what it is told."""
+
+    no_bar = True
+
+    def __init__(self):
+        self.lines, self.values, self.pictures = [], {}, 0
+
+    def info(self, message):
+        self.lines.append(message)
+
+    def scalars(self, group, values, iteration):
+        self.values[group, iteration] = values
+
+    def picture(self, tag, picture, iteration):
+        self.pictures += 1
+
+
+class Levels(nn.Module):
+    """Two levels: the first finds all foreground of its image, the second none."""
+
+    def forward(self, x):
+        level_logits = torch.stack([x * 10, torch.full_like(x, -100.0)])
+        return {"logits": level_logits.mean(dim=0), "level_logits": level_logits}
+
+
+def batches(count=2):
+    image = torch.tensor([[[[1.0, -1.0], [1.0, -1.0]]]])
+    return [{"image": image, "label": [(image[0] > 0).float()], "name": [f"case{i}"]} for i in range(count)]
+
+
+def validation(log, request, loader=None, best=None):
+    return ValidateHook(
+        Levels(), batches() if loader is None else loader, CPU, log, split="validation", step=3, max_ite=10,
+        group=SINGLE, request=request, on_best=lambda: [] if best is None else best.append(1), picture=lambda: None,
+    )  # fmt: skip
+
+
+def test_a_collapsed_level_is_reported_by_its_number():
+    log = Recorder()
+    state = TrainState(iterations_per_epoch=5, iteration=3)
+    validation(log, request=False)(state, {}, 0.1)
+    assert any("level 2 has collapsed" in line for line in log.lines)
+    assert not any("level 1 has collapsed" in line for line in log.lines)
+    assert state.validated == 3 and log.values["validation_1", 3]["dice_mean"] == 1
+
+
+class After:
+    """True from the n-th look on."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    def __bool__(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_a_stop_within_a_validation_ends_it_and_it_is_made_up_once():
+    best, log = [], Recorder()
+    state = TrainState(iterations_per_epoch=5, iteration=3)
+    validation(log, After(1), best=best)(state, {}, 0.1)
+    assert state.stopped and state.validated == 0 and not best and not log.lines
+    state.stopped = False
+    hook = validation(log, After(99), best=best)
+    hook.catch_up(state)
+    hook.catch_up(state)
+    assert state.validated == 3 and best == [1] and not state.stopped
+
+
+@pytest.mark.parametrize(("iteration", "due"), [(0, False), (2, False), (3, True), (10, True)])
+def test_validation_is_due_at_its_steps_and_at_the_end(iteration, due):
+    best = []
+    state = TrainState(iterations_per_epoch=5, iteration=iteration)
+    validation(Recorder(), False, best=best).catch_up(state)
+    assert bool(best) == due
+
+
+def test_the_log_counts_images_of_all_processes():
+    log = Recorder()
+    hook = LogHook(log, step=2, max_ite=10, start=0, batch_size=6, device=CPU)
+    hook.since -= 3.0
+    hook(TrainState(iterations_per_epoch=5, iteration=1), {"loss": torch.tensor(0.5)}, 0.1)
+    values = log.values["train", 1]
+    # One step of six images in some three seconds.
+    assert values["images_per_second"] == pytest.approx(2, abs=0.1)
+    assert values["loss"] == 0.5 and values["lr"] == 0.1 and values["memory_gb"] > 0
+    assert "images/s, peak" in log.lines[0]

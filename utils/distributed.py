@@ -1,0 +1,136 @@
+"""One training in several processes (torchrun): who am I, what do all of us together say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from utils.devices import pick_device
+
+# Longer than the slowest thing that one process does while the others wait: writing checkpoints and results.
+TIMEOUT = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of a run; every method does nothing special where there is one.
+
+    Attributes:
+        rank: of this process, from 0; the one of rank 0 alone writes.
+        size: number of processes.
+        on_this_machine: how many of them share this machine.
+        device: where tensors have to be to be exchanged.
+    """
+
+    rank: int = 0
+    size: int = 1
+    on_this_machine: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model with gradients averaged over the processes, on one process the model itself."""
+        if self.size == 1:
+            return model
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
+
+    def mean(self, terms: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+        """Means over the whole batch of scalars that are means over each process's part of it.
+
+        Args:
+            terms: scalars of equal names on all processes.
+            share: the number of samples here, relative to their mean over processes.
+        """
+        if self.size == 1:
+            return dict(terms)
+        total = torch.stack([value.detach().float() * share for value in terms.values()]).to(self.device)
+        dist.all_reduce(total)
+        return dict(zip(terms, total / self.size, strict=True))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any process."""
+        if self.size == 1:
+            return flag
+        total = torch.tensor([float(flag)], device=self.device)
+        dist.all_reduce(total, op=dist.ReduceOp.MAX)
+        return bool(total.item())
+
+    def gather(self, value) -> list:
+        """The values of all processes, by rank, on every one of them."""
+        if self.size == 1:
+            return [value]
+        values: list = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+    def part(self, items: Sequence) -> Sequence:
+        """This process's part of a sequence: every ``size``-th from ``rank`` on."""
+        return items[self.rank :: self.size]
+
+    def together(self, part: Sequence) -> list:
+        """The sequence of which every process holds its ``part``; the inverse of it."""
+        parts = self.gather(list(part))
+        return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            dist.barrier(device_ids=[self.device.index] if self.device.type == "cuda" else None)
+
+
+SINGLE = Group()
+
+
+@contextlib.contextmanager
+def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
+    """Join the processes that torchrun started, if it did: NCCL on GPUs, gloo on CPUs.
+
+    Args:
+        device: from the command line, see ``pick_device``. Each of several processes on GPUs takes that of its
+            local rank.
+
+    Yields:
+        The group, and the device of this process.
+
+    Raises:
+        ValueError: for a device that several processes cannot share, or more processes than GPUs.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield SINGLE, pick_device(device)
+        return
+    here = _own_device(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    if here.type == "cuda":
+        torch.cuda.set_device(here)
+    dist.init_process_group("nccl" if here.type == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        yield Group(dist.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"]), here), here
+    finally:
+        dist.destroy_process_group()
+
+
+def _own_device(choice: str | None, local_rank: int, on_this_machine: int) -> torch.device:
+    device = pick_device(choice)
+    if device.type == "cpu":
+        return device
+    if choice not in (None, "cuda"):
+        raise ValueError(f"--device {choice}: expected cpu or nothing with several processes, which take a GPU each")
+    if on_this_machine > torch.cuda.device_count():
+        raise ValueError(
+            f"torchrun: expected at most {torch.cuda.device_count()} processes, one a CUDA device, found "
+            f"{on_this_machine}; lower --nproc_per_node, or use --device cpu"
+        )
+    return torch.device("cuda", local_rank)
