@@ -38,10 +38,6 @@ class RecordCache:
         self.capacity, self.record_bytes = capacity, record_bytes
         self._storage, self._checked, self._writable = storage, bytearray(capacity), True
 
-    @property
-    def is_shared_memory(self) -> bool:
-        return isinstance(self._storage, SharedMemory)
-
     def read(self, index: int, key: bytes) -> np.ndarray | None:
         """The data of a record, (record_bytes,) uint8, or None unless it is there, whole, and of this key.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from datasets.shared_batches import LeftInMemory, TakenFromMemory, as_it_is
+from datasets.shared_batches import LeftInCache, TakenFromCache, as_it_is
 
 # Batches made ahead by all loader processes together, at least two each. More would fill the 64 MB of /dev/shm that
 # containers mostly have.
@@ -92,7 +92,7 @@ def training_loader(
     pin_memory: bool = False,
     rank: int = 0,
     size: int = 1,
-) -> DataLoader | TakenFromMemory:
+) -> DataLoader | TakenFromCache:
     """A loader for the training loop.
 
     Args:
@@ -108,18 +108,18 @@ def training_loader(
     sampler = IterationSampler(
         len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
     )
-    in_memory = num_worker > 0 and hasattr(dataset, "leaves_in_memory")
+    by_keys = num_worker > 0 and hasattr(dataset, "keeps")
     loader = DataLoader(
-        LeftInMemory(dataset) if in_memory else dataset,
+        LeftInCache(dataset) if by_keys else dataset,
         batch_sampler=sampler,
-        collate_fn=as_it_is if in_memory else default_collate,
+        collate_fn=as_it_is if by_keys else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
         prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
         worker_init_fn=leave_signals_to_the_parent,
         generator=own_generator(seed),
     )
-    return TakenFromMemory(loader, dataset, pin_memory=pin_memory) if in_memory else loader
+    return TakenFromCache(loader, dataset, pin_memory=pin_memory) if by_keys else loader
 
 
 def evaluation_loader(

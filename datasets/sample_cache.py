@@ -41,17 +41,15 @@ class SampleCache:
         self.fields, self.records, self.files_of = fields, records, files_of
         self._keys = [_key(files_of(index)) for index in range(records.capacity)]
 
-    @property
-    def is_shared_memory(self) -> bool:
-        """Whether what a loader process keeps is at hand in this process without reading."""
-        return self.records.is_shared_memory
-
     def holds(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> bool:
         """Whether a sample is in the cache now; it is decoded for that if there is room."""
         if index >= self.records.capacity:
             return False
+        key = self._keys[index]
+        if self.records.read(index, key) is not None:
+            return True
         self.sample(index, decode)
-        return self.records.read(index, self._keys[index]) is not None
+        return self.records.read(index, key) is not None
 
     def sample(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.

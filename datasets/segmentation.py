@@ -91,9 +91,9 @@ class SegmentationDataset(Dataset):
         folder = self.root / ".cache" if folder is None else Path(folder)
         self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
 
-    def leaves_in_memory(self, index: int) -> bool:
-        """Whether a sample is now in memory that loader processes share; it is read for that if there is room."""
-        return self.cache is not None and self.cache.is_shared_memory and self.cache.holds(index, self._decode)
+    def keeps(self, index: int) -> bool:
+        """Whether a sample is now in the cache, which loader processes share; it is read for that if there is room."""
+        return self.cache is not None and self.cache.holds(index, self._decode)
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples without flips, with labels where their masks are there: to look at."""

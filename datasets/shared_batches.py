@@ -1,4 +1,4 @@
-"""Batches whose samples lie in memory that loader processes share: the processes send keys, and no pixels.
+"""Batches whose samples are in a cache that loader processes share: the processes send keys, and no pixels.
 
 To send a batch takes several times as long as to flip and stack it.
 """
@@ -15,30 +15,30 @@ Keys = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class KeysInMemory:
-    """A batch of which all samples are in shared memory. Not a tuple: torch would make a list of it when pinning."""
+class KeysInCache:
+    """A batch of which all samples are in the cache. Not a tuple: torch would make a list of it when pinning."""
 
     keys: Keys
 
 
-class LeftInMemory(Dataset):
-    """What a loader process makes of the keys (index, epoch) of a batch: the batch, or only ``KeysInMemory``.
+class LeftInCache(Dataset):
+    """What a loader process makes of the keys (index, epoch) of a batch: the batch, or only ``KeysInCache``.
 
     Args:
-        dataset: says with ``leaves_in_memory(index)`` whether a sample is in shared memory now.
+        dataset: says with ``keeps(index)`` whether a sample is in the cache now.
     """
 
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
 
-    def __getitems__(self, keys: Keys) -> KeysInMemory | dict:
-        if all(self.dataset.leaves_in_memory(index) for index, _ in keys):
-            return KeysInMemory(keys)
+    def __getitems__(self, keys: Keys) -> KeysInCache | dict:
+        if all(self.dataset.keeps(index) for index, _ in keys):
+            return KeysInCache(keys)
         return default_collate([self.dataset[key] for key in keys])
 
 
-class TakenFromMemory:
-    """The batches of a loader over ``LeftInMemory``, those in shared memory being made here, pinned if asked for."""
+class TakenFromCache:
+    """The batches of a loader over ``LeftInCache``, those in the cache being made here, pinned if asked for."""
 
     def __init__(self, loader: DataLoader, dataset: Dataset, *, pin_memory: bool):
         self.loader, self.dataset, self.batch_sampler = loader, dataset, loader.batch_sampler
@@ -50,7 +50,7 @@ class TakenFromMemory:
 
     def __iter__(self) -> Iterator[dict]:
         for batch in self.loader:
-            yield self._make(batch.keys) if isinstance(batch, KeysInMemory) else batch
+            yield self._make(batch.keys) if isinstance(batch, KeysInCache) else batch
 
     def _make(self, keys: Keys) -> dict:
         batch = default_collate([self.dataset[key] for key in keys])
