@@ -42,6 +42,7 @@ from utils.parallel import map_in_processes
 
 
 def main() -> int:
+    """Run one benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
     args = parse_args()
     cv2.setNumThreads(1)
     title, rows, notes = {"heatmap": heatmap, "crf": crf, "shortcut": shortcut, "prepare": prepare}[args.what](args)
@@ -54,6 +55,7 @@ def main() -> int:
 
 
 def parse_args() -> argparse.Namespace:
+    """The options of the process's own command line; exits with code 2 where ``--root`` is needed and absent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("heatmap", "crf", "shortcut", "prepare"))
     parser.add_argument("--fixations", required=True, help="fixation table; for heatmap with the image sizes")
@@ -210,6 +212,7 @@ def table_of(source: str, target: Path, names: set[str]) -> Path:
 
 
 def bar(results, total: int):
+    """The results as they come, with a progress bar on a terminal."""
     return tqdm(results, total=total, desc="ours", disable=None)
 
 
@@ -237,6 +240,7 @@ def compare(seconds: dict[str, float], number: int, direct: str = "direct formul
 
 
 def command_line() -> str:
+    """What to type for the same benchmark again, from the repository's root."""
     return " ".join(["python", "benchmarks/gaze.py", *sys.argv[1:]])
 
 

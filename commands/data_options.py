@@ -15,7 +15,7 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
     """A copy of a training command line with what follows from the data set.
 
     ``in_channels`` are the data set's; ``num_levels``, where not given, the number of its thresholds (gaze) or 1 (full
-    supervision); ``exp_path``, where not given, is named after data set, mode and levels.
+    supervision); ``exp_path``, where not given, is named after data set, mode, levels and, if there is one, seed.
 
     Raises:
         ValueError: for ``--in_channels`` other than the data set's.
@@ -29,7 +29,9 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
     if args.num_levels is None:
         args.num_levels = len(spec.end_thresholds) if args.mode == "gaze_sup" else 1
     if args.exp_path is None:
-        parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode, f"seed{args.seed}")
+        parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode)
+        # Several seeds have a folder each in it.
+        parts += () if args.seeds else (f"seed{args.seed}",)
         args.exp_path = os.path.join("exp", "_".join(parts))
     return args
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands.data_options import check_settings, id_numbers
 from commands.scoring import score
+from commands.training.describe import said_of_ensemble
 from datasets import build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
@@ -27,7 +28,7 @@ def main(args: argparse.Namespace) -> int:
     config = checkpoint.get("config") or {}
     data = _data(args, config)
     size = args.spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE
-    model = build_from_weights(checkpoint["state_dict"], config.get("model"))
+    model = build_from_weights(checkpoint["state_dict"], config.get("model"), ensemble=args.ensemble)
     spec = get_spec(data, args.root)
     _check_channels(args, spec, checkpoint["state_dict"])
     check_settings(spec, config, args.ckpt_path)
@@ -49,11 +50,12 @@ def main(args: argparse.Namespace) -> int:
     metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=dataset)
     iteration = checkpoint.get("iteration")
     summary = {
-        "what": f"checkpoint, {len(model.model)} level(s)",
+        "what": f"checkpoint, {len(model.model)} level(s)" + said_of_ensemble(model.ensemble),
         "checkpoint": str(args.ckpt_path),
         "data": data,
         "split": args.split,
         "spatial_size": size,
+        "ensemble": model.ensemble,
         "results": {"checkpoint": {"iteration": int(iteration) if iteration is not None else None, "metrics": metrics}},
     }
     write_json(folder / SUMMARY_FILE, summary)

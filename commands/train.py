@@ -18,6 +18,7 @@ from commands.training.describe import describe
 from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
 from commands.training.results import finish
 from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER, Data, Run
+from commands.training.seeds import train_seeds
 from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import build_objective
@@ -35,14 +36,16 @@ NUM_PICTURES = 3
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train and evaluate; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
+    """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
+        if args.seeds:
+            return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
         return train_one(args, group, device, deadline)
 
 
 def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:
-    """One run of ``main``, of one seed, in all processes of the group."""
+    """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
     spec = get_spec(args.data, args.root)
     args = complete(args, spec)
     folder = Path(args.exp_path)

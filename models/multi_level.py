@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -15,11 +16,31 @@ CONS_MODES = ("prop", "pure")
 INITS = ("copy", "independent")
 
 
+def mean_of_logits(level_logits: Tensor) -> Tensor:
+    """Level logits (L,B,1,H,W) to their mean (B,1,H,W), as released.
+
+    One level that is sure of the opposite outvotes all others: a logit of -100 weighs fifty times one of 2.
+    """
+    return level_logits.mean(dim=0)
+
+
+def logit_of_mean_probability(level_logits: Tensor) -> Tensor:
+    """Level logits (L,B,1,H,W) to the logit of the mean of their probabilities, (B,1,H,W).
+
+    Each level has the same say, however sure it is. Finite for all finite logits: with p the probabilities, the logit
+    of their mean is log(sum p) - log(sum (1 - p)), and both sums are taken over logarithms.
+    """
+    return F.logsigmoid(level_logits).logsumexp(dim=0) - F.logsigmoid(-level_logits).logsumexp(dim=0)
+
+
+ENSEMBLES = {"logits": mean_of_logits, "probs": logit_of_mean_probability}
+
+
 class MultiLevelModel(nn.Module):
     """L level networks on one image.
 
     ``forward`` maps an image (B,C,H,W) to a dict:
-        ``logits`` (B,1,H,W): the mean of the level logits, the prediction at test time;
+        ``logits`` (B,1,H,W): what the levels say together, the prediction at test time;
         ``level_logits`` (L,B,1,H,W);
         ``level_logits_prop`` (L,B,1,H,W): the logits of the propagated features, only while training in
         ``prop`` mode with two levels or more.
@@ -32,6 +53,8 @@ class MultiLevelModel(nn.Module):
         init: ``copy`` starts all levels with the weights of the first, as released; ``independent`` draws
             each anew, as in the paper's text.
         prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
+        ensemble: a key of ``ENSEMBLES``: ``logits`` averages the levels' logits, as released, ``probs`` their
+            probabilities.
 
     Attributes:
         checkpoint_levels: in training, keep no activations of a level but compute them again when its gradient is due,
@@ -48,16 +71,19 @@ class MultiLevelModel(nn.Module):
         prop_similarity: str = "dot",
         prop_kernel_size: int = 5,
         prop_dilation: int = 2,
+        ensemble: str = "logits",
     ):
         super().__init__()
         _check_choice("cons_mode", cons_mode, CONS_MODES)
         _check_choice("init", init, INITS)
+        _check_choice("ensemble", ensemble, tuple(ENSEMBLES))
         if num_levels < 1:
             raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
         first = build_level()
         others = [copy.deepcopy(first) if init == "copy" else build_level() for _ in range(num_levels - 1)]
         self.model = nn.ModuleList([first, *others])
         self.cons_mode = cons_mode
+        self.ensemble = ensemble
         self.propagation = {
             "similarity": prop_similarity,
             "kernel_size": prop_kernel_size,
@@ -69,7 +95,7 @@ class MultiLevelModel(nn.Module):
         propagates = self.training and self.cons_mode == "prop" and len(self.model) > 1
         logits, propagated = zip(*(self._run_level(level, x, propagates) for level in self.model), strict=True)
         level_logits = torch.stack(logits)
-        outputs = {"logits": level_logits.mean(dim=0), "level_logits": level_logits}
+        outputs = {"logits": ENSEMBLES[self.ensemble](level_logits), "level_logits": level_logits}
         if propagates:
             outputs["level_logits_prop"] = torch.stack(propagated)
         return outputs

@@ -6,16 +6,23 @@ N(p) is a k x k window with dilation, centre included; a neighbour outside the i
 still takes part in the softmax, with weight exp(0)) and value 0. Source: section 2 of the paper, with the
 released choices (raw dot product, 5x5, dilation 2).
 
-No unfold: shifted views of the one tensor replace its k*k copies, a similarity is computed once for the two
-pixels that share it, and the backward pass is written out so that only the k*k scalar maps are kept.
+No unfold, which makes k*k copies of the feature: only the k*k scalar maps are kept, and the backward pass is
+written out. On a CUDA device it runs as fused kernels (propagation_triton), elsewhere as torch operations in
+blocks (propagation_torch); both have the functions ``forward`` and ``backward`` with the same promises.
 """
 
 from __future__ import annotations
+
+import functools
+import warnings
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from models import propagation_torch
 
 SIMILARITIES = ("dot", "cosine")
 
@@ -24,7 +31,7 @@ def propagate_features(feature: Tensor, kernel_size: int = 5, dilation: int = 2,
     """Propagate a feature map over its own neighbourhoods.
 
     Args:
-        feature: (B,C,H,W), any floating type; half types are computed in float32.
+        feature: (B,C,H,W), any floating type and strides; half types are summed in float32.
         kernel_size: side of the window, odd.
         dilation: step between neighbours in pixels, at least 1.
         similarity: ``dot`` as released, or ``cosine`` as the paper's text says.
@@ -53,38 +60,12 @@ def propagate(
         )
     if similarity not in SIMILARITIES:
         raise ValueError(f"propagation: expected a similarity of {', '.join(SIMILARITIES)}, found {similarity!r}")
-    dtype = value.dtype
-    # Sums of 128 products lose too much in half precision.
     with torch.autocast(key.device.type, enabled=False):
-        key, value = _at_least_float32(key), _at_least_float32(value)
         if similarity == "cosine":
-            key = F.normalize(key, dim=1)
-        return _Propagate.apply(key, value, kernel_size, dilation).to(dtype)
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def _window(kernel_size: int, dilation: int) -> list[tuple[int, int]]:
-    """Offsets (dy, dx) of the window in pixels; entry k and entry K-1-k are opposite."""
-    steps = [dilation * i for i in range(-(kernel_size // 2), kernel_size // 2 + 1)]
-    return [(dy, dx) for dy in steps for dx in steps]
-
-
-def _overlap(height: int, width: int, dy: int, dx: int):
-    """Index pairs (p, q = p + offset) over all pixels p for which q lies inside the image."""
-    here = (
-        ...,
-        slice(max(0, -dy), max(0, height - max(0, dy))),
-        slice(max(0, -dx), max(0, width - max(0, dx))),
-    )
-    there = (
-        ...,
-        slice(max(0, dy), max(0, height - max(0, -dy))),
-        slice(max(0, dx), max(0, width - max(0, -dx))),
-    )
-    return here, there
+            key = F.normalize(key.float() if key.dtype.itemsize < 4 else key, dim=1)
+        # torch.compile fails on the written-out backward. Not as a decorator: it would import the compiler, seconds.
+        apply = torch.compiler.disable(_Propagate.apply)
+        return apply(key, value, kernel_size, dilation)
 
 
 class _Propagate(torch.autograd.Function):
@@ -92,61 +73,56 @@ class _Propagate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> Tensor:
-        window = _window(kernel_size, dilation)
-        similarity = _similarities(key.detach(), window)
-        ctx.save_for_backward(key, value, similarity)
-        ctx.window = window
-        weights = similarity.softmax(dim=1)
-        out = torch.zeros_like(value)
-        for k, offset in enumerate(window):
-            here, there = _overlap(*key.shape[-2:], *offset)
-            out[here].addcmul_(weights[:, k : k + 1][here], value[there])
+        ctx.settings = (kernel_size, dilation)
+        out, similarities = _run("forward", key.detach(), value.detach(), *ctx.settings)
+        ctx.save_for_backward(key, value, similarities)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_out: Tensor):
-        key, value, similarity = ctx.saved_tensors
-        weights = similarity.softmax(dim=1)
-        grad_value, grad_weights = _value_gradients(grad_out, value, weights, ctx.window)
-        grad_key = None
-        if ctx.needs_input_grad[0]:
-            # Softmax, then the rectifier; the zeros outside the image are cut off by the rectifier too.
-            grad_similarity = weights * (grad_weights - (weights * grad_weights).sum(dim=1, keepdim=True))
-            grad_similarity.masked_fill_(similarity <= 0, 0)
-            grad_key = _key_gradient(key, grad_similarity, ctx.window)
-        return grad_key, grad_value, None, None
+        key, value, similarities = ctx.saved_tensors
+        return *_run("backward", grad_out, key, value, similarities, *ctx.settings), None, None
 
 
-def _similarities(key: Tensor, window) -> Tensor:
-    """max(0, <f(p), f(p + offset_k)>) as (B,K,H,W), 0 where the neighbour is outside the image."""
-    batch, _, height, width = key.shape
-    similarity = key.new_zeros(batch, len(window), height, width)
-    last = len(window) - 1
-    for k, offset in enumerate(window[: last // 2 + 1]):
-        here, there = _overlap(height, width, *offset)
-        product = (key[here] * key[there]).sum(dim=1)
-        # <f(p), f(q)> is also what q sees at p, under the opposite offset.
-        similarity[:, k][here] = product
-        similarity[:, last - k][there] = product
-    return similarity.clamp_(min=0)
+def _run(step: str, first: Tensor, *others: Tensor | int):
+    """``forward`` or ``backward`` by the fused kernels where they work, by torch elsewhere."""
+    if _on_cuda(first) and _fused().usable:
+        try:
+            return getattr(_fused().module(), step)(first, *others)
+        except torch.OutOfMemoryError:
+            raise  # torch's way needs more memory, not less
+        except Exception as error:  # no triton, no C compiler, a device it does not know: the reasons are many
+            _fused().give_up(error)
+    return getattr(propagation_torch, step)(first, *others)
 
 
-def _value_gradients(grad_out: Tensor, value: Tensor, weights: Tensor, window) -> tuple[Tensor, Tensor]:
-    grad_value, grad_weights = torch.zeros_like(value), torch.zeros_like(weights)
-    for k, offset in enumerate(window):
-        here, there = _overlap(*value.shape[-2:], *offset)
-        grad_weights[:, k][here] = (grad_out[here] * value[there]).sum(dim=1)
-        grad_value[there].addcmul_(weights[:, k : k + 1][here], grad_out[here])
-    return grad_value, grad_weights
+def _on_cuda(x: Tensor) -> bool:
+    return x.device.type == "cuda"
 
 
-def _key_gradient(key: Tensor, grad_similarity: Tensor, window) -> Tensor:
-    """Each pair (p, q) feeds f(q) into p's gradient twice: as p's neighbour and as the one who has p for one."""
-    grad_key = torch.zeros_like(key)
-    last = len(window) - 1
-    for k, offset in enumerate(window):
-        here, there = _overlap(*key.shape[-2:], *offset)
-        both = grad_similarity[:, k : k + 1][here] + grad_similarity[:, last - k : last - k + 1][there]
-        grad_key[here].addcmul_(both, key[there])
-    return grad_key
+class _Fused:
+    """The fused kernels, until they fail for the first time."""
+
+    def __init__(self):
+        self.usable = True
+
+    @staticmethod
+    def module() -> ModuleType:
+        from models import propagation_triton  # only here: triton comes with torch for CUDA alone
+
+        return propagation_triton
+
+    def give_up(self, error: Exception) -> None:
+        self.usable = False
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(
+            f"propagation: the fused CUDA kernels cannot be used ({reason}), so the slower torch operations are",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+@functools.cache
+def _fused() -> _Fused:
+    return _Fused()

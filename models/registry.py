@@ -28,6 +28,7 @@ def build_model(
     prop_dilation: int = 2,
     encoder: str = "resnet34",
     encoder_weights: str | None = None,
+    ensemble: str = "logits",
 ) -> nn.Module:
     """Build a multi-level segmentation model; ``forward`` is described in ``MultiLevelModel``.
 
@@ -41,6 +42,7 @@ def build_model(
         init: ``copy`` or ``independent``.
         prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
         encoder, encoder_weights: of the ``smp-unet``.
+        ensemble: what the levels' prediction averages, ``logits`` or ``probs``.
 
     Raises:
         ValueError: for an unknown name or an impossible setting.
@@ -61,14 +63,18 @@ def build_model(
         prop_similarity=prop_similarity,
         prop_kernel_size=prop_kernel_size,
         prop_dilation=prop_dilation,
+        ensemble=ensemble,
     )
 
 
-def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
+def build_from_weights(
+    state_dict: Mapping[str, Tensor], config: Mapping | None = None, *, ensemble: str | None = None
+) -> nn.Module:
     """Build the model that a state dict belongs to, and load it.
 
     The released network is recognised by the shapes of its weights alone; any other needs ``config``, the
-    arguments of ``build_model`` (with ``name``) that our checkpoints carry.
+    arguments of ``build_model`` (with ``name``) that our checkpoints carry. ``ensemble`` goes before the one in
+    ``config``; the weights do not depend on it.
 
     Raises:
         ValueError: if the weights fit no known architecture, naming the first keys that do not fit.
@@ -79,6 +85,8 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
         if inferred is None:
             raise ValueError(_mismatch(build_model("unet", in_channels=3, num_levels=1).state_dict(), state_dict))
         arguments = {"name": "unet", **inferred}
+    if ensemble is not None:
+        arguments["ensemble"] = ensemble
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     model = build_model(**{**arguments, "encoder_weights": None})
     load_weights(model, state_dict)

@@ -25,6 +25,6 @@ run evaluate --root "$data" --ckpt_path "$results/gaze_two_levels/model_latest.p
 run baseline --data kvasir --root "$data" --spatial_size 64 --exp_path "$results/trivial" --device cpu
 
 echo
-echo "Test Dice on the made data ($results/table.md):"
+echo "Test scores on the made data ($results/table.md):"
 run summarize "$results/gaze_two_levels" "$results/gaze_one_level" "$results/trivial" --to "$results/table.md"
 echo "Pictures: $data/gaze/examples.png and $results/gaze_two_levels/examples.png"

@@ -1,12 +1,12 @@
-"""From summaries of runs to a table."""
+"""The summary of a run: read back, and in one line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
+from utils.metrics import METRICS
 
 SUMMARY_FILE = "summary.json"
 
@@ -25,34 +25,20 @@ def read_summary(folder: str | Path) -> dict:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
         for result in summary["results"].values():
-            result["metrics"][ENSEMBLE]
+            _check_numbers(result["metrics"])
+        if not isinstance(summary.get("recipe", {}), dict) or not isinstance(summary.get("seed"), int | None):
+            raise TypeError("recipe or seed")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: expected a summary with results, found something else") from error
     return summary
 
 
-def results_table(folders: Sequence[str | Path]) -> str:
-    """A Markdown table: one row a run and result, mean and standard deviation over cases in per cent."""
-    lines = [
-        "| run | what | result | iteration | cases | Dice % (std over cases) | IoU % (std over cases) |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for folder in folders:
-        summary = read_summary(folder)
-        for label, result in summary["results"].items():
-            metrics = result["metrics"][ENSEMBLE]
-            iteration = "" if result.get("iteration") is None else f"{result['iteration']:,}"
-            cells = (
-                Path(folder).name,
-                summary.get("what", ""),
-                label.replace("_", " "),
-                iteration,
-                metrics["num_cases"],
-                _percent(metrics, "dice"),
-                _percent(metrics, "iou"),
-            )
-            lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines) + "\n"
+def _check_numbers(metrics: dict[str, dict]) -> None:
+    """Raise KeyError, TypeError or AttributeError where the ensemble or any number of a level is missing."""
+    for entry in (metrics[ENSEMBLE], *metrics.values()):
+        for key in ("num_cases", *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "std"))):
+            if not isinstance(entry[key], int | float | None):
+                raise TypeError(key)
 
 
 def describe_metrics(metrics: dict[str, dict]) -> str:

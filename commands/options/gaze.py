@@ -16,7 +16,7 @@ from commands.options.types import (
     workers,
 )
 from datasets.gaze.crf import CRF_ENGINES
-from datasets.gaze.maps import MAP_FORMATS
+from datasets.gaze.maps import MAP_FORMAT_CHOICES
 from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 
 
@@ -29,7 +29,9 @@ def add_prepare(parser: Parser) -> None:
         default=None,
         help="Gaussian of the heatmap, canvas pixels (default: the data set's)",
     )
-    parser.add_argument("--map_format", choices=MAP_FORMATS, default="as-reference", help="JPEG for Kvasir, or PNG")
+    parser.add_argument(
+        "--map_format", choices=MAP_FORMAT_CHOICES, default="as-reference", help="JPEG for Kvasir, or PNG"
+    )
     parser.add_argument("--report", action="store_true", help="write the quality figure too, as assess does")
     _add_assessing(parser)
     parser.add_argument(

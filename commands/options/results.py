@@ -7,6 +7,9 @@ from commands.options.types import NATURAL, Parser, number
 
 
 def add_evaluate(parser: Parser) -> None:
+    # Here, as the registry brings torch along.
+    from models.multi_level import ENSEMBLES
+
     add_data(parser, required=False)
     parser.add_argument("--ckpt_path", required=True, help="checkpoint of this project or of the reference")
     parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
@@ -16,6 +19,12 @@ def add_evaluate(parser: Parser) -> None:
         type=number(int, 16),
         default=None,
         help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
+    )
+    parser.add_argument(
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        default=None,
+        help="what the prediction averages over levels (default: as trained; logits if the checkpoint does not say)",
     )
     parser.add_argument("--save_pred", action="store_true", help="write the predictions as PNG")
     parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
@@ -31,5 +40,8 @@ def add_baseline(parser: Parser) -> None:
 
 
 def add_summarize(parser: Parser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders")
+    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
     parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
+    parser.add_argument(
+        "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
+    )

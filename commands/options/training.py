@@ -10,6 +10,7 @@ from datasets.cache import CACHES
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
+RELEASED_ENSEMBLE = "logits"
 DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 AMP_MODES = ("off", "bf16", "fp16")
@@ -28,7 +29,16 @@ def add_train(parser: Parser) -> None:
     parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
     parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
     parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
-    parser.add_argument("--seed", type=NATURAL, default=0, help="of weights, order, flips and validation split")
+    parser.add_argument(
+        "--seed", type=NATURAL, default=None, help="of weights, order, flips and validation split (default: 0)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=numbers(NATURAL),
+        default=None,
+        metavar="N,N,...",
+        help="one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
+    )
     parser.add_argument(
         "--max_minutes", type=POSITIVE, default=None, help="stop cleanly before so many minutes are over, for queues"
     )
@@ -78,7 +88,7 @@ def _add_model(parser: Parser) -> None:
 
 
 def _add_levels(parser: Parser) -> None:
-    from models.multi_level import CONS_MODES
+    from models.multi_level import CONS_MODES, ENSEMBLES
     from models.propagation import SIMILARITIES
 
     group = parser.add_argument_group("levels and consistency")
@@ -110,6 +120,15 @@ def _add_levels(parser: Parser) -> None:
     )
     group.add_argument("--prop_kernel_size", type=POSITIVE_INT, default=5, help="side of the window, odd")
     group.add_argument("--prop_dilation", type=POSITIVE_INT, default=2, help="step in the window, pixels")
+    group.add_argument(
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        default=None,
+        help=(
+            "what the prediction averages over levels, and so what the best checkpoint is chosen by (default: logits, "
+            "as released; with --test as trained)"
+        ),
+    )
 
 
 def _add_recipe(parser: Parser) -> None:
@@ -166,7 +185,10 @@ def _add_engine(parser: Parser) -> None:
 
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:
+    """Fill in what follows from other options; exit with one line where they contradict each other."""
     if args.test:
+        if args.seeds:
+            parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
         if not args.ckpt_path:
             parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
         args.split = "test"
@@ -175,7 +197,10 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
         args.num_levels = len(args.level_thresholds)
     for message in _contradictions(args):
         parser.error(message)
+    if not args.seeds:
+        args.seed = args.seed or 0
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
+    args.ensemble = args.ensemble or RELEASED_ENSEMBLE
 
 
 def _contradictions(args: argparse.Namespace):
@@ -197,3 +222,15 @@ def _contradictions(args: argparse.Namespace):
         yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"
+    yield from _contradictions_of_seeds(args)
+
+
+def _contradictions_of_seeds(args: argparse.Namespace):
+    if not args.seeds:
+        return
+    if args.seed is not None:
+        yield "--seeds: expected without --seed, found both"
+    if len(set(args.seeds)) < len(args.seeds):
+        yield f"--seeds: expected each seed once, found {','.join(map(str, args.seeds))}"
+    if args.resume and args.ckpt_path:
+        yield "--resume: expected without --ckpt_path where there are --seeds, found both; each goes on from its own"

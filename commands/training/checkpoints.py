@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,8 @@ RECIPE_KEYS = (
     "amp",
     "seed",
 )
+# What holds for runs from before there was the option.
+EARLIER_RECIPE = {"ensemble": "logits"}
 # Of TrainState, under "state".
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 
@@ -150,7 +153,13 @@ def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None
     before = checkpoint.get("opt")
     if not isinstance(before, dict) or "optimizer" not in checkpoint:
         raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
-    changed = [key for key in RECIPE_KEYS if _plain(before.get(key)) != _plain(getattr(args, key))]
+    check_same_options(args, before, path)
+
+
+def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
+    """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
+    before = {**EARLIER_RECIPE, **before}
+    changed = [key for key in RECIPE_KEYS if plain(before.get(key)) != plain(getattr(args, key))]
     if changed:
         listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
@@ -173,7 +182,8 @@ def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
         )
 
 
-def _plain(value):
+def plain(value):
+    """The value of an option as JSON gives it back."""
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -56,7 +56,16 @@ def _computation(run: Run) -> str:
 
 
 def what_is_trained(args: argparse.Namespace) -> str:
+    """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
     levels = f"{args.num_levels} level{'s' if args.num_levels > 1 else ''}"
     if args.mode == "full_sup":
-        return f"full supervision, {levels}"
-    return f"gaze, {levels}" + (f", {args.cons_mode} consistency x {args.cons_weight:g}" if args.num_levels > 1 else "")
+        method = f"full supervision, {levels}"
+    else:
+        consistency = f", {args.cons_mode} consistency x {args.cons_weight:g}" if args.num_levels > 1 else ""
+        method = f"gaze, {levels}{consistency}"
+    return method + said_of_ensemble(args.ensemble)
+
+
+def said_of_ensemble(ensemble: str) -> str:
+    """What follows a method's description: nothing for the released mean of logits."""
+    return ", mean of probabilities" if ensemble == "probs" else ""

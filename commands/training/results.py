@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 from torch import nn
 
+from commands.data_options import remembered_settings
 from commands.scoring import PER_CASE_FILE, score
+from commands.training.checkpoints import RECIPE_KEYS, plain
 from commands.training.describe import what_is_trained
-from commands.training.run import BEST_FILE, Run
+from commands.training.run import ARGS_FILE, BEST_FILE, Run
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
 from utils.devices import device_name
@@ -35,6 +40,7 @@ def finish(run: Run) -> None:
         "num_levels": args.num_levels,
         "cons_mode": args.cons_mode,
         "seed": args.seed,
+        "recipe": _recipe(run),
         "spatial_size": args.spatial_size,
         "num_train": len(run.data.train),
         "num_test": len(run.data.test) if run.data.test else 0,
@@ -52,6 +58,28 @@ def finish(run: Run) -> None:
         write_json(run.folder / SUMMARY_FILE, summary)
     if not results:
         run.log.info("no masks or no test.txt: nothing was evaluated")
+
+
+def _recipe(run: Run) -> dict:
+    """What runs have in common that are seeds of one experiment."""
+    args = run.args
+    recipe = {key: plain(getattr(args, key)) for key in RECIPE_KEYS if key != "seed"}
+    return recipe | {
+        # As used, whether they were given or are the data set's.
+        "level_thresholds": list(run.data.train.thresholds or ()),
+        **remembered_settings(run.data.train.spec),
+        # Gaze maps of another preparation lie in another folder, under the same names.
+        "root": os.path.normpath(args.root),
+        "selected_on": run.data.selection_split,
+        "start_weights": _start_weights(run),
+    }
+
+
+def _start_weights(run: Run) -> str | None:
+    """The checkpoint whose weights the run began with; a resumed run's command line does not name it."""
+    path = run.folder / ARGS_FILE
+    first = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return None if first.get("resume") else first.get("ckpt_path")
 
 
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:

@@ -42,6 +42,7 @@ MODEL_KEYS = (
     "prop_dilation",
     "encoder",
     "encoder_weights",
+    "ensemble",
 )
 
 

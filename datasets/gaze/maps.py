@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.files import MAP_FOLDER
-from datasets.specs import DatasetSpec
+from datasets.files import MAP_FOLDER, find_file
+from datasets.specs import MAP_EXTS, DatasetSpec
 from utils.images import read_with_comment, write_image
 
 GAZE_FOLDER = Path("gaze")
 # In the order in which they are made.
 MAP_FOLDERS = {"heatmap": GAZE_FOLDER / "heatmap", "crf": MAP_FOLDER}
-MAP_ENDINGS = (".jpg", ".png")
-MAP_FORMATS = ("as-reference", "png")
+# Of --map_format: what the reference writes for each data set, or no JPEG loss.
+MAP_FORMAT_CHOICES = ("as-reference", "png")
 OURS = "gazemedseg"
 # Part of every fingerprint: to be raised with any change of the formulas.
 FORMULAS = "1"
@@ -26,17 +26,16 @@ def map_ending(spec: DatasetSpec, map_format: str) -> str:
     """The ending of maps to write: the data set's own, or ``.png``.
 
     Raises:
-        ValueError: for a format other than those of ``MAP_FORMATS``.
+        ValueError: for a format other than those of ``MAP_FORMAT_CHOICES``.
     """
-    if map_format not in MAP_FORMATS:
-        raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMATS)}, found {map_format!r}")
+    if map_format not in MAP_FORMAT_CHOICES:
+        raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMAT_CHOICES)}, found {map_format!r}")
     return spec.map_ext if map_format == "as-reference" else ".png"
 
 
 def find_map(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
     """The file of a map, ``heatmap`` or ``crf``, in whichever format it is; where it would be, if it is nowhere."""
-    own = root / MAP_FOLDERS[kind] / f"{name}{spec.map_ext}"
-    return next((path for path in (own, *_other_formats(own)) if path.is_file()), own)
+    return find_file(root / MAP_FOLDERS[kind], name, spec.map_exts)
 
 
 def heatmap_path(spec: DatasetSpec, root: Path, name: str) -> Path:
@@ -72,8 +71,9 @@ def write_map(path: Path, values: np.ndarray, made_from: str) -> np.ndarray:
 
 def remove_other_formats(path: Path) -> None:
     """Remove the same map in another format, which the one at ``path`` replaces."""
-    for other in _other_formats(path):
-        other.unlink(missing_ok=True)
+    for ending in MAP_EXTS:
+        if ending != path.suffix:
+            path.with_name(path.name.removesuffix(path.suffix) + ending).unlink(missing_ok=True)
 
 
 def remove_if_ours(path: Path) -> None:
@@ -84,7 +84,3 @@ def remove_if_ours(path: Path) -> None:
         return
     if comment and comment.startswith(OURS):
         path.unlink(missing_ok=True)
-
-
-def _other_formats(path: Path) -> list[Path]:
-    return [path.with_name(path.name.removesuffix(path.suffix) + e) for e in MAP_ENDINGS if e != path.suffix]

@@ -12,13 +12,26 @@ MARGIN = 24
 
 
 def lattice_scale() -> np.ndarray:
-    """What brings each feature to the lattice's unit: a filter of standard deviation 1 (Adams, p. 5 and 6)."""
+    """What brings each feature to the lattice's unit: a filter of standard deviation 1 (Adams, p. 5 and 6).
+
+    Returns:
+        (5,) float32, a factor for each of x/sxy, y/sxy, r/srgb, g/srgb and b/srgb, which have no unit.
+    """
     deviation = float(np.float32(math.sqrt(2 / 3) * AXES))
     return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(AXES - 1)], dtype=np.float32)
 
 
 def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> tuple[np.ndarray, np.ndarray]:
     """Lowest value and stride of five coordinates, so that sum((coordinate - low) * stride) tells corners apart.
+
+    Args:
+        image_size: height and width in pixels, at least 1 each.
+        sxy: standard deviation of the kernel in the image plane, pixels, above 0.
+        srgb: the same in colour, grey values of 0..255, above 0.
+
+    Returns:
+        ``low`` (5,) float32, whole numbers, below every coordinate that such an image can have; ``stride`` (5,) int64,
+        the first 1. The sum stays below 2^63.
 
     Raises:
         ValueError: if sxy or srgb is not above 0, or so small that coordinates leave the lattice's 16 bits, where

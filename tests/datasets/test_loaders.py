@@ -173,3 +173,34 @@ def test_a_loader_that_something_holds_does_not_keep_the_program_from_ending():
     command = [sys.executable, "-c", LOADER_HELD_AT_EXIT]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_several_processes_share_each_batch(size):
+    # Seven samples in batches of four: four, then three.
+    whole = list(IterationSampler(7, 4, start=0, stop=4, seed=0))
+    samplers = [IterationSampler(7, 4, start=0, stop=4, seed=0, rank=rank, size=size) for rank in range(size)]
+    parts = [list(sampler) for sampler in samplers]
+    for iteration, batch in enumerate(whole):
+        shares = [sampler.share(iteration) for sampler in samplers]
+        assert sum(shares) == pytest.approx(size)
+        with_some = [part[iteration] for part, share in zip(parts, shares, strict=True) if share]
+        assert sorted(key for part in with_some for key in part) == sorted(batch)
+        for part, share in zip(parts, shares, strict=True):
+            assert share == pytest.approx(len(part[iteration]) * size / len(batch) if share else 0)
+            # A process without a sample takes part all the same.
+            assert part[iteration]
+
+
+def test_one_process_has_all():
+    sampler = IterationSampler(7, 4, start=0, stop=4, seed=0)
+    assert [sampler.share(iteration) for iteration in range(4)] == [1, 1, 1, 1]
+
+
+def test_loaders_leave_the_generator_of_the_run_alone(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=16, num_levels=2)
+    before = torch.get_rng_state()
+    assert len(list(training_loader(dataset, batch_size=2, max_ite=2))) == 2
+    test = build_dataset("kvasir", root=tiny_root, split="test", spatial_size=16)
+    assert len(list(evaluation_loader(test, batch_size=2))) == 2
+    assert torch.equal(torch.get_rng_state(), before)

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from models import build_model
+from models import build_from_weights, build_model
+from models.multi_level import ENSEMBLES
 
 SMALL = (4, 8, 8, 16, 16, 4)
+CONFIG = {"name": "unet", "in_channels": 3, "num_levels": 2, "features": SMALL}
 
 
 def small(num_levels=2, **settings):
@@ -76,9 +78,54 @@ def test_smp_unet_keeps_the_contract_at_any_size():
     [
         ({"cons_mode": "both"}, "expected one of prop, pure, found 'both'"),
         ({"init": "zeros"}, "expected one of copy, independent"),
+        ({"ensemble": "votes"}, "expected one of logits, probs, found 'votes'"),
         ({"num_levels": 0}, "expected 1 or more, found 0"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         small(**settings)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.float64(x)))
+
+
+@pytest.mark.parametrize(
+    ("level_logits", "of_logits", "probability"),
+    [
+        # One level is dead: it is sure of background wherever it looks.
+        ([2.0, -100.0], -49.0, sigmoid(2) / 2),
+        ([2.0, 2.0, -100.0], -32.0, 2 * sigmoid(2) / 3),
+        ([0.0, 0.0], 0.0, 0.5),
+        ([-3.0], -3.0, sigmoid(-3)),
+    ],
+)
+def test_what_the_levels_say_together(level_logits, of_logits, probability):
+    stacked = torch.tensor(level_logits).reshape(-1, 1, 1, 1, 1)
+    assert ENSEMBLES["logits"](stacked).item() == pytest.approx(of_logits)
+    together = ENSEMBLES["probs"](stacked)
+    assert together.shape == (1, 1, 1, 1)
+    assert together.sigmoid().item() == pytest.approx(probability, rel=1e-6)
+
+
+def test_a_dead_level_outvotes_two_by_logits_and_not_by_probabilities():
+    two_alive, one_alive = torch.tensor([2.0, 2.0, -100.0]), torch.tensor([2.0, -100.0])
+    assert [ENSEMBLES[name](two_alive).sigmoid().item() > 0.5 for name in ("logits", "probs")] == [False, True]
+    # Against a single level even its probability of 0 is enough: (0.88 + 0) / 2.
+    assert [ENSEMBLES[name](one_alive).sigmoid().item() > 0.5 for name in ("logits", "probs")] == [False, False]
+
+
+def test_mean_probability_stays_finite_where_probabilities_round_to_0_and_1():
+    sure = torch.tensor([[1000.0, 1000.0], [-1000.0, 1000.0], [-1000.0, -1000.0]]).T
+    assert ENSEMBLES["probs"](sure).tolist() == [1000.0, 0.0, -1000.0]
+
+
+def test_the_model_uses_the_ensemble_it_was_built_with():
+    torch.manual_seed(0)
+    model, x = small(init="independent", ensemble="probs").eval(), torch.randn(1, 3, 32, 32)
+    outputs = model(x)
+    torch.testing.assert_close(outputs["logits"].sigmoid(), outputs["level_logits"].sigmoid().mean(0))
+    built = {name: build_from_weights(model.state_dict(), CONFIG, ensemble=name) for name in (None, "probs")}
+    assert [model.ensemble for model in built.values()] == ["logits", "probs"]
+    assert build_from_weights(model.state_dict(), {**CONFIG, "ensemble": "probs"}).ensemble == "probs"

@@ -3,7 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from models import propagation_torch
 from models.propagation import propagate, propagate_features
 
 
@@ -26,6 +28,33 @@ def plain_formula(key, value, kernel_size, dilation):
             shares = torch.stack(weights).softmax(0)
             out[:, y, x] = sum(share * v for share, v in zip(shares, values, strict=True))
     return out
+
+
+def two_unfolds(key, value, kernel_size, dilation):
+    """The definition with every neighbour copied, (B,D,H,W)."""
+    (batch, _, height, width), margin = key.shape, kernel_size // 2 * dilation
+
+    def neighbours(x):
+        return F.unfold(x, kernel_size, dilation, margin).view(batch, x.shape[1], -1, height, width)
+
+    similarity = (key[:, :, None] * neighbours(key)).sum(1).clamp(min=0)
+    return (similarity.softmax(1)[:, None] * neighbours(value)).sum(2)
+
+
+def value_and_gradients(function, key, value, grad_out, **window):
+    key, value = key.detach().requires_grad_(), value.detach().requires_grad_()
+    out = function(key, value, **window)
+    return out.detach(), *torch.autograd.grad(out, (key, value), grad_out)
+
+
+def random_tensors(batch, channels, depth, height, width):
+    torch.manual_seed(0)
+    return [torch.randn(batch, n, height, width) for n in (channels, depth, depth)]
+
+
+def assert_close_to_scale(found, exact, tolerance):
+    for a, b in zip(found, exact, strict=True):
+        assert (a - b).abs().max() <= tolerance * b.abs().max()
 
 
 def test_golden_output_and_gradient(golden):
@@ -61,11 +90,54 @@ def test_equals_the_plain_formula_even_where_the_window_leaves_the_image(kernel_
     torch.testing.assert_close(out, plain_formula(feature, feature, kernel_size, dilation))
 
 
+# Blocks of all rows, of a few, and of a single one, which the window's reach exceeds.
+@pytest.mark.parametrize("block_entries", [2**20, 8 * 4 * 20, 1])
+@pytest.mark.parametrize(("kernel_size", "dilation", "depth"), [(5, 2, 1), (5, 2, 8), (3, 3, 2), (5, 9, 1), (1, 1, 2)])
+def test_blocks_of_any_height_give_the_two_unfolds(monkeypatch, block_entries, kernel_size, dilation, depth):
+    monkeypatch.setattr(propagation_torch, "BLOCK_ENTRIES", block_entries)
+    tensors = random_tensors(2, 8, depth, 13, 12)
+    window = {"kernel_size": kernel_size, "dilation": dilation}
+    exact = value_and_gradients(two_unfolds, *(x.double() for x in tensors), **window)
+    assert_close_to_scale(value_and_gradients(propagate, *(x.double() for x in tensors), **window), exact, 1e-13)
+    assert_close_to_scale(value_and_gradients(propagate, *tensors, **window), exact, 2e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_half_types_lose_nothing_but_the_last_rounding(dtype, memory_format):
+    tensors = [x.div(4).to(dtype).to(memory_format=memory_format) for x in random_tensors(2, 64, 2, 9, 10)]
+    window = {"kernel_size": 5, "dilation": 2}
+    exact = value_and_gradients(two_unfolds, *(x.double() for x in tensors), **window)
+    found = value_and_gradients(propagate, *tensors, **window)
+    assert all(x.dtype == dtype for x in found)
+    # Half a step of the type, and what sums of float32 lose.
+    assert_close_to_scale(found, exact, 0.5 * torch.finfo(dtype).eps + 2e-6)
+
+
+def test_a_value_may_be_of_another_type_than_the_key():
+    key, value, grad_out = random_tensors(1, 4, 1, 5, 6)
+    exact = value_and_gradients(propagate, key.bfloat16().float(), value, grad_out)
+    found = value_and_gradients(propagate, key.bfloat16(), value, grad_out)
+    assert [x.dtype for x in found] == [torch.float32, torch.bfloat16, torch.float32]
+    assert_close_to_scale(found, exact, torch.finfo(torch.bfloat16).eps)
+
+
+def test_a_nan_is_not_rectified_away():
+    feature = torch.ones(1, 1, 1, 4)
+    feature[..., 0] = math.nan
+    out = propagate_features(feature, kernel_size=3, dilation=1)
+    assert out.isnan().flatten().tolist() == [True, True, False, False]
+
+
+def test_no_images_give_no_output():
+    assert propagate_features(torch.zeros(0, 3, 4, 4)).shape == (0, 3, 4, 4)
+
+
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
 def test_gradients_of_key_and_value(similarity):
     torch.manual_seed(0)
-    key = torch.randn(2, 3, 6, 5, dtype=torch.float64, requires_grad=True)
-    value = torch.randn(2, 2, 6, 5, dtype=torch.float64, requires_grad=True)
+    key = torch.randn(2, 2, 4, 3, dtype=torch.float64, requires_grad=True)
+    value = torch.randn(2, 1, 4, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda k, v: propagate(k, v, similarity=similarity), (key, value))
 
 

@@ -1,10 +1,10 @@
-"""Summaries of runs as a table."""
+"""Summaries of runs, read back and in one line."""
 
 import json
 
 import pytest
 
-from utils.reporting import describe_metrics, read_summary, results_table
+from utils.reporting import describe_metrics, read_summary
 
 
 def _metrics(mean=0.77804, std=0.1, num_cases=100, num_undefined=0):
@@ -24,24 +24,6 @@ def _run(folder, results, **entries):
     return folder
 
 
-def test_a_row_for_every_run_and_result(tmp_path):
-    results = {
-        "last_model": {"iteration": 15000, "metrics": {"ensemble": _metrics()}},
-        "best_model": {"iteration": None, "metrics": {"ensemble": _metrics(None, None, num_cases=2)}},
-    }
-    folders = [
-        _run(tmp_path / "one", results, what="gaze"),
-        _run(tmp_path / "two", {"last_model": results["last_model"]}),
-    ]
-    lines = results_table(folders).splitlines()
-    assert lines[2:] == [
-        "| one | gaze | last model | 15,000 | 100 | 77.80 (10.00) | 77.80 (10.00) |",
-        "| one | gaze | best model |  | 2 | none | none |",
-        "| two |  | last model | 15,000 | 100 | 77.80 (10.00) | 77.80 (10.00) |",
-    ]
-    assert {line.count("|") for line in lines} == {8}
-
-
 def test_summary_by_folder_or_by_file(tmp_path):
     folder = _run(tmp_path / "run", {})
     assert read_summary(folder) == read_summary(folder / "summary.json") == {"results": {}}
@@ -52,14 +34,33 @@ def test_run_without_a_summary(tmp_path):
         read_summary(tmp_path)
 
 
+def test_a_level_without_its_numbers(tmp_path):
+    metrics = {"ensemble": _metrics(), "1": {**_metrics(), "iou_std": "0.1"}}
+    folder = _run(tmp_path / "run", {"last": {"metrics": metrics}})
+    with pytest.raises(ValueError, match="expected a summary with results"):
+        read_summary(folder)
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[1, 2]", b"3", b'"results"', b'{"result": 1}', b'{"results": {"last": {}}}', b"\xff\xfe\x00"],
+    [
+        b"",
+        b"{",
+        b"[1, 2]",
+        b"3",
+        b'"results"',
+        b'{"result": 1}',
+        b'{"results": {"last": {}}}',
+        b'{"results": {"last": {"metrics": {"ensemble": {"num_cases": 3}}}}}',
+        b'{"results": {}, "recipe": []}',
+        b'{"results": {}, "seed": [0]}',
+        b"\xff\xfe\x00",
+    ],
 )
 def test_file_that_is_no_summary(tmp_path, content):
     (tmp_path / "summary.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"summary\.json: expected a summary with results, found something else"):
-        results_table([tmp_path])
+        read_summary(tmp_path)
 
 
 def test_line_of_metrics():

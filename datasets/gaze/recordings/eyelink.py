@@ -70,6 +70,7 @@ class _Content:
     px_per_degree: tuple[float, float] | None = None
 
     def fail(self, number: int, expected: str, line: str):
+        """Raise ValueError with file, line number (from 1), what was expected, and the line's first 60 characters."""
         raise ValueError(f"{self.path}, line {number}: expected {expected}, found {line.strip()[:60]!r}")
 
 

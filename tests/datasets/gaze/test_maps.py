@@ -104,3 +104,10 @@ def test_only_maps_of_ours_are_removed(tmp_path):
     for name in ("ours.jpg", "theirs.jpg", "commented.jpg", "broken.jpg", "absent.jpg"):
         remove_if_ours(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jpg", "commented.jpg", "theirs.jpg"]
+
+
+def test_a_map_with_an_ending_in_capitals_is_found_as_training_finds_it(tmp_path):
+    folder = tmp_path / "gaze" / "crf_compat1"
+    folder.mkdir(parents=True)
+    (folder / "a.PNG").touch()
+    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a").name == "a.PNG"

@@ -1,0 +1,125 @@
+"""One run a seed, one after another, and the table over them."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from commands.data_options import complete
+from commands.training.build import build_data, check_batch_size
+from commands.training.checkpoints import check_same_options, remove_run
+from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
+from datasets import get_spec
+from utils.distributed import SINGLE, Group
+from utils.experiments import FinishedRun, group_runs
+from utils.files import write_text
+from utils.reporting import SUMMARY_FILE, read_summary
+from utils.tables import experiments_csv, experiments_table
+
+TABLE_FILE, NUMBERS_FILE = "seeds.md", "seeds.csv"
+
+
+def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int], group: Group = SINGLE) -> int:
+    """Train one run a seed in ``<exp_path>/seed<N>``, each as the same command with ``--seed N`` would.
+
+    Args:
+        args: the command line, with ``seeds``. With ``resume`` finished runs are skipped and interrupted ones
+            continued; with ``overwrite`` all are replaced.
+        train_one: trains one run; returns 0, or another exit code where it stopped early.
+        group: the processes, which all call this; that of rank 0 writes and talks.
+
+    Returns:
+        0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
+
+    Raises:
+        ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, or one
+            with other options to resume.
+    """
+    args = complete(args, get_spec(args.data, args.root))
+    runs = {seed: args_of_seed(args, seed) for seed in args.seeds}
+    _check_folders(args, runs)
+    finished = {seed for seed, one in runs.items() if args.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
+    if args.overwrite:
+        check_batch_size(args, group)
+        build_data(next(iter(runs.values())))
+    # All processes have looked before one writes.
+    group.barrier()
+    if args.overwrite and group.is_main:
+        # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
+        for one in runs.values():
+            remove_run(Path(one.exp_path))
+    say = functools.partial(print, flush=True) if group.is_main else lambda _: None
+    for number, (seed, one) in enumerate(runs.items(), start=1):
+        before = ", finished before" if seed in finished else ""
+        say(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{before}")
+        code = 0 if before else _train_or_say_how_to_go_on(one, args, train_one, say)
+        if code:
+            return code
+    if group.is_main:
+        _report(Path(args.exp_path), runs.values())
+    return 0
+
+
+def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
+    """The command line of one run."""
+    one = copy.copy(args)
+    one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
+    return one
+
+
+def _check_folders(args: argparse.Namespace, runs: Mapping[int, argparse.Namespace]) -> None:
+    files = (ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
+    folders = [Path(one.exp_path) for one in runs.values()]
+    earlier = [folder for folder in folders if any((folder / file).exists() for file in files)]
+    if earlier and not (args.resume or args.overwrite):
+        raise ValueError(
+            f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier runs; add --resume "
+            "to continue them or --overwrite to replace them"
+        )
+    if args.resume:
+        for one in runs.values():
+            _check_same_options_as_before(one)
+
+
+def _check_same_options_as_before(one: argparse.Namespace) -> None:
+    path = Path(one.exp_path) / ARGS_FILE
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
+        check_same_options(one, before, path)
+    elif (path.parent / SUMMARY_FILE).is_file():
+        raise ValueError(
+            f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
+            "folder, or choose another --exp_path"
+        )
+
+
+def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace, train_one, say) -> int:
+    instead = " in place of --overwrite" if args.overwrite else ""
+    seeds = ", ".join(map(str, args.seeds))
+    sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume{instead} goes on with the rest"
+    try:
+        code = train_one(one)
+    except KeyboardInterrupt:
+        # Pressed while data are read or results scored.
+        say(sentence)
+        raise
+    if code:
+        say(sentence)
+    return code
+
+
+def _report(folder: Path, runs: Iterable[argparse.Namespace]) -> None:
+    name = folder.absolute().name
+    finished = [FinishedRun(name, Path(one.exp_path), read_summary(one.exp_path)) for one in runs]
+    experiments = group_runs(finished)
+    table = experiments_table(experiments)
+    write_text(folder / TABLE_FILE, table)
+    write_text(folder / NUMBERS_FILE, experiments_csv(experiments))
+    print(f"\n{table}\nin {folder / TABLE_FILE} and {folder / NUMBERS_FILE}")

@@ -1,0 +1,49 @@
+"""What several processes say together; real ones are in tests/test_distributed.py."""
+
+import pytest
+import torch
+
+from utils.distributed import SINGLE, Group, process_group
+
+
+class Told(Group):
+    """A process that is told what all of them gather."""
+
+    def gather(self, value):
+        return PARTS
+
+
+PARTS = [["a", "d", "g"], ["b", "e"], ["c", "f"]]
+
+
+def test_parts_of_a_sequence_and_the_whole_again():
+    assert [Group(rank, 3).part("abcdefg") for rank in range(3)] == ["adg", "be", "cf"]
+    assert Told(0, 3).together(PARTS[0]) == list("abcdefg")
+
+
+def test_more_processes_than_items():
+    assert [Group(rank, 3).part(["a"]) for rank in range(3)] == [["a"], [], []]
+
+
+def test_alone_nothing_happens():
+    model, terms = torch.nn.Linear(1, 1), {"loss": torch.tensor(3.0)}
+    assert SINGLE.wrap(model) is model and SINGLE.is_main
+    assert SINGLE.mean(terms, 1.0) == terms
+    assert SINGLE.any(True) and not SINGLE.any(False)
+    assert SINGLE.gather(5) == [5] and SINGLE.together([1, 2]) == [1, 2] and SINGLE.part([1, 2]) == [1, 2]
+    SINGLE.barrier()
+
+
+def test_without_torchrun_there_is_one_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with process_group("cpu") as (group, device):
+        assert group is SINGLE and device == torch.device("cpu")
+
+
+@pytest.mark.gpu
+def test_more_processes_than_gpus(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "999")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "999")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(ValueError, match="--nproc_per_node"), process_group(None):
+        pass
