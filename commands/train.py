@@ -51,7 +51,7 @@ def train_one(args: argparse.Namespace, group: Group, device: torch.device, dead
     folder = Path(args.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     check_batch_size(args, group)
-    data = build_data(args)
+    data = build_data(args, group)
     start = checkpoint_to_start_from(args, folder, data.train)
     group.barrier()
     if group.is_main:

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+from datasets.shared_batches import LeftInCache, TakenFromCache, as_it_is
+
+# Batches made ahead by all loader processes together, at least two each. More would fill the 64 MB of /dev/shm that
+# containers mostly have.
+NUM_PREFETCHED = 4
 
 
 class IterationSampler(Sampler[list[tuple[int, int]]]):
@@ -86,7 +92,7 @@ def training_loader(
     pin_memory: bool = False,
     rank: int = 0,
     size: int = 1,
-) -> DataLoader:
+) -> DataLoader | TakenFromCache:
     """A loader for the training loop.
 
     Args:
@@ -102,14 +108,18 @@ def training_loader(
     sampler = IterationSampler(
         len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
     )
-    return DataLoader(
-        dataset,
+    by_keys = num_worker > 0 and hasattr(dataset, "keeps")
+    loader = DataLoader(
+        LeftInCache(dataset) if by_keys else dataset,
         batch_sampler=sampler,
+        collate_fn=as_it_is if by_keys else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
+        prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
         worker_init_fn=leave_signals_to_the_parent,
         generator=own_generator(seed),
     )
+    return TakenFromCache(loader, dataset, pin_memory=pin_memory) if by_keys else loader
 
 
 def evaluation_loader(

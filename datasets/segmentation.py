@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from datasets import io
 from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
+from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
@@ -49,26 +50,50 @@ class SegmentationDataset(Dataset):
         self.spatial_size, self.thresholds = spatial_size, thresholds
         self.has_labels, self.full_size_labels = has_labels, full_size_labels
         self.flip_probability, self.seed = flip_probability, seed
+        self.cache: SampleCache | None = None
+        self.cache_note = "cache: off"
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, epoch = key if isinstance(key, tuple) else (key, None)
-        name = self.names[index]
         flip = self._draw_flip(index, epoch)
-        image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
-        sample = {"image": flip(preprocess(image, self.spec.normalisation, self.spatial_size)), "name": name}
-        if self.has_labels:
-            sample["label"] = flip(self._label(name))
-        if self.thresholds:
-            gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
-            sample["pseudo"] = flip(threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds))
-        return sample
+        arrays = self.cache.sample(index, self._decode) if self.cache else self._decode(index)
+        return {**{name: flip(array).float() for name, array in arrays.items()}, "name": self.names[index]}
 
     def path(self, kind: str, name: str) -> Path:
         """The file of a sample; ``kind`` is ``images``, ``masks`` or ``map``."""
         return sample_path(self.spec, self.root, kind, name)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of files that a sample is made from; see ``path``."""
+        return ["images"] + ["masks"] * self.has_labels + ["map"] * bool(self.thresholds)
+
+    def files_of(self, index: int) -> list[Path]:
+        """All files that a sample is made from."""
+        return [self.path(kind, self.names[index]) for kind in self.kinds]
+
+    def use_cache(self, kind: str, *, max_gb: float, folder: str | Path | None = None) -> None:
+        """Read and resize every sample once; the samples are the same. Call it last: it holds for the names, sizes
+        and levels of now.
+
+        Args:
+            kind: ``memory``, shared with loader processes; ``disk``, which later runs find again; or ``off``.
+            max_gb: bound, in 1e9 bytes; the first samples are kept as far as it goes.
+            folder: for ``disk``; None means ``.cache`` in the data folder. Cache files of other settings in it count
+                too, and are removed, the least recently used ones first, where there is no room.
+
+        Raises:
+            ValueError: for an unknown kind, or full-size labels.
+        """
+        folder = self.root / ".cache" if folder is None else Path(folder)
+        self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
+
+    def keeps(self, index: int) -> bool:
+        """Whether a sample is now in the cache, which loader processes share; it is read for that if there is room."""
+        return self.cache is not None and self.cache.holds(index, self._decode)
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples without flips, with labels where their masks are there: to look at."""
@@ -78,10 +103,22 @@ class SegmentationDataset(Dataset):
         return shown
 
     def only(self, names: Sequence[str]) -> SegmentationDataset:
-        """The same data set with these samples."""
+        """The same data set with these samples, without its cache."""
         part = copy.copy(self)
-        part.names = list(names)
+        part.names, part.cache = list(names), None
         return part
+
+    def _decode(self, index: int) -> dict[str, Tensor]:
+        """The sample as it is before flipping."""
+        name = self.names[index]
+        image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
+        arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size)}
+        if self.has_labels:
+            arrays["label"] = self._label(name)
+        if self.thresholds:
+            gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
+            arrays["pseudo"] = threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds)
+        return arrays
 
     def _label(self, name: str) -> Tensor:
         label = torch.from_numpy(io.read_mask(self.path("masks", name)))[None].float()
@@ -169,7 +206,7 @@ def check_files(dataset: SegmentationDataset) -> None:
             f"{root / 'gaze'}: expected finished gaze maps, found a preparation that was stopped half-way; "
             f"call run.py prepare again, or remove {root / UNFINISHED_FILE} to use the maps as they are"
         )
-    kinds = ["images"] + ["masks"] * dataset.has_labels + ["map"] * bool(dataset.thresholds)
+    kinds = dataset.kinds
     for kind in kinds:
         paths = [dataset.path(kind, name) for name in dataset.names]
         missing = [path for path in paths if not path.is_file()]

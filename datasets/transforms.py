@@ -31,8 +31,8 @@ class Flip:
         return cls(bool(horizontal), bool(vertical))
 
     def __call__(self, x: Tensor) -> Tensor:
-        dims = [dim for dim, on in ((-1, self.horizontal), (-2, self.vertical)) if on]
-        return x.flip(dims) if dims else x
+        """(..., H,W) -> a copy, also where nothing is flipped."""
+        return x.flip([dim for dim, on in ((-1, self.horizontal), (-2, self.vertical)) if on])
 
 
 def resize_smooth(x: Tensor, size: int) -> Tensor:
@@ -52,8 +52,9 @@ def unit_range(image: np.ndarray) -> Tensor:
 
 def zscore(image: np.ndarray) -> Tensor:
     """Float (H,W,C) -> (C,H,W) of mean 0 and standard deviation 1 over the slice; a constant slice gives 0."""
-    values = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).double()
-    return ((values - values.mean()) / values.std(correction=0).clamp(min=1e-8)).float()
+    values = np.ascontiguousarray(image.transpose(2, 0, 1), np.float64)
+    # In NumPy: torch's sums depend on the number of threads, and that on where an image is loaded.
+    return torch.from_numpy((values - values.mean()) / max(values.std(), 1e-8)).float()
 
 
 def imagenet_normalise(x: Tensor) -> Tensor:

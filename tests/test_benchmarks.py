@@ -33,3 +33,14 @@ def test_gaze(tiny_root, tmp_path, what):
     if what == "crf":
         assert ", 0 differ in any bit" in table
     assert not (tiny_root / "gaze" / "heatmap").exists()
+
+
+def test_loader(tiny_root, tmp_path):
+    before = sorted(tiny_root.rglob("*"))
+    command = [sys.executable, "benchmarks/loader.py", "--data", "kvasir", "--root", str(tiny_root), "--epochs", "1"]
+    command += ["--spatial_size", "32", "--batch_size", "4", "--num_worker", "0,1", "--to", str(tmp_path / "table.md")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "table.md").read_text()
+    assert table.count("| memory, later epochs |") == 2 and "bit-equal" in table
+    assert sorted(tiny_root.rglob("*")) == before

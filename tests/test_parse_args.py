@@ -66,6 +66,9 @@ def test_thresholds_give_the_number_of_levels():
         (["--lr", "1e-5"], "--lr_min 0.0001: expected at most --lr"),
         (["--prop_kernel_size", "4"], "expected an odd number, found 4"),
         (["--resume", "--overwrite"], "found both"),
+        (["--cache", "ram"], "invalid choice: 'ram'"),
+        (["--cache_gb", "-1"], "expected a number from 0, found '-1'"),
+        (["--cache_dir", "D"], "--cache_dir: expected --cache disk, found --cache memory"),
         (["--test"], "expected --ckpt_path"),
     ],
 )

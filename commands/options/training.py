@@ -6,6 +6,7 @@ import argparse
 
 from commands.options.shared import add_data, add_loading, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
+from datasets.cache import CACHES
 from utils.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
@@ -47,6 +48,16 @@ def add_train(parser: Parser) -> None:
     add_split(parser)
     _add_engine(parser)
     add_loading(parser)
+    _add_cache(parser)
+
+
+def _add_cache(parser: Parser) -> None:
+    group = parser.add_argument_group("cache of read and resized training images; results do not depend on it")
+    group.add_argument("--cache", choices=CACHES, default="memory", help="disk: later runs find it again")
+    group.add_argument(
+        "--cache_gb", type=NOT_NEGATIVE, default=2.0, help="bound on all of it on this machine, 1e9 bytes; 0: off"
+    )
+    group.add_argument("--cache_dir", default=None, help="folder for --cache disk (default: <root>/.cache)")
 
 
 def _add_model(parser: Parser) -> None:
@@ -205,6 +216,8 @@ def _contradictions(args: argparse.Namespace):
         yield f"--lr_min {args.lr_min}: expected at most --lr, found --lr {args.lr}"
     if args.prop_kernel_size % 2 == 0:
         yield f"--prop_kernel_size: expected an odd number, found {args.prop_kernel_size}"
+    if args.cache_dir and args.cache != "disk":
+        yield f"--cache_dir: expected --cache disk, found --cache {args.cache}"
     if args.amp and args.fp16:
         yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:

@@ -14,13 +14,14 @@ from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.registry import load_weights
-from utils.distributed import Group
+from utils.distributed import SINGLE, Group
 
 
-def build_data(args: argparse.Namespace) -> Data:
+def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
     """The data sets of a training command line; without masks or test.txt there is nothing to evaluate on.
 
-    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt.
+    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt. The bound on the cache is
+    that of all processes of the group on this machine, which share a file, but not their memory.
     """
     gaze = args.mode == "gaze_sup"
     common = {
@@ -40,6 +41,8 @@ def build_data(args: argparse.Namespace) -> Data:
         **common,
     )
     train_set.flip_probability = args.flip_prob
+    sharing = group.on_this_machine if args.cache == "memory" else 1
+    train_set.use_cache(args.cache, max_gb=args.cache_gb / sharing, folder=args.cache_dir)
     root = Path(args.root)
     has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
     test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None

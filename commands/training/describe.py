@@ -28,6 +28,7 @@ def describe(run: Run, start: Start) -> None:
         f"{len(data.selection) if data.selection else 0} {data.selection_split or 'validation'}, "
         f"{len(data.test) if data.test else 0} test images"
     )
+    log.info(data.train.cache_note)
     if data.selection_split == "test":
         log.info(
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"

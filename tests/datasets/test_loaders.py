@@ -83,6 +83,36 @@ def test_two_workers_give_the_same_batches_as_none(tiny_root):
         assert torch.equal(one["image"], other["image"]) and torch.equal(one["pseudo"], other["pseudo"])
 
 
+class _Draws(torch.utils.data.Dataset):
+    """Says what torch's own generator of a loader process draws."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, key):
+        return {"image": torch.rand(1)}
+
+
+def test_draws_in_loader_processes_follow_the_seed_alone():
+    drawn = []
+    for seed, global_seed in ((5, 0), (5, 1), (6, 0)):
+        torch.manual_seed(global_seed)
+        loader = training_loader(_Draws(), batch_size=4, max_ite=2, seed=seed, num_worker=2)
+        drawn.append([batch["image"].tolist() for batch in loader])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize("num_worker", [0, 1])
+def test_the_global_generator_is_left_alone(tiny_root, num_worker):
+    train, test = (build_dataset("kvasir", root=tiny_root, split=split, spatial_size=32) for split in ("train", "test"))
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    list(training_loader(train, batch_size=4, max_ite=1, num_worker=num_worker))
+    list(evaluation_loader(test, batch_size=4, num_worker=num_worker))
+    assert torch.equal(torch.rand(1), expected)
+
+
 def test_resuming_gives_the_same_flips(tiny_root):
     dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)
     whole = list(training_loader(dataset, batch_size=4, max_ite=4))

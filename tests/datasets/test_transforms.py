@@ -30,6 +30,12 @@ def test_flip(flip, expected):
     assert flip(SQUARE)[0].tolist() == expected
 
 
+@pytest.mark.parametrize("flip", [Flip(), Flip(horizontal=True)])
+def test_a_flip_is_a_copy(flip):
+    flip(SQUARE).fill_(0)
+    assert SQUARE.sum() == 10
+
+
 def test_flip_probability_zero_and_one():
     rng = np.random.default_rng(0)
     assert Flip.draw(rng, 0.0) == Flip()
@@ -75,6 +81,17 @@ def test_zscore_of_four_pixels():
     # Mean 3, population standard deviation 1.
     slice_ = np.array([[[2.0], [4.0]], [[4.0], [2.0]]], np.float32)
     assert zscore(slice_)[0].tolist() == [[-1.0, 1.0], [1.0, -1.0]]
+
+
+def test_zscore_does_not_depend_on_the_number_of_threads():
+    slice_ = np.random.default_rng(0).normal(300, 50, (512, 512, 1)).astype(np.float32)
+    threads = torch.get_num_threads()
+    results = []
+    for number in (1, 2, 3):
+        torch.set_num_threads(number)
+        results.append(zscore(slice_))
+    torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
 def test_zscore_of_a_constant_slice_is_zero():

@@ -1,0 +1,159 @@
+"""A cache of records of one size: in memory that loader processes share, or in a file that later runs find again.
+
+A record is a header, the key of what it was made from and a checksum, and its data. The header is written last, so
+that a record counts only when it is whole; any other is as good as none. Processes that write the same record at the
+same time do no harm.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import multiprocessing
+import os
+import struct
+import tempfile
+import warnings
+import weakref
+import zlib
+from multiprocessing import reduction
+
+import numpy as np
+
+CACHES = ("memory", "disk", "off")
+KEY_BYTES = 16
+HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
+# Of records, so that floats in them lie as processors like it.
+ALIGNMENT = 64
+
+
+class RecordCache:
+    """Records 0 up to ``capacity``, each of ``record_bytes``.
+
+    Args:
+        storage: what holds them: ``SharedMemory`` or ``File``, of ``capacity * stride(record_bytes)`` bytes.
+    """
+
+    def __init__(self, storage: SharedMemory | File, capacity: int, record_bytes: int):
+        self.capacity, self.record_bytes = capacity, record_bytes
+        self._storage, self._checked, self._writable = storage, bytearray(capacity), True
+
+    def read(self, index: int, key: bytes) -> np.ndarray | None:
+        """The data of a record, (record_bytes,) uint8, or None unless it is there, whole, and of this key.
+
+        It may be the cache's own memory: not to be written to.
+        """
+        if index >= self.capacity:
+            return None
+        record = self._storage.read(index * stride(self.record_bytes), HEADER.size + self.record_bytes)
+        if record is None:
+            return None
+        found, checksum = HEADER.unpack(record[: HEADER.size])
+        data = record[HEADER.size :]
+        if found != key:
+            return None
+        if not self._checked[index]:
+            if checksum != _checksum(key, data):
+                return None
+            self._checked[index] = self._storage.check_once
+        return data
+
+    def write(self, index: int, key: bytes, data: np.ndarray) -> None:
+        """Keep the data of a record, (record_bytes,) uint8, if it fits.
+
+        Where it cannot be written, as on a full disk, a warning says so once and nothing more is written.
+        """
+        if index >= self.capacity or not self._writable:
+            return
+        offset = index * stride(self.record_bytes)
+        try:
+            # Void until the data are there.
+            self._storage.write(offset, bytes(HEADER.size))
+            self._storage.write(offset + HEADER.size, data)
+            self._storage.write(offset, HEADER.pack(key, _checksum(key, data)))
+        except OSError as error:
+            self._writable = False
+            warnings.warn(
+                f"cache: expected room for {self.record_bytes} bytes more, found {error.strerror}; samples not "
+                "kept are decoded each time: free some space, or choose --cache off",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+class SharedMemory:
+    """Anonymous memory, which processes forked from here share."""
+
+    # What was right once stays so: all who write are of this run, and write the same.
+    check_once = True
+
+    def __init__(self, num_bytes: int):
+        self._map = mmap.mmap(-1, num_bytes)
+
+    def __reduce__(self):
+        # Only a fork can share it: elsewhere it arrives empty.
+        return SharedMemory, (len(self._map),)
+
+    def read(self, offset: int, num_bytes: int) -> np.ndarray:
+        return np.frombuffer(self._map, np.uint8, num_bytes, offset)
+
+    def write(self, offset: int, data) -> None:
+        self._map[offset : offset + len(data)] = data
+
+
+class File:
+    """A file that is open for reading and writing, and is closed with this object.
+
+    It is read and written by calls: a page of a mapped file that finds no room on the disk ends the process.
+    Processes that are started with it as an argument, by any start method, share the open file, so it may
+    meanwhile lose its name.
+    """
+
+    check_once = False
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+    def __reduce__(self):
+        return _received_file, (reduction.DupFd(self._descriptor),)
+
+    def read(self, offset: int, num_bytes: int) -> np.ndarray | None:
+        """None beyond the end, and where the disk fails."""
+        data = np.empty(num_bytes, np.uint8)
+        try:
+            return data if os.preadv(self._descriptor, [data], offset) == num_bytes else None
+        except OSError:
+            return None
+
+    def write(self, offset: int, data) -> None:
+        if os.pwrite(self._descriptor, data, offset) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def shared_storage(num_bytes: int) -> SharedMemory | File:
+    """Room that this process and its loader processes share, and that is gone with them.
+
+    Memory, or a file without a name where processes do not start as copies of their parent (macOS).
+
+    Raises:
+        OSError: where there is not so much.
+    """
+    if multiprocessing.get_context().get_start_method() == "fork":
+        return SharedMemory(num_bytes)
+    descriptor, path = tempfile.mkstemp()
+    os.unlink(path)
+    return File(descriptor)
+
+
+def stride(record_bytes: int) -> int:
+    """Bytes from one record to the next."""
+    return -(-(HEADER.size + record_bytes) // ALIGNMENT) * ALIGNMENT
+
+
+def _checksum(key: bytes, data: np.ndarray) -> int:
+    return zlib.crc32(data, zlib.crc32(key))
+
+
+def _received_file(descriptor) -> File:
+    return File(descriptor.detach())

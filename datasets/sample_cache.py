@@ -1,0 +1,164 @@
+"""Samples as they are before flipping, kept: they depend on files and settings alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL
+import pydicom
+import torch
+from PIL import features
+from torch import Tensor
+
+from datasets.cache import CACHES, KEY_BYTES, File, RecordCache, shared_storage, stride
+from datasets.cache_folder import open_cache_file
+
+if TYPE_CHECKING:
+    from datasets.segmentation import SegmentationDataset
+
+# To be raised with every change of what a record holds, or of how files become samples.
+FORMAT = 1
+GB = 1e9
+Field = tuple[str, tuple[int, ...], np.dtype]
+
+
+class SampleCache:
+    """The samples of a data set that are kept; the others are decoded each time.
+
+    Args:
+        fields: name, shape and type of a sample's arrays.
+        records: where they are kept.
+        files_of: from an index to the files that a sample is made from.
+    """
+
+    def __init__(self, fields: Sequence[Field], records: RecordCache, files_of: Callable[[int], list[Path]]):
+        self.fields, self.records, self.files_of = fields, records, files_of
+        self._keys = [_key(files_of(index)) for index in range(records.capacity)]
+
+    def holds(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> bool:
+        """Whether a sample is in the cache now; it is decoded for that if there is room."""
+        if index >= self.records.capacity:
+            return False
+        key = self._keys[index]
+        if self.records.read(index, key) is not None:
+            return True
+        self.sample(index, decode)
+        return self.records.read(index, key) is not None
+
+    def sample(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.
+
+        Those from the cache are of the fields' types, and may be the cache's memory: not to be written to. A file
+        that changes while it is read is not kept.
+        """
+        if index >= self.records.capacity:
+            return decode(index)
+        key = self._keys[index]
+        record = self.records.read(index, key)
+        if record is not None:
+            return self._unpack(record)
+        sample = decode(index)
+        if _key(self.files_of(index)) == key:
+            self.records.write(index, key, self._pack(sample))
+        return sample
+
+    def _pack(self, sample: dict[str, Tensor]) -> np.ndarray:
+        arrays = [np.ascontiguousarray(sample[name], dtype) for name, _, dtype in self.fields]
+        return np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
+
+    def _unpack(self, record: np.ndarray) -> dict[str, Tensor]:
+        sample, start = {}, 0
+        for field in self.fields:
+            name, shape, dtype = field
+            end = start + _num_bytes(field)
+            sample[name] = torch.from_numpy(record[start:end].view(dtype).reshape(shape))
+            start = end
+        return sample
+
+
+def open_sample_cache(
+    dataset: SegmentationDataset, kind: str, *, max_bytes: float, folder: Path
+) -> tuple[SampleCache | None, str]:
+    """The cache of a data set as it is now, and a sentence about it.
+
+    Args:
+        dataset: with labels of the network's size, if any. Later changes of its names, sizes or levels do not fit it.
+        kind: ``memory``, which loader processes share; ``disk``, which later runs find again; or ``off``.
+        max_bytes: bound on all of it, for ``disk`` together with the files of other settings in ``folder``.
+        folder: for ``disk``; made if absent.
+
+    Returns:
+        The cache and what it holds, or None and why there is none: a cache that cannot be had stops no training.
+
+    Raises:
+        ValueError: for an unknown kind, or labels of their own sizes.
+    """
+    if kind not in CACHES:
+        raise ValueError(f"cache: expected one of {', '.join(CACHES)}, found {kind!r}")
+    if dataset.has_labels and dataset.full_size_labels:
+        raise ValueError("cache: expected labels of the network's size, found full-size ones (full_size_labels)")
+    fields = _fields(dataset)
+    record_bytes = sum(map(_num_bytes, fields))
+    capacity = min(len(dataset), int(max_bytes // stride(record_bytes)))
+    if kind == "off" or capacity < 1:
+        return None, "cache: off; samples are decoded each time"
+    num_bytes = capacity * stride(record_bytes)
+    try:
+        if kind == "memory":
+            storage, where = shared_storage(num_bytes), "in memory"
+        else:
+            storage = File(open_cache_file(folder, _settings_hash(dataset, fields), num_bytes, int(max_bytes)))
+            where = f"in {folder}"
+    except OSError as error:
+        at = folder if kind == "disk" else "memory"
+        return None, (
+            f"cache: expected room for {num_bytes / GB:.2f} GB in {at}, found {error.strerror}; samples are decoded "
+            "each time: choose another --cache_dir, --cache, or less --cache_gb"
+        )
+    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), dataset.files_of)
+    return cache, f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
+
+
+def _fields(dataset: SegmentationDataset) -> list[Field]:
+    size = (dataset.spatial_size, dataset.spatial_size)
+    fields = [("image", (dataset.spec.in_channels, *size), np.dtype(np.float32))]
+    if dataset.has_labels:
+        fields.append(("label", (1, *size), np.dtype(np.uint8)))
+    if dataset.thresholds:
+        fields.append(("pseudo", (len(dataset.thresholds), *size), np.dtype(np.uint8)))
+    return fields
+
+
+def _num_bytes(field: Field) -> int:
+    _, shape, dtype = field
+    return int(np.prod(shape)) * dtype.itemsize
+
+
+def _key(files: list[Path]) -> bytes:
+    """What a sample is made from: its files as they are now."""
+    status = [(os.path.abspath(path), path.stat()) for path in files]
+    parts = [(path, found.st_size, found.st_mtime_ns) for path, found in status]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).digest()
+
+
+def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
+    """A name for all that decides a record's place and content, beside the files themselves."""
+    settings = (
+        FORMAT,
+        str(dataset.root.resolve()),
+        dataset.names,
+        dataset.spec.normalisation,
+        dataset.thresholds,
+        [(name, shape, str(dtype)) for name, shape, dtype in fields],
+        [package.__version__ for package in (torch, np, PIL, pydicom)],
+        features.version("libjpeg_turbo") or features.version("jpg"),
+        # Vector instructions of another width may round otherwise.
+        (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability()),
+    )
+    return hashlib.blake2b(repr(settings).encode(), digest_size=KEY_BYTES).hexdigest()

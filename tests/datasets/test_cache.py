@@ -1,0 +1,157 @@
+"""The cache of records: what was written whole comes back, anything else is as good as absent."""
+
+import errno
+import gc
+import multiprocessing
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from datasets.cache import HEADER, File, RecordCache, SharedMemory, shared_storage, stride
+
+KEY, OTHER_KEY = b"k" * 16, b"o" * 16
+RECORD_BYTES = 100
+DATA = np.arange(RECORD_BYTES, dtype=np.uint8)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def cache(request, tmp_path):
+    num_bytes = 3 * stride(RECORD_BYTES)
+    storage = SharedMemory(num_bytes) if request.param == "memory" else _file(tmp_path, num_bytes)
+    return RecordCache(storage, 3, RECORD_BYTES)
+
+
+def _file(folder, num_bytes):
+    descriptor = os.open(folder / "records", os.O_RDWR | os.O_CREAT)
+    os.ftruncate(descriptor, num_bytes)
+    return File(descriptor)
+
+
+def test_a_record_comes_back_and_its_neighbours_are_absent(cache):
+    cache.write(1, KEY, DATA)
+    np.testing.assert_array_equal(cache.read(1, KEY), DATA)
+    assert cache.read(0, KEY) is None and cache.read(2, KEY) is None
+
+
+def test_neighbours_do_not_overlap(cache):
+    for index in range(3):
+        cache.write(index, KEY, DATA + index)
+    assert [int(cache.read(index, KEY)[0]) for index in range(3)] == [0, 1, 2]
+
+
+def test_another_key_finds_nothing_and_may_take_the_place(cache):
+    cache.write(0, KEY, DATA)
+    assert cache.read(0, OTHER_KEY) is None
+    cache.write(0, OTHER_KEY, DATA[::-1].copy())
+    assert cache.read(0, KEY) is None
+    np.testing.assert_array_equal(cache.read(0, OTHER_KEY), DATA[::-1])
+
+
+def test_beyond_the_capacity_nothing_is_kept(cache):
+    cache.write(3, KEY, DATA)
+    assert cache.read(3, KEY) is None
+
+
+def test_records_are_aligned():
+    assert (stride(1), stride(32), stride(33)) == (64, 64, 128)
+
+
+def test_processes_forked_from_here_share_it(cache):
+    process = multiprocessing.get_context("fork").Process(target=cache.write, args=(1, KEY, DATA))
+    process.start()
+    process.join()
+    np.testing.assert_array_equal(cache.read(1, KEY), DATA)
+
+
+class TestFile:
+    @pytest.mark.parametrize("byte", [0, 16, HEADER.size, HEADER.size + RECORD_BYTES - 1], ids=str)
+    def test_a_changed_byte_voids_the_record(self, tmp_path, byte):
+        cache = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        cache.write(0, KEY, DATA)
+        assert cache.read(0, KEY) is not None
+        content = bytearray((tmp_path / "records").read_bytes())
+        content[byte] ^= 1
+        (tmp_path / "records").write_bytes(content)
+        assert cache.read(0, KEY) is None
+
+    def test_a_record_whose_header_never_came_is_absent(self, tmp_path):
+        storage = _file(tmp_path, stride(RECORD_BYTES))
+        storage.write(HEADER.size, DATA)
+        assert RecordCache(storage, 1, RECORD_BYTES).read(0, KEY) is None
+
+    def test_parts_of_two_records_are_refused(self, tmp_path):
+        storage = _file(tmp_path, 2 * stride(RECORD_BYTES))
+        cache = RecordCache(storage, 2, RECORD_BYTES)
+        cache.write(0, KEY, DATA)
+        storage.write(HEADER.size, DATA[::-1].copy())
+        assert cache.read(0, KEY) is None
+        cache.write(1, KEY, DATA)
+        storage.write(stride(RECORD_BYTES), OTHER_KEY)
+        assert cache.read(1, OTHER_KEY) is None
+
+    def test_a_file_cut_short_by_another_run_gives_nothing(self, tmp_path):
+        cache = RecordCache(_file(tmp_path, 2 * stride(RECORD_BYTES)), 2, RECORD_BYTES)
+        cache.write(1, KEY, DATA)
+        os.truncate(tmp_path / "records", stride(RECORD_BYTES) + 40)
+        assert cache.read(1, KEY) is None
+
+    def test_a_later_run_finds_it(self, tmp_path):
+        RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES).write(0, KEY, DATA)
+        later = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        np.testing.assert_array_equal(later.read(0, KEY), DATA)
+
+    def test_a_spawned_process_shares_it_though_it_lost_its_name(self, tmp_path):
+        cache = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        (tmp_path / "records").unlink()
+        process = multiprocessing.get_context("spawn").Process(target=cache.write, args=(0, KEY, DATA))
+        process.start()
+        process.join()
+        np.testing.assert_array_equal(cache.read(0, KEY), DATA)
+
+    @pytest.mark.parametrize("failure", ["error", "short"])
+    def test_a_full_disk_is_one_warning_and_what_was_kept_stays(self, tmp_path, monkeypatch, failure):
+        cache = RecordCache(_file(tmp_path, 3 * stride(RECORD_BYTES)), 3, RECORD_BYTES)
+        cache.write(0, KEY, DATA)
+
+        def full(descriptor, data, offset):
+            if failure == "short":
+                return len(data) - 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        with pytest.warns(RuntimeWarning, match="found No space left on device; samples not kept are decoded") as found:
+            cache.write(1, KEY, DATA)
+            cache.write(2, KEY, DATA)
+        assert len(found) == 1
+        assert cache.read(0, KEY) is not None and cache.read(1, KEY) is None
+
+    def test_it_is_closed_with_its_object(self, tmp_path):
+        descriptor = os.open(tmp_path / "records", os.O_RDWR | os.O_CREAT)
+        storage = File(descriptor)
+        del storage
+        gc.collect()
+        with pytest.raises(OSError):
+            os.fstat(descriptor)
+
+
+class TestSharedStorage:
+    def test_memory_where_processes_are_forks(self, monkeypatch):
+        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("fork"))
+        assert isinstance(shared_storage(64), SharedMemory)
+
+    def test_a_file_without_a_name_elsewhere(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("spawn"))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        cache = RecordCache(shared_storage(stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        assert list(tmp_path.iterdir()) == []
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cache.write(0, KEY, DATA)
+        np.testing.assert_array_equal(cache.read(0, KEY), DATA)
+
+
+class _Context:
+    def __init__(self, method):
+        self.get_start_method = lambda: method
