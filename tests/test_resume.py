@@ -18,7 +18,7 @@ NUM_KILLS = 20
 # Imports take seconds and a run of this size one, so a process that has imported everything forks one for each run.
 SERVER = """
 import json, os, resource, sys
-import torch, torch.utils.tensorboard, torch.utils.checkpoint
+import torch, torch._dynamo, torch.utils.tensorboard, torch.utils.checkpoint
 import commands.train, commands.options.training, run
 run.parse_args = __import__("parse_args").parse_args
 torch.set_num_threads(1)
