@@ -40,6 +40,7 @@ FLOOR, PLAIN = "two plain U-Nets", "plain formula"
 # Options of a step beside its way of propagating.
 STEPS: dict[str, dict] = {
     FLOOR: {"propagation": "none"},
+    f"{FLOOR}, channels_last": {"propagation": "none", "channels_last": True},
     "ours": {},
     "ours, channels_last": {"channels_last": True},
     "ours, bf16": {"amp": "bf16"},

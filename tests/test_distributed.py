@@ -70,6 +70,16 @@ def test_a_batch_that_does_not_divide(tiny_root, tmp_path):
     assert not (tmp_path / "exp").exists()
 
 
+def test_an_unreadable_image_in_one_process_ends_all_without_a_traceback(tiny_root, tmp_path):
+    image = next((tiny_root / "images").glob((tiny_root / "train.txt").read_text().split()[0] + ".*"))
+    image.write_bytes(image.read_bytes()[:400])
+    done = launch(2, tiny_root, tmp_path / "exp", "-bs", "2", "--max_ite", "9")
+    assert done.returncode != 0
+    ours = [line for line in done.stderr.splitlines() if line.startswith("run.py train: error:")]
+    assert any(image.name in line for line in ours), done.stderr
+    assert "Connection closed by peer" not in done.stderr and not any("loader" in line for line in ours)
+
+
 def test_a_stop_of_several_processes_comes_after_the_same_step_and_resumes_in_one(tiny_root, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     recipe = ["-bs", "4", "--max_ite", "3", "--save_step", "9"]

@@ -107,6 +107,7 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
 
     Raises:
         ValueError: for a device that several processes cannot share, or more processes than GPUs.
+        OSError: if another process has ended.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -118,6 +119,11 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
     dist.init_process_group("nccl" if here.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield Group(dist.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"]), here), here
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or "Connection closed by peer" in str(error)):
+            raise
+        # The end of one process, whose own message says why, is an error in all others.
+        raise OSError(f"process {dist.get_rank()} of {size} lost another one; see what that one says") from error
     finally:
         dist.destroy_process_group()
 
