@@ -12,7 +12,14 @@ import torch
 
 from commands.data_options import complete
 from commands.scoring import examples_picture
-from commands.training.build import build_data, build_network, build_optimizer, check_batch_size, objective_settings
+from commands.training.build import (
+    build_data,
+    build_network,
+    build_optimizer,
+    check_batch_size,
+    memory_layout,
+    objective_settings,
+)
 from commands.training.checkpoints import Start, checkpoint_to_start_from, remove_run, restore, save, schedule
 from commands.training.describe import describe
 from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
@@ -118,7 +125,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 learning_rate=lambda epoch: epoch_learning_rate(epoch, **rates),
                 group=group,
                 share=loader.batch_sampler.share,
-                memory_format=torch.channels_last if args.channels_last else torch.contiguous_format,
+                memory_format=memory_layout(args, run.device),
                 warn=run.log.info,
             )
         return request.reason if state.stopped else None

@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tiny_root, tm
         (["--checkpoint_levels"], 0),
         (["--deterministic"], 0),
         (["--amp", "off"], 0),
-        (["--channels_last"], 1e-4),
+        (["--no-channels_last"], 1e-4),
         (["--amp", "fp16"], 2e-3),
         (["--amp", "bf16"], 2e-2),
         (["--fp16"], 2e-2),

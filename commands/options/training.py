@@ -167,8 +167,8 @@ def _add_engine(parser: Parser) -> None:
     group.add_argument(
         "--channels_last",
         action=argparse.BooleanOptionalAction,
-        default=False,
-        help="memory layout with the channels innermost",
+        default=None,
+        help="memory layout with the channels innermost (default: on a CPU, where it is faster)",
     )
     group.add_argument("--compile", action="store_true", help="compile each level's network (torch.compile)")
     group.add_argument(

@@ -65,13 +65,20 @@ def check_batch_size(args: argparse.Namespace, group: Group) -> None:
         )
 
 
+def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memory_format:
+    """Of images and weights: as ``--channels_last`` says, else with the channels innermost on a CPU, where it is faster
+    (``benchmarks/step.md``); on a GPU that has not been measured."""
+    innermost = device.type == "cpu" if args.channels_last is None else args.channels_last
+    return torch.channels_last if innermost else torch.contiguous_format
+
+
 def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:
     """The model on its device, with the weights of the checkpoint if there is one."""
     model = build_model(args.model, **model_settings(args))
     model.checkpoint_levels = args.checkpoint_levels
     if checkpoint:
         load_weights(model, checkpoint["state_dict"])
-    model = model.to(device, memory_format=torch.channels_last if args.channels_last else torch.contiguous_format)
+    model = model.to(device, memory_format=memory_layout(args, device))
     if args.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True

@@ -7,6 +7,7 @@ import platform
 
 import torch
 
+from commands.training.build import memory_layout
 from commands.training.checkpoints import Start
 from commands.training.run import Run
 from utils.devices import amp_of, device_name
@@ -51,8 +52,9 @@ def _computation(run: Run) -> str:
     args = run.args
     amp = amp_of(args.amp, args.fp16, run.device)
     parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
-    options = ("channels_last", "compile", "checkpoint_levels", "deterministic")
-    return ", ".join(["computes in " + parts, *(name for name in options if getattr(args, name))])
+    options = [name for name in ("compile", "checkpoint_levels", "deterministic") if getattr(args, name)]
+    layout = ["channels_last"] if memory_layout(args, run.device) is torch.channels_last else []
+    return ", ".join(["computes in " + parts, *layout, *options])
 
 
 def what_is_trained(args: argparse.Namespace) -> str:
