@@ -122,7 +122,9 @@ def open_sample_cache(
             f"cache: expected room for {num_bytes / GB:.2f} GB in {at}, found {error.strerror}; samples are decoded "
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
-    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), dataset.files_of)
+    # Of a copy: what refers to itself keeps its memory until Python looks for such, seeds later.
+    files_of = dataset.only(dataset.names).files_of
+    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), files_of)
     return cache, f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
 
 

@@ -1,9 +1,11 @@
 """Cached samples: the same as decoded ones, whatever the cache, and never those of other files or settings."""
 
+import gc
 import math
 import os
 import pickle
 import stat
+import weakref
 
 import numpy as np
 import pytest
@@ -243,6 +245,18 @@ class TestNoCache:
 
 
 class TestOtherObjects:
+    @pytest.mark.parametrize("kind", ["memory", "disk"])
+    def test_the_cache_ends_with_its_data_set(self, tiny_root, kind):
+        gc.disable()
+        try:
+            dataset = _cached(tiny_root, kind)
+            _all(dataset)
+            storage = weakref.ref(dataset.cache.records._storage)
+            del dataset
+            assert storage() is None
+        finally:
+            gc.enable()
+
     def test_a_showcase_with_labels_of_a_cache_without(self, tiny_root):
         dataset = _cached(tiny_root, "memory", labels="none")
         _all(dataset)
