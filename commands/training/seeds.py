@@ -11,7 +11,7 @@ from pathlib import Path
 
 from commands.data_options import complete
 from commands.training.build import build_data, check_batch_size
-from commands.training.checkpoints import check_same_options, remove_run
+from commands.training.checkpoints import check_same_options, has_checkpoint, remove_run
 from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from datasets import get_spec
 from utils.checkpoint import load_checkpoint
@@ -75,7 +75,7 @@ def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
     one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
     if args.resume and args.ckpt_path:
         # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
-        begun = any((Path(one.exp_path) / file).exists() for file in (LATEST_FILE, PREVIOUS_FILE))
+        begun = has_checkpoint(Path(one.exp_path))
         one.resume, one.overwrite, one.ckpt_path = begun, not begun, None if begun else args.ckpt_path
     return one
 

@@ -228,3 +228,26 @@ def test_seeds_that_contradict(more, message, capsys):
 def test_seeds_left_out_mean_seed_0():
     args = parse_args(line("data", "exp"))
     assert (args.seed, args.seeds) == (0, None)
+
+
+class TestOneRun:
+    """Without --seeds, a run that began with weights."""
+
+    @pytest.fixture
+    def started(self, tiny_root, tmp_path):
+        assert run.main(line(tiny_root, tmp_path / "first", "--max_ite", "2")) == 0
+        options = ["--max_ite", "2", "--ckpt_path", str(tmp_path / "first" / "model_latest.pth")]
+        assert run.main(line(tiny_root, tmp_path / "exp", *options, "--max_minutes", "0.0001")) == 130
+        return line(tiny_root, tmp_path / "exp", *options)
+
+    def test_it_does_not_go_on_at_their_iteration(self, started, capsys):
+        assert run.main([*started, "--resume"]) == 2
+        assert "began with these weights and goes on from its own checkpoint" in capsys.readouterr().err
+        assert run.main([*started[:-2], "--resume"]) == 0
+        assert "resumed at iteration 1" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("more", [0, 2])
+    def test_it_does_not_begin_without_them(self, started, tmp_path, capsys, more):
+        (tmp_path / "exp" / "model_latest.pth").unlink()
+        assert run.main([*started[: len(started) - 2 + more], "--resume"]) == 2
+        assert "has none yet; call it with --overwrite --ckpt_path" in capsys.readouterr().err
