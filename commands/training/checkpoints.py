@@ -143,6 +143,14 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
     return Start(load_checkpoint(args.ckpt_path) if args.ckpt_path else None)
 
 
+def remove_run(folder: Path) -> None:
+    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
+    remove_temporary(folder)
+    for pattern in RUN_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run can go on from one of its own."""
     return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
@@ -175,14 +183,6 @@ def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
             f"--ckpt_path {weights}: expected --resume without it, since the run in {folder} began with these weights "
             "and goes on from its own checkpoint; leave --ckpt_path out"
         )
-
-
-def remove_run(folder: Path) -> None:
-    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
-    remove_temporary(folder)
-    for pattern in RUN_FILES:
-        for path in folder.glob(pattern):
-            path.unlink()
 
 
 def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None:
