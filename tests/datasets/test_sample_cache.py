@@ -92,6 +92,12 @@ def test_writing_to_a_sample_leaves_the_cache_alone(tiny_root, kind):
     assert_same(_all(dataset), expected)
 
 
+@pytest.mark.parametrize("folder", [None, ""])
+def test_the_folder_is_the_data_sets_own_unless_there_is_another(tiny_root, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    assert _cached(tiny_root, folder=folder).cache_note.startswith(f"cache: 6 of 6 samples in {tiny_root / '.cache'}")
+
+
 def test_off_makes_no_file_and_says_so(tiny_root):
     before = sorted(tiny_root.rglob("*"))
     for dataset in (_cached(tiny_root, "off"), _cached(tiny_root, "disk", max_gb=0), _cached(tiny_root, "memory")):
