@@ -27,6 +27,7 @@ RUN_FILES = (
     "per_case*.csv",
     "summary.json",
     "examples.png",
+    "predictions/*.png",
     f"{PROFILE_FOLDER}/trace.json",
     f"{PROFILE_FOLDER}/operations.txt",
 )
