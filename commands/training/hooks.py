@@ -172,7 +172,7 @@ class SaveHook:
 
 
 class ProfileHook:
-    """Traces some steps with torch's profiler, from the third on.
+    """Traces some steps with torch's profiler, from the fourth on.
 
     Writes ``trace.json`` (for chrome://tracing or https://ui.perfetto.dev) and ``operations.txt``, the operations that
     took longest, into ``folder``.
@@ -190,6 +190,7 @@ class ProfileHook:
             profile_memory=True,
             acc_events=True,
         )
+        self.written = False
         self.profiler.start()
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
@@ -198,10 +199,13 @@ class ProfileHook:
     def close(self) -> None:
         """End the trace; one that has begun is written."""
         self.profiler.stop()
+        if not self.written:
+            self.log.info("profile: none, as this call took too few steps to begin it")
 
     def _write(self, profiler: torch.profiler.profile) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         profiler.export_chrome_trace(str(self.folder / "trace.json"))
         by = f"self_{self.device.type}_time_total"
         write_text(self.folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
+        self.written = True
         self.log.info(f"profile: {self.folder / 'trace.json'}, {self.folder / 'operations.txt'}")

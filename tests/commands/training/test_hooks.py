@@ -1,10 +1,12 @@
 """Hooks by themselves, on a model that needs no training."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 
-from commands.training.hooks import LogHook, ValidateHook
+from commands.training.hooks import LogHook, ProfileHook, ValidateHook
 from trainer import TrainState
 from utils.distributed import SINGLE
 
@@ -99,3 +101,30 @@ def test_the_log_counts_images_of_all_processes():
     assert values["images_per_second"] == pytest.approx(2, abs=0.1)
     assert values["loss"] == 0.5 and values["lr"] == 0.1 and values["memory_gb"] > 0
     assert "images/s, peak" in log.lines[0]
+
+
+@pytest.mark.parametrize("steps", [4, 9])
+def test_a_profile_begins_with_the_fourth_step(tmp_path, steps):
+    log = Recorder()
+    hook = profiled(log, tmp_path / "profile", steps)
+    path = tmp_path / "profile" / "trace.json"
+    assert log.lines == [f"profile: {path}, {tmp_path / 'profile' / 'operations.txt'}"] and hook.written
+    # torch counts steps from 0; what has begun is kept.
+    names = {event["name"] for event in json.loads(path.read_text())["traceEvents"]}
+    assert {name for name in names if name.startswith("ProfilerStep")} == {"ProfilerStep#3", "ProfilerStep#4"}
+
+
+def test_a_run_too_short_for_a_profile_says_so(tmp_path):
+    log = Recorder()
+    profiled(log, tmp_path / "profile", 2)
+    assert log.lines == ["profile: none, as this call took too few steps to begin it"]
+    assert not (tmp_path / "profile").exists()
+
+
+def profiled(log, folder, steps):
+    hook = ProfileHook(folder, steps=2, device=CPU, log=log)
+    for _ in range(steps):
+        torch.ones(2).exp()
+        hook(TrainState(iterations_per_epoch=5), {}, 0.1)
+    hook.close()
+    return hook
