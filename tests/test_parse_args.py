@@ -94,3 +94,15 @@ def test_help_of_every_command(command, capsys):
         parse_args([command, "--help"])
     assert stop.value.code == 0
     assert f"run.py {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_a_default_once_and_only_where_there_is_one(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # an option a line
+    with pytest.raises(SystemExit):
+        parse_args([command, "--help"])
+    text = capsys.readouterr().out
+    assert "(default: None)" not in text and "(default: False)" not in text
+    assert all(line.count("(default: ") <= 1 for line in text.splitlines())
+    if command == "train":
+        assert "(default: 64,128,256,512,1024,128)" in text and "(default: 15000)" in text
