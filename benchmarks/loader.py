@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.table import hardware, markdown
+from benchmarks.table import command_line, hardware, markdown, report
 from datasets import SegmentationDataset, build_dataset
 from datasets.loaders import training_loader
 
@@ -39,11 +39,21 @@ def main() -> int:
     size = f"{args.spatial_size}x{args.spatial_size}"
     batches = f"Batches of {args.batch_size}, {size}, two levels. All ways give bit-equal batches."
     title = f"## Training loader, {args.data}"
-    text = "\n".join([title, "", f"`{command_line()}`", "", markdown(rows), "", batches, "", hardware(), ""])
-    print(text)
-    if args.to:
-        with open(args.to, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+    report(
+        [
+            title,
+            "",
+            f"`{command_line()}`",
+            "",
+            markdown(rows),
+            "",
+            batches,
+            "",
+            hardware("torch", "numpy", "pillow"),
+            "",
+        ],
+        args.to,
+    )
     return 0
 
 
@@ -114,10 +124,6 @@ def loader(args: argparse.Namespace, data: SegmentationDataset, workers: int, fi
     batches = -(-len(data) // args.batch_size)
     start, stop = first * batches, (first + number) * batches
     return training_loader(data, batch_size=args.batch_size, max_ite=stop, start=start, num_worker=workers)
-
-
-def command_line() -> str:
-    return " ".join(["python", "benchmarks/loader.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def row(way: str, results: dict[str, dict], against: str) -> dict[str, str]:
         "ms": f"{1000 * result['seconds']:.1f}",
         "peak memory, GB": f"{result['gb']:.3f}",
         "time": f"{result['seconds'] / floor['seconds']:.3f}",
-        "memory": f"{result['gb'] / floor['gb']:.3f}",
+        "memory": f"{result['gb'] / floor['gb']:.3f}" if floor["gb"] else "",
     }
 
 
