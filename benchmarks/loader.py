@@ -31,6 +31,7 @@ DECODING = "decoding each time"
 
 
 def main() -> int:
+    """Run the benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
     args = parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +59,7 @@ def main() -> int:
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="kvasir")
     parser.add_argument("--root", required=True)
@@ -99,7 +101,7 @@ def ways(args: argparse.Namespace, workers: int, folder: Path, expected: list[in
 
 
 def dataset(args: argparse.Namespace, kind: str, folder: Path) -> SegmentationDataset:
-    # Without labels, as in gaze training.
+    """The training images with two levels, without labels as in gaze training, and a cache of this kind."""
     options = {"spatial_size": args.spatial_size, "num_levels": 2, "labels": "none"}
     data = build_dataset(args.data, root=args.root, split="train", **options)
     data.use_cache(kind, max_gb=args.cache_gb, folder=folder)
@@ -121,6 +123,7 @@ def checksums(args: argparse.Namespace, data: SegmentationDataset, workers: int)
 
 
 def loader(args: argparse.Namespace, data: SegmentationDataset, workers: int, first: int, number: int):
+    """A training loader of ``number`` epochs from ``first`` (from 0) on."""
     batches = -(-len(data) // args.batch_size)
     start, stop = first * batches, (first + number) * batches
     return training_loader(data, batch_size=args.batch_size, max_ite=stop, start=start, num_worker=workers)

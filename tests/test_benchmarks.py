@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.step import NUM_STEPS, STEPS, measure, plain_propagation
+from benchmarks.step import NUM_STEPS, STEPS, in_a_process_of_its_own, measure, plain_propagation, together
 from models.propagation import propagate_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -69,6 +69,28 @@ def test_every_way_to_make_a_step(way):
     options = {"what": "step", "way": way, "batch_size": 1, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
     result = measure(argparse.Namespace(**options))
     assert len(result["seconds"]) == NUM_STEPS and min(result["seconds"]) > 0 and result["gb"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ((1, "", "Traceback\nMemoryError: why\n"), "ours: MemoryError: why\n"),
+        ((-9, "", ""), "ours: ended with code -9\n"),
+    ],
+)
+def test_a_way_that_fails_costs_the_others_nothing(monkeypatch, capsys, result, expected):
+    code, output, error = result
+    done = subprocess.CompletedProcess([], code, output, error)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    options = {"what": "step", "batch_size": 1, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
+    assert in_a_process_of_its_own("ours", argparse.Namespace(**options)) == {}
+    assert capsys.readouterr().err == expected
+
+
+def test_rounds_together():
+    rounds = [{"seconds": [1.0, 9.0], "gb": 2.0}, {"seconds": [3.0], "gb": 4.0}]
+    assert together(rounds) == {"seconds": 3.0, "gb": 4.0}
+    assert together([*rounds, {}]) == {}, "one that failed"
 
 
 def test_the_plain_formula_is_that_of_the_model():
