@@ -27,6 +27,8 @@ NUM_OPERATIONS = 30
 class LogHook:
     """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
 
+    Images a second are those since the line before, with what else was done meanwhile: validations, checkpoints.
+
     Args:
         batch_size: of all processes together.
     """
