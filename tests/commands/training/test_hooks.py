@@ -60,6 +60,14 @@ def test_a_collapsed_level_is_reported_by_its_number():
     assert state.validated == 3 and log.values["validation_1", 3]["dice_mean"] == 1
 
 
+def test_a_collapse_is_reported_when_it_comes_and_not_again():
+    log = Recorder()
+    hook = validation(log, request=False)
+    for iteration in (3, 6):
+        hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)
+    assert sum("has collapsed" in line for line in log.lines) == 1
+
+
 class After:
     """True from the n-th look on."""
 
