@@ -47,7 +47,7 @@ def add_train(parser: Parser) -> None:
         "--max_minutes",
         type=POSITIVE,
         default=None,
-        help="save and stop before so many minutes are over, for queues (exit code 130); --resume goes on",
+        help="save and stop before so many minutes, of all seeds together, are over (exit code 130); --resume goes on",
     )
     _add_model(parser)
     _add_levels(parser)
