@@ -99,9 +99,9 @@ def test_validation_is_due_at_its_steps_and_at_the_end(iteration, due):
     assert bool(best) == due
 
 
-def test_the_log_counts_images_of_all_processes():
+def test_the_log_counts_images():
     log = Recorder()
-    hook = LogHook(log, step=2, max_ite=10, start=0, batch_size=6, device=CPU)
+    hook = LogHook(log, step=2, max_ite=10, start=0, images_a_step=6, device=CPU)
     hook.since -= 3.0
     hook(TrainState(iterations_per_epoch=5, iteration=1), {"loss": torch.tensor(0.5)}, 0.1)
     values = log.values["train", 1]
