@@ -152,6 +152,20 @@ def test_a_bounded_number_of_skipped_steps_ends_the_run():
     assert len(warnings) == MAX_SKIPPED - 1
 
 
+def test_overflows_without_end_end_the_run():
+    model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
+    # Halved fifty times it is 2**77 still, and 2**77 times 2**60 overflows.
+    scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
+    batches = [{"image": torch.tensor([2.0**60]), "name": ["a"]}] * 60
+    with pytest.raises(ValueError, match="iteration 50: .* float16 overflow .*, the 50th step in a row .* samples: a;"):
+        train(
+            model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1), batches, state=state, device=CPU,
+            learning_rate=lambda epoch: 0.1, scaler=scaler, warn=warnings.append,
+        )  # fmt: skip
+    assert (state.overflows, state.skipped, len(warnings)) == (MAX_OVERFLOWS, 0, 1)
+    assert model.weight.item() == 1
+
+
 def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():
     model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
     scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
@@ -165,20 +179,6 @@ def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():
     assert scaler.get_scale() == 2.0**125
     assert model.weight.item() == pytest.approx(1 - 0.1 * 4)
     assert len(warnings) == 1 and "float16 overflow" in warnings[0]
-
-
-def test_overflows_without_end_end_the_run():
-    model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
-    # Halved fifty times it is 2**77 still, and 2**77 times 2**60 overflows.
-    scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
-    batches = [{"image": torch.tensor([2.0**60]), "name": ["a"]}] * 60
-    with pytest.raises(ValueError, match="iteration 50: .* float16 overflow .*, the 50th step in a row .* samples: a;"):
-        train(
-            model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1), batches, state=state, device=CPU,
-            learning_rate=lambda epoch: 0.1, scaler=scaler, warn=warnings.append,
-        )  # fmt: skip
-    assert (state.overflows, state.skipped, len(warnings)) == (MAX_OVERFLOWS, 0, 1)
-    assert model.weight.item() == 1
 
 
 def test_the_share_of_a_process_weighs_its_loss():
