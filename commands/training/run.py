@@ -27,7 +27,6 @@ RUN_FILES = (
     "per_case*.csv",
     "summary.json",
     "examples.png",
-    "predictions/*.png",
     f"{PROFILE_FOLDER}/trace.json",
     f"{PROFILE_FOLDER}/operations.txt",
 )
