@@ -181,7 +181,7 @@ class ProfileHook:
     """
 
     def __init__(self, folder: Path, *, steps: int, device: torch.device, log: RunLog):
-        self.folder, self.log, self.device = folder, log, device
+        self.folder, self.log, self.device, self.written = folder, log, device, False
         activities = [torch.profiler.ProfilerActivity.CPU]
         if device.type == "cuda":
             activities.append(torch.profiler.ProfilerActivity.CUDA)
@@ -192,7 +192,6 @@ class ProfileHook:
             profile_memory=True,
             acc_events=True,
         )
-        self.written = False
         self.profiler.start()
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
@@ -202,12 +201,13 @@ class ProfileHook:
         """End the trace; one that has begun is written."""
         self.profiler.stop()
         if not self.written:
-            self.log.info("profile: none, as this call took too few steps to begin it")
+            first = PROFILE_WAIT + PROFILE_WARMUP + 1
+            self.log.info(f"profile: expected {first} steps or more, the first of which are not traced, found fewer")
 
     def _write(self, profiler: torch.profiler.profile) -> None:
+        self.written = True
         self.folder.mkdir(parents=True, exist_ok=True)
         profiler.export_chrome_trace(str(self.folder / "trace.json"))
         by = f"self_{self.device.type}_time_total"
         write_text(self.folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
-        self.written = True
         self.log.info(f"profile: {self.folder / 'trace.json'}, {self.folder / 'operations.txt'}")

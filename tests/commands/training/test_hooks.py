@@ -125,7 +125,7 @@ def test_a_profile_begins_with_the_fourth_step(tmp_path, steps):
 def test_a_run_too_short_for_a_profile_says_so(tmp_path):
     log = Recorder()
     profiled(log, tmp_path / "profile", 2)
-    assert log.lines == ["profile: none, as this call took too few steps to begin it"]
+    assert log.lines == ["profile: expected 4 steps or more, the first of which are not traced, found fewer"]
     assert not (tmp_path / "profile").exists()
 
 
