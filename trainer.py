@@ -90,7 +90,8 @@ def train(
         warn: told of a step that is not taken, in a sentence.
 
     Raises:
-        ValueError: if ``MAX_SKIPPED`` steps in a row had no finite loss or gradient, naming iteration and samples.
+        ValueError: if no step could be taken ``MAX_SKIPPED`` times in a row, or ``MAX_OVERFLOWS`` times where float16
+            overflows, naming iteration and samples.
     """
     scaler = scaler or torch.GradScaler(device.type, enabled=False)
     model.train()
@@ -153,7 +154,7 @@ def _report(problem: str, state: TrainState, names: list[str], warn: Callable[[s
     if state.in_a_row >= limit:
         raise ValueError(
             f"{where}, the {state.in_a_row}th step in a row that could not be taken; samples: {', '.join(names)}; "
-            "look at these images and their maps, lower --lr, or use --amp bf16 or off. The last checkpoint is intact"
+            "look at these images and their maps, lower --lr, or use --amp bf16 or off; earlier checkpoints are intact"
         )
     if limit == MAX_SKIPPED:
         warn(f"{where}; step skipped ({state.in_a_row} in a row of at most {limit}); samples: {', '.join(names)}")
