@@ -90,3 +90,11 @@ def test_a_stop_says_what_asked_for_it():
         assert stop and stop.reason == "--max_minutes 1e-09"
         signal.raise_signal(signal.SIGTERM)
         assert stop.reason == "SIGTERM"
+
+
+def test_a_process_that_was_not_asked_has_no_reason():
+    """The others of a group may have been."""
+    with StopRequest() as stop:
+        assert not stop and stop.reason is None
+    with StopRequest(Deadline(minutes=9)) as stop:
+        assert not stop and stop.reason is None
