@@ -41,7 +41,7 @@ from trainer import TrainState, train
 from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
 from utils.files import write_json
-from utils.interrupt import Deadline, StopRequest
+from utils.interrupt import Deadline, StopRequest, sigterm_as_ctrl_c
 from utils.log import NoLog, RunLog
 from utils.schedule import epoch_learning_rate
 from utils.seeding import seed_everything
@@ -54,9 +54,11 @@ def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
-        if args.seeds:
-            return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
-        return train_one(args, group, device, deadline)
+        # One that waits for another could not hear it: that one may have ended.
+        with sigterm_as_ctrl_c(enabled=group.size == 1):
+            if args.seeds:
+                return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
+            return train_one(args, group, device, deadline)
 
 
 def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:

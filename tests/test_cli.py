@@ -348,6 +348,19 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_samples(tiny_root,
     assert not (tmp_path / "exp" / "model_latest.pth").exists()
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_stop_while_the_test_set_is_scored_costs_nothing(name, tiny_root, tmp_path, capsys, monkeypatch):
+    def stopped(*_, **__):
+        signal.raise_signal(signal.Signals[name])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.training.results.score", stopped)
+        assert train(tiny_root, tmp_path / "exp") == run.INTERRUPTED_CODE
+    assert "run.py train: stopped" in capsys.readouterr().err
+    assert train(tiny_root, tmp_path / "exp", "--resume") == 0
+    assert (tmp_path / "exp" / "summary.json").is_file()
+
+
 def test_a_gpu_that_is_not_there(tiny_root, tmp_path, capsys):
     assert "--device 99" in fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--device", "99"])
     assert "found 'gpu'" in fails(capsys, [*training(tiny_root, tmp_path / "exp"), "--device", "gpu"])
