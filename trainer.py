@@ -114,7 +114,8 @@ def train(
             # The statistics of batch normalisation may have become infinite, for good.
             for buffer, before in zip(model.buffers(), buffers, strict=True):
                 buffer.copy_(before)
-            _report(problem, state, group.together(batch.get("name", [])), warn)
+            # A process without a sample of its own has another's: each is named once.
+            _report(problem, state, list(dict.fromkeys(group.together(batch.get("name", [])))), warn)
         for hook in hooks:
             hook(state, terms, lr)
         if state.stopped:
@@ -158,7 +159,7 @@ def _report(problem: str, state: TrainState, names: list[str], warn: Callable[[s
     if state.in_a_row >= limit:
         raise ValueError(
             f"{where}, the {state.in_a_row}th step in a row that could not be taken; samples: {', '.join(names)}; "
-            "look at these images and their maps, lower --lr, or use --amp bf16 or off. The last checkpoint is intact"
+            "look at these images and their maps, lower --lr, or use --amp bf16 or off; earlier checkpoints are intact"
         )
     if limit == MAX_SKIPPED:
         warn(f"{where}; step skipped ({state.in_a_row} in a row of at most {limit}); samples: {', '.join(names)}")

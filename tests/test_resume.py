@@ -253,10 +253,12 @@ def test_the_best_checkpoint_is_chosen_on_one_split_throughout(runs, tiny_root, 
     assert runs(tiny_root, exp, *RECIPE_OF_SIX) == 0
     names = (tiny_root / "test.txt").read_text().split()
     (tiny_root / "test.txt").write_text("\n".join(names[1:]))
-    (tiny_root / "val.txt").write_text(names[0])
-    runs.said()
-    assert runs(tiny_root, exp, *RECIPE_OF_SIX, "--resume") == 2
-    assert "expected to choose the best checkpoint on the test split, as so far, found validation" in runs.said()
+    for val, found in ((None, "test with 2"), (names[0], "validation with 1")):
+        if val:
+            (tiny_root / "val.txt").write_text(val)
+        runs.said()
+        assert runs(tiny_root, exp, *RECIPE_OF_SIX, "--resume") == 2
+        assert f"best checkpoint on the 3 images of the test split, as so far, found {found}" in runs.said()
 
 
 def test_a_run_that_goes_on_in_another_folder_chooses_its_best_anew(runs, tiny_root, tmp_path):

@@ -77,6 +77,7 @@ def save(run: Run, file: str) -> None:
             "best_performance": state.best_performance,
             "best_iteration": state.best_iteration,
             "selected_on": run.data.selection_split,
+            "selection_ids": _selection_ids(run),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
             "amp": amp_of(args.amp, args.fp16, run.device),
@@ -232,7 +233,7 @@ def restore(run: Run, checkpoint: dict) -> None:
     Raises:
         ValueError: if the run would go on in another precision, or choose its best checkpoint on another split.
     """
-    _check_same_engine(run, checkpoint)
+    _check_same_ground(run, checkpoint)
     run.optimizer.load_state_dict(checkpoint["optimizer"])
     run.scaler.load_state_dict(checkpoint["scaler"])
     run.state.iteration = int(checkpoint["iteration"])
@@ -246,7 +247,7 @@ def restore(run: Run, checkpoint: dict) -> None:
         restore_random_states(checkpoint["random"])
 
 
-def _check_same_engine(run: Run, checkpoint: dict) -> None:
+def _check_same_ground(run: Run, checkpoint: dict) -> None:
     amp = amp_of(run.args.amp, run.args.fp16, run.device)
     before = checkpoint.get("amp", amp)
     if before != amp:
@@ -254,10 +255,15 @@ def _check_same_engine(run: Run, checkpoint: dict) -> None:
             f"--fp16: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
             "the kind of device that it began on"
         )
-    split = run.data.selection_split
-    chosen_on = checkpoint.get("selected_on", split)
-    if checkpoint["best_performance"] is not None and chosen_on != split:
+    split, ids = run.data.selection_split, _selection_ids(run)
+    chosen_on, chosen_ids = checkpoint.get("selected_on", split), checkpoint.get("selection_ids", ids)
+    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
         raise ValueError(
-            f"--resume: expected to choose the best checkpoint on the {chosen_on} split, as so far, found {split}; "
-            "restore val.txt, test.txt and masks as they were, or start a new run (--exp_path)"
+            f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
+            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
+            "as they were, or start a new run (--exp_path)"
         )
+
+
+def _selection_ids(run: Run) -> list[int]:
+    return id_numbers(run.data.selection.names) if run.data.selection else []

@@ -180,7 +180,7 @@ class ProfileHook:
     """
 
     def __init__(self, folder: Path, *, steps: int, device: torch.device, log: RunLog):
-        self.folder, self.log, self.device = folder, log, device
+        self.folder, self.log, self.device, self.written = folder, log, device, False
         activities = [torch.profiler.ProfilerActivity.CPU]
         if device.type == "cuda":
             activities.append(torch.profiler.ProfilerActivity.CUDA)
@@ -199,8 +199,12 @@ class ProfileHook:
     def close(self) -> None:
         """End the trace; one that has begun is written."""
         self.profiler.stop()
+        if not self.written:
+            first = PROFILE_WAIT + PROFILE_WARMUP + 1
+            self.log.info(f"profile: expected {first} steps or more, the first of which are not traced, found fewer")
 
     def _write(self, profiler: torch.profiler.profile) -> None:
+        self.written = True
         self.folder.mkdir(parents=True, exist_ok=True)
         profiler.export_chrome_trace(str(self.folder / "trace.json"))
         by = f"self_{self.device.type}_time_total"
