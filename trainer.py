@@ -100,9 +100,11 @@ def train(
         for param_group in optimizer.param_groups:
             param_group["lr"] = lr
         batch = _to_device(batch, device, memory_format)
+        buffers = [buffer.clone() for buffer in model.buffers()]
         with autocast():
             outputs = model(batch["image"])
-            loss, terms = objective(outputs, batch)
+        # In float32: sums over pixels overflow float16, and probabilities near 1 have no gradient in bfloat16.
+        loss, terms = objective({name: x.float() for name, x in outputs.items()}, batch)
         part = share(state.iteration)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss * part).backward()
@@ -110,7 +112,11 @@ def train(
         state.iteration += 1
         problem = take_step(optimizer, scaler, terms, state)
         if problem:
-            _report(problem, state, group.together(batch.get("name", [])), warn)
+            # The statistics of batch normalisation may have become infinite, for good.
+            for buffer, before in zip(model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+            # A process without a sample of its own has another's: each is named once.
+            _report(problem, state, list(dict.fromkeys(group.together(batch.get("name", [])))), warn)
         for hook in hooks:
             hook(state, terms, lr)
         if state.stopped:

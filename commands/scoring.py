@@ -16,6 +16,7 @@ from utils.visualize import grid, prediction_row
 
 PER_CASE_FILE = "per_case.csv"
 EXAMPLES_FILE = "examples.png"
+PREDICTIONS_FOLDER = "predictions"
 NUM_EXAMPLES = 5
 
 
@@ -40,7 +41,7 @@ def score(
     Returns:
         The metrics by level, as ``summarize_rows`` makes them.
     """
-    writer = MaskWriter(folder / "predictions") if save_pred else None
+    writer = MaskWriter(folder / PREDICTIONS_FOLDER) if save_pred else None
     rows = evaluate(model, loader, device, on_case=writer, group=group)
     if group.is_main:
         write_per_case(folder / per_case_file, rows)

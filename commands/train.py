@@ -20,7 +20,15 @@ from commands.training.build import (
     memory_layout,
     objective_settings,
 )
-from commands.training.checkpoints import Start, checkpoint_to_start_from, remove_run, restore, save, schedule
+from commands.training.checkpoints import (
+    Start,
+    check_same_start,
+    checkpoint_to_start_from,
+    prepare_folder,
+    restore,
+    save,
+    schedule,
+)
 from commands.training.describe import describe
 from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
 from commands.training.results import finish
@@ -32,8 +40,8 @@ from losses import build_objective
 from trainer import TrainState, train
 from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
-from utils.files import remove_temporary, write_json
-from utils.interrupt import Deadline, StopRequest
+from utils.files import write_json
+from utils.interrupt import Deadline, StopRequest, sigterm_as_ctrl_c
 from utils.log import NoLog, RunLog
 from utils.schedule import epoch_learning_rate
 from utils.seeding import seed_everything
@@ -46,9 +54,11 @@ def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
-        if args.seeds:
-            return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
-        return train_one(args, group, device, deadline)
+        # One that waits for another could not hear it: that one may have ended.
+        with sigterm_as_ctrl_c(enabled=group.size == 1):
+            if args.seeds:
+                return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
+            return train_one(args, group, device, deadline)
 
 
 def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:
@@ -60,34 +70,39 @@ def train_one(args: argparse.Namespace, group: Group, device: torch.device, dead
     check_batch_size(args, group)
     data = build_data(args, group)
     start = checkpoint_to_start_from(args, folder, data.train)
-    group.barrier()
+    run = _build_run(args, folder, data, start, device, group)
+    # All processes have looked before one writes.
+    check_same_start(run.state.iteration, folder, group)
     if group.is_main:
-        remove_run(folder) if args.overwrite else remove_temporary(folder)
-    redo_from = start.checkpoint["iteration"] + 1 if start.resumes else None
+        prepare_folder(folder, start, overwrite=args.overwrite)
+    redo_from = run.state.iteration + 1 if args.resume else None
     with RunLog(folder, redo_from=redo_from) if group.is_main else NoLog() as log:
-        run = _build_run(args, folder, data, start, device, log, group)
-        if group.is_main and not start.resumes:
+        run = run._replace(log=log)
+        if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             write_json(folder / ARGS_FILE, vars(args) | {"data_spec": asdict(spec)})
         describe(run, start)
         stopped_by = _train(run, deadline)
         if stopped_by:
             at = f"iteration {run.state.iteration}"
             log.info(f"stopped after {at} ({stopped_by}); the same command with --resume continues")
-            return STOPPED_CODE
-        finish(run)
-    return 0
+        else:
+            finish(run)
+    # torchrun ends all processes once one has ended with another code than 0: none is to do so while rank 0 writes.
+    group.barrier()
+    return STOPPED_CODE if stopped_by else 0
 
 
 def _build_run(
-    args: argparse.Namespace, folder: Path, data: Data, start: Start, device: torch.device, log, group: Group
+    args: argparse.Namespace, folder: Path, data: Data, start: Start, device: torch.device, group: Group
 ) -> Run:
+    """The run where it starts, without its log: nothing is written yet."""
     seed_everything(args.seed)
     if args.deterministic:
         make_deterministic(device)
     model = build_network(args, device, start.checkpoint)
     _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
-    run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, log, group)
+    run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, NoLog(), group)
     if start.resumes:
         restore(run, start.checkpoint)
     return run
@@ -110,7 +125,9 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     rates = schedule(args, state)
     autocast, _ = precision(amp_of(args.amp, args.fp16, run.device), run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as (validate, hooks):
-        validate.catch_up(state)
+        if validate.catch_up(state):
+            # There may be no step left that would.
+            save(run, LATEST_FILE)
         if not state.stopped:
             train(
                 group.wrap(run.model),
@@ -128,7 +145,8 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 memory_format=memory_layout(args, run.device),
                 warn=run.log.info,
             )
-        return request.reason if state.stopped else None
+        # Also one that came after the last look at it. Each process knows only what it was asked itself.
+        return next(filter(None, group.gather(request.reason)), None)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -108,7 +109,10 @@ class MultiLevelModel(nn.Module):
             feature, logits = compute(x)
             return logits, self._propagated_logits(level, feature, logits) if propagates else None
 
-        return checkpoint(run, x, use_reentrant=False) if self.training and self.checkpoint_levels else run(x)
+        if not (self.training and self.checkpoint_levels):
+            return run(x)
+        contexts = (contextlib.nullcontext(), _statistics_stay(level))  # of the first computation, and of the second
+        return checkpoint(run, x, use_reentrant=False, context_fn=lambda: contexts)
 
     def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
         """C(f') without f': C is linear, so its output is propagated in place of its C input channels.
@@ -117,6 +121,19 @@ class MultiLevelModel(nn.Module):
         """
         bias = level.classifier.bias
         return propagate(feature, logits - bias[:, None, None], **self.propagation) + bias[:, None, None]
+
+
+@contextlib.contextmanager
+def _statistics_stay(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation writes its running statistics elsewhere: they have seen the batch already."""
+    buffers = [(m, name, buffer) for m in network.modules() for name, buffer in m.named_buffers(recurse=False)]
+    for module, name, buffer in buffers:
+        setattr(module, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for module, name, buffer in buffers:
+            setattr(module, name, buffer)
 
 
 def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:

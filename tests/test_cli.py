@@ -159,6 +159,12 @@ def test_ways_to_compute_agree_up_to_their_rounding(options, tolerance, tiny_roo
         assert any(not torch.equal(other[key], value) for key, value in plain.items()), "the option does nothing"
 
 
+def test_a_profile_of_a_run_too_short_for_it_says_so(tiny_root, tmp_path, capsys):
+    assert train(tiny_root, tmp_path / "exp", "--profile", "2", "--max_ite", "2") == 0
+    assert "profile: expected 4 steps or more" in capsys.readouterr().out
+    assert not (tmp_path / "exp" / "profile").exists()
+
+
 def test_a_profile_of_some_steps(tiny_root, tmp_path):
     assert train(tiny_root, tmp_path / "exp", "--profile", "2") == 0
     trace = json.loads((tmp_path / "exp" / "profile" / "trace.json").read_text())
@@ -356,6 +362,19 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_samples(tiny_root,
     assert "expected a finite loss, found loss" in error and "the 10th step in a row" in error
     assert sum(name in error for name in (tiny_root / "train.txt").read_text().split()) == 2  # a batch
     assert not (tmp_path / "exp" / "model_latest.pth").exists()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_stop_while_the_test_set_is_scored_costs_nothing(name, tiny_root, tmp_path, capsys, monkeypatch):
+    def stopped(*_, **__):
+        signal.raise_signal(signal.Signals[name])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.training.results.score", stopped)
+        assert train(tiny_root, tmp_path / "exp") == run.INTERRUPTED_CODE
+    assert "run.py train: stopped" in capsys.readouterr().err
+    assert train(tiny_root, tmp_path / "exp", "--resume") == 0
+    assert (tmp_path / "exp" / "summary.json").is_file()
 
 
 def test_a_gpu_that_is_not_there(tiny_root, tmp_path, capsys):

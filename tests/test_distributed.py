@@ -90,3 +90,75 @@ def test_a_stop_of_several_processes_comes_after_the_same_step_and_resumes_in_on
     a, b = (torch.load(exp / "model_latest.pth", weights_only=True)["state_dict"] for exp in (one, two))
     for key, value in a.items():
         torch.testing.assert_close(b[key], value, rtol=1e-5, atol=1e-5)
+
+
+def launch_script(processes, folder, script, *more):
+    path = folder / "script.py"
+    path.write_text(script)
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", path, *more],
+        cwd=REPOSITORY,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+# Only the process of rank 1 is asked to stop; that of rank 0 takes long over its last words.
+STOP_OF_ONE = """
+import os, signal, sys, time
+import run
+from commands.training.hooks import TimeHook
+from utils.log import RunLog
+count, say = TimeHook.__call__, RunLog.info
+def count_and_stop(self, state, terms, lr):
+    count(self, state, terms, lr)
+    if os.environ["RANK"] == "1" and state.iteration == 2:
+        signal.raise_signal(signal.SIGTERM)
+def say_slowly(self, message):
+    time.sleep(2 * ("stopped" in message))
+    say(self, message)
+TimeHook.__call__, RunLog.info = count_and_stop, say_slowly
+sys.exit(run.main())
+"""
+
+
+def test_a_stop_of_one_process_stops_all_and_rank_0_ends_in_peace(tiny_root, tmp_path):
+    argv = ["train", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "exp"), *SMALL]
+    done = launch_script(2, tmp_path, STOP_OF_ONE, *argv, "-bs", "4", "--max_ite", "9")
+    assert "stopped after iteration 2 (SIGTERM)" in done.stdout, done.stderr
+    assert torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)["iteration"] == 2
+
+
+# The statistics of the two differ; then both hear what gloo says of a process that was killed within a step.
+TWO_PROCESSES = """
+import torch
+from utils.distributed import process_group
+from utils.evaluation import evaluate
+class Model(torch.nn.Module):
+    def __init__(self, rank):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(1)
+        self.norm.running_mean.fill_(rank)
+    def forward(self, x):
+        logits = self.norm(x)
+        return {"logits": logits, "level_logits": logits[None]}
+try:
+    with process_group("cpu") as (group, device):
+        batch = {"image": torch.full((1, 1, 1, 1), 0.5), "label": [torch.ones(1, 1, 1)], "name": [str(group.rank)]}
+        rows = evaluate(Model(group.rank), [batch], device, group=group)
+        if group.is_main:
+            print("dice", [row["dice"] for row in rows if row["level"] == "ensemble"], flush=True)
+        group.barrier()
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:538] Read error [127.0.0.1]:29080: Connection reset by peer")
+except OSError as error:
+    print(error, flush=True)
+"""
+
+
+def test_statistics_are_those_of_rank_0_and_a_lost_process_is_named(tmp_path):
+    done = launch_script(2, tmp_path, TWO_PROCESSES)
+    # With a running mean of 1 in place of 0, the image of rank 1 would be background.
+    assert "dice [1.0, 1.0]" in done.stdout, done.stderr
+    assert all(f"process {rank} of 2 lost another one" in done.stdout for rank in (0, 1)), done.stderr

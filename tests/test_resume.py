@@ -227,3 +227,70 @@ def test_a_checkpoint_says_what_it_is_from(runs, tiny_root, tmp_path):
     # Six images in batches of two: the fifth step would be the second of the second epoch.
     assert checkpoint["sampler"] == {"seed": 0, "epoch": 1, "batch": 1}
     assert checkpoint["schedule"]["lr"] == 0.02 and checkpoint["schedule"]["total_epochs"] == 2
+
+
+RECIPE_OF_SIX = ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
+
+
+def test_a_broken_checkpoint_never_takes_the_place_of_the_one_before(runs, tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    assert runs(tiny_root, exp, *RECIPE_OF_SIX) == 0
+    (exp / "model_latest.pth").write_bytes(b"no checkpoint")
+    assert runs(tiny_root, exp, *RECIPE_OF_SIX, "--resume", "--max_minutes", "1e-6") == 130
+    assert [contents(exp / f"model_{name}.pth")["iteration"] for name in ("previous", "latest")] == [4, 5]
+
+
+def test_a_stop_at_the_last_step_leaves_the_same_checkpoint_in_the_end(runs, tiny_root, tmp_path):
+    recipe = ["--max_ite", "1", "--save_step", "9", "--val_step", "9"]
+    assert runs(tiny_root, tmp_path / "undisturbed", *recipe) == 0
+    assert runs(tiny_root, tmp_path / "cut", *recipe, "--max_minutes", "1e-6") == 130
+    assert runs(tiny_root, tmp_path / "cut", *recipe, "--resume") == 0
+    assert_same_run(tmp_path / "cut", tmp_path / "undisturbed")
+
+
+def test_the_best_checkpoint_is_chosen_on_one_split_throughout(runs, tiny_root, tmp_path):
+    exp = tmp_path / "exp"
+    assert runs(tiny_root, exp, *RECIPE_OF_SIX) == 0
+    names = (tiny_root / "test.txt").read_text().split()
+    (tiny_root / "test.txt").write_text("\n".join(names[1:]))
+    for val, found in ((None, "test with 2"), (names[0], "validation with 1")):
+        if val:
+            (tiny_root / "val.txt").write_text(val)
+        runs.said()
+        assert runs(tiny_root, exp, *RECIPE_OF_SIX, "--resume") == 2
+        assert f"best checkpoint on the 3 images of the test split, as so far, found {found}" in runs.said()
+
+
+def test_a_run_that_goes_on_in_another_folder_chooses_its_best_anew(runs, tiny_root, tmp_path):
+    recipe = [*RECIPE_OF_SIX, "--val_fraction", "0.4"]
+    assert runs(tiny_root, tmp_path / "first", *recipe) == 0
+    for checkpoint, headline in (("model_previous.pth", "validation_selected"), ("model_latest.pth", "last")):
+        exp = tmp_path / checkpoint
+        path = str(tmp_path / "first" / checkpoint)
+        assert runs(tiny_root, exp, *recipe, "--resume", "--ckpt_path", path) == 0
+        assert "expected the best checkpoint so far, found none; it is chosen anew" in runs.said()
+        summary = json.loads((exp / "summary.json").read_text())
+        assert summary["headline"] == headline and headline in summary["results"]
+        assert (exp / "per_case.csv").is_file() and (exp / "args.json").is_file()
+
+
+def test_a_run_goes_on_in_the_precision_that_it_began_in(runs, tiny_root, tmp_path):
+    """--fp16 means float16 on a GPU."""
+    exp = tmp_path / "exp"
+    assert runs(tiny_root, exp, "--max_ite", "1", "--fp16") == 0
+    assert contents(exp / "model_latest.pth")["amp"] == "bf16"
+    torch.save(contents(exp / "model_latest.pth") | {"amp": "fp16"}, exp / "model_latest.pth")
+    runs.said()
+    assert runs(tiny_root, exp, "--max_ite", "1", "--fp16", "--resume") == 2
+    assert "--fp16: expected fp16, in which the run to resume began, found bf16 on cpu" in runs.said()
+
+
+def test_what_cannot_be_trained_costs_no_earlier_run(runs, tiny_root, tmp_path):
+    exp, other = tmp_path / "exp", tmp_path / "other"
+    assert runs(tiny_root, exp, "--max_ite", "1") == 0
+    assert runs(tiny_root, other, "--max_ite", "1", "--num_levels", "1") == 0
+    before = sorted(path.name for path in exp.iterdir())
+    weights = str(other / "model_best.pth")
+    for options in (["--ckpt_path", weights], ["--features", "3,8,8,8,8,4"]):
+        assert runs(tiny_root, exp, "--max_ite", "1", "--overwrite", *options) == 2
+        assert sorted(path.name for path in exp.iterdir()) == before

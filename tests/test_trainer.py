@@ -181,6 +181,59 @@ def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():
     assert len(warnings) == 1 and "float16 overflow" in warnings[0]
 
 
+class Normalised(nn.Module):
+    """Batch normalisation, whose statistics an infinite image makes infinite."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+
+    def forward(self, x):
+        return {"logits": self.norm(x)}
+
+
+def test_a_skipped_step_leaves_no_statistics_behind():
+    model, state, warnings = Normalised(), TrainState(iterations_per_epoch=100), []
+    batches = [{"image": torch.tensor([[2.0], [4.0]])}, {"image": torch.tensor([[2.0], [math.inf]])}]
+    train(
+        model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1), batches, learning_rate=lambda epoch: 0.1,
+        state=state, device=CPU, warn=warnings.append,
+    )  # fmt: skip
+    assert state.skipped == 1
+    # A tenth of the way from 0 to the first batch's mean of 3.
+    assert model.norm.running_mean.item() == pytest.approx(0.3)
+    assert model.norm.num_batches_tracked.item() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_are_computed_in_float32(dtype):
+    """A sum over 300x300 pixels overflows float16, and Dice would learn nothing."""
+    model, state, found = nn.Conv2d(1, 1, 1), TrainState(iterations_per_epoch=100), []
+    nn.init.constant_(model.weight, 8.0), nn.init.zeros_(model.bias)
+    objective = build_objective("gaze_sup", seg_loss="dice")
+
+    class Level(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = model
+
+        def forward(self, x):
+            logits = self.conv(x)
+            assert logits.dtype == dtype
+            return {"level_logits": logits[None]}
+
+    train(
+        Level(), objective, torch.optim.SGD(model.parameters(), lr=0.1),
+        [{"image": torch.ones(1, 1, 300, 300), "pseudo": torch.ones(1, 1, 300, 300)}],
+        learning_rate=lambda epoch: 0.1, state=state, device=CPU,
+        autocast=lambda: torch.autocast("cpu", dtype=dtype),
+        hooks=[lambda state, terms, lr: found.append(terms["loss"].item())],
+    )  # fmt: skip
+    # With p = sigmoid(8) everywhere and a target of 1: 1 - 2p / (p + 1).
+    p = 1 / (1 + math.exp(-8))
+    assert found == [pytest.approx(1 - 2 * p / (p + 1), rel=1e-3)]
+
+
 def test_the_share_of_a_process_weighs_its_loss():
     model, state = OneWeight(), TrainState(iterations_per_epoch=100)
     batches = [{"image": torch.ones(1)}] * 2

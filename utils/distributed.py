@@ -47,6 +47,12 @@ class Group:
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
+    def same_buffers(self, model: nn.Module) -> None:
+        """Give all processes rank 0's buffers, as the checkpoint has them: batch statistics differ after a step."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
     def mean(self, terms: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
         """Means over the whole batch of scalars that are means over each process's part of it.
 
@@ -113,6 +119,8 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
     if size == 1:
         yield SINGLE, pick_device(device)
         return
+    if "LOCAL_RANK" not in os.environ:
+        raise ValueError(f"WORLD_SIZE={size}: expected torchrun to start the processes, found no LOCAL_RANK; unset it")
     here = _own_device(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     if here.type == "cuda":
         torch.cuda.set_device(here)
@@ -120,7 +128,8 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
     try:
         yield Group(dist.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"]), here), here
     except RuntimeError as error:
-        if not (isinstance(error, dist.DistError) or "Connection closed by peer" in str(error)):
+        # gloo has no type of its own; "closed", "reset" and more: all name its source files.
+        if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
         # The end of one process, whose own message says why, is an error in all others.
         raise OSError(f"process {dist.get_rank()} of {size} lost another one; see what that one says") from error

@@ -53,6 +53,7 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
+    group.same_buffers(model)
     cases: list[list[Row]] = []
     kept: list[tuple[str, np.ndarray]] = []
     for batch in loader:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -48,17 +50,19 @@ class StopRequest:
         self.signal_name: str | None = None
         # Not "deadline or ...": to ask it is to measure.
         self.deadline, self.patient = Deadline() if deadline is None else deadline, patient
+        self._late = False
         self._previous: dict[int, object] = {}
 
     def __bool__(self) -> bool:
         # Asked in any case: it measures.
-        late = bool(self.deadline)
-        return self.signal_name is not None or late
+        self._late = bool(self.deadline)
+        return self.reason is not None
 
     @property
-    def reason(self) -> str:
-        """For people: what asked for the stop."""
-        return self.signal_name or f"--max_minutes {self.deadline.minutes:g}"
+    def reason(self) -> str | None:
+        """For people: what asked for the stop, of which this process knows; None if nothing did."""
+        late = f"--max_minutes {self.deadline.minutes:g}" if self._late else None
+        return self.signal_name or late
 
     def __enter__(self) -> StopRequest:
         self.deadline.restart_stretch()
@@ -77,3 +81,14 @@ class StopRequest:
     def _restore(self) -> None:
         while self._previous:
             signal.signal(*self._previous.popitem())
+
+
+@contextlib.contextmanager
+def sigterm_as_ctrl_c(*, enabled: bool = True) -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is said."""
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.default_int_handler if enabled else before)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands.data_options import check_settings, id_numbers, remembered_settings
+from commands.scoring import PREDICTIONS_FOLDER
 from commands.training.build import model_settings
-from commands.training.run import ARGS_FILE, LATEST_FILE, MODEL_KEYS, PREVIOUS_FILE, RUN_FILES, Run
+from commands.training.run import (
+    ARGS_FILE,
+    BEST_FILE,
+    LATEST_FILE,
+    MODEL_KEYS,
+    PREVIOUS_FILE,
+    RUN_FILES,
+    Run,
+)
 from datasets import SegmentationDataset
 from trainer import TrainState
 from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
+from utils.devices import amp_of
+from utils.distributed import Group
 from utils.files import remove_temporary
 from utils.schedule import total_epochs
 from utils.seeding import random_states, restore_random_states
@@ -67,8 +78,10 @@ def save(run: Run, file: str) -> None:
             "best_performance": state.best_performance,
             "best_iteration": state.best_iteration,
             "selected_on": run.data.selection_split,
+            "selection_ids": _selection_ids(run),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
+            "amp": amp_of(args.amp, args.fp16, run.device),
             "state": {key: getattr(state, key) for key in STATE_KEYS},
             "schedule": schedule(args, state),
             "sampler": {
@@ -110,11 +123,13 @@ class Start(NamedTuple):
         checkpoint: to take the weights from, or None.
         resumes: whether it is to be continued, and not only its weights to be used.
         notes: what to tell the user of it.
+        fell_back: whether it is the previous one, since the latest is broken.
     """
 
     checkpoint: dict | None
     resumes: bool = False
     notes: tuple[str, ...] = ()
+    fell_back: bool = False
 
 
 def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> Start:
@@ -134,13 +149,38 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
             return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
         _check_same_recipe(args, checkpoint, path)
         _check_same_settings(data, checkpoint.get("config") or {}, path)
-        return Start(checkpoint, resumes=True, notes=(note,) if note else ())
+        notes = (note,) if note else ()
+        if checkpoint["best_performance"] is not None and not (folder / BEST_FILE).is_file():
+            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
+            notes += (f"{folder / BEST_FILE}: expected the best checkpoint so far, found none; it is chosen anew",)
+        return Start(checkpoint, resumes=True, notes=notes, fell_back=note is not None)
     if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
     return Start(load_checkpoint(args.ckpt_path) if args.ckpt_path else None)
+
+
+def check_same_start(iteration: int, folder: Path, group: Group) -> None:
+    """Wait for all processes; a ValueError if they found different checkpoints, as in folders that are not shared."""
+    found = group.gather(iteration)
+    if len(set(found)) > 1:
+        raise ValueError(
+            f"{folder}: expected one run folder for all processes, found checkpoints of iterations "
+            f"{', '.join(map(str, found))}; put it where all machines see it"
+        )
+
+
+def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
+    """Take away what an earlier run left and the new one does not go on from."""
+    if overwrite:
+        remove_run(folder)
+    for place in (folder, folder / PREDICTIONS_FOLDER):
+        remove_temporary(place)
+    if start.fell_back:
+        # Else the next save would keep the broken one as the previous one.
+        (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
 
 
 def remove_run(folder: Path) -> None:
@@ -224,7 +264,12 @@ def plain(value):
 
 
 def restore(run: Run, checkpoint: dict) -> None:
-    """Put optimizer, scaler, random states and progress back to where the checkpoint left them."""
+    """Put optimizer, scaler, random states and progress back to where the checkpoint left them.
+
+    Raises:
+        ValueError: if the run would go on in another precision, or choose its best checkpoint on another split.
+    """
+    _check_same_ground(run, checkpoint)
     run.optimizer.load_state_dict(checkpoint["optimizer"])
     run.scaler.load_state_dict(checkpoint["scaler"])
     run.state.iteration = int(checkpoint["iteration"])
@@ -236,3 +281,25 @@ def restore(run: Run, checkpoint: dict) -> None:
         setattr(run.state, key, state.get(key, getattr(run.state, key)))
     if "random" in checkpoint:
         restore_random_states(checkpoint["random"])
+
+
+def _check_same_ground(run: Run, checkpoint: dict) -> None:
+    amp = amp_of(run.args.amp, run.args.fp16, run.device)
+    before = checkpoint.get("amp", amp)
+    if before != amp:
+        raise ValueError(
+            f"--fp16: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
+            "the kind of device that it began on"
+        )
+    split, ids = run.data.selection_split, _selection_ids(run)
+    chosen_on, chosen_ids = checkpoint.get("selected_on", split), checkpoint.get("selection_ids", ids)
+    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
+        raise ValueError(
+            f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
+            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
+            "as they were, or start a new run (--exp_path)"
+        )
+
+
+def _selection_ids(run: Run) -> list[int]:
+    return id_numbers(run.data.selection.names) if run.data.selection else []

@@ -122,11 +122,11 @@ class ValidateHook:
         if not state.stopped:
             self.catch_up(state)
 
-    def catch_up(self, state: TrainState) -> None:
-        """Validate if that is due at the state's iteration and has not been done."""
+    def catch_up(self, state: TrainState) -> bool:
+        """Validate if that is due at the state's iteration and has not been done; whether it has been now."""
         due = state.iteration and (state.iteration % self.step == 0 or state.iteration == self.max_ite)
         if not due or state.validated == state.iteration:
-            return
+            return False
         if self.loader is not None:
             rows = evaluate(
                 self.model,
@@ -137,11 +137,12 @@ class ValidateHook:
             )
             if rows is None:
                 state.stopped = True
-                return
+                return False
             self._judge(rows, state)
         state.validated = state.iteration
         if self.group.is_main:
             self.log.picture("train", self.picture(), state.iteration)
+        return True
 
     def _judge(self, rows: list[Row], state: TrainState) -> None:
         metrics = summarize_rows(rows)

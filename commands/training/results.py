@@ -22,11 +22,12 @@ from utils.reporting import SUMMARY_FILE, describe_metrics
 def finish(run: Run) -> None:
     """Read the test set once: the last iteration, and the checkpoint chosen on the selection split."""
     results: dict[str, dict] = {}
-    headline = "validation_selected" if run.data.selection_split == "validation" else "last"
+    has_best = run.state.best_performance is not None and (run.folder / BEST_FILE).is_file()
+    headline = "validation_selected" if run.data.selection_split == "validation" and has_best else "last"
     if run.data.test is not None:
         loader = run.loader(run.data.test)
         results["last"] = _score(run, run.model, loader, "last", headline, run.state.iteration)
-        if run.state.best_performance is not None and (run.folder / BEST_FILE).is_file():
+        if has_best:
             label = f"{run.data.selection_split}_selected"
             best = load_checkpoint(run.folder / BEST_FILE)
             model = build_from_weights(best["state_dict"], best["config"]["model"]).to(run.device)

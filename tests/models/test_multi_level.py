@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from models import build_from_weights, build_model
-from models.multi_level import ENSEMBLES
+from models.multi_level import ENSEMBLES, MultiLevelModel
 
 SMALL = (4, 8, 8, 16, 16, 4)
 CONFIG = {"name": "unet", "in_channels": 3, "num_levels": 2, "features": SMALL}
@@ -141,6 +141,27 @@ def test_checkpointed_levels_give_the_same_gradients():
         (outputs["level_logits"].square().sum() + outputs["level_logits_prop"].square().sum()).backward()
         gradients.append([p.grad for p in model.parameters() if p.grad is not None])
     assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
+def test_checkpointed_levels_count_a_batch_once():
+    """Batch normalisation would move its running statistics in the second computation, too."""
+
+    class Level(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.classifier = torch.nn.BatchNorm2d(1), torch.nn.Conv2d(1, 1, 1)
+
+        def forward(self, x):
+            feature = self.norm(x)
+            return feature, self.classifier(feature)
+
+    model = MultiLevelModel(Level, 1).train()
+    model.checkpoint_levels = True
+    statistics = model.model[0].norm.running_mean
+    model(torch.full((2, 1, 4, 4), 3.0))["logits"].sum().backward()
+    assert statistics.item() == pytest.approx(0.3)  # a tenth of the way
+    assert model.model[0].norm.running_mean is statistics
+    assert model.model[0].norm.num_batches_tracked.item() == 1
 
 
 def test_compiled_levels_agree_and_evaluate_without_a_second_compilation():

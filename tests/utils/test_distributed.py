@@ -47,3 +47,10 @@ def test_more_processes_than_gpus(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(ValueError, match="--nproc_per_node"), process_group(None):
         pass
+
+
+def test_a_size_that_torchrun_has_not_set(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(ValueError, match="WORLD_SIZE=2: expected torchrun"), process_group("cpu"):
+        pass

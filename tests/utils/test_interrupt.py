@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from utils.interrupt import Deadline, StopRequest
+from utils.interrupt import Deadline, StopRequest, sigterm_as_ctrl_c
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +90,19 @@ def test_a_stop_says_what_asked_for_it():
         assert stop and stop.reason == "--max_minutes 1e-09"
         signal.raise_signal(signal.SIGTERM)
         assert stop.reason == "SIGTERM"
+
+
+def test_a_process_that_was_not_asked_has_no_reason():
+    """The others of a group may have been."""
+    with StopRequest() as stop:
+        assert not stop and stop.reason is None
+    with StopRequest(Deadline(minutes=9)) as stop:
+        assert not stop and stop.reason is None
+
+
+def test_sigterm_outside_of_training_ends_as_ctrl_c_does():
+    with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c():
+        with StopRequest() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.signal_name == "SIGTERM"
+        signal.raise_signal(signal.SIGTERM)
