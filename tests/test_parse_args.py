@@ -99,3 +99,21 @@ def test_help_tells_a_default_once_and_only_where_there_is_one(command, capsys, 
     assert all(line.count("(default: ") <= 1 for line in text.splitlines())
     if command == "train":
         assert "(default: 64,128,256,512,1024,128)" in text and "(default: 15000)" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--lr", "inf", "expected a number above 0, found 'inf'"),
+        ("--weight_decay", "inf", "expected a number from 0, found 'inf'"),
+        ("--seed", "9" * 20, f"expected a whole number from 0 to {2**63 - 1}, found"),
+    ],
+)
+def test_numbers_that_no_training_takes(capsys, option, value, message):
+    with pytest.raises(SystemExit):
+        parse_args([*NEEDED, option, value])
+    assert message in capsys.readouterr().err
+
+
+def test_a_cache_may_be_unbounded():
+    assert parse_args([*NEEDED, "--cache_gb", "inf"]).cache_gb == float("inf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from commands.options.shared import add_data, add_loading, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
@@ -62,7 +63,10 @@ def _add_cache(parser: Parser) -> None:
     group = parser.add_argument_group("cache of read and resized training images; results do not depend on it")
     group.add_argument("--cache", choices=CACHES, default="memory", help="disk: later runs find it again")
     group.add_argument(
-        "--cache_gb", type=NOT_NEGATIVE, default=2.0, help="bound on all of it on this machine, in 1e9 bytes; 0: off"
+        "--cache_gb",
+        type=number(float, 0, math.inf),
+        default=2.0,
+        help="bound on all of it on this machine, in 1e9 bytes; 0: off",
     )
     group.add_argument("--cache_dir", default=None, help="folder for --cache disk (default: <root>/.cache)")
 

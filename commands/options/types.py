@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
 from collections.abc import Callable
 
 
@@ -17,6 +18,10 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
+# What torch takes; no other whole number comes near.
+LARGEST_SEED = 2**63 - 1
+
+
 class Parser(argparse.ArgumentParser):
     """Errors are one line; abbreviations are refused, since a new option would change their meaning."""
 
@@ -27,17 +32,24 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def number(kind: type, low: float, high: float = math.inf, *, open_low: bool = False) -> Callable[[str], float]:
-    """A type for numbers in low..high, with an error that says so."""
+def number(kind: type, low: float, high: float | None = None, *, open_low: bool = False) -> Callable[[str], float]:
+    """A type for numbers in low..high, with an error that says so; without ``high`` up to the largest finite one."""
+    largest = (LARGEST_SEED if kind is int else sys.float_info.max) if high is None else high
 
     def convert(text: str):
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not (low < value <= high if open_low else low <= value <= high):
+        if not (low < value <= largest if open_low else low <= value <= largest):
             at_least = f"above {low}" if open_low else f"from {low}"
-            up_to = "" if math.isinf(high) else f" to {high}"
+            up_to = (
+                f" to {largest}"
+                if kind is int and value > largest
+                else ""
+                if high in (None, math.inf)
+                else f" to {high}"
+            )
             noun = "a whole number" if kind is int else "a number"
             raise argparse.ArgumentTypeError(f"expected {noun} {at_least}{up_to}, found {text!r}")
         return value
