@@ -90,7 +90,8 @@ def train(
         warn: told of a step that is not taken, in a sentence.
 
     Raises:
-        ValueError: if ``MAX_SKIPPED`` steps in a row had no finite loss or gradient, naming iteration and samples.
+        ValueError: if no step could be taken ``MAX_SKIPPED`` times in a row, or ``MAX_OVERFLOWS`` times where float16
+            overflows, naming iteration and samples.
     """
     scaler = scaler or torch.GradScaler(device.type, enabled=False)
     model.train()

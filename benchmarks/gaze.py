@@ -28,7 +28,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from benchmarks.table import hardware, markdown
+from benchmarks.table import command_line, hardware, markdown, report
 from datasets import get_spec, io
 from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
@@ -46,11 +46,7 @@ def main() -> int:
     args = parse_args()
     cv2.setNumThreads(1)
     title, rows, notes = {"heatmap": heatmap, "crf": crf, "shortcut": shortcut, "prepare": prepare}[args.what](args)
-    text = "\n".join([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", *notes, hardware(), ""])
-    print(text)
-    if args.to:
-        with open(args.to, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+    report([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", *notes, hardware(), ""], args.to)
     return 0
 
 
@@ -237,11 +233,6 @@ def compare(seconds: dict[str, float], number: int, direct: str = "direct formul
         }
         for way, value in seconds.items()
     ]
-
-
-def command_line() -> str:
-    """What to type for the same benchmark again, from the repository's root."""
-    return " ".join(["python", "benchmarks/gaze.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

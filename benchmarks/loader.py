@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.table import hardware, markdown
+from benchmarks.table import command_line, hardware, markdown, report
 from datasets import SegmentationDataset, build_dataset
 from datasets.loaders import training_loader
 
@@ -31,6 +31,7 @@ DECODING = "decoding each time"
 
 
 def main() -> int:
+    """Run the benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
     args = parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -39,15 +40,26 @@ def main() -> int:
     size = f"{args.spatial_size}x{args.spatial_size}"
     batches = f"Batches of {args.batch_size}, {size}, two levels. All ways give bit-equal batches."
     title = f"## Training loader, {args.data}"
-    text = "\n".join([title, "", f"`{command_line()}`", "", markdown(rows), "", batches, "", hardware(), ""])
-    print(text)
-    if args.to:
-        with open(args.to, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+    report(
+        [
+            title,
+            "",
+            f"`{command_line()}`",
+            "",
+            markdown(rows),
+            "",
+            batches,
+            "",
+            hardware("torch", "numpy", "pillow"),
+            "",
+        ],
+        args.to,
+    )
     return 0
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="kvasir")
     parser.add_argument("--root", required=True)
@@ -89,7 +101,7 @@ def ways(args: argparse.Namespace, workers: int, folder: Path, expected: list[in
 
 
 def dataset(args: argparse.Namespace, kind: str, folder: Path) -> SegmentationDataset:
-    # Without labels, as in gaze training.
+    """The training images with two levels, without labels as in gaze training, and a cache of this kind."""
     options = {"spatial_size": args.spatial_size, "num_levels": 2, "labels": "none"}
     data = build_dataset(args.data, root=args.root, split="train", **options)
     data.use_cache(kind, max_gb=args.cache_gb, folder=folder)
@@ -111,13 +123,10 @@ def checksums(args: argparse.Namespace, data: SegmentationDataset, workers: int)
 
 
 def loader(args: argparse.Namespace, data: SegmentationDataset, workers: int, first: int, number: int):
+    """A training loader of ``number`` epochs from ``first`` (from 0) on."""
     batches = -(-len(data) // args.batch_size)
     start, stop = first * batches, (first + number) * batches
     return training_loader(data, batch_size=args.batch_size, max_ite=stop, start=start, num_worker=workers)
-
-
-def command_line() -> str:
-    return " ".join(["python", "benchmarks/loader.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

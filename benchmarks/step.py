@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -61,7 +61,7 @@ def main() -> int:
         print(json.dumps(measure(args)))
         return 0
     ways = args.ways or (list(STEPS) if args.what == "step" else list(PROPAGATIONS))
-    results = {way: in_processes_of_their_own(way, args) for way in ways}
+    results = in_processes_of_their_own(ways, args)
     rows = [row(way, results, ways[0]) for way in ways]
     device = torch.cuda.get_device_name() if pick_device(args.device).type == "cuda" else "CPU"
     title = f"A step of batch {args.batch_size}" if args.what == "step" else f"Propagation of (1,{CHANNELS},n,n)"
@@ -88,17 +88,32 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def in_processes_of_their_own(way: str, args: argparse.Namespace) -> dict:
-    """The results of all rounds together."""
+def in_processes_of_their_own(ways: Sequence[str], args: argparse.Namespace) -> dict[str, dict]:
+    """The results of each way, of all rounds together; empty where one failed.
+
+    A round goes through all ways, so that a machine that is slower for a while is so for all of them.
+    """
+    rounds = [{way: in_a_process_of_its_own(way, args) for way in ways} for _ in range(args.rounds)]
+    return {way: together([results[way] for results in rounds]) for way in ways}
+
+
+def in_a_process_of_its_own(way: str, args: argparse.Namespace) -> dict:
+    """What ``measure`` returns; empty where it failed, which is said."""
     options = {key: getattr(args, key) for key in ("batch_size", "size", "features", "device")}
     command = [sys.executable, __file__, args.what, "--way", way, *(f"--{key}={x}" for key, x in options.items())]
-    rounds = []
-    for _ in range(args.rounds):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            print(f"{way}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-            return {}
-        rounds.append(json.loads(done.stdout.splitlines()[-1]))
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        # One that the system killed for want of memory says nothing.
+        said = done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"]
+        print(f"{way}: {said[-1]}", file=sys.stderr)
+        return {}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def together(rounds: Sequence[dict]) -> dict:
+    """The median of all steps and the highest peak of memory; empty if any round failed."""
+    if not all(rounds):
+        return {}
     seconds = [value for result in rounds for value in result["seconds"]]
     return {**rounds[0], "seconds": statistics.median(seconds), "gb": max(result["gb"] for result in rounds)}
 
@@ -113,7 +128,7 @@ def row(way: str, results: dict[str, dict], against: str) -> dict[str, str]:
         "ms": f"{1000 * result['seconds']:.1f}",
         "peak memory, GB": f"{result['gb']:.3f}",
         "time": f"{result['seconds'] / floor['seconds']:.3f}",
-        "memory": f"{result['gb'] / floor['gb']:.3f}",
+        "memory": f"{result['gb'] / floor['gb']:.3f}" if floor["gb"] else "",
     }
 
 

@@ -158,7 +158,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
         step=args.log_step,
         max_ite=args.max_ite,
         start=run.state.iteration,
-        batch_size=args.batch_size,
+        images_a_step=len(run.data.train) / run.state.iterations_per_epoch,
         device=run.device,
     )
     to_close = [log]

@@ -1,4 +1,4 @@
-"""Loaders: one endless stream of training batches, and batches for evaluation."""
+"""Loaders: training batches from one iteration to another, over all epochs, and batches for evaluation."""
 
 from __future__ import annotations
 

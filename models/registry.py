@@ -116,5 +116,6 @@ def _mismatch(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str | N
         return None
     return (
         f"checkpoint of another architecture: expected {len(own)} entries, found {len(other)}, "
-        f"{', '.join(parts)}; use a checkpoint of this project or of the reference"
+        f"{', '.join(parts)}; use a checkpoint of this project or of the reference, "
+        "and the options (--num_levels, --features, ...) that it was trained with"
     )

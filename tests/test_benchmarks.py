@@ -1,10 +1,16 @@
 """The benchmarks run, and what they hold against each other is equal; times are not tested."""
 
+import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from benchmarks.step import NUM_STEPS, STEPS, in_a_process_of_its_own, measure, plain_propagation, together
+from models.propagation import propagate_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -44,3 +50,50 @@ def test_loader(tiny_root, tmp_path):
     table = (tmp_path / "table.md").read_text()
     assert table.count("| memory, later epochs |") == 2 and "bit-equal" in table
     assert sorted(tiny_root.rglob("*")) == before
+
+
+def test_propagation(tmp_path):
+    command = [sys.executable, "benchmarks/step.py", "propagation", "--size", "16", "--rounds", "1", "--ways", "ours"]
+    done = subprocess.run(
+        [*command, "--to", str(tmp_path / "table.md")], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    table = (tmp_path / "table.md").read_text()
+    assert "python benchmarks/step.py propagation --size 16" in table and "\n| ours |" in table
+    difference = float(re.search(r"outputs and gradients of scale 1: (\S+)\.", table)[1])
+    assert 0 <= difference < 1e-5
+
+
+@pytest.mark.parametrize("way", [way for way in STEPS if "compile" not in way])
+def test_every_way_to_make_a_step(way):
+    options = {"what": "step", "way": way, "batch_size": 1, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
+    result = measure(argparse.Namespace(**options))
+    assert len(result["seconds"]) == NUM_STEPS and min(result["seconds"]) > 0 and result["gb"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ((1, "", "Traceback\nMemoryError: why\n"), "ours: MemoryError: why\n"),
+        ((-9, "", ""), "ours: ended with code -9\n"),
+    ],
+)
+def test_a_way_that_fails_costs_the_others_nothing(monkeypatch, capsys, result, expected):
+    code, output, error = result
+    done = subprocess.CompletedProcess([], code, output, error)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    options = {"what": "step", "batch_size": 1, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
+    assert in_a_process_of_its_own("ours", argparse.Namespace(**options)) == {}
+    assert capsys.readouterr().err == expected
+
+
+def test_rounds_together():
+    rounds = [{"seconds": [1.0, 9.0], "gb": 2.0}, {"seconds": [3.0], "gb": 4.0}]
+    assert together(rounds) == {"seconds": 3.0, "gb": 4.0}
+    assert together([*rounds, {}]) == {}, "one that failed"
+
+
+def test_the_plain_formula_is_that_of_the_model():
+    torch.manual_seed(0)
+    feature = torch.randn(2, 8, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(plain_propagation(feature), propagate_features(feature))

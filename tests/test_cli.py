@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import run
 from models import build_model
@@ -170,6 +171,15 @@ def test_a_profile_of_some_steps(tiny_root, tmp_path):
     names = [event["name"] for event in trace["traceEvents"]]
     assert sum(name.startswith("ProfilerStep#") for name in names) == 2
     assert "convolution" in (tmp_path / "exp" / "profile" / "operations.txt").read_text()
+
+
+def test_images_a_second_are_those_there_are(tiny_root, tmp_path):
+    # Six images in batches of four: four, then two.
+    assert train(tiny_root, tmp_path / "exp", "-bs", "4") == 0
+    events = EventAccumulator(str(tmp_path / "exp"))
+    events.Reload()
+    images, steps = (events.Scalars(f"train/{name}_per_second")[0].value for name in ("images", "iterations"))
+    assert images / steps == pytest.approx(3)
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def test_two_processes_train_and_evaluate_as_one(tiny_root, tmp_path):
         path.name for path in one.iterdir() if "tfevents" not in path.name
     )
     assert len(list(two.glob("events*"))) == 1
-    assert done.stdout.count("2 processes, 1 threads") == 1
+    assert done.stdout.count("2 processes, each with 1 thread,") == 1
     assert json.loads((two / "summary.json").read_text())["processes"] == 2
 
 

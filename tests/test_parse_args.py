@@ -88,9 +88,14 @@ def test_an_unknown_command_names_the_known_ones(capsys):
     assert f"expected a command of {', '.join(COMMANDS)}, found" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "split", "prepare", "demo", "baseline", "summarize"])
-def test_help_of_every_command(command, capsys):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_a_default_once_and_only_where_there_is_one(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # an option a line
     with pytest.raises(SystemExit) as stop:
         parse_args([command, "--help"])
-    assert stop.value.code == 0
-    assert f"run.py {command}" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert stop.value.code == 0 and f"run.py {command}" in text
+    assert "(default: None)" not in text and "(default: False)" not in text
+    assert all(line.count("(default: ") <= 1 for line in text.splitlines())
+    if command == "train":
+        assert "(default: 64,128,256,512,1024,128)" in text and "(default: 15000)" in text

@@ -12,7 +12,7 @@ from datasets import build_dataset
 from datasets.loaders import training_loader
 from losses import build_objective
 from models import build_model
-from trainer import MAX_SKIPPED, TrainState, train
+from trainer import MAX_OVERFLOWS, MAX_SKIPPED, TrainState, train
 from utils.distributed import SINGLE
 from utils.schedule import epoch_learning_rate, total_epochs
 
@@ -150,6 +150,20 @@ def test_a_bounded_number_of_skipped_steps_ends_the_run():
     with pytest.raises(ValueError, match=r"iteration 11: .* found loss inf, the 10th step in a row .* samples: case2;"):
         unsteady_run([1.0] + [2.0] * 20, warnings)
     assert len(warnings) == MAX_SKIPPED - 1
+
+
+def test_overflows_without_end_end_the_run():
+    model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
+    # Halved fifty times it is 2**77 still, and 2**77 times 2**60 overflows.
+    scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
+    batches = [{"image": torch.tensor([2.0**60]), "name": ["a"]}] * 60
+    with pytest.raises(ValueError, match="iteration 50: .* float16 overflow .*, the 50th step in a row .* samples: a;"):
+        train(
+            model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1), batches, state=state, device=CPU,
+            learning_rate=lambda epoch: 0.1, scaler=scaler, warn=warnings.append,
+        )  # fmt: skip
+    assert (state.overflows, state.skipped, len(warnings)) == (MAX_OVERFLOWS, 0, 1)
+    assert model.weight.item() == 1
 
 
 def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():

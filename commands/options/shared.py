@@ -16,7 +16,9 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
 
 def add_loading(parser: Parser) -> None:
     group = parser.add_argument_group("loading and device")
-    group.add_argument("-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch")
+    group.add_argument(
+        "-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch, of all processes together"
+    )
     workers = min(4, os.cpu_count() or 1)
     group.add_argument(
         "--num_worker", type=NATURAL, default=workers, help="loader processes; results do not depend on it"

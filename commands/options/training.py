@@ -25,7 +25,11 @@ def add_train(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the run folder")
-    parser.add_argument("--resume", action="store_true", help="continue the run in the run folder (or at --ckpt_path)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in the run folder (or at --ckpt_path); start it where there is none yet",
+    )
     parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
     parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
     parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
@@ -40,7 +44,10 @@ def add_train(parser: Parser) -> None:
         help="one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
     )
     parser.add_argument(
-        "--max_minutes", type=POSITIVE, default=None, help="stop cleanly before so many minutes are over, for queues"
+        "--max_minutes",
+        type=POSITIVE,
+        default=None,
+        help="save and stop before so many minutes, of all seeds together, are over (exit code 130); --resume goes on",
     )
     _add_model(parser)
     _add_levels(parser)
@@ -55,7 +62,7 @@ def _add_cache(parser: Parser) -> None:
     group = parser.add_argument_group("cache of read and resized training images; results do not depend on it")
     group.add_argument("--cache", choices=CACHES, default="memory", help="disk: later runs find it again")
     group.add_argument(
-        "--cache_gb", type=NOT_NEGATIVE, default=2.0, help="bound on all of it on this machine, 1e9 bytes; 0: off"
+        "--cache_gb", type=NOT_NEGATIVE, default=2.0, help="bound on all of it on this machine, in 1e9 bytes; 0: off"
     )
     group.add_argument("--cache_dir", default=None, help="folder for --cache disk (default: <root>/.cache)")
 
@@ -74,7 +81,10 @@ def _add_model(parser: Parser) -> None:
         type=numbers(int),
         default=RELEASED_FEATURES,
         metavar="F,F,F,F,F,F",
-        help="channels of the unet: five resolutions and the last stage",
+        help=(
+            "channels of the unet: five resolutions and the last stage "
+            f"(default: {','.join(map(str, RELEASED_FEATURES))})"
+        ),
     )
     group.add_argument(
         "--feat_dim",
@@ -83,7 +93,9 @@ def _add_model(parser: Parser) -> None:
         help="channels of the full-resolution feature (default: the last of --features)",
     )
     group.add_argument("--encoder", default=DEFAULT_ENCODER, help="encoder of the smp-unet")
-    group.add_argument("--encoder_weights", default=None, help="imagenet: downloads them if not cached")
+    group.add_argument(
+        "--encoder_weights", default=None, help="imagenet: downloads them if not cached (default: from scratch)"
+    )
     group.add_argument("--init", choices=INITS, default="copy", help="start all levels alike (released) or not (paper)")
 
 
@@ -180,7 +192,11 @@ def _add_engine(parser: Parser) -> None:
         "--deterministic", action="store_true", help="the same bits from the same seed on CUDA too, slower"
     )
     group.add_argument(
-        "--profile", type=POSITIVE_INT, default=None, metavar="N", help="trace N steps with torch's profiler"
+        "--profile",
+        type=POSITIVE_INT,
+        default=None,
+        metavar="N",
+        help="trace N steps, from the fourth on, with torch's profiler into <exp_path>/profile",
     )
 
 

@@ -97,6 +97,7 @@ def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.O
 
 
 def objective_settings(args: argparse.Namespace) -> dict:
+    """The arguments of ``build_objective`` from a command line, beside the mode."""
     settings = {"seg_loss": args.seg_loss}
     if args.mode == "gaze_sup":
         settings |= {"cons_mode": args.cons_mode, "cons_weight": args.cons_weight}

@@ -18,16 +18,16 @@ def describe(run: Run, start: Start) -> None:
     """The first lines of the log: machine, versions, sizes, and what an option does not do here."""
     args, data, log = run.args, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
+    validation = data.selection if data.selection_split == "validation" else ()
     log.info(f"{what_is_trained(args)}; run folder {run.folder}; seed {args.seed}")
     log.info(
-        f"device {device_name(run.device)}, {_processes(run)}{torch.get_num_threads()} threads, Python "
+        f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, Python "
         f"{platform.python_version()}, torch {torch.__version__}, code {code_version()}"
     )
     log.info(_computation(run))
     log.info(
-        f"{parameters:,} parameters; {len(data.train)} training, "
-        f"{len(data.selection) if data.selection else 0} {data.selection_split or 'validation'}, "
-        f"{len(data.test) if data.test else 0} test images"
+        f"{parameters:,} parameters; {len(data.train)} training, {len(validation)} validation, {len(data.test or ())} "
+        "test images"
     )
     log.info(data.train.cache_note)
     if data.selection_split == "test":
@@ -45,7 +45,11 @@ def describe(run: Run, start: Start) -> None:
 
 
 def _processes(run: Run) -> str:
-    return "" if run.group.size == 1 else f"{run.group.size} processes, "
+    return "" if run.group.size == 1 else f"{run.group.size} processes, each with "
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _computation(run: Run) -> str:
@@ -59,7 +63,7 @@ def _computation(run: Run) -> str:
 
 def what_is_trained(args: argparse.Namespace) -> str:
     """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
-    levels = f"{args.num_levels} level{'s' if args.num_levels > 1 else ''}"
+    levels = _counted(args.num_levels, "level")
     if args.mode == "full_sup":
         method = f"full supervision, {levels}"
     else:

@@ -27,12 +27,14 @@ NUM_OPERATIONS = 30
 class LogHook:
     """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
 
+    Images a second are those since the line before, with what else was done meanwhile: validations, checkpoints.
+
     Args:
-        batch_size: of all processes together.
+        images_a_step: of all processes together, on average: the last batch of an epoch may be smaller.
     """
 
-    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int, batch_size: int, device: torch.device):
-        self.log, self.step, self.batch_size, self.device = log, step, batch_size, device
+    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int, images_a_step: float, device: torch.device):
+        self.log, self.step, self.images_a_step, self.device = log, step, images_a_step, device
         self.bar = tqdm(total=max_ite, initial=start, unit="it", desc="train", disable=log.no_bar, dynamic_ncols=True)
         self.since, self.since_iteration = time.monotonic(), start
 
@@ -46,7 +48,7 @@ class LogHook:
         now = time.monotonic()
         per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
         self.since, self.since_iteration = now, state.iteration
-        images_per_second, memory = per_second * self.batch_size, peak_memory_gb(self.device)
+        images_per_second, memory = per_second * self.images_a_step, peak_memory_gb(self.device)
         listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
         self.log.info(
             f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
@@ -173,7 +175,7 @@ class SaveHook:
 
 
 class ProfileHook:
-    """Traces some steps with torch's profiler, from the third on.
+    """Traces some steps with torch's profiler, from the fourth on.
 
     Writes ``trace.json`` (for chrome://tracing or https://ui.perfetto.dev) and ``operations.txt``, the operations that
     took longest, into ``folder``.

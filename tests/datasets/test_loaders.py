@@ -195,12 +195,3 @@ def test_several_processes_share_each_batch(size):
 def test_one_process_has_all():
     sampler = IterationSampler(7, 4, start=0, stop=4, seed=0)
     assert [sampler.share(iteration) for iteration in range(4)] == [1, 1, 1, 1]
-
-
-def test_loaders_leave_the_generator_of_the_run_alone(tiny_root):
-    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=16, num_levels=2)
-    before = torch.get_rng_state()
-    assert len(list(training_loader(dataset, batch_size=2, max_ite=2))) == 2
-    test = build_dataset("kvasir", root=tiny_root, split="test", spatial_size=16)
-    assert len(list(evaluation_loader(test, batch_size=2))) == 2
-    assert torch.equal(torch.get_rng_state(), before)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils.checkpoint import load_checkpoint, save_checkpoint
+from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
 
 WEIGHT = torch.arange(6.0).reshape(2, 3)
 NEW, OLD = b"numpy._core.multiarray", b"numpy.core.multiarray"
@@ -213,3 +213,49 @@ def test_failed_save_keeps_the_older_checkpoint(tmp_path, monkeypatch):
         save_checkpoint(tmp_path / "a.pth", {"state_dict": {"w": WEIGHT}, "iteration": 2})
     assert load_checkpoint(tmp_path / "a.pth")["iteration"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+
+
+def _saved(folder: Path, *iterations: int) -> tuple[Path, Path]:
+    latest, previous = folder / "latest.pth", folder / "previous.pth"
+    for iteration in iterations:
+        save_checkpoint(latest, {"state_dict": {"w": WEIGHT}, "iteration": iteration}, previous=previous)
+    return latest, previous
+
+
+def test_the_one_before_is_kept(tmp_path):
+    latest, previous = _saved(tmp_path, 1, 2, 3)
+    assert [load_checkpoint(path)["iteration"] for path in (latest, previous)] == [3, 2]
+    assert load_latest(latest, previous)[0]["iteration"] == 3 and load_latest(latest, previous)[1] is None
+
+
+def test_the_first_has_none_before_it(tmp_path):
+    latest, previous = _saved(tmp_path, 1)
+    assert not previous.exists()
+    latest.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"latest\.pth: expected a checkpoint"):
+        load_latest(latest, previous)
+
+
+def test_no_links_on_this_file_system(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    latest, previous = _saved(tmp_path, 1, 2)
+    assert [load_checkpoint(path)["iteration"] for path in (latest, previous)] == [2, 1]
+
+
+def test_a_flipped_bit_of_the_weights_is_seen_by_its_checksum(tmp_path):
+    latest, previous = _saved(tmp_path, 1, 2)
+    damaged = bytearray(latest.read_bytes())
+    damaged[damaged.index(WEIGHT.numpy().tobytes()) + 2] ^= 1
+    latest.write_bytes(damaged)
+    assert not torch.equal(load_checkpoint(latest)["state_dict"]["w"], WEIGHT), "torch itself does not notice"
+    checkpoint, note = load_latest(latest, previous)
+    assert checkpoint["iteration"] == 1
+    assert "does not fit its checksum" in note and note.endswith(f"falling back to {previous}")
+
+
+def test_neither_is_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected a checkpoint to resume, found none"):
+        load_latest(tmp_path / "latest.pth", tmp_path / "previous.pth")

@@ -1,9 +1,11 @@
 """Devices and precision."""
 
+import os
+
 import pytest
 import torch
 
-from utils.devices import amp_of, peak_memory_gb, pick_device, precision
+from utils.devices import amp_of, make_deterministic, peak_memory_gb, pick_device, precision
 
 
 @pytest.mark.parametrize("choice", ["cpu", "CPU", " cpu "])
@@ -71,6 +73,17 @@ def test_float16_scales_its_gradients(device):
 )
 def test_fp16_means_what_the_device_is_good_at(amp, fp16, device, meant):
     assert amp_of(amp, fp16, torch.device(device)) == meant
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_only_a_gpu_has_to_be_made_deterministic(monkeypatch, kind):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", torch.backends.cudnn.benchmark)
+    monkeypatch.setattr(os, "environ", {})
+    make_deterministic(torch.device(kind))
+    assert asked == [True] * (kind == "cuda")
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if kind == "cuda" else None)
 
 
 def test_peak_memory_never_falls_and_is_that_of_a_process():

@@ -11,6 +11,9 @@ from torch import nn
 
 from utils.evaluation import (
     COLUMNS,
+    ENSEMBLE,
+    PREDICTED_PX,
+    collapsed_levels,
     evaluate,
     full_size_probabilities,
     score_case,
@@ -118,6 +121,20 @@ def test_logits_are_resized_before_the_sigmoid():
 def test_score_case_names_the_ensemble_first():
     rows = score_case("a", torch.stack([LEFT, ~LEFT, NOTHING]), LEFT)
     assert [(row["level"], row["dice"]) for row in rows] == [("ensemble", 1.0), ("1", 0.0), ("2", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("case", "collapsed"),
+    [
+        ({"dice": 0.0, PREDICTED_PX: 0}, ["2"]),
+        ({"dice": 0.0, PREDICTED_PX: 5}, []),  # wrong, but alive
+        ({"dice": math.nan, PREDICTED_PX: 0}, []),  # nothing there to be found
+    ],
+)
+def test_a_level_that_finds_nothing_anywhere_has_collapsed(case, collapsed):
+    levels = {ENSEMBLE: {"dice": 0.0, PREDICTED_PX: 0}, "1": {"dice": 0.5, PREDICTED_PX: 9}, "2": case}
+    rows = [{"name": name, "level": level, **values} for name in "ab" for level, values in levels.items()]
+    assert collapsed_levels(rows) == collapsed
 
 
 def test_summary_by_hand():

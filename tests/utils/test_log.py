@@ -92,3 +92,13 @@ def test_a_process_that_is_not_to_say_anything(tmp_path, capsys):
         run_log.scalars("train", {"loss": 1.0}, 1)
         run_log.picture("train", np.zeros((2, 2, 3), np.uint8), 1)
     assert not list(tmp_path.iterdir()) and not capsys.readouterr().out
+
+
+def test_what_a_resumed_run_says_again_is_there_once(tmp_path):
+    with RunLog(tmp_path, quiet=True) as run_log:
+        for iteration in (1, 2, 3):
+            run_log.scalars("train", {"loss": iteration}, iteration)
+    with RunLog(tmp_path, quiet=True, redo_from=2) as run_log:
+        run_log.scalars("train", {"loss": 20.0}, 2)
+    found = [(event.step, event.value) for event in _events(tmp_path).Scalars("train/loss")]
+    assert found == [(1, 1.0), (2, 20.0)]

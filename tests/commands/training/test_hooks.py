@@ -1,10 +1,12 @@
 """Hooks by themselves, on a model that needs no training."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
 
-from commands.training.hooks import LogHook, ValidateHook
+from commands.training.hooks import LogHook, ProfileHook, ValidateHook
 from trainer import TrainState
 from utils.distributed import SINGLE
 
@@ -58,6 +60,14 @@ def test_a_collapsed_level_is_reported_by_its_number():
     assert state.validated == 3 and log.values["validation_1", 3]["dice_mean"] == 1
 
 
+def test_a_collapse_is_reported_when_it_comes_and_not_again():
+    log = Recorder()
+    hook = validation(log, request=False)
+    for iteration in (3, 6):
+        hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)
+    assert sum("has collapsed" in line for line in log.lines) == 1
+
+
 class After:
     """True from the n-th look on."""
 
@@ -89,9 +99,9 @@ def test_validation_is_due_at_its_steps_and_at_the_end(iteration, due):
     assert bool(best) == due
 
 
-def test_the_log_counts_images_of_all_processes():
+def test_the_log_counts_images():
     log = Recorder()
-    hook = LogHook(log, step=2, max_ite=10, start=0, batch_size=6, device=CPU)
+    hook = LogHook(log, step=2, max_ite=10, start=0, images_a_step=6, device=CPU)
     hook.since -= 3.0
     hook(TrainState(iterations_per_epoch=5, iteration=1), {"loss": torch.tensor(0.5)}, 0.1)
     values = log.values["train", 1]
@@ -99,3 +109,30 @@ def test_the_log_counts_images_of_all_processes():
     assert values["images_per_second"] == pytest.approx(2, abs=0.1)
     assert values["loss"] == 0.5 and values["lr"] == 0.1 and values["memory_gb"] > 0
     assert "images/s, peak" in log.lines[0]
+
+
+@pytest.mark.parametrize("steps", [4, 9])
+def test_a_profile_begins_with_the_fourth_step(tmp_path, steps):
+    log = Recorder()
+    hook = profiled(log, tmp_path / "profile", steps)
+    path = tmp_path / "profile" / "trace.json"
+    assert log.lines == [f"profile: {path}, {tmp_path / 'profile' / 'operations.txt'}"] and hook.written
+    # torch counts steps from 0; what has begun is kept.
+    names = {event["name"] for event in json.loads(path.read_text())["traceEvents"]}
+    assert {name for name in names if name.startswith("ProfilerStep")} == {"ProfilerStep#3", "ProfilerStep#4"}
+
+
+def test_a_run_too_short_for_a_profile_says_so(tmp_path):
+    log = Recorder()
+    profiled(log, tmp_path / "profile", 2)
+    assert log.lines == ["profile: expected 4 steps or more, the first of which are not traced, found fewer"]
+    assert not (tmp_path / "profile").exists()
+
+
+def profiled(log, folder, steps):
+    hook = ProfileHook(folder, steps=2, device=CPU, log=log)
+    for _ in range(steps):
+        torch.ones(2).exp()
+        hook(TrainState(iterations_per_epoch=5), {}, 0.1)
+    hook.close()
+    return hook
