@@ -7,16 +7,20 @@ same time do no harm.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import math
 import mmap
 import multiprocessing
 import os
+import re
 import struct
 import tempfile
 import warnings
 import weakref
 import zlib
 from multiprocessing import reduction
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +29,7 @@ KEY_BYTES = 16
 HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
 # Of records, so that floats in them lie as processors like it.
 ALIGNMENT = 64
+MEMORY_FILE, MEMORY_LIMIT_FILE = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 
 
 class RecordCache:
@@ -137,9 +142,12 @@ def shared_storage(num_bytes: int) -> SharedMemory | File:
     Memory, or a file without a name where processes do not start as copies of their parent (macOS).
 
     Raises:
-        OSError: where there is not so much.
+        OSError: where there is not so much memory.
     """
     if multiprocessing.get_context().get_start_method() == "fork":
+        # The system promises more than it has, and kills who takes it.
+        if num_bytes > _available_memory():
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         return SharedMemory(num_bytes)
     descriptor, path = tempfile.mkstemp()
     os.unlink(path)
@@ -149,6 +157,17 @@ def shared_storage(num_bytes: int) -> SharedMemory | File:
 def stride(record_bytes: int) -> int:
     """Bytes from one record to the next."""
     return -(-(HEADER.size + record_bytes) // ALIGNMENT) * ALIGNMENT
+
+
+def _available_memory() -> float:
+    """Bytes that the system can still give, at most those that the container may use; infinite where neither says."""
+    found = [math.inf]
+    with contextlib.suppress(OSError):
+        found += [1024 * int(kib) for kib in re.findall(r"MemAvailable:\s+(\d+)", MEMORY_FILE.read_text())]
+    # "max" where there is no limit.
+    with contextlib.suppress(OSError, ValueError):
+        found.append(int(MEMORY_LIMIT_FILE.read_text()))
+    return min(found)
 
 
 def _checksum(key: bytes, data: np.ndarray) -> int:

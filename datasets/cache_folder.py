@@ -12,7 +12,7 @@ from pathlib import Path
 CACHE_SUFFIX = ".gazecache"
 
 
-def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: int) -> int:
+def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -> int:
     """Open a cache file of ``num_bytes``, made if absent; other ones are removed until all fit ``max_bytes``.
 
     A file that another run has open stays readable there after its removal. Space on the disk is taken as records
@@ -46,7 +46,7 @@ def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: int) -> 
     return descriptor
 
 
-def _make_room(folder: Path, kept: Path, max_bytes: int) -> None:
+def _make_room(folder: Path, kept: Path, max_bytes: float) -> None:
     """Remove cache files but ``kept``, the least recently used ones first, until the rest fit ``max_bytes``."""
     others = []
     for path in folder.glob(f"*{CACHE_SUFFIX}"):

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from datasets.shared_batches import LeftInCache, TakenFromCache, as_it_is
 
-# Batches made ahead by all loader processes together, at least two each. More would fill the 64 MB of /dev/shm that
-# containers mostly have.
+# Batches made ahead by all loader processes together, at least one each. More would fill the 64 MB of /dev/shm that
+# containers mostly have: a batch of the released recipe takes 8.
 NUM_PREFETCHED = 4
 
 
@@ -115,7 +115,7 @@ def training_loader(
         collate_fn=as_it_is if by_keys else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
-        prefetch_factor=max(2, -(-NUM_PREFETCHED // num_worker)) if num_worker else None,
+        prefetch_factor=_batches_ahead(num_worker),
         worker_init_fn=leave_signals_to_the_parent,
         generator=own_generator(seed),
     )
@@ -128,18 +128,24 @@ def evaluation_loader(
     """A loader over the data set once, in order.
 
     Returns:
-        A loader of dicts: ``image`` (B,C,H,W); ``label`` a list of (1,h,w), since labels keep their own sizes;
+        A loader of dicts: ``image`` (B,C,H,W); ``label`` a list of (1,h,w) bool, since labels keep their own sizes;
         ``name`` a list. The last batch may be smaller.
     """
     return DataLoader(
         dataset,
         batch_size=batch_size,
         num_workers=num_worker,
+        prefetch_factor=_batches_ahead(num_worker),
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
         worker_init_fn=leave_signals_to_the_parent,
         generator=own_generator(0),
     )
+
+
+def _batches_ahead(num_worker: int) -> int | None:
+    """Of each loader process."""
+    return -(-NUM_PREFETCHED // num_worker) if num_worker else None
 
 
 def own_generator(seed: int) -> torch.Generator:
@@ -148,8 +154,10 @@ def own_generator(seed: int) -> torch.Generator:
 
 
 def collate_full_size(samples: list[dict]) -> dict:
-    """Stack the images and leave every other entry a list."""
+    """Stack the images and leave every other entry a list; labels become bool, a quarter of the memory to share."""
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
+    if "label" in batch:
+        batch["label"] = [label.bool() for label in batch["label"]]
     return {**batch, "image": torch.stack(batch["image"])}
 
 

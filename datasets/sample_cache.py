@@ -105,7 +105,8 @@ def open_sample_cache(
         raise ValueError("cache: expected labels of the network's size, found full-size ones (full_size_labels)")
     fields = _fields(dataset)
     record_bytes = sum(map(_num_bytes, fields))
-    capacity = min(len(dataset), int(max_bytes // stride(record_bytes)))
+    # Not "//", of which infinity makes no number.
+    capacity = int(min(len(dataset), max_bytes / stride(record_bytes)))
     if kind == "off" or capacity < 1:
         return None, "cache: off; samples are decoded each time"
     num_bytes = capacity * stride(record_bytes)
@@ -113,7 +114,7 @@ def open_sample_cache(
         if kind == "memory":
             storage, where = shared_storage(num_bytes), "in memory"
         else:
-            storage = File(open_cache_file(folder, _settings_hash(dataset, fields), num_bytes, int(max_bytes)))
+            storage = File(open_cache_file(folder, _settings_hash(dataset, fields), num_bytes, max_bytes))
             where = f"in {folder}"
     except OSError as error:
         at = folder if kind == "disk" else "memory"
@@ -121,7 +122,9 @@ def open_sample_cache(
             f"cache: expected room for {num_bytes / GB:.2f} GB in {at}, found {error.strerror}; samples are decoded "
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
-    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), dataset.files_of)
+    # Of a copy: what refers to itself keeps its memory until Python looks for such, seeds later.
+    files_of = dataset.only(dataset.names).files_of
+    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), files_of)
     return cache, f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
 
 
@@ -141,9 +144,13 @@ def _num_bytes(field: Field) -> int:
 
 
 def _key(files: list[Path]) -> bytes:
-    """What a sample is made from: its files as they are now."""
+    """What a sample is made from: its files as they are now.
+
+    The time of their last change of any kind too: that of their content is kept by copying and unpacking, and files
+    of uncompressed pixels are all of one size.
+    """
     status = [(os.path.abspath(path), path.stat()) for path in files]
-    parts = [(path, found.st_size, found.st_mtime_ns) for path, found in status]
+    parts = [(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for path, found in status]
     return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).digest()
 
 

@@ -82,13 +82,13 @@ class SegmentationDataset(Dataset):
         Args:
             kind: ``memory``, shared with loader processes; ``disk``, which later runs find again; or ``off``.
             max_gb: bound, in 1e9 bytes; the first samples are kept as far as it goes.
-            folder: for ``disk``; None means ``.cache`` in the data folder. Cache files of other settings in it count
-                too, and are removed, the least recently used ones first, where there is no room.
+            folder: for ``disk``; None or "" means ``.cache`` in the data folder. Cache files of other settings
+                in it count too, and are removed, the least recently used ones first, where there is no room.
 
         Raises:
             ValueError: for an unknown kind, or full-size labels.
         """
-        folder = self.root / ".cache" if folder is None else Path(folder)
+        folder = Path(folder) if folder else self.root / ".cache"
         self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
 
     def keeps(self, index: int) -> bool:

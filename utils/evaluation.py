@@ -38,7 +38,7 @@ def evaluate(
 
     Args:
         model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
-        loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) in {0,1}) and ``name``; of several
+        loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}) and ``name``; of several
             processes, this one's part of the cases (``Group.part``).
         device: where the model is.
         threshold: on the probability; above it is foreground.

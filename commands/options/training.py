@@ -248,5 +248,3 @@ def _contradictions_of_seeds(args: argparse.Namespace):
         yield "--seeds: expected without --seed, found both"
     if len(set(args.seeds)) < len(args.seeds):
         yield f"--seeds: expected each seed once, found {','.join(map(str, args.seeds))}"
-    if args.resume and args.ckpt_path:
-        yield "--resume: expected without --ckpt_path where there are --seeds, found both; each goes on from its own"

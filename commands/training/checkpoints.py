@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -138,10 +139,11 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
     """
     latest = folder / LATEST_FILE
     if args.resume:
+        _check_goes_on_from_its_own(args, folder)
         path, note = args.ckpt_path or latest, None
         if args.ckpt_path:
             checkpoint = load_checkpoint(path, check_sums=True)
-        elif latest.exists() or (folder / PREVIOUS_FILE).exists():
+        elif has_checkpoint(folder):
             checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
         else:
             return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
@@ -187,6 +189,40 @@ def remove_run(folder: Path) -> None:
     for pattern in RUN_FILES:
         for path in folder.glob(pattern):
             path.unlink()
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run can go on from one of its own."""
+    return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
+
+
+def start_weights(folder: Path) -> str | None:
+    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
+
+    Raises:
+        ValueError: if its options cannot be read.
+    """
+    path = folder / ARGS_FILE
+    try:
+        first = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
+    return None if first.get("resume") else first.get("ckpt_path")
+
+
+def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
+    """A run that began with the weights at --ckpt_path is neither to go on there nor to begin without them."""
+    weights = start_weights(folder)
+    if weights and args.ckpt_path in (None, weights) and not has_checkpoint(folder):
+        raise ValueError(
+            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
+            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
+        )
+    if weights and args.ckpt_path == weights:
+        raise ValueError(
+            f"--ckpt_path {weights}: expected --resume without it, since the run in {folder} began with these weights "
+            "and goes on from its own checkpoint; leave --ckpt_path out"
+        )
 
 
 def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None:

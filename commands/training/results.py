@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from torch import nn
 
 from commands.data_options import remembered_settings
 from commands.scoring import PER_CASE_FILE, score
-from commands.training.checkpoints import RECIPE_KEYS, plain
+from commands.training.checkpoints import RECIPE_KEYS, plain, start_weights
 from commands.training.describe import what_is_trained
-from commands.training.run import ARGS_FILE, BEST_FILE, Run
+from commands.training.run import BEST_FILE, Run
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
 from utils.devices import device_name
@@ -72,15 +71,8 @@ def _recipe(run: Run) -> dict:
         # Gaze maps of another preparation lie in another folder, under the same names.
         "root": os.path.normpath(args.root),
         "selected_on": run.data.selection_split,
-        "start_weights": _start_weights(run),
+        "start_weights": start_weights(run.folder),
     }
-
-
-def _start_weights(run: Run) -> str | None:
-    """The checkpoint whose weights the run began with; a resumed run's command line does not name it."""
-    path = run.folder / ARGS_FILE
-    first = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return None if first.get("resume") else first.get("ckpt_path")
 
 
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:

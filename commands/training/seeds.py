@@ -11,9 +11,10 @@ from pathlib import Path
 
 from commands.data_options import complete
 from commands.training.build import build_data, check_batch_size
-from commands.training.checkpoints import check_same_options, remove_run
+from commands.training.checkpoints import check_same_options, has_checkpoint, remove_run
 from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from datasets import get_spec
+from utils.checkpoint import load_checkpoint
 from utils.distributed import SINGLE, Group
 from utils.experiments import FinishedRun, group_runs
 from utils.files import write_text
@@ -27,8 +28,8 @@ def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespac
     """Train one run a seed in ``<exp_path>/seed<N>``, each as the same command with ``--seed N`` would.
 
     Args:
-        args: the command line, with ``seeds``. With ``resume`` finished runs are skipped and interrupted ones
-            continued; with ``overwrite`` all are replaced.
+        args: the command line, with ``seeds``. With ``resume`` finished runs are skipped, interrupted ones continued,
+            and the others begun, from ``ckpt_path`` if there is one; with ``overwrite`` all are replaced.
         train_one: trains one run; returns 0, or another exit code where it stopped early.
         group: the processes, which all call this; that of rank 0 writes and talks.
 
@@ -36,8 +37,8 @@ def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespac
         0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
 
     Raises:
-        ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, or one
-            with other options to resume.
+        ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, one
+            with other options to resume, or weights to start from that are none or that ``overwrite`` would remove.
     """
     args = complete(args, get_spec(args.data, args.root))
     runs = {seed: args_of_seed(args, seed) for seed in args.seeds}
@@ -46,12 +47,16 @@ def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespac
     if args.overwrite:
         check_batch_size(args, group)
         build_data(next(iter(runs.values())))
+        _check_start_weights(args, runs.values())
     # All processes have looked before one writes.
     group.barrier()
     if args.overwrite and group.is_main:
         # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
         for one in runs.values():
             remove_run(Path(one.exp_path))
+        # A table of runs that are no more.
+        for file in (TABLE_FILE, NUMBERS_FILE):
+            (Path(args.exp_path) / file).unlink(missing_ok=True)
     say = functools.partial(print, flush=True) if group.is_main else lambda _: None
     for number, (seed, one) in enumerate(runs.items(), start=1):
         before = ", finished before" if seed in finished else ""
@@ -68,6 +73,10 @@ def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
     """The command line of one run."""
     one = copy.copy(args)
     one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
+    if args.resume and args.ckpt_path:
+        # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
+        begun = has_checkpoint(Path(one.exp_path))
+        one.resume, one.overwrite, one.ckpt_path = begun, not begun, None if begun else args.ckpt_path
     return one
 
 
@@ -82,17 +91,35 @@ def _check_folders(args: argparse.Namespace, runs: Mapping[int, argparse.Namespa
         )
     if args.resume:
         for one in runs.values():
-            _check_same_options_as_before(one)
+            _check_same_options_as_before(one, args.ckpt_path)
 
 
-def _check_same_options_as_before(one: argparse.Namespace) -> None:
+def _check_start_weights(args: argparse.Namespace, runs: Iterable[argparse.Namespace]) -> None:
+    if not args.ckpt_path:
+        return
+    load_checkpoint(args.ckpt_path)
+    folder = Path(args.ckpt_path).resolve().parent
+    if folder in [Path(one.exp_path).resolve() for one in runs]:
+        raise ValueError(
+            f"{args.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
+            "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
+        )
+
+
+def _check_same_options_as_before(one: argparse.Namespace, start_weights: str | None) -> None:
     path = Path(one.exp_path) / ARGS_FILE
     if path.is_file():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            before = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
         check_same_options(one, before, path)
+        # What was resumed from a checkpoint had begun before.
+        if not before.get("resume") and before.get("ckpt_path") != start_weights:
+            raise ValueError(
+                f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
+                f"{start_weights}: the seeds that are left would start otherwise; name the same"
+            )
     elif (path.parent / SUMMARY_FILE).is_file():
         raise ValueError(
             f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "

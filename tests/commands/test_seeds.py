@@ -123,7 +123,10 @@ def test_other_options_are_refused_before_anything_starts(tmp_path, stopped_in):
     assert trainer.calls == []
 
 
-@pytest.mark.parametrize(("text", "message"), [(None, "beside its summary.json, found none"), ("{", "something else")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "beside its summary.json, found none"), ("{", "something else"), ("null", "something else")],
+)
 def test_options_of_a_finished_run_that_cannot_be_compared(tmp_path, text, message):
     seeds(tmp_path / "exp", Trainer(), "--seeds", "1")
     path = tmp_path / "exp" / "seed1" / "args.json"
@@ -139,6 +142,7 @@ def test_overwriting_replaces_all_even_if_it_is_stopped(tiny_root, tmp_path, cap
     stopped = Trainer(stop_in=0)
     assert seeds(tmp_path / "exp", stopped, "--seeds", "0,1,2", "--overwrite", root=tiny_root) == 130
     assert "--resume in place of --overwrite goes on" in capsys.readouterr().out
+    assert not list((tmp_path / "exp").glob("seeds.*"))
     rest = Trainer()
     assert seeds(tmp_path / "exp", rest, "--seeds", "0,1,2", "--resume") == 0
     assert rest.calls == [(0, True), (1, True), (2, True)]
@@ -149,6 +153,52 @@ def test_data_that_cannot_be_trained_on_cost_no_earlier_run(tmp_path):
     with pytest.raises(OSError, match="expected a data folder"):
         seeds(tmp_path / "exp", Trainer(), "--seeds", "0", "--overwrite", root=tmp_path / "nowhere")
     assert (tmp_path / "exp" / "seed0" / "summary.json").is_file()
+
+
+class TestWeightsToStartFrom:
+    """They are no checkpoint to go on from, and belong to all seeds."""
+
+    @pytest.mark.parametrize("checkpoint", [True, False])
+    def test_seeds_that_are_left_begin_with_them_too(self, tmp_path, checkpoint):
+        options = ["--seeds", "0,1,2", "--ckpt_path", "w.pth"]
+        assert seeds(tmp_path / "exp", Trainer(stop_in=1, checkpoint=checkpoint), *options) == 130
+        starts = []
+
+        def train_one(args):
+            starts.append((args.seed, args.resume, args.overwrite, args.ckpt_path))
+            return 1
+
+        for _ in range(2):
+            assert seeds(tmp_path / "exp", train_one, *options, "--resume") == 1
+        assert starts == [(1, True, False, None) if checkpoint else (1, False, True, "w.pth")] * 2
+        seeds(tmp_path / "exp", Trainer(stop_in=2, checkpoint=False), *options, "--resume")
+        assert seeds(tmp_path / "exp", train_one, *options, "--resume") == 1
+        assert starts[2:] == [(2, False, True, "w.pth")]
+
+    @pytest.mark.parametrize("more", [[], ["--ckpt_path", "other.pth"]])
+    def test_to_go_on_without_them_or_with_others_is_refused(self, tmp_path, more):
+        seeds(tmp_path / "exp", Trainer(), "--seeds", "0", "--ckpt_path", "w.pth")
+        with pytest.raises(ValueError, match=r"expected the weights .*, --ckpt_path w\.pth, found"):
+            seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1", "--resume", *more)
+
+    def test_a_resumed_run_is_not_asked_for_them(self, tmp_path):
+        seeds(tmp_path / "exp", Trainer(), "--seeds", "0", "--resume")
+        assert seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1", "--resume") == 0
+
+    @pytest.mark.parametrize(
+        ("file", "message"), [("nowhere.pth", "expected a checkpoint"), ("exp/seed1/model_latest.pth", "--overwrite")]
+    )
+    def test_overwriting_removes_nothing_where_they_are_absent_or_among_it(self, tiny_root, tmp_path, file, message):
+        assert seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1") == 0
+        path = tmp_path / file
+        if path.exists():
+            torch.save({"state_dict": {"w": torch.zeros(1)}}, path)
+        with pytest.raises((ValueError, OSError), match=message):
+            seeds(
+                tmp_path / "exp", Trainer(), "--seeds", "0,1", "--overwrite", "--ckpt_path", str(path), root=tiny_root
+            )
+        assert (tmp_path / "exp" / "seed0" / "summary.json").is_file()
+        assert (tmp_path / "exp" / "seeds.md").is_file()
 
 
 def test_the_folder_of_seeds_is_named_without_a_seed(tmp_path, monkeypatch):
@@ -167,7 +217,6 @@ def test_the_folder_of_seeds_is_named_without_a_seed(tmp_path, monkeypatch):
         (["--seeds", "0,x"], "expected a whole number from 0, found 'x'"),
         (["--seeds", "0,-1"], "expected a whole number from 0, found '-1'"),
         (["--seeds", "0,1", "--test", "--ckpt_path", "c"], "--seeds: expected without --test"),
-        (["--seeds", "0,1", "--resume", "--ckpt_path", "c"], "--resume: expected without --ckpt_path"),
     ],
 )
 def test_seeds_that_contradict(more, message, capsys):
@@ -179,3 +228,26 @@ def test_seeds_that_contradict(more, message, capsys):
 def test_seeds_left_out_mean_seed_0():
     args = parse_args(line("data", "exp"))
     assert (args.seed, args.seeds) == (0, None)
+
+
+class TestOneRun:
+    """Without --seeds, a run that began with weights."""
+
+    @pytest.fixture
+    def started(self, tiny_root, tmp_path):
+        assert run.main(line(tiny_root, tmp_path / "first", "--max_ite", "2")) == 0
+        options = ["--max_ite", "2", "--ckpt_path", str(tmp_path / "first" / "model_latest.pth")]
+        assert run.main(line(tiny_root, tmp_path / "exp", *options, "--max_minutes", "0.0001")) == 130
+        return line(tiny_root, tmp_path / "exp", *options)
+
+    def test_it_does_not_go_on_at_their_iteration(self, started, capsys):
+        assert run.main([*started, "--resume"]) == 2
+        assert "began with these weights and goes on from its own checkpoint" in capsys.readouterr().err
+        assert run.main([*started[:-2], "--resume"]) == 0
+        assert "resumed at iteration 1" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("more", [0, 2])
+    def test_it_does_not_begin_without_them(self, started, tmp_path, capsys, more):
+        (tmp_path / "exp" / "model_latest.pth").unlink()
+        assert run.main([*started[: len(started) - 2 + more], "--resume"]) == 2
+        assert "has none yet; call it with --overwrite --ckpt_path" in capsys.readouterr().err

@@ -141,6 +141,21 @@ class TestSharedStorage:
         monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("fork"))
         assert isinstance(shared_storage(64), SharedMemory)
 
+    @pytest.mark.parametrize(
+        ("available", "limit", "fits"), [(64, "max", True), (63, "max", False), (64, "65535", False)]
+    )
+    def test_no_more_memory_than_machine_and_container_have(self, tmp_path, monkeypatch, available, limit, fits):
+        (tmp_path / "meminfo").write_text(f"MemTotal: 99 kB\nMemAvailable:   {available} kB\n")
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        monkeypatch.setattr("datasets.cache.MEMORY_FILE", tmp_path / "meminfo")
+        monkeypatch.setattr("datasets.cache.MEMORY_LIMIT_FILE", tmp_path / "memory.max")
+        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("fork"))
+        if fits:
+            assert isinstance(shared_storage(65536), SharedMemory)
+        else:
+            with pytest.raises(OSError, match="Cannot allocate memory"):
+                shared_storage(65536)
+
     def test_a_file_without_a_name_elsewhere(self, monkeypatch, tmp_path):
         monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("spawn"))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

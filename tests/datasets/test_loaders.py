@@ -127,6 +127,19 @@ def test_evaluation_keeps_order_and_label_sizes(tiny_root):
     assert [batch["name"] for batch in batches] == [["polyp7", "polyp8"], ["polyp9"]]
     assert batches[0]["image"].shape == (2, 3, 32, 32)
     assert [tuple(label.shape) for label in batches[0]["label"]] == [(1, 40, 48), (1, 42, 46)]
+    for batch in batches:
+        for name, label in zip(batch["name"], batch["label"], strict=True):
+            assert label.dtype == torch.bool
+            assert torch.equal(label.float(), dataset[dataset.names.index(name)]["label"])
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize(("num_worker", "ahead"), [(1, 4), (2, 4), (3, 6), (4, 4)])
+def test_few_batches_wait_in_shared_memory(tiny_root, num_worker, ahead):
+    dataset = build_dataset("kvasir", root=tiny_root, split="test", spatial_size=32)
+    training = training_loader(dataset, batch_size=1, max_ite=1, num_worker=num_worker).loader
+    for loader in (training, evaluation_loader(dataset, batch_size=1, num_worker=num_worker)):
+        assert loader.prefetch_factor * num_worker == ahead
 
 
 class _SignalsIgnored(torch.utils.data.Dataset):

@@ -1,8 +1,11 @@
 """Cached samples: the same as decoded ones, whatever the cache, and never those of other files or settings."""
 
+import gc
+import math
 import os
 import pickle
 import stat
+import weakref
 
 import numpy as np
 import pytest
@@ -89,6 +92,12 @@ def test_writing_to_a_sample_leaves_the_cache_alone(tiny_root, kind):
     assert_same(_all(dataset), expected)
 
 
+@pytest.mark.parametrize("folder", [None, ""])
+def test_the_folder_is_the_data_sets_own_unless_there_is_another(tiny_root, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    assert _cached(tiny_root, folder=folder).cache_note.startswith(f"cache: 6 of 6 samples in {tiny_root / '.cache'}")
+
+
 def test_off_makes_no_file_and_says_so(tiny_root):
     before = sorted(tiny_root.rglob("*"))
     for dataset in (_cached(tiny_root, "off"), _cached(tiny_root, "disk", max_gb=0), _cached(tiny_root, "memory")):
@@ -113,6 +122,10 @@ class TestBound:
         dataset = _cached(tiny_root, "memory", spatial_size=448)
         assert dataset.cache_note == "cache: 6 of 6 samples in memory, 0.02 GB"
 
+    @pytest.mark.parametrize("kind", ["memory", "disk"])
+    def test_no_bound_keeps_all(self, tiny_root, kind):
+        assert _cached(tiny_root, kind, max_gb=math.inf).cache_note.startswith("cache: 6 of 6 samples in ")
+
     def test_files_of_other_settings_count(self, tiny_root):
         for size in (16, 24, SIZE):
             _all(_cached(tiny_root, spatial_size=size, max_gb=6 * STRIDE / 1e9))
@@ -130,6 +143,20 @@ class TestChanges:
         assert_same(_all(_cached(tiny_root)), _all(_train(tiny_root)))
         # Once for the cache, and twice by the data set without one.
         assert reads.count("polyp2") == 1 + 2 and reads.count("polyp1") == 2
+
+    def test_other_pixels_of_the_same_size_and_time(self, tiny_prostate_root, reads):
+        options = {"data": "prostate", "augment": False}
+        _all(_cached(tiny_prostate_root, **options))
+        path = tiny_prostate_root / "images" / "caseA_5.dcm"
+        before = path.stat()
+        content = bytearray(path.read_bytes())
+        content[-100:] = bytes(100)
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        reads.clear()
+        assert_same(_all(_cached(tiny_prostate_root, **options)), _all(_train(tiny_prostate_root, **options)))
+        assert reads.count("caseA_5") == 1 + 2 and reads.count("caseA_15") == 2
 
     def test_a_file_that_changes_while_it_is_read_is_not_kept(self, tiny_root, monkeypatch, reads):
         dataset, path = _cached(tiny_root, augment=False), tiny_root / "images" / "polyp1.jpg"
@@ -182,6 +209,13 @@ class TestChanges:
 
 
 class TestNoCache:
+    def test_more_than_the_memory_that_is_left(self, tiny_root, tmp_path, monkeypatch):
+        (tmp_path / "meminfo").write_text("MemTotal:       99 kB\nMemAvailable:   12 kB\n")
+        monkeypatch.setattr("datasets.cache.MEMORY_FILE", tmp_path / "meminfo")
+        dataset = _cached(tiny_root, "memory")
+        assert dataset.cache is None
+        assert "expected room for 0.00 GB in memory, found Cannot allocate memory" in dataset.cache_note
+
     def test_a_folder_that_cannot_be_written_to(self, tiny_root, monkeypatch):
         folder = tiny_root / ".cache"
         folder.mkdir()
@@ -217,6 +251,18 @@ class TestNoCache:
 
 
 class TestOtherObjects:
+    @pytest.mark.parametrize("kind", ["memory", "disk"])
+    def test_the_cache_ends_with_its_data_set(self, tiny_root, kind):
+        gc.disable()
+        try:
+            dataset = _cached(tiny_root, kind)
+            _all(dataset)
+            storage = weakref.ref(dataset.cache.records._storage)
+            del dataset
+            assert storage() is None
+        finally:
+            gc.enable()
+
     def test_a_showcase_with_labels_of_a_cache_without(self, tiny_root):
         dataset = _cached(tiny_root, "memory", labels="none")
         _all(dataset)
