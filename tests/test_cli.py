@@ -159,12 +159,6 @@ def test_ways_to_compute_agree_up_to_their_rounding(options, tolerance, tiny_roo
         assert any(not torch.equal(other[key], value) for key, value in plain.items()), "the option does nothing"
 
 
-def test_a_profile_of_a_run_too_short_for_it_says_so(tiny_root, tmp_path, capsys):
-    assert train(tiny_root, tmp_path / "exp", "--profile", "2", "--max_ite", "2") == 0
-    assert "profile: expected 4 steps or more" in capsys.readouterr().out
-    assert not (tmp_path / "exp" / "profile").exists()
-
-
 def test_a_profile_of_some_steps(tiny_root, tmp_path):
     assert train(tiny_root, tmp_path / "exp", "--profile", "2") == 0
     trace = json.loads((tmp_path / "exp" / "profile" / "trace.json").read_text())
