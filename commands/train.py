@@ -166,8 +166,15 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
         to_close.append(ProfileHook(run.folder / PROFILE_FOLDER, steps=args.profile, device=run.device, log=run.log))
     validate = _validation(run, request)
     save_latest = SaveHook(lambda: save(run, LATEST_FILE), step=args.save_step, max_ite=args.max_ite)
+
+    def save_validated(state: TrainState, terms: dict, lr: float) -> None:
+        if state.validated == state.iteration:
+            save_latest(state, terms, lr)
+
+    # Saved before the validation too: what it fails of, such as a broken mask, is not to cost the steps.
+    stop = StopHook(request, group)
     try:
-        yield validate, [*to_close, TimeHook(), StopHook(request, group), validate, save_latest]
+        yield validate, [*to_close, TimeHook(), stop, save_latest, validate, save_validated]
     finally:
         for hook in to_close:
             hook.close()

@@ -96,10 +96,10 @@ class SegmentationDataset(Dataset):
         return self.cache is not None and self.cache.holds(index, self._decode)
 
     def showcase(self, count: int) -> SegmentationDataset:
-        """The first samples without flips, with labels where their masks are there: to look at."""
+        """The first samples without flips, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
         shown.flip_probability = 0.0
-        shown.has_labels = all(self.path("masks", name).is_file() for name in shown.names)
+        shown.has_labels = all(_is_mask(self.path("masks", name)) for name in shown.names)
         return shown
 
     def only(self, names: Sequence[str]) -> SegmentationDataset:
@@ -242,6 +242,14 @@ def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float
 
 def _all_exist(spec: DatasetSpec, root: Path, kind: str, names: Sequence[str]) -> bool:
     return all(sample_path(spec, root, kind, name).is_file() for name in names)
+
+
+def _is_mask(path: Path) -> bool:
+    try:
+        io.read_mask(path)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -159,6 +159,29 @@ def test_ways_to_compute_agree_up_to_their_rounding(options, tolerance, tiny_roo
         assert any(not torch.equal(other[key], value) for key, value in plain.items()), "the option does nothing"
 
 
+def test_a_validation_that_fails_costs_no_steps(tiny_root, tmp_path, capsys, monkeypatch):
+    """As that of a mask does which opens and breaks off further down."""
+
+    def broken(*args, **options):
+        raise ValueError("a broken mask")
+
+    command = [*training(tiny_root, tmp_path / "exp"), "--max_ite", "4", "--val_step", "4", "--save_step", "4"]
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.training.hooks.evaluate", broken)
+        assert "a broken mask" in fails(capsys, command)
+    checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
+    assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (4, 0)
+    assert run.main([*command, "--resume"]) == 0
+    checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
+    assert (checkpoint["best_iteration"], checkpoint["state"]["validated"]) == (4, 4)
+
+
+def test_an_unreadable_training_mask_does_not_end_gaze_training(tiny_root, tmp_path):
+    mask = next((tiny_root / "masks").glob((tiny_root / "train.txt").read_text().split()[0] + ".*"))
+    mask.write_bytes(mask.read_bytes()[:200])
+    assert train(tiny_root, tmp_path / "exp", "-m", "gaze_sup", "--val_step", "3") == 0
+
+
 def test_a_profile_of_some_steps(tiny_root, tmp_path):
     assert train(tiny_root, tmp_path / "exp", "--profile", "2") == 0
     trace = json.loads((tmp_path / "exp" / "profile" / "trace.json").read_text())
