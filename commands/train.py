@@ -127,7 +127,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as (validate, hooks):
         if validate.catch_up(state):
             # There may be no step left that would.
-            save(run, LATEST_FILE)
+            save(run, LATEST_FILE, again=True)
         if not state.stopped:
             train(
                 group.wrap(run.model),
@@ -165,16 +165,16 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
     if args.profile and group.is_main:
         to_close.append(ProfileHook(run.folder / PROFILE_FOLDER, steps=args.profile, device=run.device, log=run.log))
     validate = _validation(run, request)
-    save_latest = SaveHook(lambda: save(run, LATEST_FILE), step=args.save_step, max_ite=args.max_ite)
+    steps = {"step": args.save_step, "max_ite": args.max_ite}
 
-    def save_validated(state: TrainState, terms: dict, lr: float) -> None:
-        if state.validated == state.iteration:
-            save_latest(state, terms, lr)
+    def save_again() -> None:
+        if run.state.validated == run.state.iteration:
+            save(run, LATEST_FILE, again=True)
 
     # Saved before the validation too: what it fails of, such as a broken mask, is not to cost the steps.
-    stop = StopHook(request, group)
+    before, after = SaveHook(lambda: save(run, LATEST_FILE), **steps), SaveHook(save_again, **steps)
     try:
-        yield validate, [*to_close, TimeHook(), stop, save_latest, validate, save_validated]
+        yield validate, [*to_close, TimeHook(), StopHook(request, group), before, validate, after]
     finally:
         for hook in to_close:
             hook.close()

@@ -171,7 +171,7 @@ def test_a_validation_that_fails_costs_no_steps(tiny_root, tmp_path, capsys, mon
         assert "a broken mask" in fails(capsys, command)
     checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
     assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (4, 0)
-    assert run.main([*command, "--resume"]) == 0
+    assert run.main([*map(str, command), "--resume"]) == 0
     checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
     assert (checkpoint["best_iteration"], checkpoint["state"]["validated"]) == (4, 4)
 

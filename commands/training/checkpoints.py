@@ -60,10 +60,11 @@ EARLIER_RECIPE = {"ensemble": "logits"}
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 
 
-def save(run: Run, file: str) -> None:
+def save(run: Run, file: str, *, again: bool = False) -> None:
     """A checkpoint with the entries of the released ones, and what resuming and predicting need beside.
 
-    The process of rank 0 writes it; an older latest one is kept as the previous one.
+    The process of rank 0 writes it; an older latest one is kept as the previous one, but where it is ``again`` of the
+    same iteration.
     """
     args, state = run.args, run.state
     if not run.group.is_main:
@@ -101,7 +102,7 @@ def save(run: Run, file: str) -> None:
                 "seed": args.seed,
             },
         },
-        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE else None,
+        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and not again else None,
     )
 
 
