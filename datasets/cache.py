@@ -100,9 +100,11 @@ class SharedMemory:
         return SharedMemory, (len(self._map),)
 
     def read(self, offset: int, num_bytes: int) -> np.ndarray:
+        """(num_bytes,) uint8, the memory itself."""
         return np.frombuffer(self._map, np.uint8, num_bytes, offset)
 
     def write(self, offset: int, data) -> None:
+        """Put bytes, or an array of them, there."""
         self._map[offset : offset + len(data)] = data
 
 
@@ -124,7 +126,7 @@ class File:
         return _received_file, (reduction.DupFd(self._descriptor),)
 
     def read(self, offset: int, num_bytes: int) -> np.ndarray | None:
-        """None beyond the end, and where the disk fails."""
+        """(num_bytes,) uint8; None beyond the end, and where the disk fails."""
         data = np.empty(num_bytes, np.uint8)
         try:
             return data if os.preadv(self._descriptor, [data], offset) == num_bytes else None
@@ -132,6 +134,7 @@ class File:
             return None
 
     def write(self, offset: int, data) -> None:
+        """Put bytes, or an array of them, there; an OSError where the disk is full."""
         if os.pwrite(self._descriptor, data, offset) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -26,7 +26,7 @@ def forward(key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> tupl
     """
     window = _Window(kernel_size, dilation, key.shape[3])
     out = torch.empty_like(value)
-    similarities = key.new_empty(key.shape[0], kernel_size**2, *key.shape[2:], dtype=_sum_type(key))
+    similarities = key.new_empty(key.shape[0], kernel_size**2, *key.shape[2:], dtype=sum_type(key))
     for images in window.groups(key):
         similarity = similarities[images]
         _own_products(window, key[images], out=similarity)
@@ -85,7 +85,7 @@ class _Window:
     def padded(self, x: Tensor, first: int, end: int) -> Tensor:
         """Rows of x (N,C,H,W) and a margin of rows and columns on all sides, zeros outside x, as (N,C,entries)."""
         rows = end - first + 2 * self.margin
-        out = x.new_zeros(*x.shape[:2], rows, self.stride, dtype=_sum_type(x))
+        out = x.new_zeros(*x.shape[:2], rows, self.stride, dtype=sum_type(x))
         top = first - self.margin
         inside = x[:, :, max(0, top) : top + rows]
         out[:, :, max(0, -top) :][:, :, : inside.shape[2], self.margin : self.margin + self.width] = inside
@@ -141,6 +141,7 @@ def _weighted_sum(window: _Window, weights: Tensor, x: Tensor, out: Tensor) -> N
         out[:, :, first:end] = window.pixels(total)
 
 
-def _sum_type(x: Tensor) -> torch.dtype:
+def sum_type(x: Tensor) -> torch.dtype:
+    """The type that sums over channels are computed in."""
     # Sums of 128 products lose too much in half precision.
     return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype

@@ -13,12 +13,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from models.propagation_torch import sum_type
+
 
 def forward(key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> tuple[Tensor, Tensor]:
     """As ``propagation_torch.forward``."""
     batch, _, height, width = key.shape
     out = torch.empty_like(value)
-    similarities = key.new_empty(batch, kernel_size**2, height, width, dtype=_sum_type(key))
+    similarities = key.new_empty(batch, kernel_size**2, height, width, dtype=sum_type(key))
     tile = _map_tile(key, value, kernel_size)
     if out.numel():
         with torch.cuda.device_of(key):
@@ -95,11 +97,6 @@ def _gather_tile(key: Tensor, value: Tensor) -> dict:
 def _channels_together(x: Tensor) -> int:
     """How many channels of a pixel one load of 16 bytes brings."""
     return 16 // x.element_size() if x.stride(1) == 1 and x.shape[1] > 1 else 1
-
-
-def _sum_type(x: Tensor) -> torch.dtype:
-    # Sums of 128 products lose too much in half precision.
-    return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
 
 
 @triton.jit

@@ -8,6 +8,7 @@ from datasets.specs import DATASETS
 
 
 def add_split_command(parser: Parser) -> None:
+    """Options of ``split``."""
     share = number(float, 0, 1)
     parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
     parser.add_argument("--root", required=True, help="its folder, with images/")
@@ -21,6 +22,7 @@ def add_split_command(parser: Parser) -> None:
 
 
 def add_prepare_nci(parser: Parser) -> None:
+    """Options of ``prepare-nci``."""
     parser.add_argument("--raw", required=True, help="folder of the downloads: metadata.csv, series and *.nrrd masks")
     parser.add_argument("--root", required=True, help="folder of the data set to write")
     parser.add_argument(
@@ -38,6 +40,7 @@ def add_prepare_nci(parser: Parser) -> None:
 
 
 def add_demo(parser: Parser) -> None:
+    """Options of ``demo``."""
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
     parser.add_argument("--num_test", type=POSITIVE_INT, default=60, help="test images")

@@ -21,6 +21,7 @@ from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_
 
 
 def add_prepare(parser: Parser) -> None:
+    """Options of ``prepare``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     parser.add_argument(
@@ -46,6 +47,7 @@ def add_prepare(parser: Parser) -> None:
 
 
 def add_assess(parser: Parser) -> None:
+    """Options of ``assess``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     _add_assessing(parser)
@@ -62,6 +64,7 @@ def _add_assessing(parser: Parser) -> None:
 
 
 def add_fixations(parser: Parser) -> None:
+    """Options of ``fixations``."""
     parser.add_argument(
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )

@@ -7,6 +7,7 @@ from commands.options.types import NATURAL, Parser, number
 
 
 def add_evaluate(parser: Parser) -> None:
+    """Options of ``evaluate``."""
     # Here, as the registry brings torch along.
     from models.multi_level import ENSEMBLES
 
@@ -33,6 +34,7 @@ def add_evaluate(parser: Parser) -> None:
 
 
 def add_baseline(parser: Parser) -> None:
+    """Options of ``baseline``."""
     add_data(parser)
     parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
     parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
@@ -40,6 +42,7 @@ def add_baseline(parser: Parser) -> None:
 
 
 def add_summarize(parser: Parser) -> None:
+    """Options of ``summarize``."""
     parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
     parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
     parser.add_argument(

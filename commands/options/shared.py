@@ -9,12 +9,14 @@ from datasets.specs import DATASETS
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
+    """Which data set, and where it is."""
     group = parser.add_argument_group("data")
     group.add_argument("--data", choices=tuple(DATASETS), required=required, help="data set")
     group.add_argument("--root", required=True, help="its folder")
 
 
 def add_loading(parser: Parser) -> None:
+    """Batch size, loader processes, device."""
     group = parser.add_argument_group("loading and device")
     group.add_argument(
         "-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch, of all processes together"
@@ -27,6 +29,7 @@ def add_loading(parser: Parser) -> None:
 
 
 def add_split(parser: Parser) -> None:
+    """The validation split."""
     group = parser.add_argument_group("splits")
     group.add_argument(
         "--val_fraction",

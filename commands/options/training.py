@@ -18,6 +18,7 @@ AMP_MODES = ("off", "bf16", "fp16")
 
 
 def add_train(parser: Parser) -> None:
+    """Options of ``train``, by topic."""
     # Here and below: the registries of models and losses bring torch along, which takes most of the start of
     # commands that train nothing.
     from losses.objectives import OBJECTIVES

@@ -18,8 +18,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-# What torch takes; no other whole number comes near.
-LARGEST_SEED = 2**63 - 1
+# What torch takes as a seed; no other option comes near.
+LARGEST_WHOLE = 2**63 - 1
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 def number(kind: type, low: float, high: float | None = None, *, open_low: bool = False) -> Callable[[str], float]:
     """A type for numbers in low..high, with an error that says so; without ``high`` up to the largest finite one."""
-    largest = (LARGEST_SEED if kind is int else sys.float_info.max) if high is None else high
+    largest = (LARGEST_WHOLE if kind is int else sys.float_info.max) if high is None else high
 
     def convert(text: str):
         try:
