@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 import time
 from collections import deque
@@ -17,6 +18,9 @@ CONNECT_S = 15
 # Tasks a cluster thread has in hand or waiting: enough to hide the way there and back.
 TASKS_A_THREAD = 4
 PARENT_CHECK_S = 0.1
+# After Ctrl-C joblib's tracker process clears up what is left, and would complain of what is already gone, behind our
+# last words. It takes its options of the interpreter from this process.
+QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 
 
 def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -> Iterator:
@@ -28,6 +32,8 @@ def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -
         ChildProcessError: where one of them is killed.
     """
     jobs = (joblib.delayed(function)(*item) for item in items)
+    if QUIET_TRACKER not in sys.warnoptions:
+        sys.warnoptions.append(QUIET_TRACKER)
     ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
     with joblib.parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1, **ending):
         try:

@@ -1,0 +1,53 @@
+"""What several models, and several views of an image, say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.multi_level import ENSEMBLES
+
+# Axes along which a view is turned over, and its logits turned back.
+NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
+
+
+class Averaged(nn.Module):
+    """Models of equal levels, each on the image as it is and, on demand, on its three mirror images.
+
+    ``forward`` keeps the output contract of ``MultiLevelModel``: ``logits`` (B,1,H,W), ``level_logits`` (L,B,1,H,W). A
+    level is averaged over models and views, and the prediction is the average of the levels, so that all of them have
+    the same say.
+
+    Args:
+        models: one or more ``MultiLevelModel`` with the same number of levels.
+        flips: average over the four views, test-time augmentation; four times the work.
+        ensemble: what is averaged, a key of ``ENSEMBLES``; goes before the models' own.
+
+    Raises:
+        ValueError: for no model, or different numbers of levels.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], *, flips: bool = False, ensemble: str = "logits"):
+        super().__init__()
+        levels = [len(model.model) for model in models]
+        if len(set(levels)) != 1:
+            raise ValueError(
+                "ensemble: expected one checkpoint, or several with the same number of levels, found "
+                f"{', '.join(map(str, levels)) or 'none'}; evaluate those of other levels apart"
+            )
+        self.members = nn.ModuleList(models)
+        self.num_levels = levels[0]
+        self.ensemble = ensemble
+        self.views = FLIPS if flips else NO_FLIP
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        average = ENSEMBLES[self.ensemble]
+        said = [
+            member(x.flip(view))["level_logits"].flip(view) if view else member(x)["level_logits"]
+            for member in self.members
+            for view in self.views
+        ]
+        level_logits = average(torch.stack(said)) if len(said) > 1 else said[0]
+        return {"logits": average(level_logits), "level_logits": level_logits}
