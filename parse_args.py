@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from commands.options.datasets import add_demo, add_prepare_nci, add_split_command
 from commands.options.gaze import add_assess, add_fixations, add_prepare
-from commands.options.results import add_baseline, add_evaluate, add_summarize
+from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_summarize
 from commands.options.training import add_train, complete_training
 from commands.options.types import Parser
 
@@ -23,6 +23,8 @@ COMMANDS = {
     "demo": (add_demo, "make a small data set with simulated gaze"),
     "baseline": (add_baseline, "score the trivial predictors: everything, and the mean training map"),
     "summarize": (add_summarize, "a table of several runs"),
+    "compare": (add_compare, "runs against a baseline, case by case: differences, intervals, tests"),
+    "figure": (add_figure, "a figure for a paper: images, gaze, predictions of several runs, truth"),
 }
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from utils.reporting import SUMMARY_FILE, read_summary
+from utils.run_names import distinct_names
 
 SEED_FOLDER = re.compile(r"seed\d+")
 
@@ -66,7 +65,7 @@ def find_runs(paths: Sequence[str | Path]) -> tuple[list[FinishedRun], list[Path
         FileNotFoundError: for a path without any finished run.
         ValueError: for a summary that is none.
     """
-    names = _distinct_names(paths)
+    names = distinct_names(paths)
     runs, unfinished = [], []
     for path, name in zip(map(Path, paths), names, strict=True):
         seeds = _seed_folders(path)
@@ -139,14 +138,6 @@ def _seed_folders(path: Path) -> list[Path]:
         return []
     folders = [folder for folder in path.iterdir() if SEED_FOLDER.fullmatch(folder.name) and folder.is_dir()]
     return sorted(folders, key=lambda folder: (int(folder.name.removeprefix("seed")), folder.name))
-
-
-def _distinct_names(paths: Sequence[str | Path]) -> list[str]:
-    """The last part of each path, and the path as given where another path ends alike."""
-    folders = [Path(os.path.abspath(path)) for path in paths]
-    names = [(folder.parent if folder.name == SUMMARY_FILE else folder).name for folder in folders]
-    different = Counter(name for name, _ in set(zip(names, folders, strict=True)))
-    return [str(path) if different[name] > 1 else name for path, name in zip(paths, names, strict=True)]
 
 
 def _check_different_seeds(group: list[FinishedRun]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
 from utils.experiments import Experiment, OverSeeds, labels, levels, over_seeds
+from utils.markdown import markdown_table
 from utils.metrics import METRICS
 
 # What training reports, side by side; any other result has a row of its own.
@@ -39,10 +40,13 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
     parts = []
     if trained:
         titles = [TRAINING_RESULTS[label] for label in shown]
-        parts += [_markdown([("run", "what", "seeds", "cases", "iterations", "metric", *titles), *trained]), LEGEND]
+        parts += [
+            markdown_table([("run", "what", "seeds", "cases", "iterations", "metric", *titles), *trained]),
+            LEGEND,
+        ]
     if others:
         metrics = [f"{TITLES[metric]} (std over images)" for metric in METRICS]
-        parts.append(_markdown([("run", "what", "result", "iteration", "cases", *metrics), *others]))
+        parts.append(markdown_table([("run", "what", "result", "iteration", "cases", *metrics), *others]))
     notes = [note for experiment in experiments for note in _notes(experiment)]
     if unfinished:
         notes.append(f"Without a summary yet, left out: {', '.join(map(str, unfinished))}.")
@@ -140,14 +144,3 @@ def _iterations(experiment: Experiment, label: str) -> str:
 
 def _percent(value: float | None) -> str:
     return NOTHING if value is None else f"{100 * value:.2f}"
-
-
-def _markdown(rows: Sequence[Sequence]) -> str:
-    """The first row is the header."""
-    lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
-
-
-def _escaped(cell) -> str:
-    """A bar would start another cell, a line break another row."""
-    return " ".join(str(cell).split()).replace("|", "\\|")

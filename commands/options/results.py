@@ -1,9 +1,12 @@
-"""Options of the commands that score and compare: ``evaluate``, ``baseline``, ``summarize``."""
+"""Options of what scores and compares: ``evaluate``, ``baseline``, ``summarize``, ``compare``; ``figure``."""
 
 from __future__ import annotations
 
 from commands.options.shared import add_data, add_loading, add_split
-from commands.options.types import NATURAL, Parser, number
+from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, words
+from utils.per_case import MEASURES
+
+FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 
 
 def add_evaluate(parser: Parser) -> None:
@@ -48,3 +51,88 @@ def add_summarize(parser: Parser) -> None:
     parser.add_argument(
         "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
     )
+
+
+def add_compare(parser: Parser) -> None:
+    """Options of ``compare``."""
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="[NAME=]RUN",
+        help="results folders or their per_case.csv, with a name or without; the first is the baseline",
+    )
+    parser.add_argument(
+        "--metric",
+        type=words(tuple(MEASURES)),
+        default=None,
+        metavar="M,M,...",
+        help=f"of {', '.join(MEASURES)} (default: all that every run has)",
+    )
+    parser.add_argument("--level", default="ensemble", help="ensemble, or the number of a level")
+    parser.add_argument("--to", default=None, metavar="FOLDER", help="write table, numbers, cases and figure there")
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of the bootstrap")
+
+
+def add_figure(parser: Parser) -> None:
+    """Options of ``figure``."""
+    add_data(parser)
+    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table, for the column fixations")
+    cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
+    cases.add_argument("--ids", nargs="+", metavar="ID", help="these")
+    for option, meaning in (
+        ("--worst", "those of the lowest Dice"),
+        ("--best", "those of the highest Dice"),
+        ("--spread", "from the lowest Dice to the highest at even steps"),
+    ):
+        cases.add_argument(option, type=POSITIVE_INT, metavar="N", help=f"{meaning}, see --by")
+    parser.add_argument(
+        "--by", default=None, metavar="RUN", help="whose per_case.csv ranks the cases (default: the first of --runs)"
+    )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]RUN",
+        help="results folders with predictions/, or checkpoints (.pth), which are run on the cases",
+    )
+    parser.add_argument(
+        "--to", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
+    )
+    _add_figure_look(parser)
+    group = parser.add_argument_group("levels and checkpoints")
+    group.add_argument(
+        "--level_thresholds",
+        type=numbers(float),
+        default=None,
+        metavar="T,T,...",
+        help="on the CRF map, a pseudo-mask each (default: the data set's)",
+    )
+    group.add_argument("--threshold", type=number(float, 0, 1), default=0.5, help="on a checkpoint's probability")
+    group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
+
+
+def _add_figure_look(parser: Parser) -> None:
+    group = parser.add_argument_group("look")
+    group.add_argument(
+        "--columns",
+        type=words(FIGURE_COLUMNS),
+        default=None,
+        metavar="C,C,...",
+        help=(
+            f"of {', '.join(FIGURE_COLUMNS)}, in the order wanted (default: all but crf, as far as they are there; one "
+            "that is named must be)"
+        ),
+    )
+    group.add_argument("--width_mm", type=number(float, 20, 1000), default=174.0, help="of the whole figure")
+    group.add_argument("--dpi", type=number(float, 36, 2400), default=300.0, help="finest that pictures are kept at")
+    style = group.add_mutually_exclusive_group()
+    style.add_argument(
+        "--contours",
+        dest="style",
+        action="store_const",
+        const="contours",
+        default="contours",
+        help="predictions and truth as outlines on the image (the default)",
+    )
+    style.add_argument("--masks", dest="style", action="store_const", const="masks", help="as black and white masks")
+    group.add_argument("--dice", action="store_true", help="Dice in per cent below every prediction")

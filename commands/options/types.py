@@ -69,6 +69,20 @@ def numbers(kind: type) -> Callable[[str], tuple]:
     return convert
 
 
+def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """A type for some of ``choices`` separated by commas, each once."""
+
+    def convert(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(","))
+        if not set(found) <= set(choices) or len(set(found)) < len(found):
+            raise argparse.ArgumentTypeError(
+                f"expected some of {', '.join(choices)}, separated by commas, each once, found {text!r}"
+            )
+        return found
+
+    return convert
+
+
 def measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
     """A type for ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
 

@@ -1,0 +1,68 @@
+"""``run.py figure``: images, gaze, predictions of several runs and truth side by side, for a paper."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands.qualitative import Wanted, choose_cases, contents
+from datasets.gaze.levels import default_thresholds
+from datasets.specs import get_spec
+from utils.files import replacing
+from utils.per_case import PER_CASE_FILE
+from utils.publication import FORMATS
+from utils.qualitative_figure import write_qualitative
+from utils.run_names import NamedPath, named_paths
+
+
+def main(args: argparse.Namespace) -> int:
+    """Choose the cases, draw and write the figure, say what it shows; returns 0."""
+    outputs = _outputs(args.to)
+    runs = named_paths(args.runs, "--runs")
+    spec = get_spec(args.data, args.root)
+    wanted = Wanted(
+        spec=spec,
+        root=Path(args.root),
+        names=args.ids or _chosen(args, runs),
+        runs=runs,
+        columns=args.columns,
+        fixations=args.fixations,
+        thresholds=args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds)),
+        style=args.style,
+        with_dice=args.dice,
+        threshold=args.threshold,
+        device=args.device,
+    )
+    shown = contents(wanted)
+    # None of the files gets its name before all are whole.
+    with contextlib.ExitStack() as stack:
+        files = [(stack.enter_context(replacing(path)), path.suffix[1:].lower()) for path in outputs]
+        layout = write_qualitative(shown.rows, shown.titles, files, width_mm=args.width_mm, dpi=args.dpi)
+    print(f"cases: {', '.join(wanted.names)}")
+    for note in shown.notes:
+        print(note)
+    print(f"{', '.join(map(str, outputs))}: {layout.width:g} x {layout.height:.1f} mm")
+    return 0
+
+
+def _outputs(texts: Sequence[str]) -> list[Path]:
+    paths = [Path(text) for text in texts]
+    for index, path in enumerate(paths):
+        if path.suffix[1:].lower() not in FORMATS:
+            raise ValueError(f"--to {path}: expected an ending of {', '.join(FORMATS)}, found {path.suffix or 'none'}")
+        if path.resolve() in [other.resolve() for other in paths[:index]]:
+            raise ValueError(f"--to: expected every file once, found {path} twice")
+    return paths
+
+
+def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> list[str]:
+    """The ids by rank in a run's table of cases."""
+    how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
+    folders = [run.path for run in runs if (run.path / PER_CASE_FILE).is_file()]
+    if args.by is None and not folders:
+        raise ValueError(
+            f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"
+        )
+    return choose_cases(args.by or folders[0], how, number)

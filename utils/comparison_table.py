@@ -1,0 +1,139 @@
+"""Comparisons as text: Markdown to be read, CSV to be computed with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+
+from utils.markdown import escaped, markdown_table
+from utils.paired import MIN_TESTED, Comparison
+from utils.per_case import MEASURES
+from utils.statistics import NUM_RESAMPLES
+
+NOTHING = "–"
+
+
+def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, notes: Sequence[str] = ()) -> str:
+    """A table with a row a metric and run, and below it what the numbers are.
+
+    Args:
+        comparisons: one or more, as ``compare_runs`` makes them: of one baseline and level.
+        seed: that the bootstrap had.
+        notes: further sentences.
+    """
+    several = len({comparison.run for comparison in comparisons}) > 1
+    header = ["metric", "run", "cases", "baseline", "run's mean", "difference (95 %)", "median", "Wilcoxon p"]
+    rows = [[*header, *(["Holm p"] if several else []), "better / equal / worse"]]
+    for c in comparisons:
+        measure = MEASURES[c.metric]
+        interval = NOTHING if c.ci95_low is None else f"{_signed(c, c.ci95_low)} to {_signed(c, c.ci95_high)}"
+        rows.append(
+            [
+                f"{measure.title} {measure.unit}",
+                c.run,
+                c.num_cases,
+                _number(c, c.mean_baseline),
+                _number(c, c.mean_run),
+                f"{_signed(c, c.mean_difference)} ({interval})",
+                _signed(c, c.median_difference),
+                _p(c.wilcoxon_p),
+                *([_p(c.holm_p)] if several else []),
+                f"{c.wins} / {c.ties} / {c.losses}",
+            ]
+        )
+    sentences = [*_legend(comparisons, seed, several), *_exceptions(comparisons), *map(escaped, notes)]
+    return "\n\n".join([markdown_table(rows), *sentences]) + "\n"
+
+
+def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
+    """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Comparison))
+    writer.writerows(asdict(comparison).values() for comparison in comparisons)
+    return text.getvalue()
+
+
+def paired_csv(rows: Sequence[dict]) -> str:
+    """CSV of what ``paired_rows`` makes: a row a case; a column a metric and run, and the differences.
+
+    The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_column(key) for key in rows[0])
+    for row in rows:
+        writer.writerow("" if isinstance(value, float) and math.isnan(value) else value for value in row.values())
+    return text.getvalue()
+
+
+def _column(key) -> str:
+    return key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}"
+
+
+def _legend(comparisons: Sequence[Comparison], seed: int, several: bool) -> list[str]:
+    first = comparisons[0]
+    grouped = any(c.tested == "group means" for c in comparisons)
+    drawn = "groups (patients)" if grouped else "cases"
+    sentences = [
+        f"Baseline: {escaped(first.baseline)}. Level: {escaped(first.level)}. Difference: the run less the baseline, "
+        "case by case, mean over cases; overlaps in percentage points. Better means a larger overlap or a smaller "
+        f"distance. In parentheses the 95 % percentile bootstrap interval of the mean ({NUM_RESAMPLES:,} resamples of "
+        f"{drawn}, seed {seed}).",
+        "p: Wilcoxon signed-rank test, two-sided, differences of zero left out (Wilcoxon's own rule)"
+        + (
+            ", on the means of groups, since cases of a patient are not independent."
+            if grouped
+            else ", on cases, each a group of its own."
+        ),
+    ]
+    if several:
+        sentences.append(
+            "Holm p: adjusted for all runs that are compared with the baseline, for each metric by itself; several "
+            "metrics are not adjusted for."
+        )
+    return sentences
+
+
+def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:
+    """What a row does not tell, each sentence once with the metrics that it holds for."""
+    metrics_of: dict[str, list[str]] = {}
+    for comparison in comparisons:
+        measure = MEASURES[comparison.metric]
+        for sentence in _exceptions_of(comparison):
+            metrics_of.setdefault(sentence, []).append(f"{measure.title} {measure.unit}")
+    all_metrics = len({comparison.metric for comparison in comparisons})
+    return [
+        sentence if len(metrics) == all_metrics else f"{', '.join(metrics)}: {sentence}"
+        for sentence, metrics in metrics_of.items()
+    ]
+
+
+def _exceptions_of(c: Comparison) -> Iterator[str]:
+    baseline, run = escaped(c.baseline), escaped(c.run)
+    if c.num_left_out:
+        yield (
+            f"{run}: left out for want of a value (nothing there and nothing predicted): {c.num_undefined_baseline} "
+            f"cases in {baseline} alone, {c.num_undefined_run} in {run} alone, {c.num_undefined_both} in both."
+        )
+    if c.tested == "group means":
+        yield f"{run}: {c.num_cases} cases of {c.num_groups} groups."
+    if c.num_cases and c.ties == c.num_cases:
+        yield f"{run}: all differences are zero, so p is 1."
+    if c.wilcoxon_p is None:
+        yield f"{run}: no test, as fewer than {MIN_TESTED} {c.tested} cannot tell a difference from chance."
+
+
+def _number(comparison: Comparison, value: float | None, sign: str = "") -> str:
+    return NOTHING if value is None else f"{value * MEASURES[comparison.metric].scale:{sign}.2f}"
+
+
+def _signed(comparison: Comparison, value: float | None) -> str:
+    return _number(comparison, value, "+")
+
+
+def _p(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.2g}"
