@@ -63,7 +63,7 @@ def _code_lines(function: ast.FunctionDef) -> int:
     return body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("command", ["fixations", "prepare", "assess", "split", "prepare_nci"])
+@pytest.mark.parametrize("command", ["fixations", "prepare", "assess", "split", "prepare_nci", "compare", "figure"])
 def test_commands_that_train_nothing_start_without_torch(command):
     """It takes most of the time and memory of a start, and every process of a preparation would pay for it."""
     code = f"import sys, parse_args, commands.{command}; print([m for m in ('torch', 'numba') if m in sys.modules])"
