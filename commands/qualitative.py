@@ -119,7 +119,9 @@ def contents(wanted: Wanted) -> Contents:
     columns, notes = _columns_there(wanted, fixations)
     with_truth = not _missing_files(wanted, "truth")
     if wanted.with_dice and not with_truth:
-        raise FileNotFoundError(f"--dice: expected the masks of all cases, found {_missing_files(wanted, 'truth')[0]}")
+        raise FileNotFoundError(
+            f"--dice: expected the masks of all cases, found none at {_missing_files(wanted, 'truth')[0]}"
+        )
     predictors = {run.name: _predictor(run, wanted) for run in wanted.runs} if "predictions" in columns else {}
     rows, titles = [], []
     for name in wanted.names:
@@ -142,13 +144,15 @@ def _columns_there(wanted: Wanted, fixations: Mapping[str, Fixations]) -> tuple[
     if missing := _missing_files(wanted, "image"):
         raise FileNotFoundError(f"{missing[0]}: expected the image of an id, found none; look at --root and the ids")
     columns, notes = [], []
+    # Nobody expects these then.
+    not_given = [name for name, given in (("fixations", wanted.fixations), ("predictions", wanted.runs)) if not given]
     for column in wanted.columns or USUAL_COLUMNS:
         lacks = _lacks(wanted, column, fixations)
         if lacks is None:
             columns.append(column)
         elif wanted.columns:
             raise FileNotFoundError(f"--columns {column}: {lacks}")
-        elif not (column == "fixations" and not wanted.fixations):
+        elif column not in not_given:
             notes.append(f"left out the column {column}: {lacks}")
     return columns, notes
 

@@ -153,9 +153,9 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
 
 def _fitting(text: str, width_mm: float) -> int:
     """How many letters of a text fit."""
-    count = len(text)
-    while count and _text_mm(text[:count]) > width_mm:
-        count -= 1
+    count = 0
+    while count < len(text) and _text_mm(text[: count + 1]) <= width_mm:
+        count += 1
     return count
 
 
