@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
+
+from datasets.io import read_mask
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
@@ -17,6 +22,7 @@ INPUTS = {
     "gaze_annotation/kvasir.ipynb": ("tiny_root", "polyp1"),
     "gaze_annotation/nci_isbi.ipynb": ("tiny_prostate_root", "caseA_15"),
     "preprocess/process_nci-isbi.ipynb": ("tiny_nci_downloads", "Prostate3T-01-0001"),
+    "qualitative_results.ipynb": ("tiny_root", "polyp7"),
 }
 GAZE_NOTEBOOKS = [path for path in NOTEBOOKS if path.parent.name == "gaze_annotation"]
 NUM_PICTURES = 4
@@ -68,6 +74,40 @@ def test_the_prostate_set_is_made_from_downloads(tiny_nci_downloads: Path, monke
     assert "6 of 12 slices are kept: 3 to 8" in printed
     assert "made 8 slices of 2 cases\n6 in train.txt, 2 in test.txt" in printed
     assert len(list((tmp_path / "root" / "images").glob("*.dcm"))) == 8
+
+
+def test_runs_are_compared_and_drawn(tiny_root: Path, monkeypatch, tmp_path: Path):
+    path = FOLDER / "qualitative_results.ipynb"
+    shutil.copytree(tiny_root / "gaze" / "crf_compat1", tiny_root / "gaze" / "heatmap")
+    for run, share in (("a", 1.0), ("b", 0.5)):
+        _write_results(tiny_root, tmp_path / run, share)
+    inputs = {
+        "FIGURE_ROOT": tiny_root,
+        "FIGURE_FIXATIONS": tiny_root / "fixations.csv",
+        "FIGURE_RUNS": f"all={tmp_path / 'a'};half={tmp_path / 'b'}",
+        # The folder itself, with its predictions.
+        "FIGURE_WEIGHTS": "",
+        "FIGURE_TO": tmp_path / "to",
+    }
+    pictures, printed = _execute(path, inputs, monkeypatch, tmp_path)
+    assert pictures == 2
+    # From the lowest of the scores that _write_results gives to the highest.
+    assert printed.startswith("polyp7, polyp8, polyp9\noutlines: truth green, all yellow, half light blue\n174 x ")
+    assert INPUTS[_id(path)][1] in printed
+    files = {"comparison.md", "comparison.csv", "paired.csv", "comparison.png", "comparison.pdf"}
+    assert {made.name for made in (tmp_path / "to").iterdir()} == files | {f"figure.{e}" for e in ("pdf", "png", "svg")}
+
+
+def _write_results(root: Path, folder: Path, share: float) -> None:
+    """The masks' upper rows, a share of them, as predictions of a run, with scores that rise by name."""
+    (folder / "predictions").mkdir(parents=True)
+    lines = ["name,group,level,dice,iou"]
+    for index, name in enumerate((root / "test.txt").read_text().split()):
+        mask = read_mask(root / "masks" / f"{name}.jpg").astype(np.uint8) * 255
+        mask[round(share * len(mask)) :] = 0
+        Image.fromarray(mask).save(folder / "predictions" / f"{name}.png")
+        lines.append(f"{name},{name},ensemble,{share * (index + 1) / 4},{share * (index + 1) / 5}")
+    (folder / "per_case.csv").write_text("\n".join(lines) + "\n")
 
 
 def _execute(path: Path, inputs: dict, monkeypatch, tmp_path: Path) -> tuple[int, str]:
