@@ -76,10 +76,11 @@ class Comparison:
 
 def check_same_cases(runs: Sequence[ComparedRun]) -> None:
     """Raise ValueError, with the first few names, unless all runs have the cases of the first."""
-    first = runs[0]
+    first, expected = runs[0], set(runs[0].table.names)
     for other in runs[1:]:
-        only_first = [name for name in first.table.names if name not in set(other.table.names)]
-        only_other = [name for name in other.table.names if name not in set(first.table.names)]
+        found = set(other.table.names)
+        only_first = [name for name in first.table.names if name not in found]
+        only_other = [name for name in other.table.names if name not in expected]
         if only_first or only_other:
             parts = [
                 f"{len(only)} only in {run.table.path} ({_listed(only)})"
