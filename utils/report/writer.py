@@ -8,22 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from utils.files import replacing
-from utils.report.columns import (
-    SUMMARY_PARTS,
-    described_metric,
-    level_title,
-    ordered_levels,
-    ordered_metrics,
-    summarized_metrics,
-)
 from utils.report.encoding import encoded_map, encoded_picture, outline, rounded_fixations
+from utils.report.index import runs_and_values, table
 from utils.report.page import data_element, page_around_data
 from utils.report.records import ReportCase, ReportRun, check_case
 from utils.report.texts import embedded_json, visible
 
 THUMBNAIL_PX = 400
 MAP_PX = 160
-SIGNIFICANT_DIGITS = 6
 
 
 class ReportWriter:
@@ -159,72 +151,15 @@ class ReportWriter:
 
     def _index(self) -> dict:
         """What the page needs at once: everything but pictures."""
-        of_cases = [(level, row) for rows in self._rows for levels in rows.values() for level, row in levels.items()]
-        of_runs = [(str(level), row) for run in self._runs.values() for level, row in run.metrics.items()]
-        metrics = ordered_metrics(
-            [*(key for _, row in of_cases for key in row), *(k for _, row in of_runs for k in summarized_metrics(row))]
-        )
-        levels = ordered_levels(level for level, _ in (*of_cases, *of_runs))
         return {
             "title": visible(self._title),
             "madeBy": visible(self._made_by),
             "made": (self._made or datetime.now()).strftime("%Y-%m-%d %H:%M"),
             "notes": [visible(note) for note in self._notes],
             "thumbnailPx": self._thumbnail_px,
-            "metrics": [{"key": visible(key), **described_metric(key)} for key in metrics],
-            "levels": [{"key": visible(level), "title": level_title(level)} for level in levels],
-            "runs": [_described_run(run, levels, metrics, self._num_maps[run.name]) for run in self._runs.values()],
-            "comparison": _table(self._comparison),
+            "comparison": table(self._comparison),
             "numWith": self._num_with,
             "names": [visible(name) for name in self._names],
             "groups": [visible(group) for group in self._names.values()],
-            "values": [
-                [[self._column(name, level, metric) for metric in metrics] for level in levels] for name in self._runs
-            ],
+            **runs_and_values(list(self._runs.values()), self._rows, self._num_maps),
         }
-
-    def _column(self, run: str, level: str, metric: str) -> list[float | None]:
-        return [_rounded(rows.get(run, {}).get(level, {}).get(metric)) for rows in self._rows]
-
-
-def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str], num_maps: int) -> dict:
-    of_levels = {str(level): row for level, row in run.metrics.items()}
-    return {
-        "name": visible(run.name),
-        "what": visible(run.what),
-        "facts": [[visible(key), visible(value)] for key, value in run.facts],
-        "numMaps": num_maps,
-        "levels": [
-            {
-                "numCases": of_levels.get(level, {}).get("num_cases"),
-                "numUndefined": of_levels.get(level, {}).get("num_undefined"),
-                "metrics": [
-                    [of_levels.get(level, {}).get(f"{metric}_{part}") for part in SUMMARY_PARTS] for metric in metrics
-                ],
-            }
-            for level in levels
-        ],
-    }
-
-
-def _table(rows: Sequence[Mapping[str, object]] | None) -> dict | None:
-    """Columns in the order in which they appear; numbers stay numbers, all else becomes text."""
-    if not rows:
-        return None
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return {
-        "columns": [visible(column) for column in columns],
-        "rows": [[_cell(row.get(column)) for column in columns] for row in rows],
-    }
-
-
-def _cell(value):
-    if value is None or isinstance(value, bool | int | float) or hasattr(value, "item"):
-        return value
-    if isinstance(value, list | tuple):
-        return [_cell(part) for part in value]
-    return visible(value)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")

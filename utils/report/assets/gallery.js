@@ -16,7 +16,10 @@ function showMetric(metric) {
 
 function levelChoice() {
   const options = report.levels.map((level, number) => [number, level.title]);
-  return following(selectOf("Level", options, (value) => change({ level: Number(value) })), "level");
+  return following(
+    selectOf("Level", options, (value) => change({ level: Number(value) })),
+    "level",
+  );
 }
 
 function following(choice, name) {
@@ -29,18 +32,29 @@ function following(choice, name) {
 function showToolbar() {
   const sorts = [];
   report.metrics.forEach((_, metric) => sorts.push([`metric:${metric}`, metricTitle(metric)]));
-  if (severalRuns) report.metrics.forEach((metric, number) => sorts.push([`difference:${number}`, `difference of ${metric.title}`]));
+  if (severalRuns)
+    report.metrics.forEach((metric, number) => sorts.push([`difference:${number}`, `difference of ${metric.title}`]));
   sorts.push(["name", "name"]);
   const sort = selectOf("Sort by", sorts, sortBy);
   sort.select.id = "sort";
   const followSort = () => (sort.select.value = state.sort === "name" ? "name" : `${state.sort}:${state.metric}`);
   listen(["sort", "metric"], followSort);
   followSort();
-  const reverse = element("button", { type: "button", id: "reverse", onclick: () => change({ descending: !state.descending }) });
+  const reverse = element("button", {
+    type: "button",
+    id: "reverse",
+    onclick: () => change({ descending: !state.descending }),
+  });
   const sayDirection = () => reverse.replaceChildren(directionText(), keyHint("r"));
   listen(["sort", "metric", "descending"], sayDirection);
   sayDirection();
-  const filter = element("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", placeholder: "part of a name" });
+  const filter = element("input", {
+    id: "filter",
+    type: "search",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "part of a name",
+  });
   filter.addEventListener("input", () => change({ filter: filter.value }));
   listen(["filter"], () => filter.value !== state.filter && (filter.value = state.filter));
   const runs = report.runs.map((run, number) => [number, run.name]);
@@ -48,7 +62,14 @@ function showToolbar() {
     element("label", { class: "field" }, element("span", {}, document.createTextNode("Filter "), keyHint("/")), filter),
     sort.shown,
     ...(report.levels.length > 1 ? [levelChoice().shown] : []),
-    ...(severalRuns ? [following(selectOf("Run", runs, (value) => change({ run: Number(value) })), "run").shown] : []),
+    ...(severalRuns
+      ? [
+          following(
+            selectOf("Run", runs, (value) => change({ run: Number(value) })),
+            "run",
+          ).shown,
+        ]
+      : []),
     element("div", { class: "field" }, element("span", { text: "Order" }), reverse),
     layerControls(),
   );
@@ -76,7 +97,14 @@ function makeCards() {
     const group = report.groups[number];
     const button = element(
       "button",
-      { type: "button", class: "card", tabindex: "-1", "aria-haspopup": "dialog", onclick: () => openViewer(number), onfocus: () => rove(number) },
+      {
+        type: "button",
+        class: "card",
+        tabindex: "-1",
+        "aria-haspopup": "dialog",
+        onclick: () => openViewer(number),
+        onfocus: () => rove(number),
+      },
       frame,
       element("bdi", { class: "name", text: name, title: name }),
       group ? element("bdi", { class: "group", text: group }) : null,
@@ -98,9 +126,18 @@ function showValues() {
 function valueLine(number, run) {
   const { metric, level } = state;
   const first = `${report.metrics[metric].title} ${withUnit(metric, valueOf(number, run, level, metric))}`;
-  const other = report.metrics.findIndex((described, index) => index !== metric && described.unit !== report.metrics[metric].unit);
-  const second = other < 0 ? "" : `${report.metrics[other].title} ${withUnit(other, valueOf(number, run, level, other))}`;
-  return element("span", { class: "line" }, severalRuns ? swatch(`run-${run % NUM_STYLES}`) : null, element("b", { text: first }), element("span", { class: "muted", text: second }));
+  const other = report.metrics.findIndex(
+    (described, index) => index !== metric && described.unit !== report.metrics[metric].unit,
+  );
+  const second =
+    other < 0 ? "" : `${report.metrics[other].title} ${withUnit(other, valueOf(number, run, level, other))}`;
+  return element(
+    "span",
+    { class: "line" },
+    severalRuns ? swatch(`run-${run % NUM_STYLES}`) : null,
+    element("b", { text: first }),
+    element("span", { class: "muted", text: second }),
+  );
 }
 
 function sortValue(number) {
@@ -128,19 +165,24 @@ function sorted(numbers) {
 /** Put the cards that the filter lets through in order, and say how many they are. */
 function arrange() {
   const sought = state.filter.trim().toLowerCase();
-  const matches = (number) => report.names[number].toLowerCase().includes(sought) || report.groups[number].toLowerCase().includes(sought);
+  const matches = (number) =>
+    report.names[number].toLowerCase().includes(sought) || report.groups[number].toLowerCase().includes(sought);
   const order = sorted(report.names.map((_, number) => number).filter(matches));
   state.order = order;
   byId("cards").replaceChildren(...order.map((number) => cards[number].item));
   if (order.length) rove(order.find((number) => cards[number].button.tabIndex === 0) ?? order[0]);
   const all = report.names.length;
-  byId("count").textContent = `${order.length === all ? plural(all, "case") : `${order.length} of ${plural(all, "case")}`}, ${orderText()}`;
+  byId("count").textContent =
+    `${order.length === all ? plural(all, "case") : `${order.length} of ${plural(all, "case")}`}, ${orderText()}`;
   sayNothing(order.length, all);
 }
 
 function orderText() {
   if (state.sort === "name") return `by name, ${directionText().trim()}`;
-  const what = state.sort === "difference" ? `difference of ${report.metrics[state.metric].title}` : report.metrics[state.metric].title;
+  const what =
+    state.sort === "difference"
+      ? `difference of ${report.metrics[state.metric].title}`
+      : report.metrics[state.metric].title;
   const of = severalRuns && state.sort === "metric" ? ` of ${report.runs[state.run].name}` : "";
   return `by ${what} (${report.levels[state.level].title})${of}, ${directionText().trim().toLowerCase()}`;
 }

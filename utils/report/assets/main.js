@@ -35,10 +35,17 @@ function switchTheme() {
 
 function makeHelp() {
   const help = byId("help");
-  const rows = SHORTCUTS.map(([keys, what]) => element("tr", {}, element("th", { scope: "row" }, element("kbd", { text: keys })), element("td", { text: what })));
+  const rows = SHORTCUTS.map(([keys, what]) =>
+    element("tr", {}, element("th", { scope: "row" }, element("kbd", { text: keys })), element("td", { text: what })),
+  );
   const box = element("input", { type: "checkbox", checked: true, onchange: () => change({ shortcuts: box.checked }) });
   help.replaceChildren(
-    element("div", { class: "viewer-head" }, element("h2", { id: "help-title", text: "Keyboard" }), element("button", { type: "button", text: "Close", onclick: () => help.close() })),
+    element(
+      "div",
+      { class: "viewer-head" },
+      element("h2", { id: "help-title", text: "Keyboard" }),
+      element("button", { type: "button", text: "Close", onclick: () => help.close() }),
+    ),
     element("table", { class: "keys" }, element("tbody", {}, ...rows)),
     element("label", { class: "check" }, box, element("span", { text: "single-letter shortcuts" })),
   );
@@ -57,7 +64,9 @@ const actions = {
 const pageActions = {
   "/": () => byId("filter").focus(),
   s: () => byId("sort").focus(),
-  g: () => state.order.length && focusCard(state.order.find((number) => cards[number].button.tabIndex === 0) ?? state.order[0]),
+  g: () =>
+    state.order.length &&
+    focusCard(state.order.find((number) => cards[number].button.tabIndex === 0) ?? state.order[0]),
   "?": () => byId("help").showModal(),
 };
 
@@ -110,14 +119,24 @@ const VIRIDIS = {
 
 /** The maps are grey; this makes dark to bright of them, one colour scale for all. */
 function makeColourScale() {
-  const functions = Object.entries(VIRIDIS).map(([channel, tableValues]) => drawn(`feFunc${channel}`, { type: "table", tableValues }));
-  const filter = drawn("filter", { id: "viridis", x: 0, y: 0, width: 1, height: 1, "color-interpolation-filters": "sRGB" }, drawn("feComponentTransfer", {}, ...functions));
+  const functions = Object.entries(VIRIDIS).map(([channel, tableValues]) =>
+    drawn(`feFunc${channel}`, { type: "table", tableValues }),
+  );
+  const filter = drawn(
+    "filter",
+    { id: "viridis", x: 0, y: 0, width: 1, height: 1, "color-interpolation-filters": "sRGB" },
+    drawn("feComponentTransfer", {}, ...functions),
+  );
   document.body.append(drawn("svg", { width: 0, height: 0, class: "definitions", "aria-hidden": "true" }, filter));
 }
 
 function showFooter() {
   byId("footer").replaceChildren(
-    element("p", { text: `Images are reduced to at most ${report.thumbnailPx} pixels a side and compressed, and outlines are simplified by up to half a pixel; numbers were computed at full size. Research software: not for clinical use.` }),
+    element("p", {
+      text:
+        `Images are reduced to at most ${report.thumbnailPx} pixels a side and compressed, and outlines are ` +
+        "simplified by up to half a pixel; numbers were computed at full size. Research software: not for clinical use.",
+    }),
     element("p", { text: "This file is complete in itself: it loads nothing and sends nothing." }),
   );
 }

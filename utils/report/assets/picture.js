@@ -17,7 +17,11 @@ function pictureOf(number, { large = false } = {}) {
   };
   const node = drawn(
     "svg",
-    { viewBox: `0 0 ${media.width} ${media.height}`, class: large ? "picture large" : "picture", "aria-hidden": "true" },
+    {
+      viewBox: `0 0 ${media.width} ${media.height}`,
+      class: large ? "picture large" : "picture",
+      "aria-hidden": "true",
+    },
     drawn("image", { ...frame, href: MEDIA_TYPE + media.image, class: "image" }),
     map,
     layers.fixations,
@@ -49,7 +53,12 @@ function chosenMap(media) {
 /** The outline twice: a dark, wider line below keeps the colour visible on any image. */
 function outlineOf(path, style) {
   if (!path) return null;
-  return drawn("g", { class: `outline ${style}` }, drawn("path", { d: path, class: "halo" }), drawn("path", { d: path }));
+  return drawn(
+    "g",
+    { class: `outline ${style}` },
+    drawn("path", { d: path, class: "halo" }),
+    drawn("path", { d: path }),
+  );
 }
 
 function fixationsOf(media, large) {
@@ -63,7 +72,13 @@ function fixationsOf(media, large) {
     if (large) ring.append(drawn("title", { text: `fixation ${index + 1} of ${points.length}, ${ms} ms` }));
     return ring;
   });
-  return drawn("g", { class: "fixations" }, drawn("polyline", { points: way, class: "halo" }), drawn("polyline", { points: way }), ...rings);
+  return drawn(
+    "g",
+    { class: "fixations" },
+    drawn("polyline", { points: way, class: "halo" }),
+    drawn("polyline", { points: way }),
+    ...rings,
+  );
 }
 
 /** What a case lacks, and what would look like a mistake without a word, as short sentences. */

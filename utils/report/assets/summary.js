@@ -8,7 +8,10 @@ function showAbout() {
 }
 
 function describedRun(run, number) {
-  const facts = run.facts.flatMap(([key, value]) => [element("dt", { text: key }), element("dd", { text: value, dir: "auto" })]);
+  const facts = run.facts.flatMap(([key, value]) => [
+    element("dt", { text: key }),
+    element("dd", { text: value, dir: "auto" }),
+  ]);
   return element(
     "div",
     { class: "run" },
@@ -31,7 +34,10 @@ function swatch(style) {
 function showSummary() {
   const parts = [];
   if (report.runs.some((run) => run.levels.some((level) => level.numCases !== null))) {
-    parts.push(scrollingTable("Summary by level", summaryTable()), element("p", { class: "legend", text: legendText() }));
+    parts.push(
+      scrollingTable("Summary by level", summaryTable()),
+      element("p", { class: "legend", text: legendText() }),
+    );
   } else parts.push(element("p", { text: "There are no numbers over all cases." }));
   if (report.comparison) {
     parts.push(element("h3", { text: "Paired comparison" }), scrollingTable("Paired comparison", comparisonTable()));
@@ -46,7 +52,13 @@ function summaryTable() {
   const head = element("thead", {}, element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text }))));
   const bodies = report.runs.map((run) => {
     const rows = run.levels.map((level, number) => (level.numCases === null ? null : summaryRow(level, number)));
-    const name = element("th", { colspan: titles.length, scope: "rowgroup", class: "group", text: run.name, dir: "auto" });
+    const name = element("th", {
+      colspan: titles.length,
+      scope: "rowgroup",
+      class: "group",
+      text: run.name,
+      dir: "auto",
+    });
     return element("tbody", {}, severalRuns ? element("tr", {}, name) : null, ...rows);
   });
   return element("table", { class: "numbers" }, head, ...bodies);
@@ -66,7 +78,14 @@ function summaryRow(level, number) {
     );
   });
   const title = element("th", { scope: "row", text: report.levels[number].title });
-  return element("tr", {}, title, element("td", { text: level.numCases }), element("td", { text: level.numUndefined ?? "–" }), ...cells);
+  return element(
+    "tr",
+    {},
+    title,
+    element("td", { text: level.numCases }),
+    element("td", { text: level.numUndefined ?? "–" }),
+    ...cells,
+  );
 }
 
 function legendText() {
@@ -75,7 +94,9 @@ function legendText() {
     [1, "Larger is better for"],
     [-1, "smaller for"],
   ];
-  const said = sides.filter(([better]) => names(better).length).map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
+  const said = sides
+    .filter(([better]) => names(better).length)
+    .map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
   const intervals = report.runs.some((run) => run.levels.some((level) => level.metrics.some((metric) => metric[2])));
   const range = intervals ? "; in brackets the 95 % interval of the mean" : "";
   return `Mean ± standard deviation over cases${range}. ${said.length ? `${said.join(", ")}.` : ""}`;
@@ -85,7 +106,8 @@ function emptyRules() {
   const keys = report.metrics.map((metric) => metric.key);
   const distances = keys.some((key) => /^(hd95|assd)_/.test(key));
   const what = distances
-    ? "HD95 is the 95th percentile of the distances between the two outlines, ASSD their mean; px are pixels of the label at its full size. "
+    ? "HD95 is the 95th percentile of the distances between the two outlines, ASSD their mean; px are pixels of the " +
+      "label at its full size. "
     : "";
   const oneSided = distances ? "overlaps are 0 and distances are the diagonal of the image" : "overlaps are 0";
   return (
@@ -97,7 +119,9 @@ function emptyRules() {
 function comparisonTable() {
   const { columns, rows } = report.comparison;
   const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col", text, dir: "auto" })));
-  const body = rows.map((row) => element("tr", {}, ...row.map((value) => element("td", { text: cellText(value), dir: "auto" }))));
+  const body = rows.map((row) =>
+    element("tr", {}, ...row.map((value) => element("td", { text: cellText(value), dir: "auto" }))),
+  );
   return element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...body));
 }
 

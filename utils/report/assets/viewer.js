@@ -4,15 +4,38 @@ const viewer = byId("viewer");
 let viewed = null; // {number, picture}
 
 function makeViewer() {
-  const button = (text, label, onclick, key) => element("button", { type: "button", "aria-label": label, onclick, text, "data-key": key });
+  const button = (text, label, onclick, key) =>
+    element("button", { type: "button", "aria-label": label, onclick, text, "data-key": key });
   viewer.replaceChildren(
     element(
       "div",
       { class: "viewer-head" },
-      element("div", { class: "titles" }, element("h2", { id: "viewer-name", tabindex: "-1", autofocus: true }), element("p", { id: "viewer-place", class: "muted" })),
-      element("div", { class: "buttons" }, button("←", "previous case", () => stepViewer(-1)), button("→", "next case", () => stepViewer(1)), button("Close", "close", () => viewer.close())),
+      element(
+        "div",
+        { class: "titles" },
+        element("h2", { id: "viewer-name", tabindex: "-1", autofocus: true }),
+        element("p", { id: "viewer-place", class: "muted" }),
+      ),
+      element(
+        "div",
+        { class: "buttons" },
+        button("←", "previous case", () => stepViewer(-1)),
+        button("→", "next case", () => stepViewer(1)),
+        button("Close", "close", () => viewer.close()),
+      ),
     ),
-    element("div", { class: "viewer-body" }, element("div", { id: "viewer-picture" }), element("div", { class: "viewer-side" }, layerControls(), element("p", { id: "viewer-remarks", class: "legend" }), element("div", { id: "viewer-numbers" }))),
+    element(
+      "div",
+      { class: "viewer-body" },
+      element("div", { id: "viewer-picture" }),
+      element(
+        "div",
+        { class: "viewer-side" },
+        layerControls(),
+        element("p", { id: "viewer-remarks", class: "legend" }),
+        element("div", { id: "viewer-numbers" }),
+      ),
+    ),
   );
   viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
   viewer.addEventListener("close", () => {
@@ -28,7 +51,8 @@ function openViewer(number) {
   byId("viewer-name").replaceChildren(element("bdi", { text: report.names[number] }));
   const group = report.groups[number] ? `${report.groups[number]} · ` : "";
   const { width, height } = viewed.picture.media;
-  byId("viewer-place").textContent = `${group}${state.order.indexOf(number) + 1} of ${state.order.length} · ${width} × ${height} px`;
+  byId("viewer-place").textContent =
+    `${group}${state.order.indexOf(number) + 1} of ${state.order.length} · ${width} × ${height} px`;
   byId("viewer-picture").replaceChildren(viewed.picture.node);
   byId("viewer-numbers").replaceChildren(...report.runs.flatMap((_, run) => numbersOf(number, run)));
   showViewed();
@@ -49,12 +73,32 @@ function showViewed() {
 
 function numbersOf(number, run) {
   const metrics = report.metrics.map((_, metric) => metric);
-  const levels = report.levels.map((_, level) => level).filter((level) => metrics.some((metric) => hasValues(run, level, metric)));
-  const title = severalRuns ? [element("h3", {}, swatch(`run-${run % NUM_STYLES}`), element("bdi", { text: report.runs[run].name }))] : [];
+  const levels = report.levels
+    .map((_, level) => level)
+    .filter((level) => metrics.some((metric) => hasValues(run, level, metric)));
+  const title = severalRuns
+    ? [element("h3", {}, swatch(`run-${run % NUM_STYLES}`), element("bdi", { text: report.runs[run].name }))]
+    : [];
   if (!levels.length) return [...title, element("p", { class: "muted", text: "No numbers of this case." })];
-  const head = element("tr", {}, element("th", { scope: "col", text: "" }), ...levels.map((level) => element("th", { scope: "col", text: report.levels[level].title })));
-  const rows = metrics.map((metric) =>
-    element("tr", {}, element("th", { scope: "row", text: metricTitle(metric) }), ...levels.map((level) => element("td", { text: formatted(metric, valueOf(number, run, level, metric)) }))),
+  const head = element(
+    "tr",
+    {},
+    element("th", { scope: "col", text: "" }),
+    ...levels.map((level) => element("th", { scope: "col", text: report.levels[level].title })),
   );
-  return [...title, scrollingTable("Numbers of this case", element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...rows)))];
+  const rows = metrics.map((metric) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", text: metricTitle(metric) }),
+      ...levels.map((level) => element("td", { text: formatted(metric, valueOf(number, run, level, metric)) })),
+    ),
+  );
+  return [
+    ...title,
+    scrollingTable(
+      "Numbers of this case",
+      element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...rows)),
+    ),
+  ];
 }
