@@ -137,6 +137,7 @@ function showFooter() {
         `Images are reduced to at most ${report.thumbnailPx} pixels a side and compressed, and outlines are ` +
         "simplified by up to half a pixel; numbers were computed at full size. Research software: not for clinical use.",
     }),
+    element("p", { class: "on-paper", text: "The cases themselves are shown on the screen only." }),
     element("p", { text: "This file is complete in itself: it loads nothing and sends nothing." }),
   );
 }
