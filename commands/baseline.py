@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from commands.scoring import scored_rows
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from models.trivial import everything, mean_map
 from utils.devices import pick_device
-from utils.evaluation import evaluate, summarize_rows, write_per_case
+from utils.evaluation import ENSEMBLE
 from utils.files import write_json
 from utils.reporting import SUMMARY_FILE, describe_metrics
+from utils.results import summarize_rows, write_per_case
 
 
 def main(args: argparse.Namespace) -> int:
@@ -31,8 +33,9 @@ def main(args: argparse.Namespace) -> int:
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
     results = {}
     for name, predictor in predictors.items():
-        rows = [row for row in evaluate(predictor.to(device), loader, device) if row["level"] == "ensemble"]
-        results[name] = {"iteration": None, "metrics": summarize_rows(rows)}
+        rows = scored_rows(predictor.to(device), loader, test, device)
+        rows = [row for row in rows if row["level"] == ENSEMBLE]
+        results[name] = {"iteration": None, "metrics": summarize_rows(rows, intervals=True)}
         write_per_case(folder / f"per_case_{name}.csv", rows)
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
     write_json(folder / SUMMARY_FILE, {"what": "trivial predictors", "data": args.data, "results": results})

@@ -1,4 +1,4 @@
-"""``run.py evaluate``: score a checkpoint, ours or a released one, case by case."""
+"""``run.py evaluate``: score a checkpoint, ours or a released one, or several averaged, case by case."""
 
 from __future__ import annotations
 
@@ -6,37 +6,88 @@ import argparse
 from pathlib import Path
 
 from commands.data_options import check_settings, id_numbers
-from commands.scoring import score
+from commands.inference import Predictor, load_predictor
+from commands.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from commands.training.describe import said_of_ensemble
-from datasets import build_dataset, get_spec
+from commands.training.run import ARGS_FILE
+from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
-from models import build_from_weights
-from utils.checkpoint import load_checkpoint
 from utils.devices import pick_device
-from utils.files import write_json
-from utils.reporting import SUMMARY_FILE, describe_metrics
-
-RELEASED_SPATIAL_SIZE = 224
+from utils.files import check_writable, write_json
+from utils.log import write_scalars
+from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
+from utils.reporting import SUMMARY_FILE, metrics_table
 
 
 def main(args: argparse.Namespace) -> int:
     """Score the checkpoint, write and print the results; returns 0."""
     device = pick_device(args.device)
-    checkpoint = load_checkpoint(args.ckpt_path)
-    config = checkpoint.get("config") or {}
-    data = _data(args, config)
-    size = args.spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE
-    model = build_from_weights(checkpoint["state_dict"], config.get("model"), ensemble=args.ensemble)
+    predictor = load_predictor(
+        args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
+    )
+    dataset = _dataset(args, predictor)
+    _warn_of_training_images(dataset.names, args.split, predictor)
+    folder = results_folder(args)
+    check_writable(folder)
+    remove_earlier_results(folder)
+    loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
+    metrics = score(
+        predictor.model,
+        loader,
+        dataset,
+        device,
+        folder,
+        threshold=args.threshold,
+        spacing_mm=args.spacing_mm,
+        writers=_writers(args, folder),
+        examples=True,
+    )
+    groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
+    write_scalars(folder, groups, predictor.iteration or 0)
+    write_json(folder / SUMMARY_FILE, _summary(args, predictor, dataset, metrics))
+    size = predictor.spatial_size
+    print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
+    print(metrics_table(metrics))
+    print(f"results: {folder}")
+    return 0
+
+
+def results_folder(args: argparse.Namespace) -> Path:
+    """Where the results go: not into a run folder itself, whose own results they would replace."""
+    views = "_tta" if args.tta else ""
+    several = f"_{len(args.ckpt_path)}checkpoints" if len(args.ckpt_path) > 1 else ""
+    name = f"evaluate_{args.split}{several}{views}"
+    if not args.exp_path:
+        return Path(args.ckpt_path[0]).parent / name
+    folder = Path(args.exp_path)
+    return folder / name if (folder / ARGS_FILE).is_file() else folder
+
+
+def remove_earlier_results(folder: Path) -> None:
+    """Take away what an earlier evaluation left: with other options it would have written other files."""
+    names = [SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, "events.out.tfevents.*"]
+    names += [f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png"]
+    if (folder / SUMMARY_FILE).is_file():
+        for name in names:
+            for path in folder.glob(name):
+                path.unlink()
+
+
+def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationDataset:
+    config, first = predictor.config, predictor.checkpoints[0]
+    data = args.data or config.get("data")
+    if data is None:
+        raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
     spec = get_spec(data, args.root)
-    _check_channels(args, spec, checkpoint["state_dict"])
-    check_settings(spec, config, args.ckpt_path)
-    dataset = build_dataset(
+    _check_channels(spec, predictor)
+    check_settings(spec, config, first)
+    return build_dataset(
         data,
         root=args.root,
         split=args.split,
-        spatial_size=size,
+        spatial_size=predictor.spatial_size,
         augment=False,
         labels="required",
         full_size_labels=True,
@@ -44,49 +95,47 @@ def main(args: argparse.Namespace) -> int:
         val_fraction=args.val_fraction or (0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)),
         seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
-    _warn_of_training_images(dataset.names, args, config)
-    folder = Path(args.exp_path) if args.exp_path else Path(args.ckpt_path).parent / f"evaluate_{args.split}"
-    loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
-    metrics = score(model.to(device), loader, device, folder, save_pred=args.save_pred, examples=dataset)
-    iteration = checkpoint.get("iteration")
-    summary = {
-        "what": f"checkpoint, {len(model.model)} level(s)" + said_of_ensemble(model.ensemble),
-        "checkpoint": str(args.ckpt_path),
-        "data": data,
+
+
+def _writers(args: argparse.Namespace, folder: Path) -> list:
+    writers: list = [MaskWriter(folder / PREDICTIONS_FOLDER)] if args.save_pred else []
+    return writers + ([ProbabilityWriter(folder / PROBABILITIES_FOLDER)] if args.save_prob else [])
+
+
+def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:
+    several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
+    views = ", flips averaged" if args.tta else ""
+    model = predictor.model
+    return {
+        "what": f"{several}, {model.num_levels} level(s){said_of_ensemble(model.ensemble)}{views}",
+        "checkpoint": str(predictor.checkpoints[0]),
+        "checkpoints": list(map(str, predictor.checkpoints)),
+        "data": dataset.spec.name,
+        "root": str(args.root),
         "split": args.split,
-        "spatial_size": size,
+        "spatial_size": predictor.spatial_size,
         "ensemble": model.ensemble,
-        "results": {"checkpoint": {"iteration": int(iteration) if iteration is not None else None, "metrics": metrics}},
+        "tta": args.tta,
+        "threshold": args.threshold,
+        "results": {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}},
     }
-    write_json(folder / SUMMARY_FILE, summary)
-    print(f"{data} {args.split}, {len(dataset)} cases at {size}x{size}, mean (std over cases) in per cent")
-    print(describe_metrics(metrics).replace("; ", "\n"))
-    print(f"results: {folder}")
-    return 0
 
 
-def _data(args: argparse.Namespace, config: dict) -> str:
-    data = args.data or config.get("data")
-    if data is None:
-        raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
-    return data
-
-
-def _warn_of_training_images(names: list[str], args: argparse.Namespace, config: dict) -> None:
+def _warn_of_training_images(names: list[str], split: str, predictor: Predictor) -> None:
     """A sentence and no error: other images may go by the same ids."""
-    trained = set(config.get("train_ids", ()))
+    trained = predictor.train_ids
     both = [name for name, number in zip(names, id_numbers(names), strict=True) if number in trained]
-    if both and args.split != "train":
+    if both and split != "train":
         print(
             f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "
             f"({', '.join(both[:5])}); if they are the same images, this score says nothing of new ones"
         )
 
 
-def _check_channels(args: argparse.Namespace, spec: DatasetSpec, state_dict: dict) -> None:
-    first = next(weight for weight in state_dict.values() if weight.ndim == 4)
-    if first.shape[1] != spec.in_channels:
+def _check_channels(spec: DatasetSpec, predictor: Predictor) -> None:
+    if predictor.channels != spec.in_channels:
         raise ValueError(
-            f"{args.ckpt_path}: expected a model for {spec.in_channels} image channels ({spec.name}), found one for "
-            f"{first.shape[1]}; choose the --data it was trained on, or its channels in dataset.toml (--data folder)"
+            f"{predictor.checkpoints[0]}: expected a model for {spec.in_channels} image channels ({spec.name}), found "
+            f"one for {predictor.channels}; choose the --data it was trained on, or its channels in dataset.toml "
+            "(--data folder)"
         )

@@ -2,53 +2,103 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from datasets.spacing import pixel_spacing_mm
 from utils.distributed import SINGLE, Group
-from utils.evaluation import ENSEMBLE, evaluate, full_size_probabilities, summarize_rows, write_per_case
+from utils.evaluation import ENSEMBLE, Case, Row, Spacing, evaluate, full_size_probabilities
 from utils.images import write_image
-from utils.predictions import MaskWriter
+from utils.per_case import PER_CASE_FILE
+from utils.results import summarize_rows, write_per_case
 from utils.visualize import grid, prediction_row
 
-PER_CASE_FILE = "per_case.csv"
 EXAMPLES_FILE = "examples.png"
-PREDICTIONS_FOLDER = "predictions"
 NUM_EXAMPLES = 5
 
 
 def score(
     model: nn.Module,
     loader,
+    dataset,
     device: torch.device,
     folder: Path,
     *,
     per_case_file: str = PER_CASE_FILE,
-    save_pred: bool = False,
-    examples: object = None,
+    threshold: float = 0.5,
+    spacing_mm: Spacing | None = None,
+    writers: Sequence[Callable[[Case], None]] = (),
+    examples: bool = False,
     group: Group = SINGLE,
 ) -> dict[str, dict]:
-    """Evaluate; write the per-case table and, on demand, predictions and a picture of some cases.
+    """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
 
     Args:
         loader: of this process's part of the cases.
-        examples: the data set of all cases, to picture some of them.
+        dataset: of all cases.
+        threshold: on the probability.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
+        writers: called with every case; see ``utils.evaluation.evaluate``.
+        examples: picture some cases, from the worst to the best.
         group: the processes that share the cases; that of rank 0 writes.
 
     Returns:
         The metrics by level, as ``summarize_rows`` makes them.
     """
-    writer = MaskWriter(folder / PREDICTIONS_FOLDER) if save_pred else None
-    rows = evaluate(model, loader, device, on_case=writer, group=group)
+
+    rows = scored_rows(
+        model, loader, dataset, device, threshold=threshold, spacing_mm=spacing_mm, writers=writers, group=group
+    )
     if group.is_main:
         write_per_case(folder / per_case_file, rows)
-        if examples is not None:
+        if examples:
             chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
-            write_image(folder / EXAMPLES_FILE, examples_picture(model, examples, chosen, device))
-    return summarize_rows(rows)
+            write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
+    return summarize_rows(rows, intervals=True)
+
+
+def scored_rows(
+    model: nn.Module,
+    loader,
+    dataset,
+    device: torch.device,
+    *,
+    threshold: float = 0.5,
+    spacing_mm: Spacing | None = None,
+    writers: Sequence[Callable[[Case], None]] = (),
+    group: Group = SINGLE,
+) -> list[Row]:
+    """The rows of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
+
+    def on_case(case: Case) -> None:
+        for writer in writers:
+            writer(case)
+
+    rows = evaluate(
+        model,
+        loader,
+        device,
+        threshold=threshold,
+        distances=True,
+        spacing_of=lambda name: spacing_mm or _spacing_of(dataset.path("images", name)),
+        on_case=on_case if writers else None,
+        group=group,
+    )
+    for row in rows:
+        row["group"] = dataset.spec.case_of(row["name"])
+    return rows
+
+
+def _spacing_of(path: Path) -> Spacing | None:
+    """None, too, for a header with an impossible spacing: the case has its distances in pixels."""
+    with contextlib.suppress(ValueError):
+        return pixel_spacing_mm(path)
+    return None
 
 
 @torch.inference_mode()
@@ -78,7 +128,7 @@ def _resized(label: torch.Tensor, size) -> np.ndarray:
     return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy()
 
 
-def _spread(rows: list[dict], count: int) -> list[str]:
+def _spread(rows: list[Row], count: int) -> list[str]:
     """Names from the worst to the best Dice at even steps, so that a picture shows failures too."""
     ranked = sorted(rows, key=lambda row: (np.nan_to_num(row["dice"], nan=-1), row["name"]))
     steps = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)

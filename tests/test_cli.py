@@ -64,7 +64,8 @@ def test_a_run_folder_holds_everything(tiny_root, tmp_path):
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert not [name for name in names if name.startswith(".tmp")]
     rows = read_rows(exp / "per_case.csv")
-    assert list(rows[0]) == ["name", "level", "dice", "iou"]
+    distances = ["hd95_px", "assd_px"]
+    assert list(rows[0]) == ["name", "group", "level", "dice", "iou", "precision", "recall", *distances]
     assert [row["level"] for row in rows[:3]] == ["ensemble", "1", "2"]
     summary = json.loads((exp / "summary.json").read_text())
     assert (summary["selected_on"], summary["headline"]) == ("test", "last")

@@ -24,28 +24,35 @@ def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, no
         seed: that the bootstrap had.
         notes: further sentences.
     """
+    rows = comparison_rows(comparisons)
     several = len({comparison.run for comparison in comparisons}) > 1
-    header = ["metric", "run", "cases", "baseline", "run's mean", "difference (95 %)", "median", "Wilcoxon p"]
-    rows = [[*header, *(["Holm p"] if several else []), "better / equal / worse"]]
-    for c in comparisons:
-        measure = MEASURES[c.metric]
-        interval = NOTHING if c.ci95_low is None else f"{_signed(c, c.ci95_low)} to {_signed(c, c.ci95_high)}"
-        rows.append(
-            [
-                f"{measure.title} {measure.unit}",
-                c.run,
-                c.num_cases,
-                _number(c, c.mean_baseline),
-                _number(c, c.mean_run),
-                f"{_signed(c, c.mean_difference)} ({interval})",
-                _signed(c, c.median_difference),
-                _p(c.wilcoxon_p),
-                *([_p(c.holm_p)] if several else []),
-                f"{c.wins} / {c.ties} / {c.losses}",
-            ]
-        )
     sentences = [*_legend(comparisons, seed, several), *_exceptions(comparisons), *map(escaped, notes)]
-    return "\n\n".join([markdown_table(rows), *sentences]) + "\n"
+    return "\n\n".join([markdown_table([list(rows[0]), *(row.values() for row in rows)]), *sentences]) + "\n"
+
+
+def comparison_rows(comparisons: Sequence[Comparison]) -> list[dict[str, str | int]]:
+    """The table as dicts, a row a metric and run; the keys are the columns, and names are as they were given.
+
+    ``Holm p`` is there where several runs are compared with the baseline.
+    """
+    several = len({comparison.run for comparison in comparisons}) > 1
+    rows = []
+    for c in comparisons:
+        interval = NOTHING if c.ci95_low is None else f"{_signed(c, c.ci95_low)} to {_signed(c, c.ci95_high)}"
+        row = {
+            "metric": f"{MEASURES[c.metric].title} {MEASURES[c.metric].unit}",
+            "run": c.run,
+            "cases": c.num_cases,
+            "baseline": _number(c, c.mean_baseline),
+            "run's mean": _number(c, c.mean_run),
+            "difference (95 %)": f"{_signed(c, c.mean_difference)} ({interval})",
+            "median": _signed(c, c.median_difference),
+            "Wilcoxon p": _p(c.wilcoxon_p),
+        }
+        if several:
+            row["Holm p"] = _p(c.holm_p)
+        rows.append(row | {"better / equal / worse": f"{c.wins} / {c.ties} / {c.losses}"})
+    return rows
 
 
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
@@ -115,8 +122,9 @@ def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:
 def _exceptions_of(c: Comparison) -> Iterator[str]:
     baseline, run = escaped(c.baseline), escaped(c.run)
     if c.num_left_out:
+        why = "nothing there and nothing predicted" + (", or no spacing known" if c.metric.endswith("_mm") else "")
         yield (
-            f"{run}: left out for want of a value (nothing there and nothing predicted): {c.num_undefined_baseline} "
+            f"{run}: left out for want of a value ({why}): {c.num_undefined_baseline} "
             f"cases in {baseline} alone, {c.num_undefined_run} in {run} alone, {c.num_undefined_both} in both."
         )
     if c.tested == "group means":

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from utils.distances import boundary_distances
 from utils.distributed import SINGLE, Group
-from utils.files import write_text
-from utils.metrics import METRICS, count, dice, iou
+from utils.metrics import OVERLAPS, count
 
 ENSEMBLE = "ensemble"
-COLUMNS = ("name", "level", *METRICS)
 # In a row, but not in the table.
-PREDICTED_PX = "predicted_px"
+PREDICTED_PX, TRUE_PX = "predicted_px", "true_px"
+Spacing = tuple[float, float]
 Row = dict[str, str | float]
+
+
+class Case(NamedTuple):
+    """What is known of a case once it is scored; its maps are the ensemble's and then those of the levels.
+
+    Attributes:
+        name: its id.
+        masks: (1+L,h,w) bool.
+        probabilities: (1+L,h,w) float32; None where it comes from another process.
+        label: (h,w) bool.
+        rows: as ``score_case`` makes them.
+    """
+
+    name: str
+    masks: np.ndarray
+    probabilities: np.ndarray | None
+    label: np.ndarray
+    rows: list[Row]
 
 
 @torch.inference_mode()
@@ -30,7 +46,9 @@ def evaluate(
     device: torch.device,
     *,
     threshold: float = 0.5,
-    on_case: Callable[[str, np.ndarray], None] | None = None,
+    distances: bool = False,
+    spacing_of: Callable[[str], Spacing | None] | None = None,
+    on_case: Callable[[Case], None] | None = None,
     group: Group = SINGLE,
     stop: object = None,
 ) -> list[Row] | None:
@@ -42,20 +60,20 @@ def evaluate(
             processes, this one's part of the cases (``Group.part``).
         device: where the model is.
         threshold: on the probability; above it is foreground.
-        on_case: called with a name and the ensemble's mask (h,w) bool, in the process of rank 0 alone.
+        distances: measure those between boundaries, too; takes milliseconds a case and level.
+        spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
+        on_case: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.
 
     Returns:
-        One row a case and level, with the columns of ``COLUMNS``; ``level`` is ``ensemble``, ``1``, ``2``...
-        A metric is not a number where label and prediction are both empty. All processes get all rows. None if it was
-        stopped.
+        One row a case and level, see ``score_case``. All processes get all rows. None if it was stopped.
     """
     was_training = model.training
     model.eval()
     group.same_buffers(model)
-    cases: list[list[Row]] = []
-    kept: list[tuple[str, np.ndarray]] = []
+    rows: list[list[Row]] = []
+    kept: list[Case] = []
     for batch in loader:
         if stop:
             model.train(was_training)
@@ -63,18 +81,21 @@ def evaluate(
         outputs = model(batch["image"].to(device))
         logits = torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
         for index, name in enumerate(batch["name"]):
-            label = batch["label"][index].to(device) > 0.5
-            masks = full_size_probabilities(logits[:, index], label.shape[-2:]) > threshold
-            cases.append(score_case(name, masks[:, 0], label[0]))
-            if on_case is not None:
-                kept.append((name, masks[0, 0].cpu().numpy()))
-                if group.size == 1:
-                    on_case(*kept.pop())
+            label = batch["label"][index][0].cpu().numpy() > 0.5
+            probabilities = full_size_probabilities(logits[:, index], label.shape)[:, 0].cpu().numpy()
+            masks = probabilities > threshold
+            spacing = spacing_of(name) if spacing_of else None
+            rows.append(score_case(name, masks, label, distances=distances, spacing_mm=spacing))
+            case = Case(name, masks, probabilities, label, rows[-1])
+            if on_case is not None and group.size == 1:
+                on_case(case)
+            elif on_case is not None:
+                kept.append(case._replace(probabilities=None))
     model.train(was_training)
     for case in group.together(kept):
         if group.is_main:
-            on_case(*case)
-    return [row for rows in group.together(cases) for row in rows]
+            on_case(case)
+    return [row for of_case in group.together(rows) for row in of_case]
 
 
 def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:
@@ -82,15 +103,38 @@ def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False).sigmoid()
 
 
-def score_case(name: str, masks, label) -> list[Row]:
-    """Rows of one case: ``masks`` (1+L,h,w) bool, the ensemble first, against ``label`` (h,w) bool."""
+def score_case(
+    name: str, masks: np.ndarray, label: np.ndarray, *, distances: bool = False, spacing_mm: Spacing | None = None
+) -> list[Row]:
+    """The numbers of one case, a row a level.
+
+    Args:
+        masks: (1+L,h,w) bool, the ensemble first.
+        label: (h,w) bool.
+        distances: add ``hd95_px`` and ``assd_px``, and with ``spacing_mm`` ``hd95_mm`` and ``assd_mm``.
+        spacing_mm: height and width of a pixel.
+
+    Returns:
+        Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the metrics of ``OVERLAPS`` in 0..1, distances,
+        and the foreground pixels ``predicted_px``, ``true_px``. Where both masks are empty, no metric is a number;
+        where one is, overlaps are 0 and distances the diagonal of the image.
+    """
     levels = (ENSEMBLE, *(str(level) for level in range(1, len(masks))))
     rows = []
     for level, mask in zip(levels, masks, strict=True):
         counts = count(mask, label)
-        predicted = counts.tp + counts.fp
-        rows.append({"name": name, "level": level, "dice": dice(counts), "iou": iou(counts), PREDICTED_PX: predicted})
+        row: Row = {"name": name, "level": level, **{metric: of(counts) for metric, of in OVERLAPS.items()}}
+        row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
+        if distances:
+            row |= _distances(mask, label, (1.0, 1.0), "px")
+            row |= _distances(mask, label, spacing_mm, "mm") if spacing_mm else {}
+        rows.append(row)
     return rows
+
+
+def _distances(mask: np.ndarray, label: np.ndarray, spacing: Spacing, unit: str) -> dict[str, float]:
+    found = boundary_distances(mask, label, spacing)
+    return {f"{name}_{unit}": value for name, value in found._asdict().items()}
 
 
 def collapsed_levels(rows: Sequence[Row]) -> list[str]:
@@ -101,33 +145,3 @@ def collapsed_levels(rows: Sequence[Row]) -> list[str]:
         if not any(row[PREDICTED_PX] for row in of_level) and any(row["dice"] == 0 for row in of_level):
             collapsed.append(level)
     return collapsed
-
-
-def summarize_rows(rows: Sequence[Row]) -> dict[str, dict]:
-    """Mean and standard deviation over cases (population, as the reference reports), by level.
-
-    Cases without a value (nothing there, nothing predicted) are left out and counted in ``num_undefined``.
-    No defined case gives null.
-    """
-    summary: dict[str, dict] = {}
-    for level in dict.fromkeys(row["level"] for row in rows):
-        of_level = [row for row in rows if row["level"] == level]
-        entry: dict = {"num_cases": len(of_level)}
-        for metric in METRICS:
-            values = np.array([row[metric] for row in of_level])
-            defined = values[~np.isnan(values)]
-            entry[f"{metric}_mean"] = float(defined.mean()) if defined.size else None
-            entry[f"{metric}_std"] = float(defined.std()) if defined.size else None
-            entry["num_undefined"] = int(values.size - defined.size)
-        summary[level] = entry
-    return summary
-
-
-def write_per_case(path: str | Path, rows: Sequence[Row]) -> None:
-    """Write the rows as CSV; a metric without a value is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: "" if value != value else value for key, value in row.items()})
-    write_text(path, text.getvalue())

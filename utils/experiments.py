@@ -36,7 +36,7 @@ class Experiment(NamedTuple):
 
 
 class OverSeeds(NamedTuple):
-    """A metric of one result and level, 0..1; None where there is nothing to compute it from.
+    """A metric of one result and level; None where there is nothing to compute it from.
 
     Attributes:
         n_seeds: runs with a value; the others predicted nothing where nothing is, or lack this result.
@@ -111,13 +111,20 @@ def levels(experiment: Experiment, label: str) -> list[str]:
     return list(dict.fromkeys(level for metrics in _metrics(experiment, label) for level in metrics))
 
 
+def metrics_of(experiment: Experiment, label: str) -> list[str]:
+    """The metrics of a result that any of the runs has (``dice``, ``hd95_px``, ...), each once."""
+    keys = [key for metrics in _metrics(experiment, label) for entry in metrics.values() for key in entry]
+    return list(dict.fromkeys(key.removesuffix("_mean") for key in keys if key.endswith("_mean")))
+
+
 def over_seeds(experiment: Experiment, label: str, level: str, metric: str) -> OverSeeds | None:
     """The numbers of a result (``last``), level (``ensemble``, ``1``) and metric (``dice``); None if no run has it."""
     entries = [metrics[level] for metrics in _metrics(experiment, label) if level in metrics]
     if not entries:
         return None
-    means = [entry[f"{metric}_mean"] for entry in entries if entry[f"{metric}_mean"] is not None]
-    stds = [entry[f"{metric}_std"] for entry in entries if entry[f"{metric}_std"] is not None]
+    means, stds = (
+        [entry[key] for entry in entries if entry.get(key) is not None] for key in (f"{metric}_mean", f"{metric}_std")
+    )
     return OverSeeds(
         n_seeds=len(means),
         mean=fmean(means) if means else None,

@@ -41,6 +41,17 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(folder: str | os.PathLike) -> None:
+    """Make a folder, and raise OSError with its name if nothing can be written there: before work begins."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
 def remove_temporary(folder: str | os.PathLike) -> None:
     """Remove what killed processes left half-written in a folder; nothing to do where it is absent.
 

@@ -16,7 +16,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG"}
 
 
 def write_image(path: Path, values: np.ndarray, *, comment: str | None = None) -> None:
-    """Write (H,W) or (H,W,3) uint8, whole or not at all.
+    """Write (H,W) or (H,W,3) uint8, or as PNG (H,W) uint16, whole or not at all.
 
     The ending of ``path`` chooses the format: PNG, or JPEG as Pillow writes it by default (quality 75), which is
     how the reference's maps were made. ``comment`` goes into the file beside the pixels, which it does not change.

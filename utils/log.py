@@ -14,6 +14,17 @@ import numpy as np
 from tqdm import tqdm
 
 
+def write_scalars(folder: Path, groups: Mapping[str, Mapping[str, object]], iteration: int) -> None:
+    """TensorBoard events in ``folder``: of each group the plain numbers among its values, under ``group/name``."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for group, values in groups.items():
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    writer.add_scalar(f"{group}/{name}", value, iteration)
+
+
 class RunLog:
     """Console, ``train.log`` and TensorBoard events of one run folder.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-METRICS = ("dice", "iou")
-
 
 class Counts(NamedTuple):
     """Pixels of one case: true and false positives, false and true negatives."""
@@ -46,5 +44,27 @@ def iou(counts: Counts) -> float:
     return _ratio(counts.tp, counts.tp + counts.fp + counts.fn)
 
 
+def precision(counts: Counts) -> float:
+    """tp / (tp + fp), in 0..1; 0 if the prediction alone is empty, not a number if both are."""
+    return _part(counts.tp, counts.fp, counts)
+
+
+def recall(counts: Counts) -> float:
+    """tp / (tp + fn), in 0..1; 0 if the target alone is empty, not a number if both are."""
+    return _part(counts.tp, counts.fn, counts)
+
+
+OVERLAPS = {"dice": dice, "iou": iou, "precision": precision, "recall": recall}
+# What papers print; the others stand beside them in the files.
+HEADLINE = ("dice", "iou")
+
+
 def _ratio(numerator: int, denominator: int) -> float:
     return numerator / denominator if denominator else math.nan
+
+
+def _part(found: int, rest: int, counts: Counts) -> float:
+    """Like Dice and IoU, 0 where one mask alone is empty: a failure is not to drop out of the mean."""
+    if found + rest == 0 and counts.fp + counts.fn > 0:
+        return 0.0
+    return _ratio(found, found + rest)

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
-from utils.metrics import METRICS
+from utils.metrics import HEADLINE
 
 SUMMARY_FILE = "summary.json"
+TITLES = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "hd95": "HD95", "assd": "ASSD"}
 
 
 def read_summary(folder: str | Path) -> dict:
@@ -36,7 +37,7 @@ def read_summary(folder: str | Path) -> dict:
 def _check_numbers(metrics: dict[str, dict]) -> None:
     """Raise KeyError, TypeError or AttributeError where the ensemble or any number of a level is missing."""
     for entry in (metrics[ENSEMBLE], *metrics.values()):
-        for key in ("num_cases", *(f"{metric}_{part}" for metric in METRICS for part in ("mean", "std"))):
+        for key in ("num_cases", *(f"{metric}_{part}" for metric in HEADLINE for part in ("mean", "std"))):
             if not isinstance(entry[key], int | float | None):
                 raise TypeError(key)
 
@@ -46,6 +47,55 @@ def describe_metrics(metrics: dict[str, dict]) -> str:
     parts = [f"{level}: Dice {_percent(m, 'dice')} IoU {_percent(m, 'iou')}" for level, m in metrics.items()]
     undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
     return "; ".join(parts) + (f"; {undefined} empty cases left out" if undefined else "")
+
+
+def metrics_table(metrics: dict[str, dict]) -> str:
+    """A table for the console, a row a metric and a column a level: mean (std over cases) [95 % interval of the mean].
+
+    Args:
+        metrics: by level, as ``utils.results.summarize_rows`` makes them, with intervals.
+    """
+    names = [key.removesuffix("_mean") for key in next(iter(metrics.values())) if key.endswith("_mean")]
+    rows = [["", *(level if level == ENSEMBLE else f"level {level}" for level in metrics)]]
+    rows += [[title_of(name), *(_cell(entry, name) for entry in metrics.values())] for name in names]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *_notes(metrics)]
+    return "\n".join([*lines, *notes])
+
+
+def title_of(metric: str) -> str:
+    """The title of a column of ``per_case.csv`` in tables: ``Dice %``, ``HD95 mm``."""
+    name, _, unit = metric.partition("_")
+    return f"{TITLES.get(name, name)} {unit or '%'}"
+
+
+def _cell(entry: dict, metric: str) -> str:
+    mean, std, interval = (entry.get(f"{metric}_{part}") for part in ("mean", "std", "ci95"))
+    if mean is None:
+        return "none"
+    scale = 1 if "_" in metric else 100
+    between = f" [{scale * interval[0]:.2f}, {scale * interval[1]:.2f}]" if interval else ""
+    return f"{scale * mean:.2f} ({scale * std:.2f}){between}"
+
+
+def _notes(metrics: dict[str, dict]) -> list[str]:
+    """What a mean leaves out, and what it counts as the worst."""
+    notes = []
+    for level, entry in metrics.items():
+        undefined, one_empty, with_spacing = (
+            entry.get(k, 0) for k in ("num_undefined", "num_one_empty", "num_cases_mm")
+        )
+        if undefined:
+            notes.append(f"{level}: {undefined} cases with nothing there and nothing predicted, left out")
+        if one_empty:
+            notes.append(
+                f"{level}: {one_empty} cases with nothing there or nothing predicted: overlaps 0, distances the "
+                "image's diagonal"
+            )
+        if with_spacing:
+            notes.append(f"{level}: mm of the {with_spacing} cases whose spacing is known")
+    return notes
 
 
 def _percent(metrics: dict, name: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
-from utils.experiments import Experiment, OverSeeds, labels, levels, over_seeds
+from utils.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
 from utils.markdown import markdown_table
-from utils.metrics import METRICS
+from utils.metrics import HEADLINE
 
 # What training reports, side by side; any other result has a row of its own.
 TRAINING_RESULTS = {
@@ -45,7 +45,7 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
             LEGEND,
         ]
     if others:
-        metrics = [f"{TITLES[metric]} (std over images)" for metric in METRICS]
+        metrics = [f"{TITLES[metric]} (std over images)" for metric in HEADLINE]
         parts.append(markdown_table([("run", "what", "result", "iteration", "cases", *metrics), *others]))
     notes = [note for experiment in experiments for note in _notes(experiment)]
     if unfinished:
@@ -56,14 +56,15 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
 def experiments_csv(experiments: Sequence[Experiment]) -> str:
     """CSV with the columns ``CSV_COLUMNS``: a row an experiment, result, metric and level.
 
-    Means and standard deviations are in 0..1 and described in ``OverSeeds``; without a value the cell is empty.
+    Means and standard deviations are described in ``OverSeeds``: overlaps in 0..1, distances in the unit that their
+    names end with. Without a value the cell is empty.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for experiment in experiments:
         for label in labels(experiment):
-            for metric in METRICS:
+            for metric in metrics_of(experiment, label):
                 for level in levels(experiment, label):
                     numbers = over_seeds(experiment, label, level, metric)
                     writer.writerow((experiment.name, label, metric, level, *numbers))
@@ -79,11 +80,11 @@ def _training_rows(experiment: Experiment, shown: Sequence[str]) -> list[tuple]:
         experiment.name,
         experiment.runs[0].summary.get("what", ""),
         f"{len(seeds)} ({', '.join(map(str, seeds))})" if seeds else NOTHING,
-        over_seeds(experiment, found[0], ENSEMBLE, METRICS[0]).num_cases,
+        over_seeds(experiment, found[0], ENSEMBLE, HEADLINE[0]).num_cases,
         _iterations(experiment, found[0]),
     )
     rows = []
-    for metric in METRICS:
+    for metric in HEADLINE:
         cells = [_cell(over_seeds(experiment, label, ENSEMBLE, metric), len(experiment.runs)) for label in shown]
         rows.append((*first, TITLES[metric], *cells))
     return rows
@@ -93,7 +94,7 @@ def _other_rows(experiment: Experiment) -> list[tuple]:
     rows = []
     for label in labels(experiment):
         if label not in TRAINING_RESULTS:
-            numbers = [over_seeds(experiment, label, ENSEMBLE, metric) for metric in METRICS]
+            numbers = [over_seeds(experiment, label, ENSEMBLE, metric) for metric in HEADLINE]
             rows.append(
                 (
                     experiment.name,
@@ -126,7 +127,7 @@ def _notes(experiment: Experiment) -> list[str]:
         return [f"{experiment.name}: nothing was evaluated."]
     notes = []
     for label in found:
-        undefined = over_seeds(experiment, label, ENSEMBLE, METRICS[0]).num_undefined
+        undefined = over_seeds(experiment, label, ENSEMBLE, HEADLINE[0]).num_undefined
         if undefined:
             over = f" in {len(experiment.runs)} runs" if len(experiment.runs) > 1 else ""
             notes.append(

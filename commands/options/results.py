@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.options.shared import add_data, add_loading, add_split
-from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, words
+from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, spacing, words
 from utils.per_case import MEASURES
 
 FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
@@ -11,11 +11,14 @@ FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions
 
 def add_evaluate(parser: Parser) -> None:
     """Options of ``evaluate``."""
-    # Here, as the registry brings torch along.
-    from models.multi_level import ENSEMBLES
-
     add_data(parser, required=False)
-    parser.add_argument("--ckpt_path", required=True, help="checkpoint of this project or of the reference")
+    parser.add_argument(
+        "--ckpt_path",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="checkpoint of this project or of the reference; several are averaged",
+    )
     parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
     parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
     parser.add_argument(
@@ -24,16 +27,46 @@ def add_evaluate(parser: Parser) -> None:
         default=None,
         help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
     )
+    add_averaging(parser)
+    parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
+    parser.add_argument(
+        "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
+    )
+    add_spacing(parser)
+    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
+    add_split(parser)
+    add_loading(parser)
+
+
+def add_averaging(parser: Parser) -> None:
+    """What is averaged, and where a mask begins."""
+    # Here, as the registry brings torch along.
+    from models.multi_level import ENSEMBLES
+
     parser.add_argument(
         "--ensemble",
         choices=tuple(ENSEMBLES),
         default=None,
-        help="what the prediction averages over levels (default: as trained; logits if the checkpoint does not say)",
+        help="what the prediction averages over levels, checkpoints and flips (default: as trained; logits if the "
+        "checkpoint does not say)",
     )
-    parser.add_argument("--save_pred", action="store_true", help="write the predictions as PNG")
-    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
-    add_split(parser)
-    add_loading(parser)
+    parser.add_argument(
+        "--tta", action="store_true", help="average over the image and its three mirror images; four times the work"
+    )
+    parser.add_argument(
+        "--threshold", type=number(float, 0, 1), default=0.5, help="foreground is where the probability is above it"
+    )
+
+
+def add_spacing(parser: Parser) -> None:
+    """The size of pixels."""
+    parser.add_argument(
+        "--spacing_mm",
+        type=spacing,
+        default=None,
+        metavar="MM",
+        help="height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",
+    )
 
 
 def add_baseline(parser: Parser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
+from commands.options.results import add_evaluate
 from commands.options.shared import add_data, add_loading, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
 from datasets.cache import CACHES
@@ -212,7 +213,10 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
             parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
         if not args.ckpt_path:
             parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
-        args.split = "test"
+        args.ckpt_path = [args.ckpt_path]
+        for name, default in _defaults_of_evaluate().items():
+            if not hasattr(args, name):
+                setattr(args, name, default)
         return
     if args.num_levels is None and args.level_thresholds:
         args.num_levels = len(args.level_thresholds)
@@ -222,6 +226,12 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
         args.seed = args.seed or 0
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
     args.ensemble = args.ensemble or RELEASED_ENSEMBLE
+
+
+def _defaults_of_evaluate() -> dict:
+    parser = Parser()
+    add_evaluate(parser)
+    return vars(parser.parse_args(["--root=", "--ckpt_path="]))
 
 
 def _contradictions(args: argparse.Namespace):

@@ -96,6 +96,11 @@ def measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]
     return convert
 
 
+def spacing(text: str) -> tuple[float, float]:
+    """A type for the height and width of a pixel: two numbers above 0, or one for both."""
+    return measures(2, positive=2)(text if "," in text else f"{text},{text}")
+
+
 def pattern(text: str) -> str:
     """A type for regular expressions."""
     try:

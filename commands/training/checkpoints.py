@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands.data_options import check_settings, id_numbers, remembered_settings
-from commands.scoring import PREDICTIONS_FOLDER
 from commands.training.build import model_settings
 from commands.training.run import (
     ARGS_FILE,
@@ -26,6 +25,7 @@ from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from utils.devices import amp_of
 from utils.distributed import Group
 from utils.files import remove_temporary
+from utils.predictions import PREDICTIONS_FOLDER
 from utils.schedule import total_epochs
 from utils.seeding import random_states, restore_random_states
 

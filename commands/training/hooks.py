@@ -13,11 +13,12 @@ from tqdm import tqdm
 from trainer import TrainState
 from utils.devices import peak_memory_gb
 from utils.distributed import Group
-from utils.evaluation import ENSEMBLE, Row, collapsed_levels, evaluate, summarize_rows
+from utils.evaluation import ENSEMBLE, Row, collapsed_levels, evaluate
 from utils.files import write_text
 from utils.interrupt import StopRequest
 from utils.log import RunLog
 from utils.reporting import describe_metrics
+from utils.results import summarize_rows
 
 # Of a profile: steps before it that are let go by, and those that are traced but not kept.
 PROFILE_WAIT, PROFILE_WARMUP = 2, 1

@@ -16,6 +16,7 @@ from utils.checkpoint import load_checkpoint
 from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version
+from utils.predictions import PREDICTIONS_FOLDER, MaskWriter
 from utils.reporting import SUMMARY_FILE, describe_metrics
 
 
@@ -77,13 +78,15 @@ def _recipe(run: Run) -> dict:
 
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:
     main_result = label == headline
+    writes_masks = run.args.save_pred and main_result
     metrics = score(
         model,
         loader,
+        run.data.test,
         run.device,
         run.folder,
-        save_pred=run.args.save_pred and main_result,
-        examples=run.data.test if main_result else None,
+        writers=[MaskWriter(run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
+        examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",
     )

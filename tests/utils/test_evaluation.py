@@ -1,7 +1,5 @@
 """Evaluation: at the labels' own size, case by case, level by level."""
 
-import csv
-import json
 import math
 
 import numpy as np
@@ -9,17 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from utils.evaluation import (
-    COLUMNS,
-    ENSEMBLE,
-    PREDICTED_PX,
-    collapsed_levels,
-    evaluate,
-    full_size_probabilities,
-    score_case,
-    summarize_rows,
-    write_per_case,
-)
+from utils.evaluation import ENSEMBLE, PREDICTED_PX, collapsed_levels, evaluate, full_size_probabilities, score_case
 
 LEFT = torch.tensor([[True, True, False, False]] * 2)
 NOTHING = torch.zeros(2, 4, dtype=torch.bool)
@@ -80,12 +68,15 @@ def test_masks_are_handed_on_at_full_size():
     seen = {}
     large = LEFT.repeat_interleave(3, 0).repeat_interleave(3, 1)
     loader = _loader([("a", _logits(LEFT), large)], [("b", _logits(~LEFT), LEFT)])
-    evaluate(Echo(), loader, torch.device("cpu"), on_case=lambda name, mask: seen.update({name: mask}))
-    assert {name: (mask.shape, mask.dtype) for name, mask in seen.items()} == {
-        "a": ((6, 12), np.dtype(bool)),
-        "b": ((2, 4), np.dtype(bool)),
+    rows = evaluate(Echo(), loader, torch.device("cpu"), on_case=lambda case: seen.update({case.name: case}))
+    assert {name: (case.masks.shape, case.masks.dtype) for name, case in seen.items()} == {
+        "a": ((3, 6, 12), np.dtype(bool)),
+        "b": ((3, 2, 4), np.dtype(bool)),
     }
-    np.testing.assert_array_equal(seen["a"], large)
+    np.testing.assert_array_equal(seen["a"].masks, np.stack([large, large, ~large]))
+    np.testing.assert_array_equal(seen["a"].label, large)
+    np.testing.assert_array_equal(seen["a"].probabilities > 0.5, seen["a"].masks)
+    assert [*seen["a"].rows, *seen["b"].rows] == rows
 
 
 def test_threshold_is_on_the_probability_and_excludes_itself():
@@ -119,7 +110,7 @@ def test_logits_are_resized_before_the_sigmoid():
 
 
 def test_score_case_names_the_ensemble_first():
-    rows = score_case("a", torch.stack([LEFT, ~LEFT, NOTHING]), LEFT)
+    rows = score_case("a", np.stack([LEFT, ~LEFT, NOTHING]), LEFT.numpy())
     assert [(row["level"], row["dice"]) for row in rows] == [("ensemble", 1.0), ("1", 0.0), ("2", 0.0)]
 
 
@@ -137,40 +128,20 @@ def test_a_level_that_finds_nothing_anywhere_has_collapsed(case, collapsed):
     assert collapsed_levels(rows) == collapsed
 
 
-def test_summary_by_hand():
-    summary = summarize_rows([_row("ensemble", 0.2), _row("ensemble", 0.6), _row("1", 1.0), _row("1", 1.0)])
-    assert summary["ensemble"] == {
-        "num_cases": 2,
-        "dice_mean": pytest.approx(0.4),
-        "dice_std": pytest.approx(0.2),
-        "iou_mean": 0.5,
-        "iou_std": 0.0,
-        "num_undefined": 0,
-    }
-    assert list(summary) == ["ensemble", "1"]
+def test_distances_in_pixels_and_where_the_spacing_is_known_in_mm():
+    label, shifted = np.zeros((6, 8), bool), np.zeros((6, 8), bool)
+    label[1:3, 1:3] = shifted[1:3, 3:5] = True
+    (row,) = score_case("a", shifted[None], label, distances=True, spacing_mm=(2.0, 0.5))
+    # From column 1 to 3, and from 2 to 3: two pixels and one.
+    assert (row["hd95_px"], row["assd_px"]) == (pytest.approx(2), pytest.approx(1.5))
+    assert (row["hd95_mm"], row["assd_mm"]) == (pytest.approx(1), pytest.approx(0.75))
+    assert "hd95_mm" not in score_case("a", shifted[None], label, distances=True)[0]
+    assert "hd95_px" not in score_case("a", shifted[None], label)[0]
 
 
-def test_undefined_cases_are_left_out_and_counted():
-    nan = float("nan")
-    summary = summarize_rows([_row("ensemble", 0.2), _row("ensemble", nan, nan)])
-    assert summary["ensemble"]["dice_mean"] == pytest.approx(0.2)
-    assert (summary["ensemble"]["num_cases"], summary["ensemble"]["num_undefined"]) == (2, 1)
-
-
-def test_no_defined_case_at_all():
-    nan = float("nan")
-    entry = summarize_rows([_row("ensemble", nan, nan)])["ensemble"]
-    assert entry["dice_mean"] is entry["iou_std"] is None
-    assert json.dumps(entry)
-
-
-def test_no_rows():
-    assert summarize_rows([]) == {}
-
-
-def test_per_case_table(tmp_path):
-    nan = float("nan")
-    write_per_case(tmp_path / "new" / "per_case.csv", [_row("ensemble", 0.25), _row("1", nan, nan, name="b,c")])
-    with open(tmp_path / "new" / "per_case.csv", newline="") as file:
-        rows = list(csv.reader(file))
-    assert rows == [list(COLUMNS), ["a", "ensemble", "0.25", "0.5"], ["b,c", "1", "", ""]]
+def test_spacing_is_asked_for_by_name():
+    loader = _loader([("a", _logits(LEFT), LEFT), ("b", _logits(LEFT), LEFT)])
+    rows = evaluate(
+        Echo(), loader, torch.device("cpu"), distances=True, spacing_of=lambda name: (1.0, 1.0) if name == "b" else None
+    )
+    assert [("hd95_mm" in row, row["name"]) for row in rows[::3]] == [(False, "a"), (True, "b")]

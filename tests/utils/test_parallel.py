@@ -55,3 +55,19 @@ if __name__ == "__main__":
 def test_process_that_is_killed_is_an_error_of_the_system():
     with pytest.raises(ChildProcessError, match=r"found one that was killed, .*memory.*; .* fewer --workers"):
         list(map_in_processes(eval, [(KILL_YOURSELF,)] * 2, 2))
+
+
+def test_joblibs_tracker_says_nothing_behind_our_last_words():
+    """What is left after Ctrl-C may be gone already; here two things that never were."""
+    code = """
+import math
+from utils.parallel import map_in_processes
+results = map_in_processes(math.sqrt, [(4.0,), (9.0,)], 2)
+next(results)
+from joblib.externals.loky.backend import resource_tracker
+resource_tracker.register("/no/such/folder", "folder")
+resource_tracker.register("/nosuchsemaphore", "semlock")
+list(results)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

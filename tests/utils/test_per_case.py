@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from utils.evaluation import write_per_case
 from utils.per_case import find_per_case, read_per_case
+from utils.results import write_per_case
 
 HEADER = "name,group,level,dice,hd95_px\n"
 
@@ -31,10 +31,12 @@ def test_values_levels_groups_and_empty_cells(tmp_path):
 def test_what_evaluation_writes_is_read_with_the_columns_that_it_has(tmp_path):
     rows = [{"name": n, "level": "ensemble", "dice": d, "iou": d / 2} for n, d in (("x", 0.1), ("=1+1", 0.3))]
     for row in rows:
-        row |= {"group": row["name"], "predicted_px": 3, "precision": 0.5, "recall": 0.5}
+        row |= {"predicted_px": 3, "precision": 0.5, "recall": math.nan, "hd95_px": 4.5, "assd_px": 2.25}
     write_per_case(tmp_path / "per_case.csv", rows)
     read = read_per_case(tmp_path / "per_case.csv")
     assert read.names == ("x", "=1+1") and read.values["ensemble"]["iou"] == {"x": 0.05, "=1+1": 0.15}
+    assert read.metrics == ("dice", "iou", "precision", "recall", "hd95_px", "assd_px")
+    assert read.groups == {"x": "x", "=1+1": "=1+1"} and math.isnan(read.values["ensemble"]["recall"]["x"])
 
 
 def test_an_older_table_has_no_groups_and_other_columns_are_passed_over(tmp_path):

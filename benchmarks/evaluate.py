@@ -1,0 +1,134 @@
+"""Evaluation against the plain way, on the same images with the same weights: images a second, and equal numbers.
+
+    python benchmarks/evaluate.py --data kvasir --root ROOT
+
+The plain way evaluates one image at a time and computes the propagated features, as the formula reads, though it throws
+them away. Both read, predict and score whole test images with the released network (two levels, random weights), in
+turn, several times. ``--ckpt_path`` takes other weights, ``--to FILE`` appends the printed table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.step import plain_propagation
+from benchmarks.table import command_line, hardware, markdown, report
+from datasets import build_dataset
+from datasets.loaders import evaluation_loader
+from models import Averaged, build_from_weights, build_model
+from utils.checkpoint import load_checkpoint
+from utils.devices import pick_device
+from utils.evaluation import Row, evaluate
+from utils.metrics import HEADLINE
+
+PLAIN = "plain way: batch of one, propagation computed"
+
+
+class PlainWay(nn.Module):
+    """Computes the propagated features of every level, and predicts without them."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        level_logits = []
+        for level in self.model.model:
+            feature, logits = level(x)
+            level.classifier(plain_propagation(feature))
+            level_logits.append(logits)
+        stacked = torch.stack(level_logits)
+        return {"logits": stacked.mean(dim=0), "level_logits": stacked}
+
+
+def main() -> int:
+    """Run the benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
+    args = parse_args()
+    device = pick_device(args.device)
+    model = network(args).to(device).eval()
+    dataset = build_dataset(args.data, root=args.root, split="test", spatial_size=args.spatial_size)
+    dataset = dataset.only(dataset.names[: args.images])
+    ways = {
+        PLAIN: {"model": PlainWay(model), "batch_size": 1},
+        "ours, batch of one": {"model": Averaged([model]), "batch_size": 1},
+        f"ours, batch of {args.batch_size}": {"model": Averaged([model]), "batch_size": args.batch_size},
+        "the same with distances": {"model": Averaged([model]), "batch_size": args.batch_size, "distances": True},
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    found: dict[str, list[Row]] = {}
+    for _ in range(args.rounds):
+        for way, options in ways.items():
+            began = time.perf_counter()
+            found[way] = run(dataset, device, args.num_worker, **options)
+            seconds[way].append(time.perf_counter() - began)
+    rows = [row(way, seconds, found, len(dataset)) for way in ways]
+    size = f"{args.spatial_size}x{args.spatial_size}"
+    where = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    note = (
+        f"{len(dataset)} test images of {args.data} at {size}, scored at their own sizes, two levels, float32, on "
+        f"{where}, {args.num_worker} loader processes; the median of {args.rounds} rounds. The last column is the "
+        "largest difference of any case and level in Dice or IoU."
+    )
+    lines = ["## Evaluation", "", f"`{command_line()}`", "", markdown(rows), "", note, "", hardware("torch"), ""]
+    report(lines, args.to)
+    return 0
+
+
+def run(dataset, device: torch.device, num_worker: int, *, model: nn.Module, batch_size: int, distances=False):
+    """Evaluate once; the rows of all cases."""
+    loader = evaluation_loader(dataset, batch_size=batch_size, num_worker=num_worker)
+    return evaluate(model, loader, device, distances=distances)
+
+
+def row(way: str, seconds: dict[str, list[float]], found: dict[str, list[Row]], num_images: int) -> dict[str, str]:
+    """A line of the table."""
+    speed, plain = (num_images / statistics.median(seconds[name]) for name in (way, PLAIN))
+    difference = max(
+        abs(ours[metric] - theirs[metric])
+        for ours, theirs in zip(found[way], found[PLAIN], strict=True)
+        for metric in HEADLINE
+    )
+    return {
+        "way": way,
+        "images a second": f"{speed:.2f}",
+        "times as fast": f"{speed / plain:.2f}",
+        "difference": f"{difference:.1e}" if difference else "0",
+    }
+
+
+def network(args: argparse.Namespace) -> nn.Module:
+    """The network of the checkpoint, or the released one with random weights."""
+    if args.ckpt_path:
+        checkpoint = load_checkpoint(args.ckpt_path)
+        return build_from_weights(checkpoint["state_dict"], (checkpoint.get("config") or {}).get("model"))
+    torch.manual_seed(0)
+    return build_model("unet", in_channels=1 if args.data == "prostate" else 3, num_levels=2, init="independent")
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="kvasir")
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--ckpt_path", default=None, help="weights to evaluate (default: random ones)")
+    parser.add_argument("--images", type=int, default=24, help="of the test set")
+    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--spatial_size", type=int, default=224)
+    parser.add_argument("--num_worker", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--to", default=None, help="Markdown file to append to")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

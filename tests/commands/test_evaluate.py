@@ -1,0 +1,193 @@
+"""``run.py evaluate``: what it averages, writes and refuses."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import run
+from models import build_model
+
+SMALL = {"features": (4, 8, 8, 8, 8, 4)}
+SIZE = 32
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A function that makes a checkpoint of random weights."""
+
+    def make(name, *, seed=0, data="kvasir", num_levels=2, **config):
+        torch.manual_seed(seed)
+        channels, normalisation = (1, "zscore") if data == "prostate" else (3, "imagenet")
+        settings = {"in_channels": channels, "num_levels": num_levels, **SMALL}
+        remembered = {"data": data, "channels": channels, "normalisation": normalisation, "spatial_size": SIZE}
+        path = tmp_path / name
+        state_dict = build_model("unet", init="independent", **settings).state_dict()
+        config = {"model": {"name": "unet", **settings}, **remembered, **config}
+        torch.save({"state_dict": state_dict, "iteration": 7, "config": config}, path)
+        return path
+
+    return make
+
+
+def evaluate(root, *more):
+    return run.main(["evaluate", "--root", str(root), *map(str, more), "--device", "cpu", "--num_worker", "0"])
+
+
+def rows_of(folder, level="ensemble"):
+    with open(Path(folder) / "per_case.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if row["level"] == level]
+
+
+def picture(path):
+    return np.array(Image.open(path))
+
+
+def test_masks_and_probabilities_at_the_images_own_sizes(tiny_root, tmp_path, checkpoint):
+    out = tmp_path / "out"
+    path = checkpoint("a.pth")
+    options = ["--ckpt_path", path, "--exp_path", out, "--save_pred", "--save_prob", "--threshold", "0.45"]
+    assert evaluate(tiny_root, *options) == 0
+    for name in ("polyp7", "polyp8", "polyp9"):
+        truth = picture(tiny_root / "masks" / f"{name}.jpg") > 127
+        mask = picture(out / "predictions" / f"{name}.png")
+        ensemble, first, second = (
+            picture(out / "probabilities" / folder / f"{name}.png") for folder in ("ensemble", "level1", "level2")
+        )
+        assert mask.shape == ensemble.shape == truth.shape
+        assert ensemble.dtype == np.uint16
+        clear = np.abs(ensemble / 65535 - 0.45) > 1e-4
+        np.testing.assert_array_equal(mask[clear] == 255, (ensemble / 65535 > 0.45)[clear])
+        # The mean of logits lies between the levels.
+        assert ((np.minimum(first, second) <= ensemble + 1.0) & (ensemble <= np.maximum(first, second) + 1.0)).all()
+        row = next(row for row in rows_of(out) if row["name"] == name)
+        tp = (truth & (mask > 0)).sum()
+        assert float(row["precision"]) == pytest.approx(tp / max((mask > 0).sum(), 1))
+        assert float(row["recall"]) == pytest.approx(tp / truth.sum())
+    assert json.loads((out / "summary.json").read_text())["threshold"] == 0.45
+
+
+def test_summary_table_and_tensorboard(tiny_root, tmp_path, checkpoint, capsys):
+    out = tmp_path / "out"
+    assert evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), "--exp_path", out) == 0
+    metrics = json.loads((out / "summary.json").read_text())["results"]["checkpoint"]["metrics"]
+    for level in ("ensemble", "1", "2"):
+        values = np.array([float(row["hd95_px"]) for row in rows_of(out, level)])
+        entry = metrics[level]
+        assert (entry["hd95_px_mean"], entry["hd95_px_std"]) == pytest.approx((values.mean(), values.std()))
+        low, high = entry["hd95_px_ci95"]
+        assert values.min() <= low <= values.mean() <= high <= values.max()
+    printed = capsys.readouterr().out
+    entry = metrics["1"]
+    cell = f"{entry['hd95_px_mean']:.2f} ({entry['hd95_px_std']:.2f}) [{entry['hd95_px_ci95'][0]:.2f}, "
+    assert cell in next(line for line in printed.splitlines() if line.startswith("HD95 px"))
+    events = EventAccumulator(str(out)).Reload()
+    (scalar,) = events.Scalars("test_ensemble/dice_mean")
+    assert (scalar.step, scalar.value) == (7, pytest.approx(metrics["ensemble"]["dice_mean"]))
+
+
+def test_several_checkpoints_are_averaged(tiny_root, tmp_path, checkpoint):
+    first, second = checkpoint("a.pth", seed=0), checkpoint("b.pth", seed=1)
+    for number, paths in enumerate(([first], [second], [first, second])):
+        out = tmp_path / f"out{number}"
+        assert evaluate(tiny_root, "--ckpt_path", *paths, "--exp_path", out, "--save_prob", "--ensemble", "probs") == 0
+    alone, other, both = (picture(tmp_path / f"out{n}" / "probabilities/level1/polyp7.png") / 65535 for n in range(3))
+    # Bilinear resizing acts on logits, hence nearly: the mean of both before it.
+    np.testing.assert_allclose(both, (alone + other) / 2, atol=0.01)
+    assert np.abs(alone - other).max() > 0.05
+    summary = json.loads((tmp_path / "out2" / "summary.json").read_text())
+    assert summary["what"] == "2 checkpoints averaged, 2 level(s), mean of probabilities"
+    assert summary["checkpoints"] == [str(first), str(second)]
+
+
+def test_flips_change_the_prediction_and_it_is_said(tiny_root, tmp_path, checkpoint):
+    path = checkpoint("a.pth")
+    assert evaluate(tiny_root, "--ckpt_path", path, "--save_prob") == 0
+    assert evaluate(tiny_root, "--ckpt_path", path, "--save_prob", "--tta") == 0
+    plain, flipped = tmp_path / "evaluate_test", tmp_path / "evaluate_test_tta"
+    assert json.loads((flipped / "summary.json").read_text())["what"] == "checkpoint, 2 level(s), flips averaged"
+    maps = [picture(folder / "probabilities/ensemble/polyp7.png") for folder in (plain, flipped)]
+    assert (maps[0] != maps[1]).any()
+
+
+def test_millimetres_from_the_command_line_and_from_dicom(tiny_prostate_root, tmp_path, checkpoint):
+    import pydicom
+
+    path = checkpoint("a.pth", data="prostate")
+    given = ["--ckpt_path", path, "--exp_path", tmp_path / "given", "--spacing_mm", "0.5"]
+    assert evaluate(tiny_prostate_root, *given) == 0
+    for row in rows_of(tmp_path / "given"):
+        assert float(row["hd95_mm"]) == pytest.approx(0.5 * float(row["hd95_px"]))
+        assert float(row["assd_mm"]) == pytest.approx(0.5 * float(row["assd_px"]))
+        assert row["group"] == row["name"].split("_")[0]
+    slice_ = pydicom.dcmread(tiny_prostate_root / "images" / "caseD_5.dcm")
+    slice_.PixelSpacing = [2, 2]
+    slice_.save_as(tiny_prostate_root / "images" / "caseD_5.dcm")
+    assert evaluate(tiny_prostate_root, "--ckpt_path", path, "--exp_path", tmp_path / "dicom") == 0
+    rows = {row["name"]: row for row in rows_of(tmp_path / "dicom")}
+    assert float(rows["caseD_5"]["hd95_mm"]) == pytest.approx(2 * float(rows["caseD_5"]["hd95_px"]))
+    assert rows["caseE_2"]["hd95_mm"] == ""
+    metrics = json.loads((tmp_path / "dicom" / "summary.json").read_text())["results"]["checkpoint"]["metrics"]
+    assert metrics["ensemble"]["num_cases_mm"] == 1
+
+
+def test_a_second_evaluation_leaves_nothing_of_the_first(tiny_root, tmp_path, checkpoint):
+    path, out = checkpoint("a.pth"), tmp_path / "out"
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out, "--save_pred", "--save_prob") == 0
+    (out / "predictions" / "mine.txt").write_text("kept")
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out) == 0
+    assert [p.name for p in out.rglob("*") if p.is_file() and p.parent != out] == ["mine.txt"]
+    assert len(list(out.glob("events.out.tfevents.*"))) == 1
+
+
+def test_the_results_of_a_run_are_not_replaced(tiny_root, tmp_path, checkpoint):
+    path = checkpoint("model_latest.pth")
+    for name in ("args.json", "summary.json", "per_case.csv"):
+        (tmp_path / name).write_text("of the run")
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", tmp_path) == 0
+    assert (tmp_path / "summary.json").read_text() == (tmp_path / "per_case.csv").read_text() == "of the run"
+    assert (tmp_path / "evaluate_test" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ([{"num_levels": 1}], "same number of levels, found 2, 1"),
+        ([{"spatial_size": 48}], "expected spatial_size 32"),
+        ([{"normalisation": "zscore"}], "expected normalisation imagenet"),
+        ([{"data": "prostate"}], "expected channels 3"),
+        (["again"], "expected each checkpoint once"),
+    ],
+)
+def test_checkpoints_that_do_not_go_together(others, message, tiny_root, tmp_path, checkpoint, capsys):
+    first = checkpoint("a.pth")
+    more = [first if other == "again" else checkpoint("b.pth", **other) for other in others]
+    assert evaluate(tiny_root, "--ckpt_path", first, *more, "--exp_path", tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_for_other_channels(tiny_prostate_root, checkpoint, capsys):
+    assert evaluate(tiny_prostate_root, "--data", "prostate", "--ckpt_path", checkpoint("a.pth")) == 2
+    assert "expected a model for 1 image channels (prostate), found one for 3" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(tiny_root, tmp_path, checkpoint, capsys):
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "out"
+    assert evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), "--exp_path", out) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1,2,3", "1,0", "nan", "x"])
+def test_an_impossible_spacing(value, tiny_root, checkpoint, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), f"--spacing_mm={value}")
+    assert stopped.value.code == 2
+    assert "--spacing_mm" in capsys.readouterr().err

@@ -1,0 +1,17 @@
+"""An evaluation as one HTML file that opens from disk: summary, distributions and a gallery of cases.
+
+The file needs no server and no network, and its policy forbids the browser both. Images are reduced; every number is
+computed by the caller, at full size::
+
+    run = ReportRun("evaluate", what="checkpoint, 2 levels", facts=[("checkpoint", "run/last.pth")])
+    with ReportWriter("report.html", title="Kvasir test", runs=[run]) as report:
+        for case in cases:
+            report.add(ReportCase(case.name, rows={"evaluate": {"ensemble": {"dice": 0.91}}}, image=case.image))
+        report.describe("evaluate", metrics=metrics)
+    print(report.num_bytes)
+"""
+
+from utils.report.records import ReportCase, ReportRun
+from utils.report.writer import ReportWriter
+
+__all__ = ["ReportCase", "ReportRun", "ReportWriter"]

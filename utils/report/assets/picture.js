@@ -1,0 +1,98 @@
+// A case's image with what can be laid over it, all in the pixels of the full-size image.
+
+const MEDIA_TYPE = "data:image/webp;base64,";
+const NUM_STYLES = 6;
+// The area of a ring grows with the duration of the fixation.
+const FIXATION_RADIUS = 0.0009;
+
+/** {node, show}: the SVG element, and a function that shows and hides its layers by the state. */
+function pictureOf(number, { large = false } = {}) {
+  const media = mediaOf(number);
+  const frame = { x: 0, y: 0, width: media.width, height: media.height, preserveAspectRatio: "none" };
+  const map = drawn("image", { ...frame, class: "map", filter: "url(#viridis)" });
+  const layers = {
+    truth: outlineOf(media.truth, "truth"),
+    predictions: media.predictions.map((path, run) => outlineOf(path, `run-${run % NUM_STYLES}`)),
+    fixations: fixationsOf(media, large),
+  };
+  const node = drawn(
+    "svg",
+    {
+      viewBox: `0 0 ${media.width} ${media.height}`,
+      class: large ? "picture large" : "picture",
+      "aria-hidden": "true",
+    },
+    drawn("image", { ...frame, href: MEDIA_TYPE + media.image, class: "image" }),
+    map,
+    layers.fixations,
+    layers.truth,
+    ...layers.predictions,
+  );
+  const show = () => {
+    display(layers.truth, state.truth && !state.imageOnly);
+    layers.predictions.forEach((layer, run) => display(layer, state.predictions[run] && !state.imageOnly));
+    display(layers.fixations, state.fixations && !state.imageOnly);
+    const chosen = chosenMap(media);
+    if (chosen) map.setAttribute("href", MEDIA_TYPE + chosen);
+    display(map, Boolean(chosen) && !state.imageOnly);
+  };
+  show();
+  return { node, show, media };
+}
+
+function display(layer, shown) {
+  if (layer) layer.style.display = shown ? "" : "none";
+}
+
+function chosenMap(media) {
+  if (!state.probability) return null;
+  const [run, map] = state.probability.split(":").map(Number);
+  return media.probabilities[run]?.[map] ?? null;
+}
+
+/** The outline twice: a dark, wider line below keeps the colour visible on any image. */
+function outlineOf(path, style) {
+  if (!path) return null;
+  return drawn(
+    "g",
+    { class: `outline ${style}` },
+    drawn("path", { d: path, class: "halo" }),
+    drawn("path", { d: path }),
+  );
+}
+
+function fixationsOf(media, large) {
+  if (!media.fixations?.length) return null;
+  const side = Math.max(media.width, media.height);
+  const points = media.fixations.map(([x, y, ms]) => [(x / 1000) * media.width, (y / 1000) * media.height, ms]);
+  const way = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+  const rings = points.map(([x, y, ms], index) => {
+    const radius = Math.max(side * 0.006, side * FIXATION_RADIUS * Math.sqrt(ms)).toFixed(1);
+    const ring = drawn("circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: radius });
+    if (large) ring.append(drawn("title", { text: `fixation ${index + 1} of ${points.length}, ${ms} ms` }));
+    return ring;
+  });
+  return drawn(
+    "g",
+    { class: "fixations" },
+    drawn("polyline", { points: way, class: "halo" }),
+    drawn("polyline", { points: way }),
+    ...rings,
+  );
+}
+
+/** What a case lacks, and what would look like a mistake without a word, as short sentences. */
+function remarksOn(media) {
+  const remarks = [];
+  if (media.truth === null) remarks.push("no label");
+  if (media.truth === "") remarks.push("the label is empty");
+  media.predictions.forEach((path, run) => {
+    const of = severalRuns ? ` of ${report.runs[run].name}` : "";
+    if (path === null) remarks.push(`no prediction${of}`);
+    if (path === "") remarks.push(`the prediction${of} is empty`);
+  });
+  if (media.fixations === null && report.numWith.fixations) remarks.push("no gaze");
+  if (media.fixations?.length === 0) remarks.push("no fixation");
+  if (state.probability && !chosenMap(media)) remarks.push("no such probability map");
+  return remarks;
+}

@@ -1,0 +1,134 @@
+// What was evaluated, and the numbers over all cases.
+
+function showAbout() {
+  byId("title").textContent = report.title;
+  const by = report.madeBy ? ` by ${report.madeBy}` : "";
+  byId("made").textContent = `${plural(report.names.length, "case")}, written ${report.made}${by}`;
+  byId("about").replaceChildren(...report.runs.map(describedRun));
+}
+
+function describedRun(run, number) {
+  const facts = run.facts.flatMap(([key, value]) => [
+    element("dt", { text: key }),
+    element("dd", { text: value, dir: "auto" }),
+  ]);
+  return element(
+    "div",
+    { class: "run" },
+    element("h3", {}, severalRuns ? swatch(`run-${number % NUM_STYLES}`) : null, element("bdi", { text: run.name })),
+    run.what ? element("p", { text: run.what, dir: "auto" }) : null,
+    facts.length ? element("dl", {}, ...facts) : null,
+  );
+}
+
+/** A piece of a contour, with its colour and its way of being dashed. */
+function swatch(style) {
+  return drawn(
+    "svg",
+    { class: `swatch outline ${style}`, viewBox: "0 0 28 10", width: 28, height: 10, "aria-hidden": "true" },
+    drawn("path", { d: "M2 5h24", class: "halo" }),
+    drawn("path", { d: "M2 5h24" }),
+  );
+}
+
+function showSummary() {
+  const parts = [];
+  if (report.runs.some((run) => run.levels.some((level) => level.numCases !== null))) {
+    parts.push(
+      scrollingTable("Summary by level", summaryTable()),
+      element("p", { class: "legend", text: legendText() }),
+    );
+  } else parts.push(element("p", { text: "There are no numbers over all cases." }));
+  if (report.comparison) {
+    parts.push(element("h3", { text: "Paired comparison" }), scrollingTable("Paired comparison", comparisonTable()));
+  }
+  parts.push(element("p", { class: "legend", text: emptyRules() }));
+  parts.push(...report.notes.map((note) => element("p", { class: "legend", text: note, dir: "auto" })));
+  byId("summary").replaceChildren(...parts);
+}
+
+function summaryTable() {
+  const titles = ["level", "cases", "undefined", ...report.metrics.map((_, metric) => metricTitle(metric))];
+  const head = element("thead", {}, element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text }))));
+  const bodies = report.runs.map((run) => {
+    const rows = run.levels.map((level, number) => (level.numCases === null ? null : summaryRow(level, number)));
+    const name = element("th", {
+      colspan: titles.length,
+      scope: "rowgroup",
+      class: "group",
+      text: run.name,
+      dir: "auto",
+    });
+    return element("tbody", {}, severalRuns ? element("tr", {}, name) : null, ...rows);
+  });
+  return element("table", { class: "numbers" }, head, ...bodies);
+}
+
+function summaryRow(level, number) {
+  const cells = level.metrics.map(([average, deviation, interval], metric) => {
+    if (average === null) return element("td", { text: "–" });
+    const spread = deviation === null ? "" : ` ± ${formatted(metric, deviation)}`;
+    const range = interval ? `[${formatted(metric, interval[0])}, ${formatted(metric, interval[1])}]` : "";
+    return element(
+      "td",
+      {},
+      element("b", { text: formatted(metric, average) }),
+      document.createTextNode(spread),
+      range ? element("span", { class: "range", text: range }) : null,
+    );
+  });
+  const title = element("th", { scope: "row", text: report.levels[number].title });
+  return element(
+    "tr",
+    {},
+    title,
+    element("td", { text: level.numCases }),
+    element("td", { text: level.numUndefined ?? "–" }),
+    ...cells,
+  );
+}
+
+function legendText() {
+  const names = (better) => report.metrics.filter((metric) => metric.better === better).map((metric) => metric.title);
+  const sides = [
+    [1, "Larger is better for"],
+    [-1, "smaller for"],
+  ];
+  const said = sides
+    .filter(([better]) => names(better).length)
+    .map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
+  const intervals = report.runs.some((run) => run.levels.some((level) => level.metrics.some((metric) => metric[2])));
+  const range = intervals ? "; in brackets the 95 % interval of the mean" : "";
+  return `Mean ± standard deviation over cases${range}. ${said.length ? `${said.join(", ")}.` : ""}`;
+}
+
+function emptyRules() {
+  const keys = report.metrics.map((metric) => metric.key);
+  const distances = keys.some((key) => /^(hd95|assd)_/.test(key));
+  const what = distances
+    ? "HD95 is the 95th percentile of the distances between the two outlines, ASSD their mean; px are pixels of the " +
+      "label at its full size. "
+    : "";
+  const oneSided = distances ? "overlaps are 0 and distances are the diagonal of the image" : "overlaps are 0";
+  return (
+    `${what}Where nothing is there and nothing was predicted a metric is undefined: such a case has no value and is ` +
+    `left out of means. Where only one of the two is empty, ${oneSided}.`
+  );
+}
+
+function comparisonTable() {
+  const { columns, rows } = report.comparison;
+  const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col", text, dir: "auto" })));
+  const body = rows.map((row) =>
+    element("tr", {}, ...row.map((value) => element("td", { text: cellText(value), dir: "auto" }))),
+  );
+  return element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...body));
+}
+
+/** Four digits that count; a very small number, as a p value, as a power. */
+function cellText(value) {
+  if (value === null) return "–";
+  if (Array.isArray(value)) return `[${value.map(cellText).join(", ")}]`;
+  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 1e-4 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
+}

@@ -1,0 +1,46 @@
+"""The page around the data: its parts are files in ``assets/``, written into it when a report is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from pathlib import Path
+from string import Template
+
+ASSETS = Path(__file__).parent / "assets"
+# In this order they are one script.
+SCRIPTS = tuple(
+    f"{name}.js"
+    for name in ("elements", "data", "state", "picture", "summary", "plots", "layers", "gallery", "viewer", "main")
+)
+DATA_PLACE = "<!-- data -->"
+
+
+def page_around_data(title: str) -> tuple[str, str]:
+    """What stands before the data and what after them.
+
+    The policy in the head lets the browser run this very script and style and show images that the file holds; nothing
+    else runs, and nothing is fetched.
+    """
+    style, script = _asset("report.css"), "\n".join(_asset(name) for name in SCRIPTS)
+    before, _, after = _asset("page.html").partition(DATA_PLACE)
+    policy = (
+        "default-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+    )
+    texts = {"title": html.escape(title), "policy": policy, "style": style, "script": script}
+    return Template(before).substitute(texts), Template(after).substitute(texts)
+
+
+def data_element(identity: str, content: str) -> str:
+    """``content`` is JSON as ``embedded_json`` makes it."""
+    return f'<script type="application/json" id="{identity}">{content}</script>\n'
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
