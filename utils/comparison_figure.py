@@ -14,12 +14,13 @@ from utils.publication import paper_style, write_figure
 
 # Okabe and Ito's, which the colour-blind tell apart.
 BETTER, WORSE, EQUAL = "#0072B2", "#D55E00", "#999999"
-WIDTH_MM, PANEL_HEIGHT_MM = 174.0, 52.0
+WIDTH_MM, PANEL_HEIGHT_MM = 174.0, 56.0
 MM_PER_INCH = 25.4
 MAX_COLUMNS = 3
 # More than these make a vector file that takes a while to open.
 MAX_VECTOR_DOTS = 2000
-LONGEST_TITLE = 30
+LONGEST_TITLE = 32
+SMALL_PT = 6.0
 
 
 def draw_comparison(comparisons: Sequence[Comparison], rows: Sequence[dict], paths: Sequence[Path]) -> None:
@@ -64,32 +65,35 @@ def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
         place = np.arange(1, len(values) + 1)
         axes.scatter(place, values, s=size, c=colours, lw=0, rasterized=len(values) > MAX_VECTOR_DOTS, zorder=3)
         _draw_mean(axes, comparison, measure.scale)
-    axes.set_xlim(0, len(values) + 1)
-    axes.set_xlabel("cases, sorted")
-    axes.set_ylabel(f"difference in {measure.title}, {unit}")
-    title = f"{_short(comparison.run)}\nless {_short(comparison.baseline)}"
-    axes.set_title(title, parse_math=False, loc="left")
-    counts = (
-        (comparison.wins, "better", BETTER),
-        (comparison.ties, "equal", EQUAL),
+    axes.set(xlim=(0, len(values) + 1), ylabel=f"{measure.title}, difference, {unit}")
+    axes.set_title(_title(comparison, measure.scale), parse_math=False, loc="left", fontsize=SMALL_PT)
+    counts = [
         (comparison.losses, "worse", WORSE),
-    )
-    for line, (count, word, colour) in enumerate(counts):
-        place = (0.02, 0.97 - 0.08 * line)
-        axes.text(*place, f"{count} {word}", transform=axes.transAxes, va="top", color=colour, fontsize=6)
+        (comparison.ties, "equal", EQUAL),
+        (comparison.wins, "better", BETTER),
+    ]
+    # In the order in which the dots come.
+    ordered = counts if measure.larger_is_better else counts[::-1]
+    for (count, word, colour), x, side in zip(ordered, (0, 0.5, 1), ("left", "center", "right"), strict=True):
+        axes.text(x, -0.17, f"{count} {word}", transform=axes.transAxes, va="top", ha=side, color=colour)
 
 
 def _draw_mean(axes, comparison: Comparison, scale: float) -> None:
-    mean = comparison.mean_difference * scale
-    text = f"mean {mean:+.2f}"
+    axes.axhline(comparison.mean_difference * scale, color="black", lw=1, ls=(0, (4, 2)))
     if comparison.ci95_low is not None:
-        low, high = comparison.ci95_low * scale, comparison.ci95_high * scale
-        axes.axhspan(low, high, color="#000000", alpha=0.15, lw=0)
-        text += f"\n95 %: {low:+.2f} to {high:+.2f}"
-    if comparison.wilcoxon_p is not None:
-        text += f"\np = {comparison.wilcoxon_p:.2g}"
-    axes.axhline(mean, color="black", lw=1, ls=(0, (4, 2)))
-    axes.text(0.98, 0.03, text, transform=axes.transAxes, va="bottom", ha="right", fontsize=6)
+        axes.axhspan(comparison.ci95_low * scale, comparison.ci95_high * scale, color="black", alpha=0.15, lw=0)
+
+
+def _title(comparison: Comparison, scale: float) -> str:
+    """Above the axes, where no dot can be."""
+    lines = [_short(comparison.run), f"less {_short(comparison.baseline)}"]
+    if comparison.mean_difference is None:
+        return "\n".join([*lines, "nothing to compare"])
+    p = "" if comparison.wilcoxon_p is None else f", p = {comparison.wilcoxon_p:.2g}"
+    lines.append(f"mean {comparison.mean_difference * scale:+.2f}{p}")
+    if comparison.ci95_low is not None:
+        lines.append(f"95 %: {comparison.ci95_low * scale:+.2f} to {comparison.ci95_high * scale:+.2f}")
+    return "\n".join(lines)
 
 
 def _short(name: str) -> str:

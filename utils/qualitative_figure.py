@@ -27,6 +27,8 @@ OUTLINE_PT, SCAN_PATH_PT, RING_PT = 0.9, 0.35, 0.6
 FULL_LINES_MM = 22.0
 # Of the longer side, times the root of the duration in ms, so that a ring's area grows with the duration.
 RING_RADIUS = 0.0009
+# After which a title may go on in the next line; not inside a number.
+BREAKS = re.compile(r"[\s_\-/,+]|\.(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,9 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
             while fits > 0 and _text_mm(f"{rest[:fits]}…") > width_mm:
                 fits -= 1
             return [*lines, f"{rest[:fits]}…"]
-        breaks = [found.end() for found in re.finditer(r"[\s_\-./,+]", rest[: fits + 1]) if found.end() <= fits + 1]
         # A space at the end of a line takes no room, anything else does.
-        breaks = [end for end in breaks if end <= fits or rest[end - 1].isspace()]
+        ends = [found.end() for found in BREAKS.finditer(rest)]
+        breaks = [end for end in ends if end <= fits or (end == fits + 1 and rest[fits].isspace())]
         end = breaks[-1] if breaks else max(1, fits)
         lines.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()

@@ -144,6 +144,7 @@ def test_titles_are_broken_after_words():
     assert wrap_title("image", 20) == ["image"]
     assert wrap_title("two levels of gaze", 16) == ["two levels of", "gaze"]
     assert wrap_title("gaze_two_levels", 14) == ["gaze_two_", "levels"]
+    assert wrap_title("level 1 (≥0.5)", 16) == ["level 1", "(≥0.5)"]
     assert wrap_title("", 20) == [""]
 
 
