@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     report = _report(args, predictor, folder) if args.report else None
     writers = _writers(args, folder)
     if report:
-        writers.append(ReportCases(report, CasePictures(dataset, args.fixations), RUN_NAME))
+        writers.append(ReportCases(report, CasePictures(dataset.spec, args.root, args.fixations), RUN_NAME))
     remove_earlier_results(folder)
     loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
     metrics = score(

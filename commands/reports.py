@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import SegmentationDataset, io
+from datasets import io
+from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.specs import DatasetSpec
 from utils.evaluation import Case, Row
 from utils.report import ReportCase, ReportWriter
 from utils.results import metrics_of
@@ -21,12 +23,12 @@ class CasePictures:
     """Image, patient and fixations of cases.
 
     Args:
-        dataset: of the cases.
+        spec, root: of the data set.
         fixations: a fixation table; None for none. Images that it does not have are shown without.
     """
 
-    def __init__(self, dataset: SegmentationDataset, fixations: str | Path | None = None):
-        self.dataset = dataset
+    def __init__(self, spec: DatasetSpec, root: str | Path, fixations: str | Path | None = None):
+        self.spec, self.root = spec, Path(root)
         self.fixations: Mapping[str, Fixations] = read_fixations(fixations) if fixations else {}
 
     def case(self, name: str, **known) -> ReportCase:
@@ -34,8 +36,8 @@ class CasePictures:
         gaze = self.fixations.get(name)
         return ReportCase(
             name,
-            picture_of(self.dataset.path("images", name)),
-            group=self.dataset.spec.case_of(name),
+            picture_of(sample_path(self.spec, self.root, "images", name)),
+            group=self.spec.case_of(name),
             fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
             **known,
         )
