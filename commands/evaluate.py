@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands.data_options import check_settings, id_numbers
 from commands.inference import Predictor, load_predictor
+from commands.reports import REPORT_FILE, CasePictures, ReportCases
 from commands.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from commands.training.describe import said_of_ensemble
 from commands.training.run import ARGS_FILE
@@ -16,13 +17,18 @@ from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
 from utils.devices import pick_device
 from utils.files import check_writable, write_json
-from utils.log import write_scalars
+from utils.log import code_version, write_scalars
 from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
+from utils.report import ReportRun, ReportWriter
 from utils.reporting import SUMMARY_FILE, metrics_table
+
+RUN_NAME = "prediction"
 
 
 def main(args: argparse.Namespace) -> int:
     """Score the checkpoint, write and print the results; returns 0."""
+    if args.fixations and not args.report:
+        raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
     predictor = load_predictor(
         args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
@@ -31,6 +37,10 @@ def main(args: argparse.Namespace) -> int:
     _warn_of_training_images(dataset.names, args.split, predictor)
     folder = results_folder(args)
     check_writable(folder)
+    report = _report(args, predictor, folder) if args.report else None
+    writers = _writers(args, folder)
+    if report:
+        writers.append(ReportCases(report, CasePictures(dataset.spec, args.root, args.fixations), RUN_NAME))
     remove_earlier_results(folder)
     loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
     metrics = score(
@@ -41,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
         folder,
         threshold=args.threshold,
         spacing_mm=args.spacing_mm,
-        writers=_writers(args, folder),
+        writers=writers,
         examples=True,
     )
     groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
@@ -50,8 +60,22 @@ def main(args: argparse.Namespace) -> int:
     size = predictor.spatial_size
     print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
     print(metrics_table(metrics))
+    if report:
+        report.describe(RUN_NAME, metrics=metrics)
+        print(f"report: {folder / REPORT_FILE}, {report.close() / 1e6:.1f} MB")
     print(f"results: {folder}")
     return 0
+
+
+def _report(args: argparse.Namespace, predictor: Predictor, folder: Path) -> ReportWriter:
+    facts = [("checkpoint", path.name) for path in predictor.checkpoints]
+    facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
+    facts += [("split", args.split), ("network input", f"{predictor.spatial_size}x{predictor.spatial_size}")]
+    facts += [("threshold", f"above {args.threshold:g}")]
+    run = ReportRun(RUN_NAME, what=_what(args, predictor), facts=facts)
+    data = args.data or predictor.config["data"]
+    made_by = f"run.py evaluate, version {code_version()}"
+    return ReportWriter(folder / REPORT_FILE, title=f"{data}, {args.split} cases", runs=[run], made_by=made_by)
 
 
 def results_folder(args: argparse.Namespace) -> Path:
@@ -67,7 +91,7 @@ def results_folder(args: argparse.Namespace) -> Path:
 
 def remove_earlier_results(folder: Path) -> None:
     """Take away what an earlier evaluation left: with other options it would have written other files."""
-    names = [SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, "events.out.tfevents.*"]
+    names = [SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE, "events.out.tfevents.*"]
     names += [f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png"]
     if (folder / SUMMARY_FILE).is_file():
         for name in names:
@@ -102,19 +126,22 @@ def _writers(args: argparse.Namespace, folder: Path) -> list:
     return writers + ([ProbabilityWriter(folder / PROBABILITIES_FOLDER)] if args.save_prob else [])
 
 
-def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:
+def _what(args: argparse.Namespace, predictor: Predictor) -> str:
     several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
-    model = predictor.model
+    return f"{several}, {predictor.model.num_levels} level(s){said_of_ensemble(predictor.model.ensemble)}{views}"
+
+
+def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:
     return {
-        "what": f"{several}, {model.num_levels} level(s){said_of_ensemble(model.ensemble)}{views}",
+        "what": _what(args, predictor),
         "checkpoint": str(predictor.checkpoints[0]),
         "checkpoints": list(map(str, predictor.checkpoints)),
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,
         "spatial_size": predictor.spatial_size,
-        "ensemble": model.ensemble,
+        "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "threshold": args.threshold,
         "results": {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}},

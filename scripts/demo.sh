@@ -20,11 +20,15 @@ run demo --root "$data"
 run prepare --data kvasir --root "$data" --fixations "$data/fixations.csv"
 run train -m gaze_sup --num_levels 1 --exp_path "$results/gaze_one_level" "${recipe[@]}"
 run train -m gaze_sup --num_levels 2 --exp_path "$results/gaze_two_levels" "${recipe[@]}"
-run evaluate --root "$data" --ckpt_path "$results/gaze_two_levels/model_latest.pth" \
-    --exp_path "$results/gaze_two_levels_evaluated" --device cpu
+for run in gaze_one_level gaze_two_levels; do
+    run evaluate --root "$data" --ckpt_path "$results/$run/model_latest.pth" --device cpu --save_pred --save_prob
+done
 run baseline --data kvasir --root "$data" --spatial_size 64 --exp_path "$results/trivial" --device cpu
 
 echo
 echo "Test scores on the made data ($results/table.md):"
 run summarize "$results/gaze_two_levels" "$results/gaze_one_level" "$results/trivial" --to "$results/table.md"
+echo
+run compare "one level=$results/gaze_one_level/evaluate_test" "two levels=$results/gaze_two_levels/evaluate_test" \
+    --metric dice --to "$results/compared" --report --fixations "$data/fixations.csv"
 echo "Pictures: $data/gaze/examples.png and $results/gaze_two_levels/examples.png"

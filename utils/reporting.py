@@ -56,7 +56,7 @@ def metrics_table(metrics: dict[str, dict]) -> str:
         metrics: by level, as ``utils.results.summarize_rows`` makes them, with intervals.
     """
     names = [key.removesuffix("_mean") for key in next(iter(metrics.values())) if key.endswith("_mean")]
-    rows = [["", *(level if level == ENSEMBLE else f"level {level}" for level in metrics)]]
+    rows = [["", *map(_title, metrics)]]
     rows += [[title_of(name), *(_cell(entry, name) for entry in metrics.values())] for name in names]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -81,21 +81,21 @@ def _cell(entry: dict, metric: str) -> str:
 
 def _notes(metrics: dict[str, dict]) -> list[str]:
     """What a mean leaves out, and what it counts as the worst."""
-    notes = []
-    for level, entry in metrics.items():
-        undefined, one_empty, with_spacing = (
-            entry.get(k, 0) for k in ("num_undefined", "num_one_empty", "num_cases_mm")
-        )
-        if undefined:
-            notes.append(f"{level}: {undefined} cases with nothing there and nothing predicted, left out")
-        if one_empty:
-            notes.append(
-                f"{level}: {one_empty} cases with nothing there or nothing predicted: overlaps 0, distances the "
-                "image's diagonal"
-            )
-        if with_spacing:
-            notes.append(f"{level}: mm of the {with_spacing} cases whose spacing is known")
-    return notes
+    notes = {
+        "num_undefined": "nothing there and nothing predicted, left out",
+        "num_one_empty": "nothing there or nothing predicted, with overlaps 0 and the image's diagonal as distances",
+        "num_cases_mm": "a known spacing, mm of these alone",
+    }
+    lines = []
+    for key, meaning in notes.items():
+        counts = [f"{entry[key]} ({_title(level)})" for level, entry in metrics.items() if entry.get(key)]
+        if counts:
+            lines.append(f"cases with {meaning}: {', '.join(counts)}")
+    return lines
+
+
+def _title(level: str) -> str:
+    return level if level == ENSEMBLE else f"level {level}"
 
 
 def _percent(metrics: dict, name: str) -> str:

@@ -45,7 +45,7 @@ def summarize_rows(rows: Sequence[Row], *, intervals: bool = False) -> dict[str,
         entry: dict = {"num_cases": len(of_level)}
         for metric in metrics:
             entry |= _over_cases(metric, of_level, intervals)
-        entry["num_undefined"] = sum(math.isnan(row["dice"]) for row in of_level)
+        entry["num_undefined"] = sum(all(math.isnan(row.get(m, math.nan)) for m in metrics) for row in of_level)
         entry["num_one_empty"] = sum((row.get(PREDICTED_PX, 1) == 0) != (row.get(TRUE_PX, 1) == 0) for row in of_level)
         with_spacing = sum(DISTANCES[-1] in row for row in of_level)
         if with_spacing not in (0, len(of_level)):

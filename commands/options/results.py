@@ -33,6 +33,7 @@ def add_evaluate(parser: Parser) -> None:
         "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
     )
     add_spacing(parser)
+    add_report(parser)
     parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
     add_split(parser)
     add_loading(parser)
@@ -67,6 +68,12 @@ def add_spacing(parser: Parser) -> None:
         metavar="MM",
         help="height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",
     )
+
+
+def add_report(parser: Parser) -> None:
+    """The page to look at."""
+    parser.add_argument("--report", action="store_true", help="write report.html: numbers, plots and every case")
+    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table to show in the report")
 
 
 def add_baseline(parser: Parser) -> None:

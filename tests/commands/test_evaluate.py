@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +192,53 @@ def test_an_impossible_spacing(value, tiny_root, checkpoint, capsys):
         evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), f"--spacing_mm={value}")
     assert stopped.value.code == 2
     assert "--spacing_mm" in capsys.readouterr().err
+
+
+def embedded(folder):
+    """What a report holds, by the ids of its elements."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', page, re.DOTALL)
+    return {name: json.loads(content) for name, content in found}
+
+
+def test_a_report_of_every_case(tiny_root, tmp_path, checkpoint, capsys):
+    out = tmp_path / "out"
+    gaze = ["--fixations", tiny_root / "fixations.csv"]
+    assert evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), "--exp_path", out, "--report", *gaze) == 0
+    content = embedded(out)
+    assert content["index"]["names"] == ["polyp7", "polyp8", "polyp9"]
+    case = content["case-0"]
+    assert case["truth"] and len(case["probabilities"][0]) == 3
+    assert len(case["fixations"]) == 5
+    assert f"report: {out / 'report.html'}, 0." in capsys.readouterr().out
+
+
+def test_a_report_without_gaze_of_16_bit_images(tiny_prostate_root, tmp_path, checkpoint):
+    out = tmp_path / "out"
+    path = checkpoint("a.pth", data="prostate")
+    assert evaluate(tiny_prostate_root, "--ckpt_path", path, "--exp_path", out, "--report") == 0
+    content = embedded(out)
+    assert content["index"]["groups"] == ["caseD", "caseD", "caseE"]
+    assert content["case-0"]["fixations"] is None
+
+
+def test_names_never_become_html(tiny_root, tmp_path, checkpoint):
+    name = "<img src=x onerror=alert(1)>"
+    for folder in ("images", "masks"):
+        (tiny_root / folder / "polyp7.jpg").rename(tiny_root / folder / f"{name}.jpg")
+    (tiny_root / "test.txt").write_text(f"{name}\npolyp8\n")
+    out = tmp_path / "out"
+    assert evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), "--exp_path", out, "--report", "--save_pred") == 0
+    assert name not in (out / "report.html").read_text(encoding="utf-8")
+    assert embedded(out)["index"]["names"][0] == name
+    assert (out / "predictions" / f"{name}.png").is_file()
+
+
+@pytest.mark.parametrize("given", ["none.csv", "broken.csv"])
+def test_a_fixation_table_that_is_none(given, tiny_root, tmp_path, checkpoint, capsys):
+    (tmp_path / "broken.csv").write_text("a,b\n1,2\n")
+    out = tmp_path / "out"
+    more = ["--exp_path", out, "--report", "--fixations", tmp_path / given]
+    assert evaluate(tiny_root, "--ckpt_path", checkpoint("a.pth"), *more) == 2
+    assert given in capsys.readouterr().err
+    assert not list(out.iterdir())

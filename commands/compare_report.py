@@ -1,0 +1,145 @@
+"""``run.py compare --report``: every case, with what each run made of it, side by side on one page."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from commands.compare import Compared, settings_of
+from commands.reports import REPORT_FILE, CasePictures
+from datasets import get_spec, io
+from datasets.files import sample_path
+from utils.comparison_table import comparison_rows
+from utils.evaluation import ENSEMBLE, Row
+from utils.log import code_version
+from utils.paired import ComparedRun
+from utils.per_case import PerCase
+from utils.predictions import FULL, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from utils.report import ReportCase, ReportRun, ReportWriter
+from utils.results import summarize_rows
+
+
+def write_report(
+    folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None
+) -> tuple[Path, int]:
+    """Write the page.
+
+    Args:
+        folder: where it goes.
+        compared: the runs; what their results folders hold of ``predictions/`` and ``probabilities/`` is shown.
+        data, root: of the cases; None as the first summary that knows says.
+        fixations: a fixation table to show; None for none.
+
+    Returns:
+        The file, and its size in bytes.
+
+    Raises:
+        OSError, ValueError: where data set, image or mask of a case cannot be found or read, or a prediction's size is
+            not the image's.
+    """
+    data, root = _data_set(compared.runs, data, root)
+    spec = get_spec(data, root)
+    pictures = CasePictures(spec, root, fixations)
+    names = compared.runs[0].table.names
+    path = folder / REPORT_FILE
+    with ReportWriter(
+        path,
+        title=" and ".join(run.name for run in compared.runs),
+        runs=[_described(run) for run in compared.runs],
+        comparison=comparison_rows(compared.comparisons),
+        notes=compared.notes,
+        made_by=f"run.py compare, version {code_version()}",
+    ) as report:
+        for name in names:
+            mask = sample_path(spec, Path(root), "masks", name)
+            truth = io.read_mask(mask) if mask.is_file() else None
+            report.add(_checked(pictures.case(name, truth=truth, **_of_runs(compared.runs, name))))
+    return path, report.num_bytes
+
+
+def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
+    for run in runs:
+        known = settings_of(run.table.path.parent)
+        data, root = data or known.get("data"), root or known.get("root")
+    if not (data and root and Path(root).is_dir()):
+        raise ValueError(
+            f"--report: expected --data and --root, the data set of the cases, found {data or 'no data set'} at "
+            f"{root or 'no folder'}; name them as for evaluate"
+        )
+    return data, root
+
+
+def _described(run: ComparedRun) -> ReportRun:
+    known = settings_of(run.table.path.parent)
+    facts = [("cases", str(run.table.path))]
+    facts += [(key.replace("_", " "), str(known[key])) for key in ("checkpoint", "split", "threshold") if key in known]
+    return ReportRun(
+        run.name,
+        what=str(known.get("what", "")),
+        metrics=summarize_rows(_rows(run.table), intervals=True),
+        facts=facts,
+    )
+
+
+def _rows(table: PerCase) -> list[Row]:
+    groups = table.groups or {}
+    return [
+        {
+            "name": name,
+            "group": groups.get(name, name),
+            "level": level,
+            # Cases without a spacing have no distances in mm.
+            **{m: v[name] for m, v in metrics.items() if not (m.endswith("_mm") and math.isnan(v[name]))},
+        }
+        for level, metrics in table.values.items()
+        for name in table.names
+    ]
+
+
+def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
+    """The fields of ``ReportCase`` that are by run."""
+    found: dict[str, dict] = {"rows": {}, "predictions": {}, "probabilities": {}}
+    for run in runs:
+        folder = run.table.path.parent
+        found["rows"][run.name] = {
+            level: {metric: of_case[name] for metric, of_case in metrics.items()}
+            for level, metrics in run.table.values.items()
+        }
+        with contextlib.suppress(FileNotFoundError):
+            found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
+        maps = _probabilities(folder / PROBABILITIES_FOLDER, run.table.levels, name)
+        if maps:
+            found["probabilities"][run.name] = np.stack(maps)
+    return found
+
+
+def _probabilities(folder: Path, levels: Sequence[str], name: str) -> list[np.ndarray]:
+    """The ensemble's and the levels', as far as they are there without a gap."""
+    maps: list[np.ndarray] = []
+    for level in (ENSEMBLE, *(f"level{level}" for level in levels if level != ENSEMBLE)):
+        path = folder / level / f"{name}.png"
+        if not path.is_file():
+            break
+        try:
+            with Image.open(path) as image:
+                maps.append(np.array(image, np.float32) / FULL)
+        except OSError as error:
+            raise ValueError(f"{path}: expected a probability map, found an unreadable file; evaluate again") from error
+    return maps
+
+
+def _checked(case: ReportCase) -> ReportCase:
+    """Raise ValueError for a mask of another size than its image's, as of other data by the same names."""
+    masks = {"the mask": case.truth, **{f"the prediction of {name}": mask for name, mask in case.predictions.items()}}
+    for what, mask in masks.items():
+        if mask is not None and mask.shape != case.image.shape[:2]:
+            raise ValueError(
+                f"--report: expected {what} of {case.name} in the size of its image, {case.image.shape[:2]}, found "
+                f"{mask.shape}; name the --root that was evaluated"
+            )
+    return case
