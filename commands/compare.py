@@ -105,7 +105,7 @@ def write_comparison(folder: Path, compared: Compared, table: str) -> None:
 
 def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     """A sentence for each setting that two summaries tell differently: ids alone do not say which images they are."""
-    settings = {run.name: _settings(run.table.path.parent) for run in runs}
+    settings = {run.name: settings_of(run.table.path.parent) for run in runs}
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
@@ -115,8 +115,8 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     return notes
 
 
-def _settings(folder: Path) -> dict:
-    """The summary beside a table; empty where there is none."""
+def settings_of(folder: Path) -> dict:
+    """The summary in a results folder; empty where there is none. ValueError for one that is none."""
     path = folder / SUMMARY_FILE
     if not path.is_file():
         return {}

@@ -24,6 +24,7 @@ from utils.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_p
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 # What is shown where nothing is asked for.
 USUAL_COLUMNS = tuple(column for column in COLUMNS if column != "crf")
+# As utils.predictions has it, which brings torch along.
 PREDICTIONS_FOLDER = "predictions"
 # Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
 RUN_COLOURS = {

@@ -116,7 +116,7 @@ def read_per_case(path: str | Path) -> PerCase:
         if len(fields) != len(header):
             raise ValueError(f"{path}, row {row}: expected {len(header)} fields as in the header, found {len(fields)}")
         cells = dict(zip(header, fields, strict=True))
-        name, level = _text(path, row, cells, NAME), _text(path, row, cells, LEVEL)
+        name, level = _name(path, row, cells), _text(path, row, cells, LEVEL)
         if (first := first_row.setdefault((name, level), row)) != row:
             raise ValueError(
                 f"{path}, row {row}: expected every case once a level, found {shown(name)} of level {shown(level)} in "
@@ -173,6 +173,14 @@ def _text(path: Path, row: int, cells: dict[str, str], column: str) -> str:
     if not text.strip() or CONTROL_CHARACTERS.search(text):
         raise ValueError(f"{path}, row {row}: expected a {column} on one line in {column}, found {shown(text)}")
     return text
+
+
+def _name(path: Path, row: int, cells: dict[str, str]) -> str:
+    """A case's id, by which files are looked up."""
+    name = _text(path, row, cells, NAME)
+    if Path(name).name != name or "\\" in name:
+        raise ValueError(f"{path}, row {row}: expected a plain id, without folders, in {NAME}, found {shown(name)}")
+    return name
 
 
 def _add_group(path: Path, row: int, groups: dict[str, str], cells: dict[str, str], name: str) -> None:

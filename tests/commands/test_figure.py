@@ -154,7 +154,7 @@ def test_ids_do_not_leave_the_folder(figure, capsys, ids, message):
 def test_ids_of_a_table_do_not_either(figure, tmp_path, capsys):
     (tmp_path / "per_case.csv").write_text("name,level,dice\n../../secret,ensemble,0.5\n")
     assert figure("--worst", "1", "--by", tmp_path, ids=()) == 2
-    assert "expected plain ids, without folders, found '../../secret'" in capsys.readouterr().err
+    assert "row 2: expected a plain id, without folders, in name, found '../../secret'" in capsys.readouterr().err
 
 
 def test_files_of_another_size_are_refused(figure, root, results, capsys):

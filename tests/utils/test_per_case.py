@@ -68,6 +68,8 @@ def test_an_older_table_has_no_groups_and_other_columns_are_passed_over(tmp_path
         (HEADER + "a,g,ensemble,1\n", "row 2: expected 5 fields as in the header, found 4"),
         (HEADER + ",g,ensemble,1,3\n", "row 2: expected a name on one line in name, found nothing"),
         (HEADER + '"a\nb",g,ensemble,1,3\n', "expected a name on one line in name, found 'a\\nb'"),
+        (HEADER + "../a,g,ensemble,1,3\n", "row 2: expected a plain id, without folders, in name, found '../a'"),
+        (HEADER + "a\\b,g,ensemble,1,3\n", "expected a plain id, without folders, in name, found 'a\\\\b'"),
         (HEADER, "expected a row a case below the header, found none"),
         ("", "found no name: an empty file"),
         ("name,dice\na,1\n", "found no level: 'name', 'dice'"),
