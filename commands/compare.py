@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.comparison_table import comparisons_csv, comparisons_markdown, paired_csv
-from utils.files import replacing
+from utils.files import check_writable, replacing
 from utils.paired import (
     ComparedRun,
     Comparison,
@@ -48,13 +48,28 @@ class Compared(NamedTuple):
 
 def main(args: argparse.Namespace) -> int:
     """Print the table, and write it with numbers, cases and figure on demand; returns 0."""
+    if args.report and not args.to:
+        raise ValueError("--report: expected with --to FOLDER, where it goes, found without")
+    if args.fixations and not args.report:
+        raise ValueError("--fixations: expected with --report, which shows them, found without")
     compared = compare(args.runs, metrics=args.metric, level=args.level, seed=args.seed)
     table = comparisons_markdown(compared.comparisons, seed=args.seed, notes=compared.notes)
     print(table, end="")
     if args.to:
+        if args.report:
+            _write_report(args, compared)
         write_comparison(Path(args.to), compared, table)
         print(f"\nresults: {args.to}")
     return 0
+
+
+def _write_report(args: argparse.Namespace, compared: Compared) -> None:
+    # It brings torch along, which nothing else here needs.
+    from commands.compare_report import write_report
+
+    check_writable(Path(args.to))
+    path, size = write_report(Path(args.to), compared, data=args.data, root=args.root, fixations=args.fixations)
+    print(f"\nreport: {path}, {size / 1e6:.1f} MB")
 
 
 def compare(

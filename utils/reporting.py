@@ -7,9 +7,9 @@ from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
 from utils.metrics import HEADLINE
+from utils.per_case import MEASURES
 
 SUMMARY_FILE = "summary.json"
-TITLES = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "hd95": "HD95", "assd": "ASSD"}
 
 
 def read_summary(folder: str | Path) -> dict:
@@ -57,24 +57,21 @@ def metrics_table(metrics: dict[str, dict]) -> str:
     """
     names = [key.removesuffix("_mean") for key in next(iter(metrics.values())) if key.endswith("_mean")]
     rows = [["", *map(_title, metrics)]]
-    rows += [[title_of(name), *(_cell(entry, name) for entry in metrics.values())] for name in names]
+    rows += [
+        [f"{MEASURES[name].title} {MEASURES[name].unit}", *(_cell(entry, name) for entry in metrics.values())]
+        for name in names
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *_notes(metrics)]
     return "\n".join([*lines, *notes])
 
 
-def title_of(metric: str) -> str:
-    """The title of a column of ``per_case.csv`` in tables: ``Dice %``, ``HD95 mm``."""
-    name, _, unit = metric.partition("_")
-    return f"{TITLES.get(name, name)} {unit or '%'}"
-
-
 def _cell(entry: dict, metric: str) -> str:
     mean, std, interval = (entry.get(f"{metric}_{part}") for part in ("mean", "std", "ci95"))
     if mean is None:
         return "none"
-    scale = 1 if "_" in metric else 100
+    scale = MEASURES[metric].scale
     between = f" [{scale * interval[0]:.2f}, {scale * interval[1]:.2f}]" if interval else ""
     return f"{scale * mean:.2f} ({scale * std:.2f}){between}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from commands.options.shared import add_data, add_loading, add_split
 from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, spacing, words
+from datasets.specs import DATASETS
 from utils.per_case import MEASURES
 
 FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
@@ -110,6 +111,10 @@ def add_compare(parser: Parser) -> None:
     )
     parser.add_argument("--level", default="ensemble", help="ensemble, or the number of a level")
     parser.add_argument("--to", default=None, metavar="FOLDER", help="write table, numbers, cases and figure there")
+    add_report(parser)
+    group = parser.add_argument_group("data of the report (default: as the runs' summaries say)")
+    group.add_argument("--data", choices=tuple(DATASETS), default=None, help="data set")
+    group.add_argument("--root", default=None, help="its folder")
     parser.add_argument("--seed", type=NATURAL, default=0, help="of the bootstrap")
 
 

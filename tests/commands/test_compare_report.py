@@ -1,0 +1,117 @@
+"""``run.py compare --report``: from results folders to one page."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import run
+
+NAMES = ("polyp7", "polyp8", "polyp9")
+
+
+@pytest.fixture
+def results(tiny_root, tmp_path):
+    """A function that makes a results folder: the truth, moved by some columns, as prediction."""
+
+    def make(folder, *, shift, predictions=True, summary=True):
+        folder = tmp_path / folder
+        (folder / "predictions").mkdir(parents=True)
+        for level in ("ensemble", "level1"):
+            (folder / "probabilities" / level).mkdir(parents=True)
+        rows = ["name,group,level,dice,hd95_px"]
+        for number, name in enumerate(NAMES):
+            truth = np.array(Image.open(tiny_root / "masks" / f"{name}.jpg")) > 127
+            mask = np.roll(truth, shift, axis=1)
+            if predictions:
+                Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "predictions" / f"{name}.png")
+                for level in ("ensemble", "level1"):
+                    maps = (mask * 65535).astype(np.uint16)
+                    Image.fromarray(maps).save(folder / "probabilities" / level / f"{name}.png")
+            rows += [f"{name},{name},{level},{0.9 - 0.1 * shift - 0.01 * number},{shift}" for level in ("ensemble", 1)]
+        (folder / "per_case.csv").write_text("\n".join(rows) + "\n")
+        if summary:
+            content = {"what": "made", "data": "kvasir", "root": str(tiny_root), "split": "test"}
+            (folder / "summary.json").write_text(json.dumps(content))
+        return folder
+
+    return make
+
+
+def compare(*words):
+    return run.main(["compare", *map(str, words)])
+
+
+def embedded(folder):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', page, re.DOTALL)
+    return {name: json.loads(content) for name, content in found}
+
+
+def test_every_case_with_what_each_run_made_of_it(results, tiny_root, tmp_path, capsys):
+    a, b = results("a", shift=2), results("b", shift=1)
+    gaze = ["--fixations", tiny_root / "fixations.csv"]
+    assert compare(f"A={a}", f"B={b}", "--to", tmp_path / "out", "--report", *gaze) == 0
+    content = embedded(tmp_path / "out")
+    assert [one["name"] for one in content["index"]["runs"]] == ["A", "B"]
+    assert content["index"]["names"] == list(NAMES)
+    case = content["case-0"]
+    assert case["truth"] and len(case["fixations"]) == 5
+    assert len(set(case["predictions"])) == 2
+    assert [len(maps) for maps in case["probabilities"]] == [2, 2]
+    assert "Dice %" in json.dumps(content["index"]["comparison"])
+    assert {"comparison.md", "comparison.csv", "paired.csv", "report.html"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
+    assert f"report: {tmp_path / 'out' / 'report.html'}" in capsys.readouterr().out
+
+
+def test_runs_without_predictions_are_shown_with_their_numbers(results, tmp_path):
+    a, b = results("a", shift=2, predictions=False), results("b", shift=1)
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 0
+    case = embedded(tmp_path / "out")["case-0"]
+    assert case["predictions"][0] is None and case["predictions"][1]
+    assert case["probabilities"][0] == [] and case["fixations"] is None
+
+
+def test_the_data_set_is_named_where_no_summary_knows_it(results, tiny_root, tmp_path, capsys):
+    runs = [results("a", shift=2, summary=False), results("b", shift=1, summary=False), "--to", tmp_path / "out"]
+    assert compare(*runs, "--report") == 2
+    assert "expected --data and --root" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "comparison.md").exists() and not (tmp_path / "out" / "report.html").exists()
+    assert compare(*runs, "--report", "--data", "kvasir", "--root", tiny_root) == 0
+
+
+def test_predictions_of_other_images_are_refused(results, tmp_path, capsys):
+    a, b = results("a", shift=2), results("b", shift=1)
+    Image.new("L", (5, 7)).save(b / "predictions" / "polyp8.png")
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 2
+    assert "expected the prediction of b of polyp8 in the size of its image, " in capsys.readouterr().err
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_an_unreadable_probability_map(results, tmp_path, capsys):
+    a, b = results("a", shift=2), results("b", shift=1)
+    (b / "probabilities" / "level1" / "polyp7.png").write_bytes(b"no picture")
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 2
+    assert "polyp7.png: expected a probability map" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--report"], ["--to", "out", "--fixations", "f.csv"]])
+def test_options_that_need_another(more, results, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert compare(results("a", shift=2), results("b", shift=1), *more) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_runs_never_become_html(results, tmp_path):
+    hostile = "</script><b>x"
+    a, b = results("a", shift=2), results("b", shift=1)
+    shutil.move(b, tmp_path / "c")
+    assert compare(a, f"{hostile}={tmp_path / 'c'}", "--to", tmp_path / "out", "--report") == 0
+    assert hostile not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert embedded(tmp_path / "out")["index"]["runs"][1]["name"] == hostile
