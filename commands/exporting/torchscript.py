@@ -35,4 +35,11 @@ def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     """Read a graph back; see ``formats.Format``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.jit.load(path, map_location="cpu")
+        graph = torch.jit.load(path, map_location="cpu")
+
+    def run(image: Tensor) -> dict[str, Tensor]:
+        # Else each new size is compiled for anew, which takes longer than to compute it.
+        with torch.jit.optimized_execution(False):
+            return graph(image)
+
+    return run
