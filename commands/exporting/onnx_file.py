@@ -25,11 +25,10 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 def write(module: Exported, channels: int, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
     program = record(module, channels)
-    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad():
-        program = program.run_decompositions({torch.ops.aten.group_norm.default: _group_norm})
-    with warnings.catch_warnings():
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
         # Of torch's and onnxscript's own calls.
         warnings.simplefilter("ignore")
+        program = program.run_decompositions({torch.ops.aten.group_norm.default: _group_norm})
         written = torch.onnx.export(
             program,
             dynamo=True,
