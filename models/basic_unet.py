@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.recording import is_recording, resized_at_border
+
 NORM_GROUPS = 4
 NEGATIVE_SLOPE = 0.1
 
@@ -42,6 +44,9 @@ class Down(nn.Module):
         self.convs = TwoConv(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        if is_recording():
+            # Pooling drops the last row or column of an odd size anyway; torch.export takes a branch by it.
+            x = resized_at_border(x, x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2)
         return self.convs(F.max_pool2d(x, 2))
 
 
@@ -58,11 +63,13 @@ class UpCat(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.upsample["deconv"](x)
         # Pooling drops the last row or column of an odd size; repeating the border restores it.
-        missing_h, missing_w = skip.shape[-2] - x.shape[-2], skip.shape[-1] - x.shape[-1]
+        height, width = skip.shape[-2:]
+        if is_recording():
+            return self.convs(torch.cat([skip, resized_at_border(x, height, width)], dim=1))
         # At most one each. F.pad has no deterministic gradient on CUDA.
-        if missing_h:
+        if height > x.shape[-2]:
             x = torch.cat([x, x[..., -1:, :]], dim=-2)
-        if missing_w:
+        if width > x.shape[-1]:
             x = torch.cat([x, x[..., -1:]], dim=-1)
         return self.convs(torch.cat([skip, x], dim=1))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.recording import is_recording, resized_at_border
+
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
 
 
@@ -32,7 +34,11 @@ class SmpLevelUNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         height, width = x.shape[-2:]
         pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
-        feature = self.encoder(F.pad(x, pad, mode="replicate"))[..., :height, :width]
+        if is_recording():
+            padded = resized_at_border(x, height + pad[3], width + pad[1])
+        else:
+            padded = F.pad(x, pad, mode="replicate")
+        feature = self.encoder(padded)[..., :height, :width]
         return feature, self.classifier(feature)
 
 

@@ -1,8 +1,8 @@
-"""Markdown tables, whose cells stay text."""
+"""Nothing from outside becomes structure."""
 
 import pytest
 
-from utils.markdown import escaped, markdown_table
+from utils.markdown import code, escaped, markdown_table, table
 
 
 def test_a_table():
@@ -21,3 +21,24 @@ def test_a_table():
 )
 def test_nothing_in_a_cell_is_markup(text, expected):
     assert escaped(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("a*b_c", "`a*b_c`"),
+        ("<script>", "`<script>`"),
+        ("two\nlines\t# title", "`two lines # title`"),
+        ("a`b", "``a`b``"),
+        ("``", "``` `` ```"),
+        ("gnp.\u202eexe", "`gnp.\ufffdexe`"),
+        ("", "–"),
+        (7, "`7`"),
+    ],
+)
+def test_any_text_is_one_code_span(text, span):
+    assert code(text) == span
+
+
+def test_a_bar_starts_no_other_cell():
+    assert table(("a", "b"), [(code("x|y"), "1")]) == "| a | b |\n|---|---|\n| `x\\|y` | 1 |"

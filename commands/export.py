@@ -1,0 +1,167 @@
+"""``run.py export``: the network for other programs, checked against PyTorch, with its model card."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import platform
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from commands.exporting.check import (
+    TOLERANCE,
+    batches,
+    check_differences,
+    find_images,
+    largest_differences,
+    prepared_images,
+)
+from commands.exporting.facts import CODE_LICENCE, checkpoint_facts, data_facts, find_results, preprocessing, sha256
+from commands.exporting.formats import FORMATS, Format, pick_format
+from commands.exporting.snippet import usage
+from commands.inference import Predictor, load_predictor
+from models.exported import INPUT, Exported
+from utils.files import write_json, write_text
+from utils.log import code_version
+from utils.model_card import model_card
+from utils.staging import staging
+
+CARD_ENDINGS = (".md", ".json")
+WEIGHTS_ENDING = ".data"
+# A graph on a GPU would be recorded for it alone.
+DEVICE = torch.device("cpu")
+ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
+POSTPROCESSING = (
+    "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
+    "the sigmoid; foreground is what lies above 0.5"
+)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write, check, and describe the network; returns 0."""
+    path = Path(args.to)
+    name = pick_format(args.format, path)
+    FORMATS[name].check_packages(name)
+    _check_free(path, args.overwrite)
+    image_files = find_images(args.check_images)
+    predictor = load_predictor(
+        args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
+    )
+    images = prepared_images(predictor, image_files)
+    checkpoints = [checkpoint_facts(checkpoint) for checkpoint in predictor.checkpoints]
+    evaluation = find_results(predictor, checkpoints, args.results, tta=args.tta)
+    module = Exported(predictor.model).eval()
+    start = time.monotonic()
+    with _writable(path), staging(path) as staged:
+        written = _write(FORMATS[name], module, predictor.channels, staged)
+        differences = largest_differences(module, FORMATS[name].load(staged), batches(images))
+        check_differences(differences)
+        facts = {
+            **_of_file(staged, name, written),
+            **_of_network(predictor, name, tta=args.tta),
+            "data": data_facts(checkpoints),
+            "checkpoints": checkpoints,
+            "evaluation": evaluation,
+            "check": {
+                "num_images": len(images),
+                "real_images": bool(image_files),
+                "tolerance": TOLERANCE,
+                **differences,
+            },
+            "versions": _versions(FORMATS[name]),
+        }
+        write_text(f"{staged}.md", model_card(facts))
+        write_json(f"{staged}.json", facts)
+    _report(path, facts, time.monotonic() - start)
+    return 0
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Raise ValueError if a file would be replaced that should not be, or stands where a folder is."""
+    for file in (path, *(Path(f"{path}{ending}") for ending in (*CARD_ENDINGS, WEIGHTS_ENDING))):
+        if file.is_dir():
+            raise ValueError(f"--to {path}: expected {file} to be the name of a file, found a folder")
+        if file.exists() and not overwrite:
+            raise ValueError(f"--to {path}: expected names that are free, found {file}; --overwrite replaces it")
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """What prevents writing, as an error of ``--to``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
+    except RuntimeError as error:
+        # torch's writer has no error of its own for a full disk.
+        if "PytorchStreamWriter" in str(error):
+            raise OSError(f"--to {path}: could not be written, probably for lack of room") from error
+        raise
+
+
+def _write(format_: Format, module: Exported, channels: int, path: Path) -> dict:
+    facts = format_.write(module, channels, path)
+    weights = Path(f"{path}{WEIGHTS_ENDING}")
+    if not weights.exists():
+        return facts
+    return facts | {"weights_file": weights.name, "weights_sha256": sha256(weights)}
+
+
+def _of_file(path: Path, format_name: str, written: dict) -> dict:
+    return {
+        "file": path.name,
+        "format": format_name,
+        "note": FORMATS[format_name].note,
+        "bytes": path.stat().st_size,
+        "sha256": sha256(path),
+        **written,
+    }
+
+
+def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
+    model = predictor.model
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "levels": model.num_levels,
+        "networks": len(predictor.checkpoints),
+        "ensemble": f"mean of {ENSEMBLE_WORDS[model.ensemble]}",
+        "tta": tta,
+        "views": len(model.views),
+        "input": {INPUT: {"shape": f"(B,{predictor.channels},H,W)", "meaning": "images, prepared as below"}},
+        "outputs": {
+            "logits": {
+                "shape": "(B,1,H,W)",
+                "meaning": "the prediction: what levels, checkpoints and views say together",
+            },
+            "level_logits": {"shape": f"({model.num_levels},B,1,H,W)", "meaning": "what each level says"},
+            "probability": {"shape": "(B,1,H,W)", "meaning": "sigmoid of the logits, 0..1, at the size of the input"},
+        },
+        "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
+        "preprocessing": preprocessing(predictor),
+        "postprocessing": POSTPROCESSING,
+        "usage": usage(predictor, FORMATS[format_name]),
+        "licence": CODE_LICENCE,
+    }
+
+
+def _versions(format_: Format) -> dict:
+    packages = {package: version(package) for package in ("torch", *format_.packages)}
+    return {"code": code_version(), "python": platform.python_version(), **packages}
+
+
+def _report(path: Path, facts: dict, seconds: float) -> None:
+    check = facts["check"]
+    images = (
+        f"{check['num_images']} {'real' if check['real_images'] else 'made'} images, {len(check['shapes'])} batches"
+    )
+    print(f"{path}: {facts['format']}, {facts['bytes'] / 1e6:.1f} MB, {facts['levels']} level(s), {seconds:.1f} s")
+    print(
+        f"checked on {images}: probabilities to {check['probability']:.1e}, logits to {check['logits_absolute']:.1e} "
+        f"({check['logits']:.1e} of the largest)"
+    )
+    print(f"model card: {path}{CARD_ENDINGS[0]}, {path}{CARD_ENDINGS[1]}")

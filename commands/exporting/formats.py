@@ -1,0 +1,102 @@
+"""The file formats that a network can be written in."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from commands.exporting import onnx_file, torch_export, torchscript
+from models.exported import Exported
+
+Runner = Callable[[Tensor], dict[str, Tensor]]
+REQUIREMENTS = "requirements-export.txt"
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Attributes:
+        endings: of its files, the usual one first.
+        packages: that it needs beside torch.
+        write: (network, image channels, path) -> facts for the card; may write further files beside the path.
+        load: path -> a function from an image (B,C,H,W) to the outputs by name, run by what users of the file have.
+        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both.
+        note: a sentence for the card, or nothing.
+    """
+
+    endings: tuple[str, ...]
+    packages: tuple[str, ...]
+    write: Callable[[Exported, int, Path], dict]
+    load: Callable[[Path], Runner]
+    usage: tuple[str, str, str]
+    note: str = ""
+
+    def check_packages(self, name: str) -> None:
+        """Raise ValueError with the remedy where a package is absent or broken."""
+        for package in self.packages:
+            try:
+                importlib.import_module(package)
+            except ImportError as error:
+                raise ValueError(
+                    f"--format {name}: expected the packages {', '.join(self.packages)}, found no {package} "
+                    f"({error}); pip install -r {REQUIREMENTS}, or choose another format"
+                ) from error
+
+
+FORMATS = {
+    "onnx": Format(
+        (".onnx",),
+        ("onnx", "onnxscript", "onnxruntime"),
+        onnx_file.write,
+        onnx_file.load,
+        (
+            "import onnxruntime",
+            "network = onnxruntime.InferenceSession(model)",
+            'logits = network.run(["logits"], {"image": batch})[0]',
+        ),
+    ),
+    "torchscript": Format(
+        (".pt", ".ts"),
+        (),
+        torchscript.write,
+        torchscript.load,
+        (
+            "import torch",
+            "network = torch.jit.load(model)",
+            'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
+        ),
+        "TorchScript is deprecated since torch 2.10 in favour of torch.export: for programs that read nothing else.",
+    ),
+    "torch.export": Format(
+        (".pt2",),
+        (),
+        torch_export.write,
+        torch_export.load,
+        (
+            "import torch",
+            "network = torch.export.load(model).module()",
+            'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
+        ),
+        "The file wants a torch at least as new as the one that wrote it.",
+    ),
+}
+
+
+def pick_format(name: str | None, path: Path) -> str:
+    """The format that ``--format`` names, or else the ending of the file.
+
+    Raises:
+        ValueError: for an ending that does not belong to it, or to none.
+    """
+    fitting = [key for key, format_ in FORMATS.items() if path.suffix.lower() in format_.endings]
+    if name is None and fitting:
+        return fitting[0]
+    if name in fitting:
+        return name
+    expected = {name: FORMATS[name]} if name else FORMATS
+    endings = "; ".join(f"{' or '.join(format_.endings)} for {key}" for key, format_ in expected.items())
+    raise ValueError(f"--to {path}: expected a file name ending in {endings}, found {path.suffix or 'no ending'}")

@@ -1,0 +1,45 @@
+"""TorchScript: a recorded graph for LibTorch (C++) and older programs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.exported import Exported
+
+EXAMPLE_SIZE = (2, 80, 64)
+
+
+def write(module: Exported, channels: int, path: Path) -> dict:
+    """Trace and write; see ``formats.Format``.
+
+    Recorded and not compiled from the source, which smp's networks are not made for. While it is recorded, the networks
+    take no branch by an image's size (``models.recording``), so the graph holds for others, too.
+    """
+    batch, *size = EXAMPLE_SIZE
+    # torch.jit is deprecated and says so at each call, which the user of this format knows from the help and the card;
+    # the tracer warns of branches in torch's own functions, which the check on several sizes covers.
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # strict=False allows a dict of outputs.
+        traced = torch.jit.trace(module, torch.zeros(batch, channels, *size), strict=False, check_trace=False)
+        torch.jit.save(traced, path)
+    return {}
+
+
+def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Read a graph back; see ``formats.Format``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = torch.jit.load(path, map_location="cpu")
+
+    def run(image: Tensor) -> dict[str, Tensor]:
+        # Else each new size is compiled for anew, which takes longer than to compute it.
+        with torch.jit.optimized_execution(False):
+            return graph(image)
+
+    return run

@@ -1,0 +1,322 @@
+"""``run.py export``: files that say what PyTorch says, with a card that is true, or no file at all."""
+
+import importlib.util
+import json
+import os
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import run
+from commands.exporting import check, onnx_file
+from commands.exporting.facts import checkpoint_facts, find_results
+from commands.exporting.formats import FORMATS, pick_format
+from commands.inference import load_predictor
+from models import build_model
+from models.exported import Exported
+from utils.evaluation import full_size_probabilities
+
+CPU = torch.device("cpu")
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(package) is None for package in FORMATS["onnx"].packages),
+    reason="needs the packages of requirements-export.txt",
+)
+# Odd, not square, the smallest, a batch of one and of several.
+SHAPES = [(1, 32, 32), (3, 64, 48), (1, 33, 47), (2, 16, 16), (1, 96, 75)]
+
+
+def save(path: Path, *, channels=3, levels=1, seed=0, config=None, model="unet") -> Path:
+    torch.manual_seed(seed)
+    settings = {"in_channels": channels, "num_levels": levels, "features": (4, 8, 8, 8, 8, 4), "encoder": "resnet18"}
+    network = build_model(model, **settings)
+    for level in network.model:
+        torch.nn.init.normal_(level.classifier.weight)  # as it is, all probabilities are near one half
+    remembered = {"model": {"name": model, **settings}, "spatial_size": 32, **(config or {})}
+    torch.save({"state_dict": network.state_dict(), "iteration": 6, "config": remembered}, path)
+    return path
+
+
+def export(*checkpoints, to: Path, more=()) -> int:
+    return run.main(["export", "--ckpt_path", *map(str, checkpoints), "--to", str(to), *map(str, more)])
+
+
+def refused(capsys, *checkpoints, to: Path, more=()) -> str:
+    capsys.readouterr()
+    assert export(*checkpoints, to=to, more=more) == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1 and error.startswith("run.py export: error: ")
+    return error
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def largest_difference(path: Path, format_name: str, *checkpoints, shapes=SHAPES, **options) -> float:
+    predictor = load_predictor(checkpoints, CPU, **options)
+    inputs = [torch.randn(batch, predictor.channels, *size) for batch, *size in shapes]
+    found = check.largest_differences(Exported(predictor.model), FORMATS[format_name].load(path), inputs)
+    return max(found["probability"], found["logits"])
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> Path:
+    return save(tmp_path / "model.pth")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+@needs_onnx
+def test_onnx_from_the_command_to_the_mask(checkpoint, folder, tiny_root, monkeypatch, capsys):
+    import onnx
+
+    path = folder / "model.onnx"
+    converted = []
+    convert = torch.onnx.export
+    monkeypatch.setattr(torch.onnx, "export", lambda *a, **k: converted.append(convert(*a, **k)) or converted[0])
+    assert export(checkpoint, to=path, more=["--check_images", tiny_root / "images"]) == 0
+    assert "checked on 8 real images" in capsys.readouterr().out
+    assert names(folder) == ["model.onnx", "model.onnx.json", "model.onnx.md"]
+    onnx.checker.check_model(path, full_check=True)
+    graph = onnx.load(path).graph
+    assert [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim] == [
+        "batch",
+        3,
+        "height",
+        "width",
+    ]
+    assert [output.name for output in graph.output] == ["logits", "level_logits", "probability"]
+    # Where this machine keeps its files is nobody's business.
+    assert str(Path(__file__).resolve().parents[2]).encode() not in path.read_bytes()
+    assert largest_difference(path, "onnx", checkpoint) < 1e-5
+    facts = json.loads(Path(f"{path}.json").read_text())
+    assert (facts["opset"], facts["check"]["real_images"], facts["check"]["num_images"]) == (18, True, 8)
+    _program_of_the_card_agrees(path, checkpoint, tiny_root / "images" / "polyp7.jpg", monkeypatch)
+    # Again, as if this were too large for one file; converting takes long, so it is not repeated.
+    monkeypatch.setattr(torch.onnx, "export", lambda *a, **k: converted[0])
+    large = folder / "large" / "model.onnx"
+    large.parent.mkdir()
+    onnx_file.write(module_of(checkpoint), 3, large, largest_file=1000)
+    assert names(large.parent) == ["model.onnx", "model.onnx.data"]
+    assert largest_difference(large, "onnx", checkpoint) < 1e-5
+
+
+def test_torch_export(checkpoint, folder, tiny_root, monkeypatch):
+    path = folder / "model.pt2"
+    assert export(checkpoint, to=path) == 0
+    assert str(Path(__file__).resolve().parents[2]).encode() not in path.read_bytes()
+    assert largest_difference(path, "torch.export", checkpoint) == 0
+    _program_of_the_card_agrees(path, checkpoint, tiny_root / "images" / "polyp8.jpg", monkeypatch)
+
+
+def test_levels_checkpoints_and_views_in_one_graph(tmp_path, folder):
+    checkpoints = [save(tmp_path / f"{seed}.pth", levels=2, seed=seed) for seed in (1, 2)]
+    path = folder / "model.pt"
+    assert export(*checkpoints, to=path, more=["--tta", "--ensemble", "probs"]) == 0
+    options = {"tta": True, "ensemble": "probs"}
+    assert largest_difference(path, "torchscript", *checkpoints, **options) < 1e-6
+    # It would be noticed if anything of it were missing.
+    one = {"shapes": SHAPES[3:4]}
+    assert largest_difference(path, "torchscript", checkpoints[0], **options, **one) > 1e-3
+    assert largest_difference(path, "torchscript", *checkpoints, ensemble="probs", **one) > 1e-3
+    facts = json.loads(Path(f"{path}.json").read_text())
+    assert (facts["levels"], facts["networks"], facts["views"], facts["tta"]) == (2, 2, 4, True)
+
+
+def test_the_prostate_network_and_its_z_score(tmp_path, folder, monkeypatch):
+    checkpoint = save(tmp_path / "model.pth", channels=1, config={"data": "prostate", "normalisation": "zscore"})
+    path = folder / "model.ts"
+    picture = tmp_path / "slice.png"
+    values = np.random.default_rng(0).integers(0, 4000, (40, 36)).astype(np.uint16)
+    Image.fromarray(values).save(picture)
+    assert export(checkpoint, to=path, more=["--check_images", picture]) == 0
+    assert largest_difference(path, "torchscript", checkpoint) == 0
+    assert "The Cancer Imaging Archive" in Path(f"{path}.md").read_text()
+    _program_of_the_card_agrees(path, checkpoint, picture, monkeypatch)
+
+
+def test_smp_networks_of_any_size(tmp_path, folder):
+    checkpoint = save(tmp_path / "model.pth", model="smp-unet")
+    assert export(checkpoint, to=folder / "model.pt") == 0
+    assert largest_difference(folder / "model.pt", "torchscript", checkpoint) < 1e-6
+
+
+def test_a_file_that_says_something_else_is_not_kept(checkpoint, folder, monkeypatch, capsys):
+    def load(path):
+        return lambda image: {name: value + 0.001 for name, value in module_of(checkpoint)(image).items()}
+
+    monkeypatch.setitem(FORMATS, "torchscript", FORMATS["torchscript"]._replace(load=load))
+    assert "found probabilities up to 1.0e-03" in refused(capsys, checkpoint, to=folder / "new" / "model.pt")
+    assert names(folder) == []
+
+
+def module_of(checkpoint):
+    return Exported(load_predictor([checkpoint], CPU).model).eval()
+
+
+@pytest.mark.parametrize("change", [lambda x: x * float("nan"), lambda x: x[..., 1:]])
+def test_no_number_and_another_shape_are_differences(checkpoint, change):
+    module = module_of(checkpoint)
+
+    def changed(image):
+        return {name: change(value) for name, value in module(image).items()}
+
+    differences = check.largest_differences(module, changed, [torch.randn(1, 3, 16, 16)])
+    with pytest.raises(ValueError, match="expected what PyTorch computes"):
+        check.check_differences(differences)
+
+
+def test_one_image_is_checked_in_twos_and_at_another_size_too():
+    shapes = [tuple(batch.shape) for batch in check.batches([torch.randn(3, 32, 32)])]
+    assert shapes == [(1, 3, 32, 32), (2, 3, 32, 32), (1, 3, 25, 16), (2, 3, 25, 16)]
+
+
+@pytest.mark.parametrize("package", FORMATS["onnx"].packages)
+def test_onnx_without_its_packages_says_what_to_install(package, checkpoint, folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    error = refused(capsys, checkpoint, to=folder / "model.onnx")
+    # The first that is absent is named; on a machine without any of them that is another.
+    assert "found no onnx" in error and "pip install -r requirements-export.txt" in error
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "more", "message"),
+    [
+        ("model.bin", (), r"expected a file name ending in \.onnx for onnx; .*\.pt2 for torch\.export, found \.bin"),
+        ("model", (), "found no ending"),
+        ("model.pt2", ("--format", "torchscript"), r"ending in \.pt or \.ts for torchscript, found \.pt2"),
+        (
+            "model.pt",
+            ("--check_images", "absent.png"),
+            "absent.png: expected an image or a folder of images, found none",
+        ),
+        ("model.pt", ("--check_images", "."), "expected a folder with images, found none in it"),
+        ("model.pt", ("--results", "."), "expected the summary of a finished run, found none"),
+        ("file/model.pt", (), "expected a folder that can be written to"),
+        ("taken.pt", (), "expected names that are free, found .*taken.pt.md; --overwrite replaces it"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(to, more, message, checkpoint, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    (folder / "file").write_text("I am no folder")
+    (folder / "taken.pt.md").write_text("mine")
+    assert re.search(message, refused(capsys, checkpoint, to=folder / to, more=more))
+    assert names(folder) == ["file", "taken.pt.md"] and (folder / "taken.pt.md").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(checkpoint, folder, capsys):
+    folder.chmod(0o555)
+    assert "Permission denied" in refused(capsys, checkpoint, to=folder / "model.pt")
+
+
+def test_a_broken_checkpoint(folder, tmp_path, capsys):
+    (tmp_path / "model.pth").write_text("no checkpoint")
+    assert "model.pth: expected" in refused(capsys, tmp_path / "model.pth", to=folder / "model.pt")
+    assert names(folder) == []
+
+
+def test_overwrite_replaces_all_files(checkpoint, folder):
+    for ending in ("", ".md", ".json"):
+        (folder / f"model.pt{ending}").write_text("old")
+    assert export(checkpoint, to=folder / "model.pt", more=["--overwrite"]) == 0
+    assert not [path for path in folder.iterdir() if path.read_bytes() == b"old"]
+
+
+def test_the_format_is_named_or_follows_from_the_ending():
+    assert pick_format(None, Path("a.ONNX")) == "onnx"
+    assert pick_format("torchscript", Path("a.ts")) == "torchscript"
+
+
+def summary(folder: Path, **changes) -> dict:
+    entry = {"num_cases": 3, "dice_mean": 0.75, "dice_std": 0.125, "iou_mean": 0.5, "iou_std": None}
+    entry["dice_ci95"] = [0.7, 0.8]
+    results = {
+        "last": {"iteration": 9, "metrics": {"ensemble": entry}},
+        "test_selected": {"iteration": 6, "metrics": {"ensemble": entry}},
+    }
+    content = {"what": "gaze", "data": "kvasir", "spatial_size": 32, "selected_on": "test", "results": results}
+    (folder / "summary.json").write_text(json.dumps(content | changes))
+    return content
+
+
+def test_the_card_has_the_results_of_this_iteration(checkpoint, folder):
+    summary(checkpoint.parent)
+    assert export(checkpoint, to=folder / "model.pt") == 0
+    card = Path(f"{folder / 'model.pt'}.md").read_text()
+    assert "| `ensemble` | `3` | 0.7500 (0.1250) [0.7000, 0.8000] | 0.5000 |" in card
+    assert "Result `test_selected` of iteration `6`, chosen on the test set, as released: optimistic:" in card
+    assert "`last`" not in card
+
+
+@pytest.mark.parametrize(
+    ("tta", "changes", "reason"),
+    [
+        (False, {"spatial_size": 64}, "another spatial_size"),
+        (False, {"ensemble": "<b>"}, "another ensemble"),
+        (True, {}, "were named"),
+    ],
+)
+def test_results_of_another_network_are_not_claimed(checkpoint, folder, tta, changes, reason):
+    summary(checkpoint.parent, **changes)
+    assert export(checkpoint, to=folder / "model.pt", more=["--tta"] if tta else ()) == 0
+    card = Path(f"{folder / 'model.pt'}.md").read_text()
+    assert re.search(rf"Not evaluated: .*{reason}", card) and "0.7500" not in card
+
+
+def test_named_results_must_be_of_this_network(checkpoint, tmp_path):
+    predictor = load_predictor([checkpoint], CPU, tta=True)
+    facts = [checkpoint_facts(checkpoint)]
+    (tmp_path / "scores").mkdir()
+    summary(tmp_path / "scores")
+    with pytest.raises(ValueError, match="found tta False in place of True"):
+        find_results(predictor, facts, str(tmp_path / "scores"), tta=True)
+    summary(tmp_path / "scores", tta=True, split="val")
+    assert find_results(predictor, facts, str(tmp_path / "scores"), tta=True)["split"] == "val"
+
+
+def test_names_from_outside_are_no_structure(tmp_path, folder):
+    evil = "x\n# Title\n<script>alert(1)</script>|`[a](b)"
+    checkpoint = save(tmp_path / "a`|<b>.pth", config={"data": evil, "level_thresholds": [evil]})
+    summary(tmp_path, what=evil, data=evil, results=summary_named(evil))
+    assert export(checkpoint, to=folder / "<i>.pt") == 0
+    card = (folder / "<i>.pt.md").read_text()
+    outside_code = re.sub(r"```python.*?```", "", card, flags=re.DOTALL)
+    outside_code = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", outside_code)
+    assert not re.search(r"<|# Title|\]\(", outside_code)
+    assert len(re.findall(r"^# ", card, flags=re.MULTILINE)) == 1
+
+
+def summary_named(evil: str) -> dict:
+    entry = {"num_cases": evil, "dice_mean": 0.5, "dice_std": 0.1, "iou_mean": 0.5, "iou_std": 0.1, f"{evil}_mean": 1}
+    numbers = entry | {"num_cases": 1}
+    return {evil: {"iteration": 6, "metrics": {"ensemble": numbers, evil: numbers}}}
+
+
+def _program_of_the_card_agrees(path: Path, checkpoint: Path, picture: Path, monkeypatch) -> None:
+    """The program in the card, run as it stands, draws the mask that this project predicts."""
+    program = re.search(r"```python\n(.*?)```", Path(f"{path}.md").read_text(), re.DOTALL)[1]
+    script, mask = path.parent / "usage.py", path.parent / "mask.png"
+    script.write_text(program)
+    monkeypatch.setattr(sys, "argv", [str(script), str(path), str(picture), str(mask)])
+    runpy.run_path(str(script), run_name="__main__")
+    predictor = load_predictor([checkpoint], CPU)
+    image, size = predictor.prepared(picture)
+    with torch.inference_mode():
+        probability = full_size_probabilities(predictor.model(image[None])["logits"], size)[0, 0].numpy()
+    certain = abs(probability - 0.5) > 1e-5
+    expected = probability > 0.5
+    assert 0 < expected.mean() < 1
+    assert ((np.array(Image.open(mask)) == 255) == expected)[certain].all() and certain.mean() > 0.99
