@@ -210,6 +210,8 @@ def test_keyboard_alone_reaches_a_case_its_large_view_and_leaves_again(open_page
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.innerText").startswith(WORST_FIRST[1])
+    card, toolbar = (page.locator(selector).bounding_box() for selector in (".card:focus", "#toolbar"))
+    assert card["y"] >= toolbar["y"] + toolbar["height"], "the toolbar must not hide it"
     page.keyboard.press("Enter")
     name = page.locator("#viewer-name")
     assert name.inner_text() == WORST_FIRST[1]

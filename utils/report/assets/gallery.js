@@ -242,6 +242,15 @@ function watchCards() {
   for (const { item } of cards) observer.observe(item);
 }
 
+/** Where the toolbar stays in sight, a card that is scrolled to comes to stand below it. */
+function watchToolbar() {
+  const toolbar = byId("toolbar");
+  new ResizeObserver(() => {
+    const covered = getComputedStyle(toolbar).position === "sticky" ? toolbar.offsetHeight : 0;
+    document.documentElement.style.scrollPaddingTop = `${covered + 8}px`;
+  }).observe(toolbar);
+}
+
 /** Scroll to a case and focus it; a filter that hides it is taken away. */
 function goToCase(number) {
   if (!state.order.includes(number)) change({ filter: "" });

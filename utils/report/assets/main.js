@@ -155,6 +155,7 @@ function start() {
   makeHelp();
   arrange();
   watchCards();
+  watchToolbar();
   showPlots();
   showFooter();
   listen(["metric", "level"], showValues);
