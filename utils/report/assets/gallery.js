@@ -254,16 +254,16 @@ function watchToolbar() {
 /** Scroll to a case and focus it; a filter that hides it is taken away. */
 function goToCase(number) {
   if (!state.order.includes(number)) change({ filter: "" });
-  focusCard(number);
+  focusCard(number, "center");
   cards[number].item.classList.add("found");
   setTimeout(() => cards[number].item.classList.remove("found"), 2000);
 }
 
-function focusCard(number) {
+function focusCard(number, block = "nearest") {
   const { button } = cards[number];
   rove(number);
-  button.scrollIntoView({ block: "nearest" });
-  button.focus();
+  button.focus({ preventScroll: true });
+  button.scrollIntoView({ block });
 }
 
 /** Where a key leads from a card; null for other keys. */
