@@ -338,7 +338,7 @@ function differencePlot(metric, level, width) {
     ...leftAxis(up, 62, `difference${unit ? ` (${unit})` : ""}`),
     drawn("path", { d: sticks((d) => d >= 0), class: "stick higher" }),
     drawn("path", { d: sticks((d) => d < 0), class: "stick lower" }),
-    drawn("path", { d: dots(points), class: "dots pair" }),
+    drawn("path", { d: dots(points), class: "dots" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(0), y2: up.place(0), class: "axis" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(average), y2: up.place(average), class: "average" }),
     textAt(66, up.place(average) - 6, `mean ${withSign(average, 2)}`, { class: "row-title" }),
