@@ -103,7 +103,12 @@ class ReportWriter:
         metrics: Mapping[str, Mapping] | None = None,
         facts: Sequence[tuple[str, str]] | None = None,
     ) -> None:
-        """Replace what is said of a run, as its metrics are known only after the last case."""
+        """Replace what is said of a run, as its metrics are known only after the last case.
+
+        Raises:
+            ValueError: for a run that the report does not know.
+        """
+        self._check_known(run_name)
         run = self._runs[run_name]
         self._runs[run_name] = ReportRun(
             run.name, run.what, run.metrics if metrics is None else metrics, run.facts if facts is None else facts
@@ -117,10 +122,13 @@ class ReportWriter:
         Args:
             runs: the runs again, with what is known only now; None: as they are.
             comparison: the same.
+
+        Raises:
+            ValueError: for a run that the report does not know.
+            OSError: if the file cannot be written; an older one stays as it was.
         """
         for run in runs or ():
-            if run.name not in self._runs:
-                raise ValueError(f"report: expected runs among {', '.join(map(repr, self._runs))}, found {run.name!r}")
+            self._check_known(run.name)
             self._runs[run.name] = run
         self._comparison = self._comparison if comparison is None else comparison
         before, after = page_around_data(visible(self._title))
@@ -133,6 +141,10 @@ class ReportWriter:
                 file.write(after)
             self.num_bytes = temporary.stat().st_size
         return self.num_bytes
+
+    def _check_known(self, run_name: str) -> None:
+        if run_name not in self._runs:
+            raise ValueError(f"report: expected runs among {', '.join(map(repr, self._runs))}, found {run_name!r}")
 
     def _encoded(self, case: ReportCase) -> dict:
         """What a card needs only once it is looked at."""

@@ -183,5 +183,7 @@ def test_same_name_twice_is_refused(tmp_path):
             ReportWriter(tmp_path / "report.html", title="t", runs=runs)
     with pytest.raises(ValueError, match="expected runs among 'run', found 'walk'"):
         report.close([ReportRun("walk")])
+    with pytest.raises(ValueError, match="expected runs among 'run', found 'walk'"):
+        report.describe("walk", metrics={})
     with pytest.raises(ValueError, match="at least 1 pixel"):
         ReportWriter(tmp_path / "report.html", title="t", runs=[RUN], thumbnail_px=0)

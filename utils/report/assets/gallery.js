@@ -242,19 +242,28 @@ function watchCards() {
   for (const { item } of cards) observer.observe(item);
 }
 
+/** Where the toolbar stays in sight, a card that is scrolled to comes to stand below it. */
+function watchToolbar() {
+  const toolbar = byId("toolbar");
+  new ResizeObserver(() => {
+    const covered = getComputedStyle(toolbar).position === "sticky" ? toolbar.offsetHeight : 0;
+    document.documentElement.style.scrollPaddingTop = `${covered + 8}px`;
+  }).observe(toolbar);
+}
+
 /** Scroll to a case and focus it; a filter that hides it is taken away. */
 function goToCase(number) {
   if (!state.order.includes(number)) change({ filter: "" });
-  focusCard(number);
+  focusCard(number, "center");
   cards[number].item.classList.add("found");
   setTimeout(() => cards[number].item.classList.remove("found"), 2000);
 }
 
-function focusCard(number) {
+function focusCard(number, block = "nearest") {
   const { button } = cards[number];
   rove(number);
-  button.scrollIntoView({ block: "nearest" });
-  button.focus();
+  button.focus({ preventScroll: true });
+  button.scrollIntoView({ block });
 }
 
 /** Where a key leads from a card; null for other keys. */

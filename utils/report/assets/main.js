@@ -64,11 +64,14 @@ const actions = {
 const pageActions = {
   "/": () => byId("filter").focus(),
   s: () => byId("sort").focus(),
-  g: () =>
-    state.order.length &&
-    focusCard(state.order.find((number) => cards[number].button.tabIndex === 0) ?? state.order[0]),
+  g: () => state.order.length && focusCard(cardAtHand(), "center"),
   "?": () => byId("help").showModal(),
 };
+
+/** The card that the Tab key would come to. */
+function cardAtHand() {
+  return state.order.find((number) => cards[number].button.tabIndex === 0) ?? state.order[0];
+}
 
 function isTyping(target) {
   return target.matches("input[type=search], select, textarea");
@@ -155,6 +158,7 @@ function start() {
   makeHelp();
   arrange();
   watchCards();
+  watchToolbar();
   showPlots();
   showFooter();
   listen(["metric", "level"], showValues);

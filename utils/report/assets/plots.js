@@ -1,8 +1,8 @@
 // Distributions as SVG. A row of points is one path, so that thousands of them cost little; which of them is meant is
 // found by its place.
 
-const FONT_PX = 12;
 const NEAR_PX = 14;
+const FEW_CASES = 200;
 
 /** Round values between two, about as many as asked for. */
 function ticksBetween(low, high, count) {
@@ -150,7 +150,8 @@ function stripPlot(metric, width) {
   const rows = report.levels.flatMap((_, level) =>
     runNumbers.filter((run) => hasValues(run, level, metric)).map((run) => ({ level, run })),
   );
-  const [left, right, rowHeight] = [12, width - 16, 62];
+  const swarmHeight = report.names.length > FEW_CASES ? 44 : 24;
+  const [left, right, rowHeight] = [12, width - 16, swarmHeight + 38];
   const valuesOf = ({ run, level }) => report.values[run][level][metric].map((value) => scaled(metric, value));
   const all = rows.flatMap((row) => valuesOf(row).filter((value) => value !== null));
   const axis = axisOf(metric, all, left, right);
@@ -161,7 +162,7 @@ function stripPlot(metric, width) {
     drawn("line", { x1: axis.place(tick), x2: axis.place(tick), y1: 4, y2: bottom, class: "grid" }),
   );
   rows.forEach((row, index) => {
-    const strip = stripOf(row, valuesOf(row), metric, axis, index * rowHeight);
+    const strip = stripOf(row, valuesOf(row), metric, axis, index * rowHeight, swarmHeight);
     shapes.push(...strip.shapes);
     points.push(...strip.points);
     alternatives.push(strip.said);
@@ -171,8 +172,8 @@ function stripPlot(metric, width) {
   return figureOf(title, width, bottom + 42, { shapes, points, alternative: `${title}: ${alternatives.join("; ")}.` });
 }
 
-function stripOf({ run, level }, values, metric, axis, top) {
-  const [label, swarmTop, swarmHeight, box] = [top + 15, top + 22, 24, top + 54];
+function stripOf({ run, level }, values, metric, axis, top, swarmHeight) {
+  const [label, swarmTop, box] = [top + 15, top + 22, top + swarmHeight + 30];
   const known = values.map((value, number) => ({ value, number })).filter(({ value }) => value !== null);
   const name = severalRuns ? `${report.levels[level].title}, ${report.runs[run].name}` : report.levels[level].title;
   const points = stacked(known, axis, swarmTop + swarmHeight / 2, swarmHeight).map((point) => ({
@@ -208,7 +209,7 @@ function stripOf({ run, level }, values, metric, axis, top) {
   return { shapes, points, said };
 }
 
-/** Points of about one value stand above each other, closer where they are many. */
+/** Points of about one value stand above each other; many lie so close that the outline becomes a histogram. */
 function stacked(known, axis, y, height) {
   const bins = new Map();
   for (const { value, number } of known) {
@@ -217,8 +218,8 @@ function stacked(known, axis, y, height) {
     if (!bins.has(bin)) bins.set(bin, []);
     bins.get(bin).push({ value, number, x });
   }
+  const step = Math.min(3, height / Math.max(...[...bins.values()].map((bin) => bin.length)));
   return [...bins.values()].flatMap((bin) => {
-    const step = Math.min(3, height / bin.length);
     return bin.map((point, index) => ({ ...point, y: y + (index - (bin.length - 1) / 2) * step }));
   });
 }
@@ -337,7 +338,7 @@ function differencePlot(metric, level, width) {
     ...leftAxis(up, 62, `difference${unit ? ` (${unit})` : ""}`),
     drawn("path", { d: sticks((d) => d >= 0), class: "stick higher" }),
     drawn("path", { d: sticks((d) => d < 0), class: "stick lower" }),
-    drawn("path", { d: dots(points), class: "dots pair" }),
+    drawn("path", { d: dots(points), class: "dots" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(0), y2: up.place(0), class: "axis" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(average), y2: up.place(average), class: "average" }),
     textAt(66, up.place(average) - 6, `mean ${withSign(average, 2)}`, { class: "row-title" }),

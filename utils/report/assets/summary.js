@@ -55,7 +55,7 @@ function summaryTable() {
     const name = element("th", {
       colspan: titles.length,
       scope: "rowgroup",
-      class: "group",
+      class: "run-name",
       text: run.name,
       dir: "auto",
     });
