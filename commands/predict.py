@@ -172,8 +172,8 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
     print(f"predicted {made + kept} of {num_images} images ({kept} were up to date), refused {refused}")
     if work.done["ImagerPixelSpacing"]:
         print(
-            f"area_mm2 of {work.done['ImagerPixelSpacing']} images goes by ImagerPixelSpacing, that of the detector; "
-            "in the body it is smaller"
+            f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "
+            "detector; in the body it is smaller"
         )
     if refused:
         print(f"refused files: {_printable(out / ERRORS_FILE)}")
