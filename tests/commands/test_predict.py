@@ -129,17 +129,21 @@ class TestWhatIsWritten:
             *("predictions.csv", "predictions.jsonl", "settings.json"),
         }
 
-    @pytest.mark.parametrize("more", [(), ("--ensemble", "probs")])
-    def test_masks_are_those_of_evaluate(self, checkpoint, tiny_root, tmp_path, more):
-        data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "scores"), "--save_pred"]
+    @pytest.mark.parametrize("more", [(), ("--ensemble", "probs", "--threshold", "0.6"), ("--tta",)])
+    def test_masks_and_probabilities_are_those_of_evaluate(self, checkpoint, tiny_root, tmp_path, more):
+        scores, out = tmp_path / "scores", tmp_path / "out"
+        data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(scores), "--save_pred", "--save_prob"]
         assert run.main(["evaluate", "--ckpt_path", str(checkpoint), *data, *PLAIN, *more]) == 0
         names = (tiny_root / "test.txt").read_text().split()
         files = [tiny_root / "images" / f"{name}.jpg" for name in names]
-        assert predict(checkpoint, files, tmp_path / "out", "--num_worker", "2", *more) == 0
+        assert predict(checkpoint, files, out, "--num_worker", "2", "--save_prob", *more) == 0
         for name in names:
-            expected = pixels(tmp_path / "scores" / "predictions" / f"{name}.png")
-            assert 0 < np.count_nonzero(expected) < expected.size
-            np.testing.assert_array_equal(pixels(tmp_path / "out" / "masks" / f"{name}.png"), expected)
+            expected = pixels(scores / "predictions" / f"{name}.png")
+            assert expected.any()
+            np.testing.assert_array_equal(pixels(out / "masks" / f"{name}.png"), expected)
+            expected = pixels(scores / "probabilities" / "ensemble" / f"{name}.png")
+            assert len(np.unique(expected)) > 100
+            np.testing.assert_array_equal(pixels(out / "probabilities" / f"{name}.png"), expected)
 
     def test_the_overlay_shows_the_image_with_a_yellow_outline(self, checkpoint, tmp_path):
         Image.new("RGB", (450, 450), (0, 0, 120)).save(tmp_path / "blue.png")
