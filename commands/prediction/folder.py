@@ -17,7 +17,7 @@ from pathlib import Path
 from commands.prediction.images import FoundImage
 from commands.prediction.loading import Job
 from datasets.io import is_dicom
-from utils.files import remove_temporary, replacing, write_json
+from utils.files import check_writable, remove_temporary, replacing, write_json
 from utils.hashing import sha256_of
 from utils.journal import Journal
 from utils.locks import alone_in
@@ -115,7 +115,7 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
     elif not overwrite:
         _check_same(folder, before, json.loads(json.dumps(settings)))
     new_folders = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     with alone_in(folder, "prediction"):
         for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
             remove_temporary(place)

@@ -1,6 +1,7 @@
 """``run.py predict`` as a user types it: what is written, what is refused, and what a stop leaves."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -16,8 +17,9 @@ import torch
 from PIL import Image
 
 import run
-from commands.prediction import loading
+from commands.prediction import loading, writing
 from models import build_model
+from utils.locks import alone_in
 from utils.visualize import PREDICTION_COLOUR
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -500,6 +502,28 @@ class TestContinuing:
         assert [row["name"] for row in table(out)] == [f"i{index}" for index in range(4)]
         assert predict(checkpoint, images, out) == 0
         assert "(4 were up to date)" in capsys.readouterr().out and len(table(out)) == 5
+
+    def test_a_full_disk_is_one_sentence_and_what_is_done_is_kept(
+        self, checkpoint, images, tmp_path, capsys, monkeypatch
+    ):
+        out, original = tmp_path / "out", writing.write_image
+
+        def limited(path, values):
+            if path.stem == "i3":
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            original(path, values)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "write_image", limited)
+            assert "No space left on device" in fails(capsys, checkpoint, images, out)
+        assert predict(checkpoint, images, out) == 0
+        assert "(3 were up to date)" in capsys.readouterr().out and len(table(out)) == 5
+
+    def test_two_calls_at_a_time_are_refused(self, checkpoint, images, tmp_path, capsys):
+        out = tmp_path / "out"
+        assert predict(checkpoint, images, out) == 0
+        with alone_in(out, "prediction"):
+            assert "found another prediction at work" in fails(capsys, checkpoint, images, out)
 
     def test_no_more_than_a_few_batches_are_there_at_a_time(self, images, monkeypatch):
         jobs = [loading.Job(loading.FoundImage(str(i), images / "i0.png")) for i in range(40)]
