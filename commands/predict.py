@@ -6,7 +6,7 @@ import argparse
 import errno
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -82,34 +82,31 @@ class _Work:
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
         with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
             for batch in loader:
-                for loaded, record in self._records(batch, pool):
+                for loaded, record in pool.map(self._written, batch.images, self._logits(batch)):
                     self._take(loaded, record)
                 self.results.journal.sync()
-                num_done = len(batch.wanted) + len(batch.others)
-                bar.update(num_done)
-                left -= num_done
+                bar.update(len(batch.images))
+                left -= len(batch.images)
                 if stop and left:
                     return stop.reason
         return None
 
-    def _records(self, batch: Batch, pool: ThreadPoolExecutor) -> Iterator[tuple[Loaded, dict | None]]:
-        """All images of a batch, those that were predicted with what is to be remembered of them."""
-        yield from ((loaded, None) for loaded in batch.others)
-        if batch.wanted:
-            yield from pool.map(self._written, batch.wanted, self._logits(batch.inputs))
-
     @torch.inference_mode()
-    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
+    def _logits(self, batch: Batch) -> Sequence[torch.Tensor | None]:
+        if batch.inputs is None:
+            return [None] * len(batch.images)
         try:
-            return self.predictor.model(inputs.to(self.predictor.device))["logits"].float()
+            return self.predictor.model(batch.inputs.to(self.predictor.device))["logits"].float()
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"{self.predictor.device}: expected memory for --batch_size {self.args.batch_size}, found too little; "
                 "choose a smaller one; what is done is kept"
             ) from error
 
-    def _written(self, loaded: Loaded, logits: torch.Tensor) -> tuple[Loaded, dict | None]:
-        """Writes the results; what lies with this image alone does not end the run."""
+    def _written(self, loaded: Loaded, logits: torch.Tensor | None) -> tuple[Loaded, dict | None]:
+        """Writes the results, if there are any; what lies with this image alone does not end the run."""
+        if loaded.size_px is None:
+            return loaded, None
         try:
             return loaded, self.write(loaded, logits)
         except ValueError as error:
@@ -175,9 +172,10 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
             f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "
             "detector; in the body it is smaller"
         )
-    if refused:
-        print(f"refused files: {_printable(out / ERRORS_FILE)}")
-    print(f"table: {_printable(out / TABLE_FILE)}")
+    for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
+        # Neither is there where it was stopped before the first image was done.
+        if (out / name).is_file():
+            print(f"{what}: {_printable(out / name)}")
     if stopped_by:
         print(f"stopped ({stopped_by}); the same command continues")
         return STOPPED_CODE

@@ -39,10 +39,13 @@ class Loaded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """``inputs`` (B,C,S,S) are those of ``wanted``, of length B, in order; None where B is 0."""
+    """Images in the order of the jobs, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
 
-    wanted: list[Loaded]
-    others: list[Loaded]
+    The input of an image that is refused or finished is 0. The last bits of a prediction depend on the size of its
+    batch, and are to be the same whether it is made at once or by a call that continues.
+    """
+
+    images: list[Loaded]
     inputs: Tensor | None
 
 
@@ -80,7 +83,7 @@ def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_
     Args:
         jobs: what to do.
         prepare: an image file to the network's input (C,S,S) and its own (height, width); must be picklable.
-        batch_size: images a batch; fewer are predicted where some are refused or finished.
+        batch_size: images a batch.
         num_worker: loader processes.
     """
     return DataLoader(
@@ -95,12 +98,11 @@ def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_
 
 
 def _together(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
-    wanted = [(loaded, tensor) for loaded, tensor in samples if tensor is not None]
-    return Batch(
-        wanted=[loaded for loaded, _ in wanted],
-        others=[loaded for loaded, tensor in samples if tensor is None],
-        inputs=torch.stack([tensor for _, tensor in wanted]) if wanted else None,
-    )
+    nothing = next((torch.zeros_like(tensor) for _, tensor in samples if tensor is not None), None)
+    images, tensors = zip(*samples, strict=True)
+    if nothing is None:
+        return Batch(list(images), None)
+    return Batch(list(images), torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -18,7 +18,9 @@ from PIL import Image
 
 import run
 from commands.prediction import loading, writing
+from commands.prediction.images import find_images
 from models import build_model
+from utils.hashing import sha256_of
 from utils.locks import alone_in
 from utils.visualize import PREDICTION_COLOUR
 
@@ -65,6 +67,11 @@ def images(tmp_path):
 
 def write_picture(path, size=(20, 24), seed=0):
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(path)
+
+
+def read_one(path):
+    with Image.open(path) as image:
+        return torch.full((3, 2, 2), float(np.array(image).mean()))
 
 
 def predict(checkpoint, images, out, *more):
@@ -524,6 +531,19 @@ class TestContinuing:
         assert predict(checkpoint, images, out) == 0
         with alone_in(out, "prediction"):
             assert "found another prediction at work" in fails(capsys, checkpoint, images, out)
+
+    def test_a_batch_keeps_its_size_where_images_fall_out(self, images):
+        """Last bits depend on it, and are to be those of an undisturbed call."""
+        (images / "i1.jpg").write_bytes(b"broken")
+        finished = {"i2": sha256_of(images / "i2.bmp")}
+        jobs = [loading.Job(image, finished.get(image.name)) for image in find_images([str(images)])[0]]
+        loader = loading.image_loader(jobs, lambda path: (read_one(path), (20, 30)), batch_size=4, num_worker=0)
+        first, last = loader
+        assert [image.image.name for image in (*first.images, *last.images)] == [f"i{index}" for index in range(5)]
+        assert first.inputs.shape == (4, 3, 2, 2) and last.inputs.shape == (1, 3, 2, 2)
+        assert first.inputs.abs().sum(dim=(1, 2, 3)).bool().tolist() == [True, False, False, True]
+        assert [bool(image.refused) for image in first.images] == [False, True, False, False]
+        assert next(iter(loading.image_loader(jobs[2:3], read_one, batch_size=4, num_worker=0))).inputs is None
 
     def test_no_more_than_a_few_batches_are_there_at_a_time(self, images, monkeypatch):
         jobs = [loading.Job(loading.FoundImage(str(i), images / "i0.png")) for i in range(40)]
