@@ -117,10 +117,11 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
     new_folders = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     check_writable(folder)
     with alone_in(folder, "prediction"):
-        for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
-            remove_temporary(place)
-        if overwrite and before is not None:
-            _remove_results(folder)
+        if before is not None:
+            for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
+                remove_temporary(place)
+            if overwrite:
+                _remove_results(folder)
         for name in (TABLE_FILE, ERRORS_FILE):
             (folder / name).unlink(missing_ok=True)
         write_json(folder / SETTINGS_FILE, settings)
