@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from commands.options.datasets import add_demo, add_prepare_nci, add_split_command
 from commands.options.export import add_export
 from commands.options.gaze import add_assess, add_fixations, add_prepare
+from commands.options.inference import add_predict
 from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_summarize
 from commands.options.training import add_train, complete_training
 from commands.options.types import Parser
@@ -16,6 +17,7 @@ from commands.options.types import Parser
 COMMANDS = {
     "train": (add_train, "train from gaze or from masks"),
     "evaluate": (add_evaluate, "score a checkpoint on a split, case by case"),
+    "predict": (add_predict, "masks, overlays and a table for images without masks"),
     "export": (add_export, "the network as ONNX, TorchScript or torch.export file, with its model card"),
     "fixations": (add_fixations, "recordings of an eye tracker to a fixation table"),
     "prepare": (add_prepare, "fixations to heatmaps and CRF maps"),

@@ -115,7 +115,7 @@ def training_loader(
         collate_fn=as_it_is if by_keys else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
-        prefetch_factor=_batches_ahead(num_worker),
+        prefetch_factor=batches_ahead(num_worker),
         worker_init_fn=leave_signals_to_the_parent,
         generator=own_generator(seed),
     )
@@ -135,7 +135,7 @@ def evaluation_loader(
         dataset,
         batch_size=batch_size,
         num_workers=num_worker,
-        prefetch_factor=_batches_ahead(num_worker),
+        prefetch_factor=batches_ahead(num_worker),
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
         worker_init_fn=leave_signals_to_the_parent,
@@ -143,7 +143,7 @@ def evaluation_loader(
     )
 
 
-def _batches_ahead(num_worker: int) -> int | None:
+def batches_ahead(num_worker: int) -> int | None:
     """Of each loader process."""
     return -(-NUM_PREFETCHED // num_worker) if num_worker else None
 

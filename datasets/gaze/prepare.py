@@ -6,9 +6,7 @@ from, so that the next call does what is missing or outdated and nothing else.
 
 from __future__ import annotations
 
-import fcntl
 import math
-import os
 import platform
 import sys
 import time
@@ -40,6 +38,7 @@ from datasets.gaze.maps import (
 from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
+from utils.locks import alone_in
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
 
@@ -293,19 +292,7 @@ def _with_seconds(result: dict, known: dict[str, float]) -> dict:
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other preparations out of a folder, and clear what a killed one left half-written."""
     folder.mkdir(parents=True, exist_ok=True)
-    # On the folder itself: a lock that leaves no file behind and ends with its process.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"{folder}: expected to be alone, found another preparation at work; let it end"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
+    with alone_in(folder, "preparation"):
         for place in (folder, *(folder.parent / maps for maps in MAP_FOLDERS.values())):
             remove_temporary(place)
         yield
-    finally:
-        os.close(handle)

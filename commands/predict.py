@@ -1,0 +1,191 @@
+"""``run.py predict``: masks, overlays and a table for images that need no masks of their own."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from commands.inference import Predictor, load_predictor
+from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, TABLE_FILE, Results, open_results
+from commands.prediction.images import FoundImage, find_images
+from commands.prediction.loading import Batch, Loaded, image_loader
+from commands.prediction.writing import Writer
+from utils.devices import pick_device
+from utils.hashing import sha256_of
+from utils.interrupt import StopRequest, sigterm_as_ctrl_c
+
+SOME_REFUSED_CODE = 1
+STOPPED_CODE = 130
+MAX_WRITERS = 4
+
+
+def main(args: argparse.Namespace) -> int:
+    """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped.
+
+    Raises:
+        ValueError: if none is done, or for options, checkpoints and folders that do not fit.
+    """
+    device, out = pick_device(args.device), Path(args.out)
+    images, refused = find_images(args.images, recursive=args.recursive, avoid=[out / name for name in FOLDERS])
+    with sigterm_as_ctrl_c():
+        predictor = load_predictor(
+            args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
+        )
+        _check_channels(predictor)
+        with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
+            work = _Work(args, predictor, results)
+            for path, reason in refused:
+                work.refuse(path, reason)
+            stopped_by = work.do(images, stop)
+            if results.journal.names:
+                results.write_tables(work.refused)
+    return _report(work, out, len(images) + len(refused), stopped_by=stopped_by)
+
+
+class _Work:
+    """The images of one call, and what has become of them.
+
+    Attributes:
+        done: numbers of images: those ``made``, those ``kept`` as they were up to date, and of the made ones those by
+            the source of their spacing.
+        refused: file and reason of the others.
+    """
+
+    def __init__(self, args: argparse.Namespace, predictor: Predictor, results: Results):
+        self.args, self.predictor, self.results = args, predictor, results
+        self.done: Counter[str | None] = Counter()
+        self.refused: list[tuple[str, str]] = []
+        self.write = Writer(
+            path_of=results.path_of,
+            threshold=args.threshold,
+            spacing_mm=args.spacing_mm,
+            overlay=not args.no_overlay,
+            save_prob=args.save_prob,
+        )
+
+    def do(self, images: Sequence[FoundImage], stop: StopRequest) -> str | None:
+        """Predict the images, batch by batch; returns what asked for a stop before the end, else None."""
+        args, left = self.args, len(images)
+        # Loader processes need no network.
+        prepare = replace(self.predictor, model=None).prepared
+        jobs = self.results.jobs(images, self.write.kinds)
+        loader = image_loader(jobs, prepare, batch_size=args.batch_size, num_worker=args.num_worker)
+        bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
+        with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
+            for batch in loader:
+                for loaded, record in pool.map(self._written, batch.images, self._logits(batch)):
+                    self._take(loaded, record)
+                self.results.journal.sync()
+                bar.update(len(batch.images))
+                left -= len(batch.images)
+                if stop and left:
+                    return stop.reason
+        return None
+
+    @torch.inference_mode()
+    def _logits(self, batch: Batch) -> Sequence[torch.Tensor | None]:
+        if batch.inputs is None:
+            return [None] * len(batch.images)
+        try:
+            return self.predictor.model(batch.inputs.to(self.predictor.device))["logits"].float()
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                f"{self.predictor.device}: expected memory for --batch_size {self.args.batch_size}, found too little; "
+                "choose a smaller one; what is done is kept"
+            ) from error
+
+    def _written(self, loaded: Loaded, logits: torch.Tensor | None) -> tuple[Loaded, dict | None]:
+        """Writes the results, if there are any; what lies with this image alone does not end the run."""
+        if loaded.size_px is None:
+            return loaded, None
+        try:
+            return loaded, self.write(loaded, logits)
+        except ValueError as error:
+            return loaded._replace(refused=str(error)), None
+        except OSError as error:
+            if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT):
+                raise
+            return loaded._replace(refused=f"{loaded.image.path}: {error.strerror} ({error.filename})"), None
+
+    def _take(self, loaded: Loaded, record: dict | None) -> None:
+        if record is not None:
+            self.results.journal.add(loaded.image.name, record)
+            self.done.update(("made", record["pixel_spacing_source"]))
+            if record["problem"]:
+                _say(f"{record['problem']}; its mask is written all the same")
+        elif loaded.refused is None:
+            self.done["kept"] += 1
+        else:
+            # What was made from an earlier state of the file; where it cannot even be read, it may be back soon.
+            if loaded.sha256 is not None:
+                self.results.forget(loaded.image.name)
+            self.refuse(loaded.image.path, loaded.refused)
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Remember and say why a file is not taken."""
+        self.refused.append((str(path), reason))
+        _say(f"refused: {reason}")
+
+
+def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
+    return {
+        "command": COMMAND,
+        "ckpt_path": [{"file": str(path), "sha256": sha256_of(path)} for path in predictor.checkpoints],
+        "ensemble": predictor.model.ensemble,
+        "tta": args.tta,
+        "spatial_size": predictor.spatial_size,
+        "threshold": args.threshold,
+        "spacing_mm": args.spacing_mm,
+        "channels": predictor.channels,
+        "normalisation": predictor.normalisation,
+        "batch_size": args.batch_size,
+        "device": predictor.device.type,
+        "torch": torch.__version__,
+    }
+
+
+def _check_channels(predictor: Predictor) -> None:
+    taken = {"imagenet": (3,)}.get(predictor.normalisation, (1, 3))
+    if predictor.channels not in taken:
+        raise ValueError(
+            f"{predictor.checkpoints[0]}: expected a network for images of {' or '.join(map(str, taken))} channels "
+            f"(normalisation {predictor.normalisation}), found one for {predictor.channels}"
+        )
+
+
+def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) -> int:
+    made, kept, refused = work.done["made"], work.done["kept"], len(work.refused)
+    if not made and not kept and not stopped_by:
+        raise ValueError(f"--images: expected images that can be predicted, found none among {refused}; see above")
+    print(f"predicted {made + kept} of {num_images} images ({kept} were up to date), refused {refused}")
+    if work.done["ImagerPixelSpacing"]:
+        print(
+            f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "
+            "detector; in the body it is smaller"
+        )
+    for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
+        # Neither is there where it was stopped before the first image was done.
+        if (out / name).is_file():
+            print(f"{what}: {_printable(out / name)}")
+    if stopped_by:
+        print(f"stopped ({stopped_by}); the same command continues")
+        return STOPPED_CODE
+    return SOME_REFUSED_CODE if refused else 0
+
+
+def _say(text: str) -> None:
+    tqdm.write(f"run.py {COMMAND}: {_printable(text)}", file=sys.stderr)
+
+
+def _printable(text: object) -> str:
+    """Names of files may hold anything, also what terminals obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

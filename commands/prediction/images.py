@@ -1,0 +1,113 @@
+"""The images to predict, and the names under which their results are filed."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from datasets.io import DICOM_EXTS
+from datasets.specs import PICTURE_EXTS
+
+IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
+
+
+class FoundImage(NamedTuple):
+    """A file, and its name: that of the file without its ending, after the sub-folders in which it was found."""
+
+    name: str
+    path: Path
+
+
+def find_images(
+    given: Sequence[str], *, recursive: bool = False, avoid: Sequence[Path] = ()
+) -> tuple[list[FoundImage], list[tuple[Path, str]]]:
+    """All images among files and in folders, by their endings in upper or lower case.
+
+    In folders, hidden files and folders are left out and links to folders are not followed. Whether a file can be
+    read shows itself later.
+
+    Args:
+        given: files and folders.
+        recursive: look into the folders' sub-folders, too.
+        avoid: folders of results: not looked into, and nothing that was named may lie there.
+
+    Returns:
+        The images, in the order given, those of a folder sorted, each once; and the files that were named and are none
+        by their endings, or hidden, each with a sentence that says so.
+
+    Raises:
+        FileNotFoundError: for a path that there is not.
+        ValueError: if there is no image at all, if two would have the same results, or if one lies in ``avoid``.
+        OSError: for a folder that cannot be read.
+    """
+    avoided = [os.path.realpath(folder) for folder in avoid]
+    found: dict[FoundImage, None] = {}
+    refused = []
+    for path in map(Path, given):
+        if not os.path.lexists(path):
+            raise FileNotFoundError(f"--images {path}: expected a file or a folder, found none")
+        if path.is_dir():
+            found |= dict.fromkeys(_in_folder(path, recursive, avoided))
+        elif _is_image(path.name):
+            found[FoundImage(path.stem, path)] = None
+        else:
+            wanted = f"expected an image ({', '.join(IMAGE_EXTS)})"
+            refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file"))
+    if not found:
+        raise ValueError(f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}")
+    _check_outside(found, avoided)
+    _check_names(list(found))
+    return list(found), refused
+
+
+def _in_folder(folder: Path, recursive: bool, avoided: Sequence[str]) -> Iterator[FoundImage]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, folders, files in os.walk(folder, onerror=fail):
+        inner = Path(place).relative_to(folder)
+        for name in sorted(filter(_is_image, files)):
+            yield FoundImage((inner / Path(name).stem).as_posix(), Path(place, name))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if recursive and not name.startswith(".") and os.path.realpath(os.path.join(place, name)) not in avoided
+        )
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_EXTS
+
+
+def _check_outside(found: Sequence[FoundImage], avoided: Sequence[str]) -> None:
+    """Results must not be written over images."""
+    real = functools.cache(os.path.realpath)
+    for image in found:
+        if any(Path(real(image.path.parent)).is_relative_to(folder) for folder in avoided):
+            raise ValueError(
+                f"{image.path}: expected an image, found a file in the folder of results; choose another --out"
+            )
+
+
+def _check_names(found: Sequence[FoundImage]) -> None:
+    first: dict[str, Path] = {}
+    for image in found:
+        other = first.setdefault(image.name, image.path)
+        if other is not image.path:
+            raise ValueError(
+                f"{image.path}: expected one image of the name {image.name!r}, found {other} too, and both would have "
+                "the same mask; rename one, or predict them into different folders"
+            )
+    folders = {parent for name in first for parent in Path(name).parents}
+    for name, path in first.items():
+        # A folder "a.png" and an image "a.tif": the mask of one is where the masks of the other's images go.
+        if any(Path(f"{name}{ending}") in folders for ending in (".png", ".json", ".jpg")):
+            raise ValueError(f"{path}: expected no folder of the name of its mask, found one; rename one of them")
+
+
+def _listed(given: Sequence[str]) -> str:
+    more = f" and {len(given) - 3} others" if len(given) > 3 else ""
+    return ", ".join(given[:3]) + more
