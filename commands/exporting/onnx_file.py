@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_shapes
 
 from commands.exporting.torch_export import record
@@ -24,11 +25,10 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 
 def write(module: Exported, channels: int, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
-    program = record(module, channels)
+    program = record(_with_plain_group_norm(module), channels)
     with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
         # Of torch's and onnxscript's own calls.
         warnings.simplefilter("ignore")
-        program = program.run_decompositions({torch.ops.aten.group_norm.default: _group_norm})
         written = torch.onnx.export(
             program,
             dynamo=True,
@@ -47,20 +47,37 @@ def write(module: Exported, channels: int, path: Path, *, largest_file: int = LA
     return {"opset": OPSET, "ir_version": onnx.load(path, load_external_data=False).ir_version}
 
 
-def _group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float = 1e-5, _cudnn: bool = True) -> Tensor:
+class PlainGroupNorm(nn.Module):
     """Group normalisation of (B,C,H,W) in plain steps.
 
     Otherwise it is written as InstanceNormalization, which onnxruntime adds up in one float32: 800,000 numbers in the
     first layer, so that logits were wrong by 1e-4 where PyTorch's are by 4e-6. Sums of sums keep the digits.
     """
 
-    def mean(y: Tensor) -> Tensor:
-        return y.mean(-1, keepdim=True).mean(-2, keepdim=True).mean(-3, keepdim=True)
+    def __init__(self, norm: nn.GroupNorm):
+        super().__init__()
+        self.num_groups, self.eps = norm.num_groups, norm.eps
+        self.weight, self.bias = norm.weight, norm.bias
 
-    grouped = x.unflatten(1, (groups, x.shape[1] // groups))
-    centred = grouped - mean(grouped)
-    scaled = centred * torch.rsqrt(mean(centred * centred) + eps)
-    return scaled.flatten(1, 2) * weight[:, None, None] + bias[:, None, None]
+    def forward(self, x: Tensor) -> Tensor:
+        grouped = x.unflatten(1, (self.num_groups, x.shape[1] // self.num_groups))
+        centred = grouped - self._mean(grouped)
+        scaled = centred * torch.rsqrt(self._mean(centred * centred) + self.eps)
+        return scaled.flatten(1, 2) * self.weight[:, None, None] + self.bias[:, None, None]
+
+    @staticmethod
+    def _mean(x: Tensor) -> Tensor:
+        return x.mean(-1, keepdim=True).mean(-2, keepdim=True).mean(-3, keepdim=True)
+
+
+def _with_plain_group_norm(module: nn.Module) -> nn.Module:
+    """A copy whose group normalisation is plain."""
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.GroupNorm):
+                setattr(parent, name, PlainGroupNorm(child))
+    return module
 
 
 def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -7,9 +7,8 @@ from commands.options.types import Parser, number
 
 def add_export(parser: Parser) -> None:
     """Options of ``export``."""
-    # Here, as the registries bring torch along.
+    # Here and below, as the registries bring torch along.
     from commands.exporting.formats import FORMATS
-    from models.multi_level import ENSEMBLES
 
     parser.add_argument(
         "--ckpt_path",
@@ -28,15 +27,7 @@ def add_export(parser: Parser) -> None:
         "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt (TorchScript) or *.pt2"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are already there")
-    parser.add_argument(
-        "--ensemble",
-        choices=tuple(ENSEMBLES),
-        default=None,
-        help="what the prediction averages over levels, checkpoints and views (default: as trained, else logits)",
-    )
-    parser.add_argument(
-        "--tta", action="store_true", help="average over the image's mirror images; four times the work"
-    )
+    _add_averaging(parser)
     parser.add_argument(
         "--spatial_size",
         type=number(int, 16),
@@ -55,4 +46,18 @@ def add_export(parser: Parser) -> None:
         default=None,
         metavar="FOLDER",
         help="of evaluate, for the card (default: the summary beside a single checkpoint, where it fits)",
+    )
+
+
+def _add_averaging(parser: Parser) -> None:
+    from models.multi_level import ENSEMBLES
+
+    parser.add_argument(
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        default=None,
+        help="what the prediction averages over levels, checkpoints and views (default: as trained, else logits)",
+    )
+    parser.add_argument(
+        "--tta", action="store_true", help="average over the image's mirror images; four times the work"
     )
