@@ -138,6 +138,21 @@ def test_sorts_by_metric_with_undefined_ones_last_in_either_direction(open_page,
     assert page.locator("#cards .values").last.text_content().count("undefined") == 4  # two metrics of two runs
 
 
+def test_summary_counts_the_cases_that_a_mean_leaves_out_or_takes_for_the_worst(open_page, tmp_path):
+    path = tmp_path / "counts.html"
+    counts = {"num_cases": 9, "num_undefined": 2, "num_one_empty": 3, "num_cases_mm": 4, "hd95_mm_mean": 1.5}
+    ReportWriter(path, title="counts", runs=[ReportRun("run", metrics={"ensemble": counts})]).close()
+    page = open_page(path)
+    cells = page.locator("#summary tr").evaluate_all(
+        "rows => rows.map((row) => [...row.cells].map((c) => c.innerText))"
+    )
+    assert cells == [
+        ["level", "cases", "undefined", "one empty", "with mm", "HD95 (mm)"],
+        ["ensemble", "9", "2", "3", "4", "1.50"],
+    ]
+    assert "whose pixel size is not known has none in mm" in page.locator("#summary").inner_text()
+
+
 def test_sorts_by_name_as_a_number_by_run_and_by_difference(open_page, comparison):
     page = open_page(comparison)
     page.locator("#sort").select_option("name")
