@@ -21,6 +21,7 @@ from utils.paired import (
     paired_rows,
 )
 from utils.per_case import find_per_case, read_per_case
+from utils.report import REPORT_FILE
 from utils.run_names import named_paths
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
@@ -58,6 +59,9 @@ def main(args: argparse.Namespace) -> int:
     if args.to:
         if args.report:
             _write_report(args, compared)
+        else:
+            # It would be of another comparison.
+            (Path(args.to) / REPORT_FILE).unlink(missing_ok=True)
         write_comparison(Path(args.to), compared, table)
         print(f"\nresults: {args.to}")
     return 0

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from commands.compare import Compared, settings_of
-from commands.reports import REPORT_FILE, CasePictures
+from commands.reports import CasePictures
 from datasets import get_spec, io
 from datasets.files import sample_path
 from utils.comparison_table import comparison_notes, comparison_rows
@@ -21,7 +21,7 @@ from utils.log import code_version
 from utils.paired import ComparedRun
 from utils.per_case import PerCase
 from utils.predictions import FULL, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from utils.report import ReportCase, ReportRun, ReportWriter
+from utils.report import REPORT_FILE, ReportCase, ReportRun, ReportWriter
 from utils.results import summarize_rows
 
 
@@ -78,8 +78,10 @@ def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -
 
 def _described(run: ComparedRun) -> ReportRun:
     known = settings_of(run.table.path.parent)
-    facts = [("cases", str(run.table.path))]
-    facts += [(key.replace("_", " "), str(known[key])) for key in ("checkpoint", "split", "threshold") if key in known]
+    # The ends of paths: whoever is shown the page need not know the folders of this machine.
+    facts = [("results", "/".join(run.table.path.parent.parts[-2:]))]
+    facts += [("checkpoint", Path(str(known["checkpoint"])).name)] if "checkpoint" in known else []
+    facts += [(key, str(known[key])) for key in ("split", "threshold") if key in known]
     return ReportRun(
         run.name,
         what=str(known.get("what", "")),
@@ -123,6 +125,10 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
         maps = _probabilities(folder / PROBABILITIES_FOLDER, name)
+        if len({one.shape for one in maps}) > 1:
+            raise ValueError(
+                f"{folder / PROBABILITIES_FOLDER}: expected maps of one size for {name}, found several; evaluate again"
+            )
         if maps:
             found["probabilities"][run.name] = np.stack(maps)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from commands.data_options import check_settings, id_numbers
 from commands.inference import Predictor, load_predictor
-from commands.reports import REPORT_FILE, CasePictures, ReportCases
+from commands.reports import CasePictures, ReportCases
 from commands.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from commands.training.describe import said_of_ensemble
 from commands.training.run import ARGS_FILE
@@ -19,7 +19,7 @@ from utils.devices import pick_device
 from utils.files import check_writable, write_json
 from utils.log import code_version, write_scalars
 from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
-from utils.report import ReportRun, ReportWriter
+from utils.report import REPORT_FILE, ReportRun, ReportWriter
 from utils.reporting import SUMMARY_FILE, metrics_table
 
 RUN_NAME = "prediction"

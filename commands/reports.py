@@ -16,8 +16,6 @@ from utils.report import ReportCase, ReportWriter
 from utils.results import metrics_of
 from utils.visualize import displayable
 
-REPORT_FILE = "report.html"
-
 
 class CasePictures:
     """Image, patient and fixations of cases.

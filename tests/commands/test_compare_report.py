@@ -141,3 +141,26 @@ def test_names_of_runs_never_become_html(results, tmp_path):
     assert compare(a, f"{hostile}={tmp_path / 'c'}", "--to", tmp_path / "out", "--report") == 0
     assert hostile not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert embedded(tmp_path / "out")["index"]["runs"][1]["name"] == hostile
+
+
+def test_maps_of_several_sizes(results, tmp_path, capsys):
+    a, b = results("a", shift=2), results("b", shift=1)
+    Image.fromarray(np.zeros((3, 4), np.uint16)).save(b / "probabilities" / "level1" / "polyp8.png")
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 2
+    assert "expected maps of one size for polyp8, found several" in capsys.readouterr().err
+
+
+def test_a_report_of_another_comparison_does_not_stay(results, tmp_path):
+    a, b = results("a", shift=2), results("b", shift=1)
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 0
+    assert compare(b, a, "--to", tmp_path / "out") == 0
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_no_folders_of_this_machine_in_the_page(results, tmp_path):
+    a, b = results("a", shift=2), results("b", shift=1)
+    summary = json.loads((a / "summary.json").read_text()) | {"checkpoint": "/home/somebody/secret/model.pth"}
+    (a / "summary.json").write_text(json.dumps(summary))
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "secret" not in page and str(tmp_path) not in page and "model.pth" in page

@@ -14,4 +14,6 @@ computed by the caller, at full size::
 from utils.report.records import ReportCase, ReportRun
 from utils.report.writer import ReportWriter
 
-__all__ = ["ReportCase", "ReportRun", "ReportWriter"]
+REPORT_FILE = "report.html"
+
+__all__ = ["REPORT_FILE", "ReportCase", "ReportRun", "ReportWriter"]

@@ -18,6 +18,8 @@ MAP_QUALITY = 60
 EFFORT = 4
 # Half a pixel is less than a contour's own width at any size it is shown at.
 CONTOUR_TOLERANCE_PX = 0.5
+# Of one mask: some 20 kB. What networks predict has hundreds; those that learned nothing have a hundred thousand.
+MAX_POINTS = 4000
 
 
 def encoded_picture(picture: np.ndarray, longest_px: int, quality: int = IMAGE_QUALITY) -> str:
@@ -41,11 +43,18 @@ def outline(mask: np.ndarray) -> str:
     """The outlines of a mask (H,W), holes among them, as the path of an SVG in pixels.
 
     The lines pass through the centres of the outermost pixels, simplified by less than half a pixel. One pixel is a
-    path of no length, which round line ends make a dot; an empty mask is an empty string.
+    path of no length, which round line ends make a dot; an empty mask is an empty string. The outlines of noise are
+    simplified further, and its smallest spots left out, until ``MAX_POINTS`` are enough.
     """
     binary = (np.asarray(mask) > 0).astype(np.uint8)
     contours, _ = cv2.findContours(binary, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    return "".join(_path(cv2.approxPolyDP(contour, CONTOUR_TOLERANCE_PX, True)[:, 0]) for contour in contours)
+    tolerance = CONTOUR_TOLERANCE_PX
+    while True:
+        simple = [cv2.approxPolyDP(contour, tolerance, True)[:, 0] for contour in contours]
+        if sum(map(len, simple)) <= MAX_POINTS:
+            return "".join(map(_path, simple))
+        tolerance *= 2
+        contours = [contour for contour in contours if cv2.contourArea(contour) > tolerance**2]
 
 
 def rounded_fixations(xy: np.ndarray, duration_ms: np.ndarray) -> list[list[float]]:

@@ -84,3 +84,12 @@ def test_fixations_are_thousandths_and_whole_milliseconds():
     xy, duration_ms = np.array([[0.25, 0.5], [0.12345, 1.0], [np.nan, 0.5]]), np.array([100.4, 255.0, 80.0])
     assert rounded_fixations(xy, duration_ms) == [[250, 500, 100], [123, 1000, 255]]
     assert rounded_fixations(np.empty((0, 2)), np.empty(0)) == []
+
+
+def test_the_outlines_of_noise_stay_short():
+    noise = np.random.default_rng(0).random((300, 300)) > 0.5
+    noise[100:150, 100:150] = True
+    path = outline(noise)
+    assert 0 < len(path) < 40_000
+    # The large square is still there.
+    assert len(outline(np.pad(np.ones((50, 50), bool), 10))) < 40

@@ -13,7 +13,7 @@ function makeViewer() {
       element(
         "div",
         { class: "titles", "aria-live": "polite" },
-        element("h2", { id: "viewer-name", tabindex: "-1", autofocus: true }),
+        element("h2", { id: "viewer-name", tabindex: "-1" }),
         element("p", { id: "viewer-place", class: "muted" }),
       ),
       element(
@@ -56,7 +56,11 @@ function openViewer(number) {
   byId("viewer-picture").replaceChildren(viewed.picture.node);
   byId("viewer-numbers").replaceChildren(...report.runs.flatMap((_, run) => numbersOf(number, run)));
   showViewed();
-  if (!viewer.open) viewer.showModal();
+  if (!viewer.open) {
+    viewer.showModal();
+    // Not by the attribute autofocus: the browser would look at it while the page loads, and complain.
+    name.focus();
+  }
 }
 
 function showPlace() {
