@@ -146,6 +146,18 @@ def test_a_second_evaluation_leaves_nothing_of_the_first(tiny_root, tmp_path, ch
     assert len(list(out.glob("events.out.tfevents.*"))) == 1
 
 
+def test_after_a_failure_the_earlier_results_are_there_and_nothing_else(tiny_root, tmp_path, checkpoint, capsys):
+    path, out = checkpoint("a.pth"), tmp_path / "out"
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out) == 0
+    before = {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    image = tiny_root / "images" / "polyp9.jpg"
+    image.write_bytes(image.read_bytes()[:800])
+    # The two images before it have been predicted by then.
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out, "--save_pred", "-bs", "1") == 2
+    assert "polyp9.jpg: expected an image" in capsys.readouterr().err
+    assert {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+
+
 def test_the_results_of_a_run_are_not_replaced(tiny_root, tmp_path, checkpoint):
     path = checkpoint("model_latest.pth")
     for name in ("args.json", "summary.json", "per_case.csv"):
