@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import run
 from models import build_model
+from utils.distances import boundary_distances
 
 SMALL = {"features": (4, 8, 8, 8, 8, 4)}
 SIZE = 32
@@ -127,11 +128,17 @@ def test_millimetres_from_the_command_line_and_from_dicom(tiny_prostate_root, tm
         assert float(row["assd_mm"]) == pytest.approx(0.5 * float(row["assd_px"]))
         assert row["group"] == row["name"].split("_")[0]
     slice_ = pydicom.dcmread(tiny_prostate_root / "images" / "caseD_5.dcm")
-    slice_.PixelSpacing = [2, 2]
+    slice_.PixelSpacing = [2, 0.5]
     slice_.save_as(tiny_prostate_root / "images" / "caseD_5.dcm")
     assert evaluate(tiny_prostate_root, "--ckpt_path", path, "--exp_path", tmp_path / "dicom") == 0
     rows = {row["name"]: row for row in rows_of(tmp_path / "dicom")}
-    assert float(rows["caseD_5"]["hd95_mm"]) == pytest.approx(2 * float(rows["caseD_5"]["hd95_px"]))
+    # Rows are 2 mm apart and columns 0.5, in the header as on the command line.
+    given = ["--ckpt_path", path, "--exp_path", tmp_path / "again", "--save_pred", "--spacing_mm", "2,0.5"]
+    assert evaluate(tiny_prostate_root, *given) == 0
+    again = next(row for row in rows_of(tmp_path / "again") if row["name"] == "caseD_5")
+    masks = tmp_path / "again" / "predictions", tiny_prostate_root / "masks"
+    found = boundary_distances(*(picture(folder / "caseD_5.png") > 0 for folder in masks), (2.0, 0.5))
+    assert float(rows["caseD_5"]["hd95_mm"]) == float(again["hd95_mm"]) == pytest.approx(found.hd95)
     assert rows["caseE_2"]["hd95_mm"] == ""
     metrics = json.loads((tmp_path / "dicom" / "summary.json").read_text())["results"]["checkpoint"]["metrics"]
     assert metrics["ensemble"]["num_cases_mm"] == 1
