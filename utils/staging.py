@@ -9,7 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from utils.files import TEMPORARY_PREFIX, remove_temporary
+from utils.files import TEMPORARY_PREFIX
+
+# A name of its own, since the folders of killed processes are removed by it.
+STAGED_PREFIX = f"{TEMPORARY_PREFIX}staged-"
 
 
 @contextlib.contextmanager
@@ -25,8 +28,9 @@ def staged_folder(folder: str | os.PathLike, *, before_moving: Callable[[], None
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    remove_temporary(folder)
-    hidden = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder))
+    for left in folder.glob(f"{STAGED_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    hidden = Path(tempfile.mkdtemp(prefix=STAGED_PREFIX, dir=folder))
     try:
         yield hidden
         before_moving()

@@ -193,6 +193,16 @@ def test_checkpoints_that_do_not_go_together(others, message, tiny_root, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_that_are_not_finite(tiny_root, tmp_path, checkpoint, capsys):
+    path = checkpoint("a.pth")
+    content = torch.load(path)
+    content["state_dict"]["model.1.classifier.bias"].fill_(float("nan"))
+    torch.save(content, path)
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", tmp_path / "out") == 2
+    assert "expected finite weights, found 1 entries that are not (first: model.1.cl" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_checkpoint_for_other_channels(tiny_prostate_root, checkpoint, capsys):
     assert evaluate(tiny_prostate_root, "--data", "prostate", "--ckpt_path", checkpoint("a.pth")) == 2
     assert "expected a model for 1 image channels (prostate), found one for 3" in capsys.readouterr().err
