@@ -9,12 +9,13 @@ import torch
 from tqdm import tqdm
 
 from commands.scoring import scored_rows
+from commands.training.run import ARGS_FILE
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from models.trivial import everything, mean_map
 from utils.devices import pick_device
 from utils.evaluation import ENSEMBLE
-from utils.files import write_json
+from utils.files import check_writable, write_json
 from utils.reporting import SUMMARY_FILE, describe_metrics
 from utils.results import summarize_rows, write_per_case
 
@@ -22,6 +23,9 @@ from utils.results import summarize_rows, write_per_case
 def main(args: argparse.Namespace) -> int:
     """Score both trivial predictors and write their results; returns 0."""
     folder = Path(args.exp_path or f"exp/{args.data}_baseline")
+    if (folder / ARGS_FILE).is_file():
+        raise ValueError(f"--exp_path {folder}: expected a folder for the baseline, found that of a run; name another")
+    check_writable(folder)
     device = pick_device(args.device)
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)

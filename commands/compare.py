@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,7 @@ TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "pair
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
 SUMMARY_FILE = "summary.json"
 # What should be the same for a difference to say something about the runs.
-ALIKE = ("data", "split", "root", "threshold")
+ALIKE = ("data", "split", "root", "threshold", "spacing_mm")
 
 
 class Compared(NamedTuple):
@@ -130,7 +131,7 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
-        if len(set(map(str, found.values()))) > 1:
+        if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")
     return notes
@@ -147,5 +148,10 @@ def settings_of(folder: Path) -> dict:
         raise ValueError(f"{path}: expected a summary (JSON), found something else; evaluate again") from error
     if not isinstance(summary, dict):
         raise ValueError(f"{path}: expected a summary with settings, found something else; evaluate again")
-    # Training scores the test split, and does not say so.
-    return ({"split": "test"} if "mode" in summary else {}) | summary
+    return (_settings_of_training(summary) if "mode" in summary else {}) | summary
+
+
+def _settings_of_training(summary: dict) -> dict:
+    """How training scores, which its summary does not say, and the data folder, which it says in its recipe."""
+    recipe = summary.get("recipe")
+    return {"split": "test", "threshold": 0.5, "root": recipe.get("root") if isinstance(recipe, dict) else None}

@@ -21,6 +21,7 @@ from utils.log import code_version, write_scalars
 from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
 from utils.report import REPORT_FILE, ReportRun, ReportWriter
 from utils.reporting import SUMMARY_FILE, metrics_table
+from utils.staging import staged_folder
 
 RUN_NAME = "prediction"
 
@@ -29,25 +30,47 @@ def main(args: argparse.Namespace) -> int:
     """Score the checkpoint, write and print the results; returns 0."""
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
-    device = pick_device(args.device)
     predictor = load_predictor(
-        args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
+        args.ckpt_path,
+        pick_device(args.device),
+        ensemble=args.ensemble,
+        tta=args.tta,
+        spatial_size=args.spatial_size,
     )
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
     folder = results_folder(args)
     check_writable(folder)
-    report = _report(args, predictor, folder) if args.report else None
+    pictures = CasePictures(dataset.spec, args.root, args.fixations) if args.report else None
+    # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
+    with staged_folder(folder, before_moving=lambda: remove_earlier_results(folder), last=SUMMARY_FILE) as staged:
+        metrics = _write_results(args, predictor, dataset, pictures, staged)
+    size = predictor.spatial_size
+    print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
+    print(metrics_table(metrics))
+    if args.report:
+        print(f"report: {folder / REPORT_FILE}, {(folder / REPORT_FILE).stat().st_size / 1e6:.1f} MB")
+    print(f"results: {folder}")
+    return 0
+
+
+def _write_results(
+    args: argparse.Namespace,
+    predictor: Predictor,
+    dataset: SegmentationDataset,
+    pictures: CasePictures | None,
+    folder: Path,
+) -> dict[str, dict]:
+    """All files of an evaluation; returns the metrics by level."""
     writers = _writers(args, folder)
+    report = _report(args, predictor, folder) if pictures else None
     if report:
-        writers.append(ReportCases(report, CasePictures(dataset.spec, args.root, args.fixations), RUN_NAME))
-    remove_earlier_results(folder)
-    loader = evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker)
+        writers.append(ReportCases(report, pictures, RUN_NAME))
     metrics = score(
         predictor.model,
-        loader,
+        evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker),
         dataset,
-        device,
+        predictor.device,
         folder,
         threshold=args.threshold,
         spacing_mm=args.spacing_mm,
@@ -56,15 +79,11 @@ def main(args: argparse.Namespace) -> int:
     )
     groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
     write_scalars(folder, groups, predictor.iteration or 0)
-    write_json(folder / SUMMARY_FILE, _summary(args, predictor, dataset, metrics))
-    size = predictor.spatial_size
-    print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
-    print(metrics_table(metrics))
     if report:
         report.describe(RUN_NAME, metrics=metrics)
-        print(f"report: {folder / REPORT_FILE}, {report.close() / 1e6:.1f} MB")
-    print(f"results: {folder}")
-    return 0
+        report.close()
+    write_json(folder / SUMMARY_FILE, _summary(args, predictor, dataset, metrics))
+    return metrics
 
 
 def _report(args: argparse.Namespace, predictor: Predictor, folder: Path) -> ReportWriter:
@@ -144,6 +163,7 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "threshold": args.threshold,
+        "spacing_mm": args.spacing_mm,
         "results": {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}},
     }
 

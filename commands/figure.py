@@ -20,6 +20,8 @@ from utils.run_names import NamedPath, named_paths
 def main(args: argparse.Namespace) -> int:
     """Choose the cases, draw and write the figure, say what it shows; returns 0."""
     outputs = _outputs(args.to)
+    if args.by and args.ids:
+        raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")
     spec = get_spec(args.data, args.root)
     wanted = Wanted(

@@ -75,11 +75,14 @@ def load_predictor(
         spatial_size: side of the network's input in pixels; None as trained, 224 if the checkpoint does not say.
 
     Raises:
-        FileNotFoundError, ValueError: for files that are no checkpoints, or that want their images made differently.
+        FileNotFoundError, ValueError: for files that are no checkpoints, weights that are not finite, or checkpoints
+            that want their images made differently.
     """
     if len({Path(path).resolve() for path in paths}) < len(paths):
         raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
     loaded = [load_checkpoint(path) for path in paths]
+    for path, checkpoint in zip(paths, loaded, strict=True):
+        _check_finite(path, checkpoint["state_dict"])
     configs = [checkpoint.get("config") or {} for checkpoint in loaded]
     models: list[nn.Module] = []
     for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
@@ -101,6 +104,16 @@ def load_predictor(
         iteration=None if iteration is None else int(iteration),
         train_ids=frozenset(number for config in configs for number in config.get("train_ids", ())),
     )
+
+
+def _check_finite(path: str | Path, state_dict: dict[str, Tensor]) -> None:
+    """Raise ValueError for weights by which every probability is no number: the mask would be empty without a word."""
+    broken = [key for key, weight in state_dict.items() if not weight.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"{path}: expected finite weights, found {len(broken)} entries that are not (first: {broken[0]}); take an "
+            "earlier checkpoint"
+        )
 
 
 def _needs(state_dict: dict[str, Tensor], config: dict, spatial_size: int | None) -> dict:

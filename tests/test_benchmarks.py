@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.evaluate import largest_difference
 from benchmarks.step import NUM_STEPS, STEPS, in_a_process_of_its_own, measure, plain_propagation, together
 from models.propagation import propagate_features
 
@@ -91,6 +92,14 @@ def test_rounds_together():
     rounds = [{"seconds": [1.0, 9.0], "gb": 2.0}, {"seconds": [3.0], "gb": 4.0}]
     assert together(rounds) == {"seconds": 3.0, "gb": 4.0}
     assert together([*rounds, {}]) == {}, "one that failed"
+
+
+def test_cases_without_a_value_hide_no_difference_in_the_evaluation():
+    nan = float("nan")
+    rows = [{"dice": nan, "iou": nan}, {"dice": 0.5, "iou": 0.25}]
+    assert largest_difference(rows, rows) == 0
+    assert largest_difference(rows, [rows[0], {"dice": 0.5, "iou": 0.375}]) == 0.125
+    assert largest_difference(rows, [rows[0], {"dice": 0.5, "iou": nan}]) == float("inf")
 
 
 def test_the_plain_formula_is_that_of_the_model():

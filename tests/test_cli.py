@@ -56,6 +56,14 @@ def test_from_the_demo_to_the_table(tmp_path, capsys):
     assert "mean map" in table.read_text()
 
 
+def test_the_baseline_replaces_no_run(tiny_root, tmp_path, capsys):
+    for name in ("args.json", "summary.json"):
+        (tmp_path / name).write_text("of the run")
+    assert run.main(["baseline", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path)]) == 2
+    assert "expected a folder for the baseline, found that of a run" in capsys.readouterr().err
+    assert (tmp_path / "summary.json").read_text() == "of the run"
+
+
 def test_a_run_folder_holds_everything(tiny_root, tmp_path):
     exp = tmp_path / "exp"
     assert train(tiny_root, exp, "--val_step", "3") == 0

@@ -139,7 +139,7 @@ def _exceptions_of(c: Comparison) -> Iterator[str]:
         )
     if c.tested == "group means":
         yield f"{run}: {c.num_cases} cases of {c.num_groups} groups."
-    if c.num_cases and c.ties == c.num_cases:
+    if c.wilcoxon_p is not None and c.ties == c.num_cases:
         yield f"{run}: all differences are zero, so p is 1."
     if c.wilcoxon_p is None:
         yield f"{run}: no test, as fewer than {MIN_TESTED} {c.tested} cannot tell a difference from chance."

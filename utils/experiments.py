@@ -43,7 +43,7 @@ class OverSeeds(NamedTuple):
         mean: over seeds, of the runs' means over images.
         std_over_seeds: of the runs' means, the sample's (n-1); None for one seed.
         std_over_images: mean over seeds of each run's standard deviation over its images.
-        num_cases: images, the same in every run.
+        num_cases: images, the same in every run; of distances in mm those whose spacing is known.
         num_undefined: images without a value, summed over seeds.
     """
 
@@ -130,7 +130,7 @@ def over_seeds(experiment: Experiment, label: str, level: str, metric: str) -> O
         mean=fmean(means) if means else None,
         std_over_seeds=stdev(means) if len(means) > 1 else None,
         std_over_images=fmean(stds) if stds else None,
-        num_cases=entries[0]["num_cases"],
+        num_cases=(metric.endswith("_mm") and entries[0].get("num_cases_mm")) or entries[0]["num_cases"],
         num_undefined=sum(entry.get("num_undefined", 0) for entry in entries),
     )
 

@@ -10,6 +10,7 @@ from utils.metrics import HEADLINE
 from utils.per_case import MEASURES
 
 SUMMARY_FILE = "summary.json"
+PARTS = ("_mean", "_std")
 
 
 def read_summary(folder: str | Path) -> dict:
@@ -27,17 +28,21 @@ def read_summary(folder: str | Path) -> dict:
         summary = json.loads(path.read_text(encoding="utf-8"))
         for result in summary["results"].values():
             _check_numbers(result["metrics"])
+            if not isinstance(result.get("iteration"), int | None):
+                raise TypeError("iteration")
         if not isinstance(summary.get("recipe", {}), dict) or not isinstance(summary.get("seed"), int | None):
             raise TypeError("recipe or seed")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected a summary with results, found something else") from error
     return summary
 
 
 def _check_numbers(metrics: dict[str, dict]) -> None:
-    """Raise KeyError, TypeError or AttributeError where the ensemble or any number of a level is missing."""
+    """Raise KeyError, TypeError or AttributeError where the ensemble or a number of a level is missing or is none."""
+    needed = ("num_cases", *(f"{metric}_{part}" for metric in HEADLINE for part in ("mean", "std")))
     for entry in (metrics[ENSEMBLE], *metrics.values()):
-        for key in ("num_cases", *(f"{metric}_{part}" for metric in HEADLINE for part in ("mean", "std"))):
+        numbers = {key: value for key, value in entry.items() if key.startswith("num_") or key.endswith(PARTS)}
+        for key in (*needed, *numbers):
             if not isinstance(entry[key], int | float | None):
                 raise TypeError(key)
 

@@ -11,6 +11,7 @@ from utils.evaluation import ENSEMBLE
 from utils.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
 from utils.markdown import markdown_table
 from utils.metrics import HEADLINE
+from utils.per_case import MEASURES
 
 # What training reports, side by side; any other result has a row of its own.
 TRAINING_RESULTS = {
@@ -18,7 +19,7 @@ TRAINING_RESULTS = {
     "validation_selected": "validation selected",
     "test_selected": "test selected (optimistic, as released)",
 }
-TITLES = {"dice": "Dice %", "iou": "IoU %"}
+TITLES = {metric: f"{MEASURES[metric].title} {MEASURES[metric].unit}" for metric in HEADLINE}
 LEGEND = (
     "Mean over seeds ± standard deviation over seeds (n-1); in brackets the standard deviation over images, its mean "
     "over seeds."

@@ -187,7 +187,9 @@ def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
 def remove_run(folder: Path) -> None:
     """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
     remove_temporary(folder)
-    for pattern in RUN_FILES:
+    # Masks of a run, which others would take for those of the next one.
+    masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
+    for pattern in (*RUN_FILES, *masks):
         for path in folder.glob(pattern):
             path.unlink()
 

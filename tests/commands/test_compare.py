@@ -118,6 +118,19 @@ def test_different_evaluations_are_told(results, capsys):
     assert "different split: a test, b val." in printed and "threshold" not in printed
 
 
+def test_training_scores_at_one_half_and_names_its_data_in_the_recipe(results, capsys):
+    first = results("a", [0.5] * 8, mode="gaze_sup", recipe={"root": "data/x"})
+    second = results("b", [0.5] * 8, split="test", threshold=0.3, root="data/x/", spacing_mm=[0.5, 1.0])
+    third = results("c", [0.5] * 8, root="data/y", spacing_mm=[1.0, 0.5])
+    assert run.main(["compare", first, second, third]) == 0
+    printed = capsys.readouterr().out
+    assert "different threshold: a 0.5, b 0.3." in printed and "different split" not in printed
+    assert "different root: a data/x, b data/x/, c data/y." in printed
+    assert "\\[0.5, 1.0\\], c \\[1.0, 0.5\\]." in printed
+    assert run.main(["compare", first, second]) == 0
+    assert "different root" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("names", "more", "message"),
     [

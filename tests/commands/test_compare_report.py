@@ -126,6 +126,14 @@ def test_an_unreadable_probability_map(results, tmp_path, capsys):
     assert "polyp7.png: expected a probability map" in capsys.readouterr().err
 
 
+def test_run_folders_know_their_data_by_their_recipe(results, tiny_root, tmp_path):
+    runs = [results("a", shift=2), results("b", shift=1)]
+    for folder in runs:
+        content = {"data": "kvasir", "mode": "gaze_sup", "recipe": {"root": str(tiny_root)}}
+        (folder / "summary.json").write_text(json.dumps(content))
+    assert compare(*runs, "--to", tmp_path / "out", "--report") == 0
+
+
 @pytest.mark.parametrize("more", [["--report"], ["--to", "out", "--fixations", "f.csv"]])
 def test_options_that_need_another(more, results, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import run
 from models import build_model
+from utils.distances import boundary_distances
 
 SMALL = {"features": (4, 8, 8, 8, 8, 4)}
 SIZE = 32
@@ -127,11 +128,17 @@ def test_millimetres_from_the_command_line_and_from_dicom(tiny_prostate_root, tm
         assert float(row["assd_mm"]) == pytest.approx(0.5 * float(row["assd_px"]))
         assert row["group"] == row["name"].split("_")[0]
     slice_ = pydicom.dcmread(tiny_prostate_root / "images" / "caseD_5.dcm")
-    slice_.PixelSpacing = [2, 2]
+    slice_.PixelSpacing = [2, 0.5]
     slice_.save_as(tiny_prostate_root / "images" / "caseD_5.dcm")
     assert evaluate(tiny_prostate_root, "--ckpt_path", path, "--exp_path", tmp_path / "dicom") == 0
     rows = {row["name"]: row for row in rows_of(tmp_path / "dicom")}
-    assert float(rows["caseD_5"]["hd95_mm"]) == pytest.approx(2 * float(rows["caseD_5"]["hd95_px"]))
+    # Rows are 2 mm apart and columns 0.5, in the header as on the command line.
+    given = ["--ckpt_path", path, "--exp_path", tmp_path / "again", "--save_pred", "--spacing_mm", "2,0.5"]
+    assert evaluate(tiny_prostate_root, *given) == 0
+    again = next(row for row in rows_of(tmp_path / "again") if row["name"] == "caseD_5")
+    masks = tmp_path / "again" / "predictions", tiny_prostate_root / "masks"
+    found = boundary_distances(*(picture(folder / "caseD_5.png") > 0 for folder in masks), (2.0, 0.5))
+    assert float(rows["caseD_5"]["hd95_mm"]) == float(again["hd95_mm"]) == pytest.approx(found.hd95)
     assert rows["caseE_2"]["hd95_mm"] == ""
     metrics = json.loads((tmp_path / "dicom" / "summary.json").read_text())["results"]["checkpoint"]["metrics"]
     assert metrics["ensemble"]["num_cases_mm"] == 1
@@ -144,6 +151,18 @@ def test_a_second_evaluation_leaves_nothing_of_the_first(tiny_root, tmp_path, ch
     assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out) == 0
     assert [p.name for p in out.rglob("*") if p.is_file() and p.parent != out] == ["mine.txt"]
     assert len(list(out.glob("events.out.tfevents.*"))) == 1
+
+
+def test_after_a_failure_the_earlier_results_are_there_and_nothing_else(tiny_root, tmp_path, checkpoint, capsys):
+    path, out = checkpoint("a.pth"), tmp_path / "out"
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out) == 0
+    before = {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    image = tiny_root / "images" / "polyp9.jpg"
+    image.write_bytes(image.read_bytes()[:800])
+    # The two images before it have been predicted by then.
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", out, "--save_pred", "-bs", "1") == 2
+    assert "polyp9.jpg: expected an image" in capsys.readouterr().err
+    assert {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
 
 
 def test_the_results_of_a_run_are_not_replaced(tiny_root, tmp_path, checkpoint):
@@ -171,6 +190,16 @@ def test_checkpoints_that_do_not_go_together(others, message, tiny_root, tmp_pat
     assert evaluate(tiny_root, "--ckpt_path", first, *more, "--exp_path", tmp_path / "out") == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_not_finite(tiny_root, tmp_path, checkpoint, capsys):
+    path = checkpoint("a.pth")
+    content = torch.load(path)
+    content["state_dict"]["model.1.classifier.bias"].fill_(float("nan"))
+    torch.save(content, path)
+    assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", tmp_path / "out") == 2
+    assert "expected finite weights, found 1 entries that are not (first: model.1.cl" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -120,6 +120,7 @@ def test_what_is_not_there_is_left_out_with_a_word(figure, root, tmp_path, capsy
         (None, ["--level_thresholds", "0.5,2"], "level thresholds: expected one or more numbers above 0 and up to 1"),
         (None, ["--width_mm", "20", "--columns", "image,levels", "--level_thresholds", ",".join(["0.5"] * 12)],
          "--width_mm 20: expected room for 13 columns"),
+        (None, ["--by", "nowhere"], "--by: expected with --worst, --best or --spread, found with --ids"),
         (None, ["--runs", "nowhere"], "nowhere: expected a results folder or a checkpoint, found none"),
         (None, ["--runs", "{root}"], "{root}/predictions/polyp7.png: expected the prediction of a run, found none; "
          "run.py evaluate with --save_pred"),

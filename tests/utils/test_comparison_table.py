@@ -54,6 +54,13 @@ def test_nothing_compared():
     assert "B: left out for want of a value (nothing there and nothing predicted): 0 cases in A alone, 0 in B " in text
 
 
+def test_all_equal_and_too_few_to_test():
+    equal = replace(ONE, num_cases=3, wins=0, ties=3, losses=0, wilcoxon_p=None)
+    text = comparisons_markdown([equal])
+    assert "no test, as fewer than 6 cases" in text and "so p is 1" not in text
+    assert "all differences are zero, so p is 1" in comparisons_markdown([replace(equal, num_cases=3, wilcoxon_p=1.0)])
+
+
 def test_a_sentence_names_its_metrics_unless_it_holds_for_all():
     left_out = [replace(ONE, metric=metric, num_undefined_run=3) for metric in ("dice", "iou")]
     assert "\n\nB: left out" in comparisons_markdown(left_out)

@@ -53,6 +53,14 @@ def test_three_seeds_by_hand():
     assert (numbers.n_seeds, numbers.num_cases, numbers.num_undefined) == (3, 100, 0)
 
 
+def test_distances_in_mm_count_the_cases_with_a_spacing():
+    content = summary()
+    content["results"]["last"]["metrics"]["ensemble"] |= {"hd95_px_mean": 3.0, "hd95_mm_mean": 2.0, "num_cases_mm": 7}
+    of_runs = experiment(content)
+    counts = [over_seeds(of_runs, "last", "ensemble", f"hd95_{unit}").num_cases for unit in ("px", "mm")]
+    assert counts == [100, 7]
+
+
 def test_one_seed_has_no_spread_over_seeds():
     numbers = over_seeds(experiment(summary(0, RECIPE, dice=0.5, std=0.1)), "last", "ensemble", "dice")
     assert numbers == (1, 0.5, None, 0.1, 100, 0)

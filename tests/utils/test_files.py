@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_files_are_shared_as_the_umask_says(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def test_a_folder_that_takes_no_file_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(13, "Permission denied", str(tmp_path / ".tmp-x1.txt"))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(OSError) as error:
+        write_text(tmp_path / "a.txt", "x")
+    assert error.value.filename == str(tmp_path / "a.txt")
 
 
 def test_file_in_the_place_of_the_folder(tmp_path):

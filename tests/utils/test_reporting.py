@@ -34,9 +34,13 @@ def test_run_without_a_summary(tmp_path):
         read_summary(tmp_path)
 
 
-def test_a_level_without_its_numbers(tmp_path):
-    metrics = {"ensemble": _metrics(), "1": {**_metrics(), "iou_std": "0.1"}}
-    folder = _run(tmp_path / "run", {"last": {"metrics": metrics}})
+@pytest.mark.parametrize(
+    ("of_level", "of_result"),
+    [({"iou_std": "0.1"}, {}), ({"hd95_px_mean": "x"}, {}), ({"num_undefined": "1"}, {}), ({}, {"iteration": "last"})],
+)
+def test_a_number_that_is_none(tmp_path, of_level, of_result):
+    metrics = {"ensemble": _metrics(), "1": {**_metrics(), **of_level}}
+    folder = _run(tmp_path / "run", {"last": {"metrics": metrics, **of_result}})
     with pytest.raises(ValueError, match="expected a summary with results"):
         read_summary(folder)
 
@@ -54,6 +58,7 @@ def test_a_level_without_its_numbers(tmp_path):
         b'{"results": {"last": {"metrics": {"ensemble": {"num_cases": 3}}}}}',
         b'{"results": {}, "recipe": []}',
         b'{"results": {}, "seed": [0]}',
+        b"[" * 100_000,
         b"\xff\xfe\x00",
     ],
 )

@@ -1,10 +1,11 @@
 """Files that belong together: all in their place, or none."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from utils.staging import staging
+from utils.staging import staged_folder, staging
 
 
 def names(folder: Path) -> list[str]:
@@ -41,3 +42,27 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
     with pytest.raises(OSError, match="folder"), staging(tmp_path / "folder" / "model.bin"):
         pass
     assert names(tmp_path) == ["folder"]
+
+
+def test_a_folder_takes_the_files_once_all_are_whole_and_the_named_one_last(tmp_path, monkeypatch):
+    (tmp_path / "kept").write_text("mine")
+    (tmp_path / ".tmp-staged-killed").mkdir()
+    (tmp_path / ".tmp-staged-killed" / "half").write_text("half")
+    replace, moved, seen = os.replace, [], []
+    monkeypatch.setattr(os, "replace", lambda source, place: (moved.append(place.name), replace(source, place)))
+    with staged_folder(tmp_path, before_moving=lambda: seen.extend(moved), last="a") as staged:
+        for name in ("a", "b", "sub/c"):
+            (staged / name).parent.mkdir(exist_ok=True)
+            (staged / name).write_text("new")
+        assert not (tmp_path / "a").exists()
+    assert names(tmp_path) == ["a", "b", "kept", "sub", "sub/c"]
+    assert moved == ["b", "c", "a"] and seen == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_folder_is_as_it_was_after_an_error(tmp_path, error):
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(error), staged_folder(tmp_path, before_moving=(tmp_path / "a").unlink, last="a") as staged:
+        (staged / "a").write_text("new")
+        raise error
+    assert names(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from utils.per_case import MEASURES
 from utils.report.texts import visible
 
-OVERLAPS = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall"}
-DISTANCES = {"hd95": "HD95", "assd": "ASSD"}
-UNITS = ("px", "mm")
 ENSEMBLE = "ensemble"
 SUMMARY_PARTS = ("mean", "std", "ci95")
 
 
 def ordered_metrics(keys: Iterable[str]) -> list[str]:
     """Overlaps, then distances, then whatever else, each once."""
-    known = [*OVERLAPS, *(f"{name}_{unit}" for unit in UNITS for name in DISTANCES)]
     keys = list(dict.fromkeys(keys))
-    return [key for key in known if key in keys] + [key for key in keys if key not in known]
+    return [key for key in MEASURES if key in keys] + [key for key in keys if key not in MEASURES]
 
 
 def ordered_levels(keys: Iterable[str]) -> list[str]:
@@ -29,13 +26,10 @@ def ordered_levels(keys: Iterable[str]) -> list[str]:
 def described_metric(key: str) -> dict:
     """What a page needs to show a metric: ``title``, ``unit``, ``scale`` to that unit, ``digits``, and ``better``:
     1 where larger is better, -1 where smaller is, 0 where that is not known."""
-    if key in OVERLAPS:
-        return {"title": OVERLAPS[key], "unit": "%", "scale": 100, "digits": 2, "better": 1}
-    name, _, unit = key.rpartition("_")
-    if unit in UNITS:
-        title, better = DISTANCES.get(name, visible(name)), -1 if name in DISTANCES else 0
-        return {"title": title, "unit": unit, "scale": 1, "digits": 2, "better": better}
-    return {"title": visible(key), "unit": "", "scale": 1, "digits": 3, "better": 0}
+    if key not in MEASURES:
+        return {"title": visible(key), "unit": "", "scale": 1, "digits": 3, "better": 0}
+    title, unit, scale, larger_is_better, _ = MEASURES[key]
+    return {"title": title, "unit": unit, "scale": scale, "digits": 2, "better": 1 if larger_is_better else -1}
 
 
 def level_title(key: str) -> str:

@@ -30,3 +30,11 @@ def test_half_written_files_go_and_what_is_not_ours_stays(tmp_path, overwrite):
         path.touch()
     prepare_folder(tmp_path, Start(None), overwrite=overwrite)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "notes.txt", "predictions"]
+
+
+def test_masks_of_an_overwritten_run_go(tmp_path):
+    (tmp_path / "predictions").mkdir()
+    for name in ("args.json", "predictions/a.png", "predictions/notes.txt"):
+        (tmp_path / name).touch()
+    prepare_folder(tmp_path, Start(None), overwrite=True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["notes.txt", "predictions"]
