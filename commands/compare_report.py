@@ -66,7 +66,7 @@ def write_report(
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
     for run in runs:
-        known = settings_of(run.table.path.parent)
+        known = {key: value for key, value in settings_of(run.table.path.parent).items() if isinstance(value, str)}
         data, root = data or known.get("data"), root or known.get("root")
     if not (data and root and Path(root).is_dir()):
         raise ValueError(
