@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +23,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{path.suffix}"
+    # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; results are meant to be shared like any other.
-        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         if error.errno is None or error.filename is not None:
@@ -80,9 +79,3 @@ def _finite(content):
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -70,6 +70,11 @@ def test_files_are_shared_as_the_umask_says(tmp_path):
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
 
 
+def test_the_umask_is_left_alone_for_the_sake_of_other_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("umask changed"))
+    write_text(tmp_path / "a.txt", "x")
+
+
 def test_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "folder").write_text("I am a file")
     with pytest.raises(OSError, match="folder"):
