@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from commands.inference import Predictor, load_predictor
-from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, TABLE_FILE, Results, open_results
+from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from commands.prediction.images import FoundImage, find_images
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
@@ -35,7 +35,12 @@ def main(args: argparse.Namespace) -> int:
         ValueError: if none is done, or for options, checkpoints and folders that do not fit.
     """
     device, out = pick_device(args.device), Path(args.out)
-    images, refused = find_images(args.images, recursive=args.recursive, avoid=[out / name for name in FOLDERS])
+    images, refused = find_images(
+        args.images,
+        recursive=args.recursive,
+        avoid=[out / name for name in FOLDERS],
+        beside=(JOURNAL_FILE, FOLDERS),
+    )
     with sigterm_as_ctrl_c():
         predictor = load_predictor(
             args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size

@@ -81,6 +81,12 @@ def test_results_are_no_images(tmp_path):
             names(given, avoid=[masks])
 
 
+def test_results_of_other_calls_are_no_images(tmp_path):
+    touch(*(tmp_path / name for name in ("a.png", "masks/b.png", "out/masks/a.png", "out/more/c.png")))
+    touch(tmp_path / "out" / "journal")
+    assert names(tmp_path, recursive=True, beside=("journal", ["masks"])) == ["a", "masks/b", "out/more/c"]
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"--images .*absent: expected a file or a folder, found none"):
         names(tmp_path / "absent")
