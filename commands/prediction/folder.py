@@ -109,14 +109,14 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
         ValueError: for a folder with other settings, with files of other origin, or in which another process writes.
         OSError: if it cannot be written.
     """
-    before = _read_settings(folder)
-    if before is None:
-        _check_fresh(folder)
-    elif not overwrite:
-        _check_same(folder, before, json.loads(json.dumps(settings)))
     new_folders = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     check_writable(folder)
     with alone_in(folder, "prediction"):
+        before = _read_settings(folder)
+        if before is None:
+            _check_fresh(folder)
+        elif not overwrite:
+            _check_same(folder, before, json.loads(json.dumps(settings)))
         if before is not None:
             for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
                 remove_temporary(place)
@@ -207,12 +207,20 @@ def _remove_files(folder: Path, name: str) -> None:
 
 
 def _remove_traces(folder: Path, new_folders: Iterable[Path]) -> None:
+    _remove_empty(Path(found[0]) for name in FOLDERS for found in os.walk(folder / name, topdown=False))
+    if any((folder / name).exists() for name in FOLDERS):
+        # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
+        return
     for name in (SETTINGS_FILE, JOURNAL_FILE, TABLE_FILE):
         (folder / name).unlink(missing_ok=True)
-    for path in (*(folder / name for name in FOLDERS), *new_folders):
+    _remove_empty(new_folders)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
         # Not empty, or not there: somebody else's.
         with contextlib.suppress(OSError):
-            path.rmdir()
+            folder.rmdir()
 
 
 def _sha256_if_any(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """``run.py predict`` as a user types it: what is written, what is refused, and what a stop leaves."""
 
+import contextlib
 import csv
 import errno
 import json
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 
 import run
-from commands.prediction import loading, writing
+from commands.prediction import folder, loading, writing
 from commands.prediction.images import find_images
 from models import build_model
 from utils.hashing import sha256_of
@@ -525,6 +526,36 @@ class TestContinuing:
             assert "No space left on device" in fails(capsys, checkpoint, images, out)
         assert predict(checkpoint, images, out) == 0
         assert "(3 were up to date)" in capsys.readouterr().out and len(table(out)) == 5
+
+    def test_a_disk_that_is_full_at_the_first_image_does_not_bar_the_folder(
+        self, checkpoint, images, tmp_path, capsys, monkeypatch
+    ):
+        """Where nothing is done all is removed, but not the settings of what was left of an image."""
+        out, original = tmp_path / "out", writing.write_image
+
+        def limited(path, values):
+            if path.parent.name == "overlays":
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            original(path, values)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "write_image", limited)
+            assert "No space left on device" in fails(capsys, checkpoint, images, out, "--save_prob")
+        assert predict(checkpoint, images, out, "--save_prob") == 0
+        assert len(table(out)) == 5
+
+    def test_what_another_call_did_until_this_one_was_alone_counts(
+        self, checkpoint, images, tmp_path, capsys, monkeypatch
+    ):
+        out = tmp_path / "out"
+
+        @contextlib.contextmanager
+        def after_another(place, what):
+            (place / "settings.json").write_text('{"command": "predict", "threshold": 0.4}')
+            yield
+
+        monkeypatch.setattr(folder, "alone_in", after_another)
+        assert "as its predictions were made with" in fails(capsys, checkpoint, images, out)
 
     def test_two_calls_at_a_time_are_refused(self, checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"
