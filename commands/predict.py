@@ -22,6 +22,7 @@ from commands.prediction.writing import Writer
 from utils.devices import pick_device
 from utils.hashing import sha256_of
 from utils.interrupt import StopRequest, sigterm_as_ctrl_c
+from utils.printable import printable
 
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130
@@ -180,7 +181,7 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
     for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
         # Neither is there where it was stopped before the first image was done.
         if (out / name).is_file():
-            print(f"{what}: {_printable(out / name)}")
+            print(f"{what}: {printable(out / name)}")
     if stopped_by:
         print(f"stopped ({stopped_by}); the same command continues")
         return STOPPED_CODE
@@ -188,9 +189,4 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
 
 
 def _say(text: str) -> None:
-    tqdm.write(f"run.py {COMMAND}: {_printable(text)}", file=sys.stderr)
-
-
-def _printable(text: object) -> str:
-    """Names of files may hold anything, also what terminals obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    tqdm.write(f"run.py {COMMAND}: {printable(text)}", file=sys.stderr)

@@ -12,6 +12,7 @@ from datasets.io import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
 
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
+RENAME = "end the names of DICOM files in .dcm"
 
 
 class FoundImage(NamedTuple):
@@ -61,9 +62,12 @@ def find_images(
             found[FoundImage(path.stem, path)] = None
         else:
             wanted = f"expected an image ({', '.join(IMAGE_EXTS)})"
-            refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file"))
+            refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
-        raise ValueError(f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}")
+        raise ValueError(
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}; {RENAME}, and for "
+            "sub-folders give --recursive"
+        )
     _check_outside(found, avoided)
     _check_names(list(found))
     return list(found), refused

@@ -404,6 +404,9 @@ class TestHostileNames:
         captured = capsys.readouterr()
         assert "\x1b" not in captured.err + captured.out
         assert captured.err.count("\n") == 1 and r"\x1b[2Jevil" in captured.err
+        (images / "\x1b[2Jevil\n.jpg").write_bytes(b"")
+        error = fails(capsys, checkpoint, images, tmp_path / "out")
+        assert "\x1b" not in error and r"\x1b[2Jevil" in error
 
     @pytest.mark.filterwarnings("ignore:The value length")
     def test_a_name_too_long_for_its_json_is_refused_alone(self, grey_checkpoint, images, tmp_path, write_dicom):

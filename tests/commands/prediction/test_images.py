@@ -91,5 +91,6 @@ def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"--images .*absent: expected a file or a folder, found none"):
         names(tmp_path / "absent")
     touch(tmp_path / "notes.txt", tmp_path / "sub" / "a.png")
-    with pytest.raises(ValueError, match=re.escape("expected images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .dcm")):
+    with pytest.raises(ValueError, match=re.escape("expected images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .dcm")) as e:
         names(tmp_path)
+    assert "end the names of DICOM files in .dcm, and for sub-folders give --recursive" in str(e.value)
