@@ -43,7 +43,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 def check_writable(folder: str | os.PathLike) -> None:
     """Make a folder, and raise OSError with its name if nothing can be written there: before work begins."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(f"{folder}: expected a folder, or nothing yet, found a file; choose another") from error
     try:
         with tempfile.TemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder) as file:
             file.write(b"0")
@@ -57,7 +60,9 @@ def remove_temporary(folder: str | os.PathLike) -> None:
     Only for folders in which no other process writes at the same time.
     """
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+        # ``replacing`` makes no folders.
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
