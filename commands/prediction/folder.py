@@ -61,10 +61,14 @@ class Results:
     def jobs(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[Job]:
         """The images, each with what it is finished from if its results of all ``kinds`` are there.
 
+        The tables are removed, since the work that follows makes them untrue.
+
         Raises:
-            ValueError: for an image whose name has results of another file.
+            ValueError: for an image whose name has results of another file; the tables are left.
         """
-        return [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        jobs = [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        _remove_tables(self.folder)
+        return jobs
 
     def _finished_from(self, image: FoundImage, kinds: set[str]) -> str | None:
         if image.name not in self.journal:
@@ -97,7 +101,7 @@ class Results:
 
 @contextlib.contextmanager
 def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) -> Iterator[Results]:
-    """Open or make a folder of results, for this process alone; the tables in it are removed until they are written.
+    """Open or make a folder of results, for this process alone.
 
     Where nothing comes of it, what was made is removed again.
 
@@ -122,8 +126,6 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
                 remove_temporary(place)
             if overwrite:
                 _remove_results(folder)
-        for name in (TABLE_FILE, ERRORS_FILE):
-            (folder / name).unlink(missing_ok=True)
         write_json(folder / SETTINGS_FILE, settings)
         with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
             for name in journal.names:
@@ -190,6 +192,7 @@ def _said(value) -> str:
 
 def _remove_results(folder: Path) -> None:
     """The settings are left: until they are replaced, a later call sees whose the rest is."""
+    _remove_tables(folder)
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
         for name in journal.names:
             _remove_files(folder, name)
@@ -211,9 +214,15 @@ def _remove_traces(folder: Path, new_folders: Iterable[Path]) -> None:
     if any((folder / name).exists() for name in FOLDERS):
         # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
         return
-    for name in (SETTINGS_FILE, JOURNAL_FILE, TABLE_FILE):
+    _remove_tables(folder)
+    for name in (SETTINGS_FILE, JOURNAL_FILE):
         (folder / name).unlink(missing_ok=True)
     _remove_empty(new_folders)
+
+
+def _remove_tables(folder: Path) -> None:
+    for name in (TABLE_FILE, ERRORS_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
@@ -233,7 +242,8 @@ def _sha256_if_any(path: Path) -> str | None:
 def _row(record: Mapping) -> list:
     """The cells of a record; an empty one for what there is not."""
     values = [record.get(column) for column in COLUMNS]
-    return ["" if value is None else round(value, 6) if isinstance(value, float) else value for value in values]
+    # Significant digits: areas of pixels of a micrometre have none in the first places.
+    return ["" if v is None else float(f"{v:.9g}") if isinstance(v, float) else v for v in values]
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
