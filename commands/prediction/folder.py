@@ -241,9 +241,16 @@ def _sha256_if_any(path: Path) -> str | None:
 
 def _row(record: Mapping) -> list:
     """The cells of a record; an empty one for what there is not."""
-    values = [record.get(column) for column in COLUMNS]
-    # Significant digits: areas of pixels of a micrometre have none in the first places.
-    return ["" if v is None else float(f"{v:.9g}") if isinstance(v, float) else v for v in values]
+    return [_cell(column, record.get(column)) for column in COLUMNS]
+
+
+def _cell(column: str, value):
+    if value is None:
+        return ""
+    if column == "area_mm2":
+        # Significant digits: areas of pixels of a micrometre have none in the first places.
+        return float(f"{value:.9g}")
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
