@@ -8,6 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+from utils.printable import printable
+
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
 BROKEN_PIPE_CODE = 141
@@ -45,8 +47,8 @@ def one_line(error: Exception) -> str:
     """The message of an error; of one that a loader process passed on, its last line without the type."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if lines[0].startswith("Caught "):
-        return re.sub(r"^[\w.]+: ", "", lines[-1])
-    return " ".join(line.strip() for line in lines)
+        return printable(re.sub(r"^[\w.]+: ", "", lines[-1]))
+    return printable(" ".join(line.strip() for line in lines))
 
 
 if __name__ == "__main__":

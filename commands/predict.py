@@ -15,13 +15,14 @@ import torch
 from tqdm import tqdm
 
 from commands.inference import Predictor, load_predictor
-from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, TABLE_FILE, Results, open_results
+from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from commands.prediction.images import FoundImage, find_images
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
 from utils.devices import pick_device
 from utils.hashing import sha256_of
 from utils.interrupt import StopRequest, sigterm_as_ctrl_c
+from utils.printable import printable
 
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130
@@ -35,7 +36,12 @@ def main(args: argparse.Namespace) -> int:
         ValueError: if none is done, or for options, checkpoints and folders that do not fit.
     """
     device, out = pick_device(args.device), Path(args.out)
-    images, refused = find_images(args.images, recursive=args.recursive, avoid=[out / name for name in FOLDERS])
+    images, refused = find_images(
+        args.images,
+        recursive=args.recursive,
+        avoid=[out / name for name in FOLDERS],
+        beside=(JOURNAL_FILE, FOLDERS),
+    )
     with sigterm_as_ctrl_c():
         predictor = load_predictor(
             args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
@@ -175,7 +181,7 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
     for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
         # Neither is there where it was stopped before the first image was done.
         if (out / name).is_file():
-            print(f"{what}: {_printable(out / name)}")
+            print(f"{what}: {printable(out / name)}")
     if stopped_by:
         print(f"stopped ({stopped_by}); the same command continues")
         return STOPPED_CODE
@@ -183,9 +189,4 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
 
 
 def _say(text: str) -> None:
-    tqdm.write(f"run.py {COMMAND}: {_printable(text)}", file=sys.stderr)
-
-
-def _printable(text: object) -> str:
-    """Names of files may hold anything, also what terminals obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    tqdm.write(f"run.py {COMMAND}: {printable(text)}", file=sys.stderr)

@@ -252,7 +252,8 @@ def _check_depth(path: Path, found: str, needs_8_bit: bool) -> None:
     if needs_8_bit:
         raise RefusedError(
             f"{path}: expected an 8-bit image for the normalisation imagenet, found {found}; "
-            'set normalisation = "zscore" in dataset.toml (--data folder), or convert the images to 8 bits'
+            'set normalisation = "zscore" in dataset.toml (--data folder) before training, or convert the images to '
+            "8 bits"
         )
 
 
@@ -291,6 +292,7 @@ def _naming(path: Path, expected: str) -> Iterator[None]:
 
 def _unreadable(path: Path, expected: str, error: Exception) -> ValueError:
     reason = (str(error) or type(error).__name__).splitlines()[0]
-    return ValueError(
-        f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or take its id out"
-    )
+    if reason.endswith(":"):
+        # pydicom goes on with what it tried, and which packages it would need.
+        reason = " ".join(str(error).split())
+    return ValueError(f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out")

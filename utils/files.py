@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,19 +23,17 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{path.suffix}"
     try:
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
+        # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
+        temporary.touch(exist_ok=False)
     except OSError as error:
         # It names a file that nobody has asked for.
         raise OSError(error.errno, error.strerror, str(path)) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; results are meant to be shared like any other.
-        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         if error.errno is None or error.filename is not None:
@@ -48,7 +47,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 def check_writable(folder: str | os.PathLike) -> None:
     """Make a folder, and raise OSError with its name if nothing can be written there: before work begins."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(f"{folder}: expected a folder, or nothing yet, found a file; choose another") from error
     try:
         with tempfile.TemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder) as file:
             file.write(b"0")
@@ -62,7 +64,9 @@ def remove_temporary(folder: str | os.PathLike) -> None:
     Only for folders in which no other process writes at the same time.
     """
     for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+        # ``replacing`` makes no folders.
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -84,9 +88,3 @@ def _finite(content):
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 GONE = "gone"
@@ -81,17 +83,25 @@ class Journal:
     def _append(self, content: dict) -> int:
         place = self._file.seek(0, os.SEEK_END)
         # ASCII alone: names that are no UTF-8 come back as they were.
-        try:
+        with self._named_in_errors():
             self._file.write(json.dumps(content).encode("ascii") + b"\n")
             self._file.flush()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
         return place
 
     def sync(self) -> None:
         """Have the records outlive a failure of the machine, too."""
-        os.fsync(self._file.fileno())
+        with self._named_in_errors():
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        # What could not be written is tried once more.
+        with self._named_in_errors():
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error

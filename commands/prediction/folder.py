@@ -61,10 +61,14 @@ class Results:
     def jobs(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[Job]:
         """The images, each with what it is finished from if its results of all ``kinds`` are there.
 
+        The tables are removed, since the work that follows makes them untrue.
+
         Raises:
-            ValueError: for an image whose name has results of another file.
+            ValueError: for an image whose name has results of another file; the tables are left.
         """
-        return [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        jobs = [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        _remove_tables(self.folder)
+        return jobs
 
     def _finished_from(self, image: FoundImage, kinds: set[str]) -> str | None:
         if image.name not in self.journal:
@@ -97,7 +101,7 @@ class Results:
 
 @contextlib.contextmanager
 def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) -> Iterator[Results]:
-    """Open or make a folder of results, for this process alone; the tables in it are removed until they are written.
+    """Open or make a folder of results, for this process alone.
 
     Where nothing comes of it, what was made is removed again.
 
@@ -109,21 +113,19 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
         ValueError: for a folder with other settings, with files of other origin, or in which another process writes.
         OSError: if it cannot be written.
     """
-    before = _read_settings(folder)
-    if before is None:
-        _check_fresh(folder)
-    elif not overwrite:
-        _check_same(folder, before, json.loads(json.dumps(settings)))
     new_folders = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
     check_writable(folder)
     with alone_in(folder, "prediction"):
+        before = _read_settings(folder)
+        if before is None:
+            _check_fresh(folder)
+        elif not overwrite:
+            _check_same(folder, before, json.loads(json.dumps(settings)))
         if before is not None:
             for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
                 remove_temporary(place)
             if overwrite:
                 _remove_results(folder)
-        for name in (TABLE_FILE, ERRORS_FILE):
-            (folder / name).unlink(missing_ok=True)
         write_json(folder / SETTINGS_FILE, settings)
         with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
             for name in journal.names:
@@ -190,6 +192,7 @@ def _said(value) -> str:
 
 def _remove_results(folder: Path) -> None:
     """The settings are left: until they are replaced, a later call sees whose the rest is."""
+    _remove_tables(folder)
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
         for name in journal.names:
             _remove_files(folder, name)
@@ -207,12 +210,26 @@ def _remove_files(folder: Path, name: str) -> None:
 
 
 def _remove_traces(folder: Path, new_folders: Iterable[Path]) -> None:
-    for name in (SETTINGS_FILE, JOURNAL_FILE, TABLE_FILE):
+    _remove_empty(Path(found[0]) for name in FOLDERS for found in os.walk(folder / name, topdown=False))
+    if any((folder / name).exists() for name in FOLDERS):
+        # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
+        return
+    _remove_tables(folder)
+    for name in (SETTINGS_FILE, JOURNAL_FILE):
         (folder / name).unlink(missing_ok=True)
-    for path in (*(folder / name for name in FOLDERS), *new_folders):
+    _remove_empty(new_folders)
+
+
+def _remove_tables(folder: Path) -> None:
+    for name in (TABLE_FILE, ERRORS_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
         # Not empty, or not there: somebody else's.
         with contextlib.suppress(OSError):
-            path.rmdir()
+            folder.rmdir()
 
 
 def _sha256_if_any(path: Path) -> str | None:
@@ -224,8 +241,16 @@ def _sha256_if_any(path: Path) -> str | None:
 
 def _row(record: Mapping) -> list:
     """The cells of a record; an empty one for what there is not."""
-    values = [record.get(column) for column in COLUMNS]
-    return ["" if value is None else round(value, 6) if isinstance(value, float) else value for value in values]
+    return [_cell(column, record.get(column)) for column in COLUMNS]
+
+
+def _cell(column: str, value):
+    if value is None:
+        return ""
+    if column == "area_mm2":
+        # Significant digits: areas of pixels of a micrometre have none in the first places.
+        return float(f"{value:.9g}")
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:

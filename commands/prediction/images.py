@@ -12,6 +12,7 @@ from datasets.io import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
 
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
+RENAME = "end the names of DICOM files in .dcm"
 
 
 class FoundImage(NamedTuple):
@@ -22,7 +23,11 @@ class FoundImage(NamedTuple):
 
 
 def find_images(
-    given: Sequence[str], *, recursive: bool = False, avoid: Sequence[Path] = ()
+    given: Sequence[str],
+    *,
+    recursive: bool = False,
+    avoid: Sequence[Path] = (),
+    beside: tuple[str, Sequence[str]] = ("", ()),
 ) -> tuple[list[FoundImage], list[tuple[Path, str]]]:
     """All images among files and in folders, by their endings in upper or lower case.
 
@@ -33,6 +38,8 @@ def find_images(
         given: files and folders.
         recursive: look into the folders' sub-folders, too.
         avoid: folders of results: not looked into, and nothing that was named may lie there.
+        beside: the name of a file, and names of folders that are not looked into where such a file lies beside them:
+            the results of other calls.
 
     Returns:
         The images, in the order given, those of a folder sorted, each once; and the files that were named and are none
@@ -50,20 +57,25 @@ def find_images(
         if not os.path.lexists(path):
             raise FileNotFoundError(f"--images {path}: expected a file or a folder, found none")
         if path.is_dir():
-            found |= dict.fromkeys(_in_folder(path, recursive, avoided))
+            found |= dict.fromkeys(_in_folder(path, recursive, avoided, beside))
         elif _is_image(path.name):
             found[FoundImage(path.stem, path)] = None
         else:
             wanted = f"expected an image ({', '.join(IMAGE_EXTS)})"
-            refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file"))
+            refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
-        raise ValueError(f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}")
+        raise ValueError(
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}; {RENAME}, and for "
+            "sub-folders give --recursive"
+        )
     _check_outside(found, avoided)
     _check_names(list(found))
     return list(found), refused
 
 
-def _in_folder(folder: Path, recursive: bool, avoided: Sequence[str]) -> Iterator[FoundImage]:
+def _in_folder(
+    folder: Path, recursive: bool, avoided: Sequence[str], beside: tuple[str, Sequence[str]]
+) -> Iterator[FoundImage]:
     def fail(error: OSError) -> None:
         raise error
 
@@ -71,6 +83,9 @@ def _in_folder(folder: Path, recursive: bool, avoided: Sequence[str]) -> Iterato
         inner = Path(place).relative_to(folder)
         for name in sorted(filter(_is_image, files)):
             yield FoundImage((inner / Path(name).stem).as_posix(), Path(place, name))
+        mark, marked = beside
+        if mark in files:
+            folders[:] = [name for name in folders if name not in marked]
         folders[:] = sorted(
             name
             for name in folders

@@ -1,5 +1,6 @@
 """``run.py predict`` as a user types it: what is written, what is refused, and what a stop leaves."""
 
+import contextlib
 import csv
 import errno
 import json
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 
 import run
-from commands.prediction import loading, writing
+from commands.prediction import folder, loading, writing
 from commands.prediction.images import find_images
 from models import build_model
 from utils.hashing import sha256_of
@@ -161,6 +162,11 @@ class TestWhatIsWritten:
         overlay = pixels(out / "overlays" / "blue.jpg").astype(int)
         assert abs(overlay[1, 200] - PREDICTION_COLOUR).max() < 60
         assert abs(overlay[200, 200] - (0, 0, 120)).max() < 20
+
+    def test_areas_of_tiny_pixels_keep_their_digits(self, checkpoint, images, tmp_path):
+        assert predict(checkpoint, images / "i0.png", tmp_path / "out", "--spacing_mm", "0.00025") == 0
+        row = table(tmp_path / "out")[0]
+        assert float(row["area_mm2"]) == pytest.approx(int(row["area_px"]) * 6.25e-8, rel=1e-8)
 
     def test_several_checkpoints_and_flips_are_averaged(self, checkpoint, images, tmp_path):
         other = save_checkpoint(tmp_path / "other.pth", seed=1)
@@ -403,6 +409,9 @@ class TestHostileNames:
         captured = capsys.readouterr()
         assert "\x1b" not in captured.err + captured.out
         assert captured.err.count("\n") == 1 and r"\x1b[2Jevil" in captured.err
+        (images / "\x1b[2Jevil\n.jpg").write_bytes(b"")
+        error = fails(capsys, checkpoint, images, tmp_path / "out")
+        assert "\x1b" not in error and r"\x1b[2Jevil" in error
 
     @pytest.mark.filterwarnings("ignore:The value length")
     def test_a_name_too_long_for_its_json_is_refused_alone(self, grey_checkpoint, images, tmp_path, write_dicom):
@@ -490,9 +499,10 @@ class TestContinuing:
         assert table(out)[0]["file"] == str(other / "i0.png") and len(table(out)) == 5
         write_picture(other / "i0.png", seed=5)
         (other / "i1.jpg").write_bytes((images / "i2.bmp").read_bytes())
-        before = contents(out / "masks")
+        before = {**contents(out / "masks"), **contents(out / "overlays")}, (out / "predictions.csv").read_bytes()
         assert "expected no results of the name 'i1'" in fails(capsys, checkpoint, other, out)
-        assert contents(out / "masks") == before
+        after = {**contents(out / "masks"), **contents(out / "overlays")}, (out / "predictions.csv").read_bytes()
+        assert after == before
 
     def test_a_wish_to_stop_ends_after_a_batch_with_a_table(self, checkpoint, images, tmp_path, capsys, monkeypatch):
         out, original = tmp_path / "out", loading.ImageFiles.__getitem__
@@ -525,6 +535,36 @@ class TestContinuing:
             assert "No space left on device" in fails(capsys, checkpoint, images, out)
         assert predict(checkpoint, images, out) == 0
         assert "(3 were up to date)" in capsys.readouterr().out and len(table(out)) == 5
+
+    def test_a_disk_that_is_full_at_the_first_image_does_not_bar_the_folder(
+        self, checkpoint, images, tmp_path, capsys, monkeypatch
+    ):
+        """Where nothing is done all is removed, but not the settings of what was left of an image."""
+        out, original = tmp_path / "out", writing.write_image
+
+        def limited(path, values):
+            if path.parent.name == "overlays":
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            original(path, values)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "write_image", limited)
+            assert "No space left on device" in fails(capsys, checkpoint, images, out, "--save_prob")
+        assert predict(checkpoint, images, out, "--save_prob") == 0
+        assert len(table(out)) == 5
+
+    def test_what_another_call_did_until_this_one_was_alone_counts(
+        self, checkpoint, images, tmp_path, capsys, monkeypatch
+    ):
+        out = tmp_path / "out"
+
+        @contextlib.contextmanager
+        def after_another(place, what):
+            (place / "settings.json").write_text('{"command": "predict", "threshold": 0.4}')
+            yield
+
+        monkeypatch.setattr(folder, "alone_in", after_another)
+        assert "as its predictions were made with" in fails(capsys, checkpoint, images, out)
 
     def test_two_calls_at_a_time_are_refused(self, checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"

@@ -121,6 +121,15 @@ def test_file_of_another_kind_is_named_in_one_line(tmp_path, name, content, read
     assert "\n" not in str(caught.value)
 
 
+def test_packages_that_a_compressed_dicom_file_needs_are_said(tmp_path, monkeypatch):
+    def undecodable(path):
+        raise RuntimeError("Unable to decompress: all plugins are missing dependencies:\n\tgdcm - requires gdcm>=3")
+
+    monkeypatch.setattr(io.pydicom, "dcmread", undecodable)
+    with pytest.raises(ValueError, match=r"all plugins are missing dependencies: gdcm - requires gdcm>=3\); replace"):
+        io.read_dicom(tmp_path / "a.dcm")
+
+
 @pytest.mark.parametrize("name", ["none.jpg", "none.dcm"])
 @pytest.mark.parametrize("read", [io.read_image, io.image_size])
 def test_missing_file_stays_a_missing_file(tmp_path, name, read):

@@ -119,9 +119,7 @@ class TestDeep:
             assert (read.dtype, read.shape) == (np.float32, (3, 4, 1))
             np.testing.assert_array_equal(read[..., 0], values.astype(np.float32))
         np.testing.assert_array_equal(io.read_image(path, 3), np.repeat(io.read_image(path, 1), 3, axis=-1))
-        sentence = (
-            rf'{name}: expected an 8-bit image .* imagenet, found .*; set normalisation = "zscore" in dataset.toml'
-        )
+        sentence = rf"{name}: expected an 8-bit image .* imagenet, found .*; set normalisation = .* before training"
         for refused in (io.read_image, io.check_image):
             with pytest.raises(ValueError, match=sentence):
                 refused(path, needs_8_bit=True)

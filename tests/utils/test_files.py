@@ -3,12 +3,11 @@
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from utils.files import replacing, write_json, write_text
+from utils.files import check_writable, remove_temporary, replacing, write_json, write_text
 
 
 def _names(folder: Path) -> list[str]:
@@ -72,13 +71,18 @@ def test_files_are_shared_as_the_umask_says(tmp_path):
 
 
 def test_a_folder_that_takes_no_file_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(13, "Permission denied", str(tmp_path / ".tmp-x1.txt"))
+    def refuse(path, **_):
+        raise OSError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(OSError) as error:
         write_text(tmp_path / "a.txt", "x")
     assert error.value.filename == str(tmp_path / "a.txt")
+
+
+def test_the_umask_is_left_alone_for_the_sake_of_other_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("umask changed"))
+    write_text(tmp_path / "a.txt", "x")
 
 
 def test_file_in_the_place_of_the_folder(tmp_path):
@@ -108,3 +112,17 @@ def test_json_of_something_else_leaves_the_older_file(tmp_path):
         write_json(tmp_path / "a.json", {"a": object()})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
     assert _names(tmp_path) == ["a.json"]
+
+
+def test_only_temporary_files_are_removed_and_no_folders(tmp_path):
+    (tmp_path / ".tmp-half.png").write_bytes(b"x")
+    (tmp_path / ".tmp-folder").mkdir()
+    (tmp_path / "whole.png").write_bytes(b"x")
+    remove_temporary(tmp_path)
+    assert _names(tmp_path) == [".tmp-folder", "whole.png"]
+
+
+def test_a_file_that_is_to_be_a_folder_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(OSError, match=r"out: expected a folder, or nothing yet, found a file; choose another"):
+        check_writable(tmp_path / "out")

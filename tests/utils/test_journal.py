@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 
 from utils.journal import Journal
@@ -53,6 +55,24 @@ def test_other_lines_are_an_error_that_names_the_place(tmp_path, line):
     path.write_bytes(b'{"name": "a"}\n' + line)
     with pytest.raises(ValueError, match=r"j\.jsonl: expected a record in line 2"):
         Journal(path)
+
+
+def test_a_record_that_finds_no_room_is_an_error_with_the_files_name_and_was_never_added(tmp_path):
+    path = tmp_path / "j.jsonl"
+    journal = Journal(path)
+    journal.add("a", {"x": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, limits[1]))
+    try:
+        for fails in (lambda: journal.add("b", {"x": 2}), journal.close):
+            with pytest.raises(OSError, match=r"File too large: .*j\.jsonl"):
+                fails()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(path.read_bytes().splitlines()) == 2
+    journal = Journal(path)
+    assert journal.names == ["a"]
+    journal.close()
 
 
 def test_a_folder_is_for_one_at_a_time(tmp_path):

@@ -81,9 +81,16 @@ def test_results_are_no_images(tmp_path):
             names(given, avoid=[masks])
 
 
+def test_results_of_other_calls_are_no_images(tmp_path):
+    touch(*(tmp_path / name for name in ("a.png", "masks/b.png", "out/masks/a.png", "out/more/c.png")))
+    touch(tmp_path / "out" / "journal")
+    assert names(tmp_path, recursive=True, beside=("journal", ["masks"])) == ["a", "masks/b", "out/more/c"]
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"--images .*absent: expected a file or a folder, found none"):
         names(tmp_path / "absent")
     touch(tmp_path / "notes.txt", tmp_path / "sub" / "a.png")
-    with pytest.raises(ValueError, match=re.escape("expected images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .dcm")):
+    with pytest.raises(ValueError, match=re.escape("expected images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .dcm")) as e:
         names(tmp_path)
+    assert "end the names of DICOM files in .dcm, and for sub-folders give --recursive" in str(e.value)
