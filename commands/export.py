@@ -91,6 +91,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _check_free(path: Path, overwrite: bool, checkpoints: Sequence[str]) -> None:
     """Raise ValueError if a file would be replaced that should not be, or stands where a folder is."""
+    if str(path).encode(errors="ignore").decode() != str(path):
+        raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
     if path.resolve() in (Path(checkpoint).resolve() for checkpoint in checkpoints):
         raise ValueError(f"--to {path}: expected another file than the checkpoint, which it would replace; rename it")
     for file in (path, *(Path(f"{path}{ending}") for ending in (*CARD_ENDINGS, WEIGHTS_ENDING))):
@@ -108,11 +110,6 @@ def _writable(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
-    except RuntimeError as error:
-        # torch's writer has no error of its own for a full disk.
-        if "PytorchStreamWriter" in str(error):
-            raise OSError(f"--to {path}: could not be written, probably for lack of room") from error
-        raise
 
 
 def _write(format_: Format, module: Exported, channels: int, path: Path) -> dict:

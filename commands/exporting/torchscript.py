@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -28,19 +29,19 @@ def write(module: Exported, channels: int, path: Path) -> dict:
         warnings.simplefilter("ignore")
         # strict=False allows a dict of outputs.
         traced = torch.jit.trace(module, torch.zeros(batch, channels, *size), strict=False, check_trace=False)
-        whole = path.with_name(f"{path.name}.whole")
+        # On a full disk torch's own writer ends the process.
+        whole = io.BytesIO()
         torch.jit.save(traced, whole)
-    _without_debug_records(whole, path)
+    _write_without_debug_records(whole, path)
     return {}
 
 
-def _without_debug_records(whole: Path, path: Path) -> None:
+def _write_without_debug_records(whole: io.BytesIO, path: Path) -> None:
     """The same archive but for where in the source each step is from, which tells the paths of this machine."""
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
         for entry in old.infolist():
             if not entry.filename.endswith(".debug_pkl"):
                 new.writestr(entry, old.read(entry))
-    whole.unlink()
 
 
 def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import resource
 import runpy
 import signal
 import sys
@@ -283,6 +284,20 @@ def test_a_checkpoint_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
     before = checkpoint.read_bytes()
     error = refused(capsys, checkpoint, to=tmp_path / "x" / ".." / "model.pt", more=["--overwrite"])
     assert "expected another file than the checkpoint" in error and checkpoint.read_bytes() == before
+
+
+def test_a_name_that_is_no_text(checkpoint, folder, capsys):
+    assert "expected a path in UTF-8" in refused(capsys, checkpoint, to=folder / os.fsdecode(b"\xff.pt"))
+
+
+def test_a_full_disk_leaves_nothing(checkpoint, folder, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        error = refused(capsys, checkpoint, to=folder / "new" / "model.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "expected a folder that can be written to, with room" in error and names(folder) == []
 
 
 def test_a_stop_leaves_nothing(checkpoint, folder, monkeypatch, capsys):
