@@ -68,7 +68,9 @@ def _write_report(args: argparse.Namespace, compared: Compared) -> None:
     from commands.compare_report import write_report
 
     check_writable(Path(args.to))
-    path, size = write_report(Path(args.to), compared, data=args.data, root=args.root, fixations=args.fixations)
+    path, size = write_report(
+        Path(args.to), compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed
+    )
     print(f"\nreport: {path}, {size / 1e6:.1f} MB")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from commands.compare import Compared, settings_of
 from commands.reports import REPORT_FILE, CasePictures
 from datasets import get_spec, io
 from datasets.files import sample_path
-from utils.comparison_table import comparison_rows
+from utils.comparison_table import comparison_notes, comparison_rows
 from utils.evaluation import ENSEMBLE, Row
 from utils.log import code_version
 from utils.paired import ComparedRun
@@ -25,7 +26,7 @@ from utils.results import summarize_rows
 
 
 def write_report(
-    folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None
+    folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None, seed: int = 0
 ) -> tuple[Path, int]:
     """Write the page.
 
@@ -34,6 +35,7 @@ def write_report(
         compared: the runs; what their results folders hold of ``predictions/`` and ``probabilities/`` is shown.
         data, root: of the cases; None as the first summary that knows says.
         fixations: a fixation table to show; None for none.
+        seed: that the bootstrap of the comparison had.
 
     Returns:
         The file, and its size in bytes.
@@ -52,7 +54,7 @@ def write_report(
         title=" and ".join(run.name for run in compared.runs),
         runs=[_described(run) for run in compared.runs],
         comparison=comparison_rows(compared.comparisons),
-        notes=compared.notes,
+        notes=[*comparison_notes(compared.comparisons, seed=seed), *compared.notes],
         made_by=f"run.py compare, version {code_version()}",
     ) as report:
         for name in names:
@@ -81,9 +83,17 @@ def _described(run: ComparedRun) -> ReportRun:
     return ReportRun(
         run.name,
         what=str(known.get("what", "")),
-        metrics=summarize_rows(_rows(run.table), intervals=True),
+        metrics=_metrics(run.table),
         facts=facts,
     )
+
+
+def _metrics(table: PerCase) -> dict[str, dict]:
+    """What the table tells: it may lack metrics, and does not say where only one of the masks was empty."""
+    keys = {"num_cases", "num_undefined", "num_cases_mm"}
+    keys |= {f"{metric}_{part}" for metric in table.metrics for part in ("mean", "std", "ci95")}
+    summary = summarize_rows(_rows(table), intervals=True)
+    return {level: {key: entry[key] for key in entry if key in keys} for level, entry in summary.items()}
 
 
 def _rows(table: PerCase) -> list[Row]:
@@ -112,16 +122,17 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
         }
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
-        maps = _probabilities(folder / PROBABILITIES_FOLDER, run.table.levels, name)
+        maps = _probabilities(folder / PROBABILITIES_FOLDER, name)
         if maps:
             found["probabilities"][run.name] = np.stack(maps)
     return found
 
 
-def _probabilities(folder: Path, levels: Sequence[str], name: str) -> list[np.ndarray]:
-    """The ensemble's and the levels', as far as they are there without a gap."""
+def _probabilities(folder: Path, name: str) -> list[np.ndarray]:
+    """The ensemble's, level 1's and so on, as far as they are there without a gap."""
     maps: list[np.ndarray] = []
-    for level in (ENSEMBLE, *(f"level{level}" for level in levels if level != ENSEMBLE)):
+    # The page numbers them as they come, so the order of the table's rows must not matter.
+    for level in itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1))):
         path = folder / level / f"{name}.png"
         if not path.is_file():
             break

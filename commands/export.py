@@ -63,7 +63,8 @@ def main(args: argparse.Namespace) -> int:
     images = prepared_images(predictor, image_files)
     checkpoints = [checkpoint_facts(checkpoint) for checkpoint in predictor.checkpoints]
     evaluation = find_results(predictor, checkpoints, args.results, tta=args.tta)
-    module = Exported(predictor.model).eval()
+    # In the layout that every engine expects.
+    module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
     with sigterm_as_ctrl_c(), _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor.channels, staged)

@@ -14,6 +14,7 @@ from datasets.specs import DATASETS
 from datasets.transforms import preprocess
 from models import Averaged, build_from_weights
 from utils.checkpoint import load_checkpoint
+from utils.devices import fastest_layout
 
 RELEASED_SPATIAL_SIZE = 224
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
@@ -88,7 +89,8 @@ def load_predictor(
             raise ValueError(f"{path}: {error}") from error
     needs = [_needs(c["state_dict"], config, spatial_size) for c, config in zip(loaded, configs, strict=True)]
     _check_alike(paths, needs)
-    model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval().to(device)
+    model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
+    model = model.to(device, memory_format=fastest_layout(device))
     iteration = loaded[0].get("iteration")
     return Predictor(
         model=model,

@@ -25,8 +25,7 @@ def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, no
         notes: further sentences.
     """
     rows = comparison_rows(comparisons)
-    several = len({comparison.run for comparison in comparisons}) > 1
-    sentences = [*_legend(comparisons, seed, several), *_exceptions(comparisons), *map(escaped, notes)]
+    sentences = [escaped(note) for note in (*comparison_notes(comparisons, seed=seed), *notes)]
     return "\n\n".join([markdown_table([list(rows[0]), *(row.values() for row in rows)]), *sentences]) + "\n"
 
 
@@ -55,6 +54,16 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[dict[str, str | i
     return rows
 
 
+def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> list[str]:
+    """What the numbers of the table are, and what a row does not tell, as sentences with names as they were given.
+
+    Args:
+        comparisons: as of ``comparisons_markdown``.
+        seed: the same.
+    """
+    return [*_legend(comparisons, seed), *_exceptions(comparisons)]
+
+
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
     text = io.StringIO()
@@ -81,12 +90,13 @@ def _column(key) -> str:
     return key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}"
 
 
-def _legend(comparisons: Sequence[Comparison], seed: int, several: bool) -> list[str]:
+def _legend(comparisons: Sequence[Comparison], seed: int) -> list[str]:
     first = comparisons[0]
+    several = len({comparison.run for comparison in comparisons}) > 1
     grouped = any(c.tested == "group means" for c in comparisons)
     drawn = "groups (patients)" if grouped else "cases"
     sentences = [
-        f"Baseline: {escaped(first.baseline)}. Level: {escaped(first.level)}. Difference: the run less the baseline, "
+        f"Baseline: {first.baseline}. Level: {first.level}. Difference: the run less the baseline, "
         "case by case, mean over cases; overlaps in percentage points. Better means a larger overlap or a smaller "
         f"distance. In parentheses the 95 % percentile bootstrap interval of the mean ({NUM_RESAMPLES:,} resamples of "
         f"{drawn}, seed {seed}).",
@@ -120,7 +130,7 @@ def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _exceptions_of(c: Comparison) -> Iterator[str]:
-    baseline, run = escaped(c.baseline), escaped(c.run)
+    baseline, run = c.baseline, c.run
     if c.num_left_out:
         why = "nothing there and nothing predicted" + (", or no spacing known" if c.metric.endswith("_mm") else "")
         yield (

@@ -33,6 +33,12 @@ def pick_device(choice: str | None) -> torch.device:
     return torch.device("cuda", int(index))
 
 
+def fastest_layout(device: torch.device) -> torch.memory_format:
+    """Of images and weights: the channels innermost on a CPU, where that is faster (``benchmarks/step.md``); on a GPU
+    it has not been measured."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
 def precision(
     amp: str, device: torch.device
 ) -> tuple[Callable[[], contextlib.AbstractContextManager], torch.GradScaler]:

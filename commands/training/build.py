@@ -14,6 +14,7 @@ from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.registry import load_weights
+from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
 
@@ -66,10 +67,10 @@ def check_batch_size(args: argparse.Namespace, group: Group) -> None:
 
 
 def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memory_format:
-    """Of images and weights: as ``--channels_last`` says, else with the channels innermost on a CPU, where it is faster
-    (``benchmarks/step.md``); on a GPU that has not been measured."""
-    innermost = device.type == "cpu" if args.channels_last is None else args.channels_last
-    return torch.channels_last if innermost else torch.contiguous_format
+    """Of images and weights: as ``--channels_last`` says, else the fastest."""
+    if args.channels_last is None:
+        return fastest_layout(device)
+    return torch.channels_last if args.channels_last else torch.contiguous_format
 
 
 def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:

@@ -69,6 +69,32 @@ def test_every_case_with_what_each_run_made_of_it(results, tiny_root, tmp_path, 
     assert f"report: {tmp_path / 'out' / 'report.html'}" in capsys.readouterr().out
 
 
+def test_maps_are_numbered_by_their_folders_whatever_the_order_of_the_table(results, tmp_path):
+    a, b = results("a", shift=2), results("b", shift=1)
+    for folder in (a, b):
+        shutil.copytree(folder / "probabilities" / "level1", folder / "probabilities" / "level2")
+        Image.new("I;16", (40, 30)).save(folder / "probabilities" / "level2" / "polyp7.png")
+        header, *rows = (folder / "per_case.csv").read_text().splitlines()
+        rows += [row.replace(",1,", ",2,") for row in rows if ",1," in row]
+        (folder / "per_case.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
+        for level in ("ensemble", "level1"):
+            Image.fromarray(np.full((30, 40), 65535, np.uint16)).save(folder / "probabilities" / level / "polyp7.png")
+    assert compare(a, b, "--to", tmp_path / "out", "--report") == 0
+    content = embedded(tmp_path / "out")
+    maps = content[f"case-{content['index']['names'].index('polyp7')}"]["probabilities"][0]
+    assert maps[0] == maps[1] != maps[2]
+
+
+def test_page_tells_what_the_table_is_and_nothing_that_the_runs_do_not_hold(results, tmp_path):
+    a, b = results("a", shift=2), results("b", shift=1)
+    assert compare(f"A*={a}", b, "--to", tmp_path / "out", "--report") == 0
+    index = embedded(tmp_path / "out")["index"]
+    assert [metric["key"] for metric in index["metrics"]] == ["dice", "hd95_px"]
+    assert index["runs"][0]["levels"][0]["numOneEmpty"] is None
+    notes = " ".join(index["notes"])
+    assert "Baseline: A*. Level: ensemble." in notes and "Wilcoxon signed-rank test" in notes
+
+
 def test_runs_without_predictions_are_shown_with_their_numbers(results, tmp_path):
     a, b = results("a", shift=2, predictions=False), results("b", shift=1)
     assert compare(a, b, "--to", tmp_path / "out", "--report") == 0

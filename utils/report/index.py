@@ -16,6 +16,12 @@ from utils.report.records import ReportRun
 from utils.report.texts import visible
 
 SIGNIFICANT_DIGITS = 6
+COUNTS = {
+    "numCases": "num_cases",
+    "numUndefined": "num_undefined",
+    "numOneEmpty": "num_one_empty",
+    "numCasesMm": "num_cases_mm",
+}
 
 
 def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps: Mapping[str, int]) -> dict:
@@ -64,8 +70,7 @@ def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str]
         "numMaps": num_maps,
         "levels": [
             {
-                "numCases": of_levels.get(level, {}).get("num_cases"),
-                "numUndefined": of_levels.get(level, {}).get("num_undefined"),
+                **{key: of_levels.get(level, {}).get(count) for key, count in COUNTS.items()},
                 "metrics": [
                     [of_levels.get(level, {}).get(f"{metric}_{part}") for part in SUMMARY_PARTS] for metric in metrics
                 ],

@@ -15,8 +15,9 @@ class ReportRun:
     Attributes:
         name: unique in a report; the key of ``ReportCase.rows``, ``predictions`` and ``probabilities``.
         what: one line about it.
-        metrics: of each level ("ensemble", "1", ...) the ``num_cases``, ``num_undefined``, ``<metric>_mean``,
-            ``<metric>_std`` and ``<metric>_ci95`` (low, high) that are known, in the metric's own unit.
+        metrics: of each level ("ensemble", "1", ...) the ``num_cases``, ``num_undefined``, ``num_one_empty``,
+            ``num_cases_mm``, ``<metric>_mean``, ``<metric>_std`` and ``<metric>_ci95`` (low, high) that are known, in
+            the metric's own unit.
         facts: pairs to be shown, as ("checkpoint", "run/last.pth").
     """
 

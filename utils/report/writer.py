@@ -26,7 +26,7 @@ class ReportWriter:
     Args:
         path: of the HTML file.
         title: of the page.
-        runs: at least one; their order is the order of colours, and the first two are compared.
+        runs: at least one; their order is the order of colours, and the others are compared with the first.
         comparison: rows of a table that compares runs, made elsewhere; the keys of the rows are the columns. Units
             belong into the keys.
         notes: sentences to be shown below the tables.

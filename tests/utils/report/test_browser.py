@@ -1,11 +1,13 @@
 """The page in a real browser: it opens from disk, sorts, filters and toggles, by mouse and by keyboard alone."""
 
+import io
 import math
 import shutil
 import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from utils.report import ReportCase, ReportRun, ReportWriter
 
@@ -129,11 +131,26 @@ def test_sorts_by_metric_with_undefined_ones_last_in_either_direction(open_page,
     assert _names(page) == BEST_FIRST
     page.locator("#sort").select_option(label="HD95 (px)")  # the largest distance is the worst
     assert _names(page) == WORST_FIRST
-    assert "by HD95 (ensemble) of A, highest first" in page.locator("#count").inner_text()
+    assert "by HD95 (px), ensemble of A, highest first" in page.locator("#count").inner_text()
     page.locator("h1").click()
     page.keyboard.press("r")
     assert _names(page) == BEST_FIRST
     assert page.locator("#cards .values").last.text_content().count("undefined") == 4  # two metrics of two runs
+
+
+def test_summary_counts_the_cases_that_a_mean_leaves_out_or_takes_for_the_worst(open_page, tmp_path):
+    path = tmp_path / "counts.html"
+    counts = {"num_cases": 9, "num_undefined": 2, "num_one_empty": 3, "num_cases_mm": 4, "hd95_mm_mean": 1.5}
+    ReportWriter(path, title="counts", runs=[ReportRun("run", metrics={"ensemble": counts})]).close()
+    page = open_page(path)
+    cells = page.locator("#summary tr").evaluate_all(
+        "rows => rows.map((row) => [...row.cells].map((c) => c.innerText))"
+    )
+    assert cells == [
+        ["level", "cases", "undefined", "one empty", "with mm", "HD95 (mm)"],
+        ["ensemble", "9", "2", "3", "4", "1.50"],
+    ]
+    assert "whose pixel size is not known has none in mm" in page.locator("#summary").inner_text()
 
 
 def test_sorts_by_name_as_a_number_by_run_and_by_difference(open_page, comparison):
@@ -227,6 +244,23 @@ def test_keyboard_alone_reaches_a_case_its_large_view_and_leaves_again(open_page
     assert not page.evaluate(on_card), "the list of cards is one stop and no trap"
 
 
+def test_focus_stays_on_a_card_that_is_moved_and_the_large_view_tells_its_new_place(open_page, comparison):
+    page = _at_gallery(open_page(comparison))
+    focused = "document.activeElement.innerText"
+    page.keyboard.press("r")
+    assert page.evaluate(focused).startswith("case2")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(focused).startswith(SVG_NAME)
+    page.keyboard.press("Enter")
+    assert page.locator("#viewer-place").inner_text().startswith("patient0 · 4 of 6 · ")
+    page.keyboard.press("r")
+    assert page.locator("#viewer-place").inner_text().startswith("patient0 · 2 of 6 · ")
+    page.keyboard.press("Escape")
+    page.locator("#filter").fill("nowhere")
+    page.get_by_role("button", name="Show all").press("Enter")
+    assert page.evaluate("document.activeElement.id") == "filter"
+
+
 def test_card_that_keys_lead_to_is_not_under_the_toolbar(open_page, comparison):
     page = _at_gallery(open_page(comparison, height=640))
     page.keyboard.press("End")
@@ -271,7 +305,7 @@ def test_hostile_names_are_shown_as_they_are(open_page, comparison):
     page = open_page(comparison)
     assert page.title() == SCRIPT_NAME and page.locator("h1").inner_text() == SCRIPT_NAME
     assert set(_names(page)) == {name if name != TURNED_NAME else TURNED_SHOWN for name in DICE}
-    page.get_by_role("button", name=SCRIPT_NAME).last.click()
+    page.locator("#cards .card", has=page.get_by_text(SCRIPT_NAME, exact=True)).click()
     assert page.locator("#viewer-name").inner_text() == SCRIPT_NAME
     assert page.evaluate("document.querySelectorAll('img, iframe, [onload], [onerror], script[src]').length") == 0
 
@@ -338,6 +372,55 @@ def test_both_schemes_are_readable_and_the_button_switches(open_page, comparison
             assert min(ratios.values()) >= 4.5, (scheme, ratios)
             page.locator("#theme-button").click()
         assert page.evaluate(theme) == schemes[0]
+
+
+def test_single_pixel_is_seen_in_the_colour_of_its_run(open_page, tmp_path):
+    path = tmp_path / "dots.html"
+    mask = np.zeros((300, 400), bool)
+    mask[150, 200] = True
+    runs = [ReportRun(f"run{number}") for number in range(6)]
+    with ReportWriter(path, title="dots", runs=runs) as report:
+        for run in runs:
+            image = np.zeros((*mask.shape, 3), np.uint8)
+            report.add(ReportCase(run.name, image=image, predictions={run.name: mask}))
+    page = _at_gallery(open_page(path))
+    for number in range(len(runs)):
+        shown = np.array(Image.open(io.BytesIO(page.locator("#cards .picture").nth(number).screenshot())))
+        rows, columns = (slice(side // 2 - 5, side // 2 + 5) for side in shown.shape[:2])
+        assert shown[rows, columns, :3].max() > 120, (
+            f"run {number} has nothing but the dark line below its own, on a black image"
+        )
+
+
+def test_three_runs_are_each_compared_with_the_first_and_a_level_that_one_lacks_is_not_undefined(open_page, tmp_path):
+    path = tmp_path / "three.html"
+    levels = {"A": ("ensemble",), "B": ("ensemble", "1"), "C": ("ensemble",)}
+    dices = {"Gro\u0308ße": {"A": 0.5, "B": 0.6, "C": 0.2}, "Maß": {"A": 0.5, "B": 0.4, "C": 0.9}}
+    with ReportWriter(path, title="three", runs=[ReportRun(run) for run in levels]) as report:
+        for name, of_runs in dices.items():
+            rows = {
+                run: {level: {"dice": dice, "hd95_px": 0.0, "hd95_mm": 0.0} for level in levels[run]}
+                for run, dice in of_runs.items()
+            }
+            report.add(ReportCase(name, image=np.zeros((30, 40, 3), np.uint8), rows=rows))
+    page = open_page(path)
+    page.locator("#sort").select_option(label="difference of Dice (%)")
+    assert _names(page) == ["Maß", "Gro\u0308ße"] and "by Dice (%), ensemble of B minus A" in page.inner_text("#count")
+    page.locator("#plots").get_by_label("Run").select_option(label="C")
+    assert _names(page) == ["Gro\u0308ße", "Maß"] and "of C minus A" in page.inner_text("#count")
+    assert page.locator("figcaption", has_text="C minus A").count() == 1
+    said = page.locator("figure", has_text="C against A").locator("svg").get_attribute("aria-label")
+    assert "C higher in 1, lower in 1, equal in 0 of 2 cases; higher is better." in said
+    options = page.locator("#sort option").all_text_contents()
+    assert len(set(options)) == len(options) == 7
+    ticks = page.locator("figure", has_text="HD95 (mm) of every case").locator("text").all_text_contents()
+    assert "0.2" in ticks and not any("e" in tick for tick in ticks if tick[0].isdigit())
+    page.locator("#toolbar").get_by_label("Level").select_option(label="level 1")
+    lines = page.locator("#cards .values").first.locator(".line").all_text_contents()
+    assert lines == ["A: no level 1", "B: Dice 60.0\u202f%HD95 0.0\u202fpx", "C: no level 1"]
+    assert page.inner_text("#count").endswith("outlines are the ensemble’s")
+    page.locator("#filter").fill("GRÖ")
+    assert _names(page) == ["Gro\u0308ße"]
 
 
 def test_whatever_is_missing_is_said(open_page, tmp_path):

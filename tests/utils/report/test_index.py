@@ -28,7 +28,9 @@ def test_metrics_know_unit_and_direction():
 
 def test_values_by_run_level_metric_and_case():
     runs = [
-        ReportRun("a", metrics={"ensemble": {"num_cases": 2, "num_undefined": 1, "dice_mean": 0.5}}),
+        ReportRun(
+            "a", metrics={"ensemble": {"num_cases": 2, "num_undefined": 1, "num_one_empty": 1, "dice_mean": 0.5}}
+        ),
         ReportRun("b"),
     ]
     rows = [
@@ -47,6 +49,8 @@ def test_values_by_run_level_metric_and_case():
     assert described["levels"][0] == {
         "numCases": 2,
         "numUndefined": 1,
+        "numOneEmpty": 1,
+        "numCasesMm": None,
         "metrics": [[0.5, None, None], [None, None, None]],
     }
     assert described["levels"][1]["numCases"] is None

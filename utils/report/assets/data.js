@@ -40,9 +40,16 @@ function hasValues(run, level, metric) {
   return (report.values[run]?.[level]?.[metric] ?? []).some((value) => value !== null);
 }
 
+/** Whether a run has a level at all: one without any value is something else. */
+function hasLevel(run, level) {
+  return report.runs[run].levels[level].numCases !== null || runLevels[run].has(level);
+}
+
 function levelsOf(run, metric) {
   return report.levels.map((_, level) => level).filter((level) => hasValues(run, level, metric));
 }
+
+const runLevels = runNumbers.map((run) => new Set(report.metrics.flatMap((_, metric) => levelsOf(run, metric))));
 
 function mapTitle(map) {
   return map === 0 ? "ensemble" : `level ${map}`;

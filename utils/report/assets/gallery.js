@@ -22,6 +22,14 @@ function levelChoice() {
   );
 }
 
+function runChoice() {
+  const options = report.runs.map((run, number) => [number, run.name]);
+  return following(
+    selectOf("Run", options, (value) => change({ run: Number(value) })),
+    "run",
+  );
+}
+
 function following(choice, name) {
   const follow = () => (choice.select.value = String(state[name]));
   listen([name], follow);
@@ -33,7 +41,7 @@ function showToolbar() {
   const sorts = [];
   report.metrics.forEach((_, metric) => sorts.push([`metric:${metric}`, metricTitle(metric)]));
   if (severalRuns)
-    report.metrics.forEach((metric, number) => sorts.push([`difference:${number}`, `difference of ${metric.title}`]));
+    report.metrics.forEach((_, metric) => sorts.push([`difference:${metric}`, `difference of ${metricTitle(metric)}`]));
   sorts.push(["name", "name"]);
   const sort = selectOf("Sort by", sorts, sortBy);
   sort.select.id = "sort";
@@ -57,19 +65,11 @@ function showToolbar() {
   });
   filter.addEventListener("input", () => change({ filter: filter.value }));
   listen(["filter"], () => filter.value !== state.filter && (filter.value = state.filter));
-  const runs = report.runs.map((run, number) => [number, run.name]);
   byId("toolbar").replaceChildren(
     element("label", { class: "field" }, element("span", {}, document.createTextNode("Filter "), keyHint("/")), filter),
     sort.shown,
     ...(report.levels.length > 1 ? [levelChoice().shown] : []),
-    ...(severalRuns
-      ? [
-          following(
-            selectOf("Run", runs, (value) => change({ run: Number(value) })),
-            "run",
-          ).shown,
-        ]
-      : []),
+    ...(severalRuns ? [runChoice().shown] : []),
     element("div", { class: "field" }, element("span", { text: "Order" }), reverse),
     layerControls(),
   );
@@ -125,6 +125,11 @@ function showValues() {
 /** The metric at hand, and beside it another one. */
 function valueLine(number, run) {
   const { metric, level } = state;
+  const of = severalRuns
+    ? [swatch(`run-${run % NUM_STYLES}`), element("span", { class: "unseen", text: `${report.runs[run].name}: ` })]
+    : [];
+  if (!hasLevel(run, level))
+    return element("span", { class: "line" }, ...of, element("span", { text: `no ${report.levels[level].title}` }));
   const first = `${report.metrics[metric].title} ${withUnit(metric, valueOf(number, run, level, metric))}`;
   const other = report.metrics.findIndex(
     (described, index) => index !== metric && described.unit !== report.metrics[metric].unit,
@@ -134,7 +139,7 @@ function valueLine(number, run) {
   return element(
     "span",
     { class: "line" },
-    severalRuns ? swatch(`run-${run % NUM_STYLES}`) : null,
+    ...of,
     element("b", { text: first }),
     element("span", { class: "muted", text: second }),
   );
@@ -143,7 +148,7 @@ function valueLine(number, run) {
 function sortValue(number) {
   const { metric, level, run } = state;
   if (state.sort === "metric") return valueOf(number, run, level, metric);
-  const [a, b] = [valueOf(number, 0, level, metric), valueOf(number, 1, level, metric)];
+  const [a, b] = [valueOf(number, 0, level, metric), valueOf(number, comparedRun(), level, metric)];
   return a === null || b === null ? null : b - a;
 }
 
@@ -170,14 +175,21 @@ function sorted(numbers) {
   });
 }
 
+/** Small letters; a letter with an accent is one whether it was stored as one character or as two. */
+function folded(text) {
+  return text.normalize("NFC").toLowerCase();
+}
+
 /** Put the cards that the filter lets through in order, and say how many they are. */
 function arrange() {
-  const sought = state.filter.trim().toLowerCase();
-  const matches = (number) =>
-    report.names[number].toLowerCase().includes(sought) || report.groups[number].toLowerCase().includes(sought);
+  const sought = folded(state.filter.trim());
+  const matches = (number) => folded(report.names[number]).includes(sought) || folded(report.groups[number]).includes(sought);
   const order = sorted(report.names.map((_, number) => number).filter(matches));
   state.order = order;
+  const focused = document.activeElement.closest("#cards li");
   byId("cards").replaceChildren(...order.map((number) => cards[number].item));
+  // A card that is moved loses the focus.
+  if (focused?.isConnected) focusCard(Number(focused.dataset.number));
   if (order.length) rove(order.find((number) => cards[number].button.tabIndex === 0) ?? order[0]);
   const all = report.names.length;
   byId("count").textContent =
@@ -187,19 +199,23 @@ function arrange() {
 
 function orderText() {
   if (state.sort === "name") return `by name, ${directionText().trim()}`;
-  const what =
-    state.sort === "difference"
-      ? `difference of ${report.metrics[state.metric].title}`
-      : report.metrics[state.metric].title;
-  const of = severalRuns && state.sort === "metric" ? ` of ${report.runs[state.run].name}` : "";
-  return `by ${what} (${report.levels[state.level].title})${of}, ${directionText().trim().toLowerCase()}`;
+  const { metric, level, run } = state;
+  const of = severalRuns ? ` of ${report.runs[run].name}` : "";
+  const what = state.sort === "difference" ? ` of ${differenceText()}` : of;
+  const outlines = level ? "; outlines are the ensemble’s" : "";
+  const direction = directionText().trim().toLowerCase();
+  return `by ${metricTitle(metric)}, ${report.levels[level].title}${what}, ${direction}${outlines}`;
 }
 
 function sayNothing(shown, all) {
   const place = byId("nothing");
   place.hidden = shown > 0;
   if (shown) return;
-  const clear = element("button", { type: "button", text: "Show all", onclick: () => change({ filter: "" }) });
+  const showAll = () => {
+    change({ filter: "" });
+    byId("filter").focus();
+  };
+  const clear = element("button", { type: "button", text: "Show all", onclick: showAll });
   const text = all ? `No name contains “${state.filter.trim()}”. ` : "This report holds no cases.";
   place.replaceChildren(element("span", { text, dir: "auto" }), ...(all ? [clear] : []));
 }

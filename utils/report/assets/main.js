@@ -91,13 +91,15 @@ function handled(key, target) {
   if (key.length === 1 && !state.shortcuts) return false;
   if (/^[0-9]$/.test(key)) toggleProbability(Number(key));
   else if (actions[key]) actions[key]();
-  else if (viewer.open) return steppedViewer(key);
+  else if (viewer.open) return steppedViewer(key, target);
   else if (pageActions[key]) pageActions[key]();
   else return walkedCards(key, target);
   return true;
 }
 
-function steppedViewer(key) {
+function steppedViewer(key, target) {
+  const table = target.closest(".scroll");
+  if (key.startsWith("Arrow") && table && table.scrollWidth > table.clientWidth) return false;
   const step = { ArrowRight: 1, j: 1, ArrowLeft: -1, k: -1 }[key];
   if (step) stepViewer(step);
   return Boolean(step);
@@ -162,7 +164,10 @@ function start() {
   showPlots();
   showFooter();
   listen(["metric", "level"], showValues);
-  listen(["sort", "descending", "metric", "level", "run", "filter"], arrange);
+  listen(["sort", "descending", "metric", "level", "run", "filter"], () => {
+    arrange();
+    showPlace();
+  });
   listen(LAYERS, () => {
     for (const { show } of pictures.values()) show();
     showViewed();

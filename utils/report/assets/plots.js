@@ -19,8 +19,8 @@ function ticksBetween(low, high, count) {
 function axisOf(metric, values, from, to, start = 0) {
   const percent = report.metrics[metric].unit === "%";
   const least = percent ? start : Math.min(0, ...minmax(values));
-  const most = percent ? 100 : Math.max(...minmax(values), least + 1e-9);
-  return linear(least, most, from, to);
+  const most = percent ? 100 : Math.max(...minmax(values));
+  return linear(least, most > least || percent ? most : least + 1, from, to);
 }
 
 function linear(low, high, from, to) {
@@ -168,7 +168,7 @@ function stripPlot(metric, width) {
     alternatives.push(strip.said);
   });
   shapes.push(...bottomAxis(axis, bottom, metricTitle(metric)));
-  const title = `${report.metrics[metric].title} of every case`;
+  const title = `${metricTitle(metric)} of every case`;
   return figureOf(title, width, bottom + 42, { shapes, points, alternative: `${title}: ${alternatives.join("; ")}.` });
 }
 
@@ -245,16 +245,16 @@ function withSign(value, digits) {
 /** A difference of per cents is one of percentage points. */
 function differenceUnit(metric) {
   const { unit } = report.metrics[metric];
-  return unit === "%" ? "points" : unit;
+  return unit === "%" ? "percentage points" : unit;
 }
 
-/** Cases that have a value in both of the first two runs. */
+/** Cases that have a value in the first run and in the one that is compared with it. */
 function pairs(metric, level) {
   return report.names
     .map((_, number) => ({
       number,
       a: scaled(metric, valueOf(number, 0, level, metric)),
-      b: scaled(metric, valueOf(number, 1, level, metric)),
+      b: scaled(metric, valueOf(number, comparedRun(), level, metric)),
     }))
     .filter(({ a, b }) => a !== null && b !== null);
 }
@@ -266,16 +266,17 @@ function pairText({ number, a, b }, metric) {
 }
 
 function pairTitle(metric, level) {
-  return `${report.metrics[metric].title}, ${report.levels[level].title}`;
+  return `${metricTitle(metric)}, ${report.levels[level].title}`;
 }
 
-/** "B higher in 3, lower in 1, equal in 0 of 4 cases". */
-function pairsSaid(found) {
+/** "B higher in 3, lower in 1, equal in 0 of 4 cases; higher is better". */
+function pairsSaid(found, metric) {
   const higher = found.filter(({ a, b }) => b > a).length;
   const lower = found.filter(({ a, b }) => b < a).length;
   const equal = found.length - higher - lower;
   const all = plural(found.length, "case");
-  return `${report.runs[1].name} higher in ${higher}, lower in ${lower}, equal in ${equal} of ${all}`;
+  const better = { 1: "; higher is better", "-1": "; lower is better" }[report.metrics[metric].better] ?? "";
+  return `${report.runs[comparedRun()].name} higher in ${higher}, lower in ${lower}, equal in ${equal} of ${all}${better}`;
 }
 
 function scatterPlot(metric, level, width) {
@@ -302,15 +303,16 @@ function scatterPlot(metric, level, width) {
       class: "diagonal",
     }),
     ...bottomAxis(across, side - 50, name(0)),
-    ...leftAxis(up, 56, name(1)),
+    ...leftAxis(up, 56, name(comparedRun())),
     drawn("path", { d: dots(points), class: "dots pair" }),
   ];
-  const title = `${pairTitle(metric, level)}: ${report.runs[1].name} against ${report.runs[0].name}`;
+  const other = report.runs[comparedRun()].name;
+  const title = `${pairTitle(metric, level)}: ${other} against ${report.runs[0].name}`;
   return figureOf(title, side, side, {
     shapes,
     points,
-    alternative: `${title}. ${pairsSaid(found)}.`,
-    hint: `Above the line ${report.runs[1].name} is higher.`,
+    alternative: `${title}. ${pairsSaid(found, metric)}.`,
+    hint: `Above the line ${other} is higher.`,
   });
 }
 
@@ -341,18 +343,18 @@ function differencePlot(metric, level, width) {
     drawn("path", { d: dots(points), class: "dots" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(0), y2: up.place(0), class: "axis" }),
     drawn("line", { x1: 62, x2: width - 12, y1: up.place(average), y2: up.place(average), class: "average" }),
-    textAt(66, up.place(average) - 6, `mean ${withSign(average, 2)}`, { class: "row-title" }),
+    textAt(66, up.place(average) - 6, `mean ${withSign(average, 2)} ${unit}`, { class: "row-title" }),
     textAt((62 + width - 12) / 2, height - 16, "cases, by difference", {
       "text-anchor": "middle",
       class: "axis-title",
     }),
   ];
-  const title = `${pairTitle(metric, level)}: ${report.runs[1].name} minus ${report.runs[0].name}`;
+  const title = `${pairTitle(metric, level)}: ${differenceText()}`;
   return figureOf(title, width, height, {
     shapes,
     points,
-    alternative: `${title}. ${pairsSaid(found)}; mean difference ${withSign(average, 2)} ${unit}.`,
-    hint: pairsSaid(found),
+    alternative: `${title}. ${pairsSaid(found, metric)}; mean difference ${withSign(average, 2)} ${unit}.`,
+    hint: pairsSaid(found, metric),
   });
 }
 
@@ -379,7 +381,7 @@ function showPlots() {
     strips.replaceChildren(...metrics.map((metric) => stripPlot(metric, width)));
     if (severalRuns) showPairs(paired, width);
   };
-  listen(["metric", "level"], () => severalRuns && showPairs(paired, columnWidth(place)));
+  listen(["metric", "level", "run"], () => severalRuns && showPairs(paired, columnWidth(place)));
   let last = 0;
   new ResizeObserver(() => {
     if (columnWidth(place) === last) return;
@@ -393,7 +395,7 @@ function showPairs(place, width) {
   if (!pairs(metric, level).length) {
     place.replaceChildren(
       element("p", {
-        text: `No case has a ${report.metrics[metric].title} of ${report.levels[level].title} in both runs.`,
+        text: `No case has a ${pairTitle(metric, level)}, in both ${report.runs[0].name} and ${report.runs[comparedRun()].name}.`,
       }),
     );
     return;
@@ -402,7 +404,8 @@ function showPairs(place, width) {
 }
 
 function pairChoice() {
-  return element("div", { class: "toolbar" }, metricChoice().shown, levelChoice().shown);
+  const choices = [metricChoice(), levelChoice(), ...(report.runs.length > 2 ? [runChoice()] : [])];
+  return element("div", { class: "toolbar" }, ...choices.map((choice) => choice.shown));
 }
 
 /** As many columns as there is room for, as the style sheet's grid makes them. */

@@ -6,7 +6,7 @@ const state = {
   fixations: true,
   probability: "", // "run:map", or nothing
   imageOnly: false,
-  sort: report.metrics.length ? "metric" : "name", // or "difference" of the first two runs
+  sort: report.metrics.length ? "metric" : "name", // or "difference" of a run and the first
   descending: (report.metrics[0]?.better ?? 1) < 0,
   metric: 0,
   level: 0,
@@ -45,6 +45,16 @@ function toggleProbability(map) {
   if (map >= report.runs[state.run].numMaps) return;
   const chosen = `${state.run}:${map}`;
   change({ probability: state.probability === chosen ? "" : chosen });
+}
+
+/** The run that is compared with the first: the chosen one, or else the second. */
+function comparedRun() {
+  return state.run || 1;
+}
+
+/** "B minus A". */
+function differenceText() {
+  return `${report.runs[comparedRun()].name} minus ${report.runs[0].name}`;
 }
 
 /** The order in which a metric's worst cases come first. */

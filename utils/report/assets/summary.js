@@ -5,6 +5,8 @@ function showAbout() {
   const by = report.madeBy ? ` by ${report.madeBy}` : "";
   byId("made").textContent = `${plural(report.names.length, "case")}, written ${report.made}${by}`;
   byId("about").replaceChildren(...report.runs.map(describedRun));
+  const repeated = `Colours and dashes are the same again after ${NUM_STYLES} runs.`;
+  if (report.runs.length > NUM_STYLES) byId("about").after(element("p", { class: "legend", text: repeated }));
 }
 
 function describedRun(run, number) {
@@ -47,11 +49,20 @@ function showSummary() {
   byId("summary").replaceChildren(...parts);
 }
 
+/** Numbers of cases that a level may have, by their columns; the last two only where any level has them. */
+function caseCounts() {
+  const counts = { cases: "numCases", undefined: "numUndefined", "one empty": "numOneEmpty", "with mm": "numCasesMm" };
+  const isThere = (key) => report.runs.some((run) => run.levels.some((level) => level[key] !== null));
+  return Object.entries(counts).filter(([, key], place) => place < 2 || isThere(key));
+}
+
 function summaryTable() {
-  const titles = ["level", "cases", "undefined", ...report.metrics.map((_, metric) => metricTitle(metric))];
+  const counts = caseCounts();
+  const metrics = report.metrics.map((_, metric) => metricTitle(metric));
+  const titles = ["level", ...counts.map(([title]) => title), ...metrics];
   const head = element("thead", {}, element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text }))));
   const bodies = report.runs.map((run) => {
-    const rows = run.levels.map((level, number) => (level.numCases === null ? null : summaryRow(level, number)));
+    const rows = run.levels.map((level, number) => (level.numCases === null ? null : summaryRow(level, number, counts)));
     const name = element("th", {
       colspan: titles.length,
       scope: "rowgroup",
@@ -64,7 +75,7 @@ function summaryTable() {
   return element("table", { class: "numbers" }, head, ...bodies);
 }
 
-function summaryRow(level, number) {
+function summaryRow(level, number, counts) {
   const cells = level.metrics.map(([average, deviation, interval], metric) => {
     if (average === null) return element("td", { text: "–" });
     const spread = deviation === null ? "" : ` ± ${formatted(metric, deviation)}`;
@@ -82,8 +93,7 @@ function summaryRow(level, number) {
     "tr",
     {},
     title,
-    element("td", { text: level.numCases }),
-    element("td", { text: level.numUndefined ?? "–" }),
+    ...counts.map(([, key]) => element("td", { text: level[key] ?? "–" })),
     ...cells,
   );
 }
@@ -98,7 +108,7 @@ function legendText() {
     .filter(([better]) => names(better).length)
     .map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
   const intervals = report.runs.some((run) => run.levels.some((level) => level.metrics.some((metric) => metric[2])));
-  const range = intervals ? "; in brackets the 95 % interval of the mean" : "";
+  const range = intervals ? "; in brackets the 95 % bootstrap interval of the mean" : "";
   return `Mean ± standard deviation over cases${range}. ${said.length ? `${said.join(", ")}.` : ""}`;
 }
 
@@ -106,13 +116,14 @@ function emptyRules() {
   const keys = report.metrics.map((metric) => metric.key);
   const distances = keys.some((key) => /^(hd95|assd)_/.test(key));
   const what = distances
-    ? "HD95 is the 95th percentile of the distances between the two outlines, ASSD their mean; px are pixels of the " +
-      "label at its full size. "
+    ? "HD95 is the larger of the two 95th percentiles of the distances from each outline to the other, ASSD the mean of " +
+      "all these distances; px are pixels of the label at its full size. "
     : "";
+  const spacing = keys.some((key) => key.endsWith("_mm")) ? " A case whose pixel size is not known has none in mm." : "";
   const oneSided = distances ? "overlaps are 0 and distances are the diagonal of the image" : "overlaps are 0";
   return (
     `${what}Where nothing is there and nothing was predicted a metric is undefined: such a case has no value and is ` +
-    `left out of means. Where only one of the two is empty, ${oneSided}.`
+    `left out of means. Where only one of the two is empty, ${oneSided}.${spacing}`
   );
 }
 

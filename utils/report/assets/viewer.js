@@ -12,7 +12,7 @@ function makeViewer() {
       { class: "viewer-head" },
       element(
         "div",
-        { class: "titles" },
+        { class: "titles", "aria-live": "polite" },
         element("h2", { id: "viewer-name", tabindex: "-1", autofocus: true }),
         element("p", { id: "viewer-place", class: "muted" }),
       ),
@@ -48,15 +48,23 @@ function makeViewer() {
 
 function openViewer(number) {
   viewed = { number, picture: pictureOf(number, { large: true }) };
-  byId("viewer-name").replaceChildren(element("bdi", { text: report.names[number] }));
-  const group = report.groups[number] ? `${report.groups[number]} · ` : "";
-  const { width, height } = viewed.picture.media;
-  byId("viewer-place").textContent =
-    `${group}${state.order.indexOf(number) + 1} of ${state.order.length} · ${width} × ${height} px`;
+  const name = byId("viewer-name");
+  name.replaceChildren(element("bdi", { text: report.names[number] }));
+  showPlace();
+  // What holds the focus is about to be replaced.
+  if (byId("viewer-numbers").contains(document.activeElement)) name.focus();
   byId("viewer-picture").replaceChildren(viewed.picture.node);
   byId("viewer-numbers").replaceChildren(...report.runs.flatMap((_, run) => numbersOf(number, run)));
   showViewed();
   if (!viewer.open) viewer.showModal();
+}
+
+function showPlace() {
+  if (!viewed) return;
+  const { number, picture } = viewed;
+  const group = report.groups[number] ? `${report.groups[number]} · ` : "";
+  const place = `${state.order.indexOf(number) + 1} of ${state.order.length}`;
+  byId("viewer-place").textContent = `${group}${place} · ${picture.media.width} × ${picture.media.height} px`;
 }
 
 function stepViewer(step) {
@@ -73,9 +81,7 @@ function showViewed() {
 
 function numbersOf(number, run) {
   const metrics = report.metrics.map((_, metric) => metric);
-  const levels = report.levels
-    .map((_, level) => level)
-    .filter((level) => metrics.some((metric) => hasValues(run, level, metric)));
+  const levels = report.levels.map((_, level) => level).filter((level) => hasLevel(run, level));
   const title = severalRuns
     ? [element("h3", {}, swatch(`run-${run % NUM_STYLES}`), element("bdi", { text: report.runs[run].name }))]
     : [];
