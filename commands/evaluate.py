@@ -17,6 +17,7 @@ from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
 from utils.devices import pick_device
 from utils.files import check_writable, write_json
+from utils.hashing import sha256_of
 from utils.log import code_version, write_scalars
 from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
 from utils.report import REPORT_FILE, ReportRun, ReportWriter
@@ -156,6 +157,7 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "what": _what(args, predictor),
         "checkpoint": str(predictor.checkpoints[0]),
         "checkpoints": list(map(str, predictor.checkpoints)),
+        "checkpoint_sha256": list(map(sha256_of, predictor.checkpoints)),
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,

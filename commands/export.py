@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import platform
 import time
-from collections.abc import Iterator
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -20,12 +20,21 @@ from commands.exporting.check import (
     largest_differences,
     prepared_images,
 )
-from commands.exporting.facts import CODE_LICENCE, checkpoint_facts, data_facts, find_results, preprocessing, sha256
+from commands.exporting.facts import (
+    CODE_LICENCE,
+    THRESHOLD,
+    checkpoint_facts,
+    data_facts,
+    find_results,
+    preprocessing,
+)
 from commands.exporting.formats import FORMATS, Format, pick_format
 from commands.exporting.snippet import usage
 from commands.inference import Predictor, load_predictor
 from models.exported import INPUT, Exported
 from utils.files import write_json, write_text
+from utils.hashing import sha256_of
+from utils.interrupt import sigterm_as_ctrl_c
 from utils.log import code_version
 from utils.model_card import model_card
 from utils.staging import staging
@@ -37,7 +46,7 @@ DEVICE = torch.device("cpu")
 ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
 POSTPROCESSING = (
     "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
-    "the sigmoid; foreground is what lies above 0.5"
+    f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
 )
 
 
@@ -46,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     path = Path(args.to)
     name = pick_format(args.format, path)
     FORMATS[name].check_packages(name)
-    _check_free(path, args.overwrite)
+    _check_free(path, args.overwrite, args.ckpt_path)
     image_files = find_images(args.check_images)
     predictor = load_predictor(
         args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
@@ -57,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
     # In the layout that every engine expects.
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
-    with _writable(path), staging(path) as staged:
+    with sigterm_as_ctrl_c(), _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor.channels, staged)
         differences = largest_differences(module, FORMATS[name].load(staged), batches(images))
         check_differences(differences)
@@ -81,8 +90,12 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
+def _check_free(path: Path, overwrite: bool, checkpoints: Sequence[str]) -> None:
     """Raise ValueError if a file would be replaced that should not be, or stands where a folder is."""
+    if str(path).encode(errors="ignore").decode() != str(path):
+        raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
+    if path.resolve() in (Path(checkpoint).resolve() for checkpoint in checkpoints):
+        raise ValueError(f"--to {path}: expected another file than the checkpoint, which it would replace; rename it")
     for file in (path, *(Path(f"{path}{ending}") for ending in (*CARD_ENDINGS, WEIGHTS_ENDING))):
         if file.is_dir():
             raise ValueError(f"--to {path}: expected {file} to be the name of a file, found a folder")
@@ -98,11 +111,6 @@ def _writable(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
-    except RuntimeError as error:
-        # torch's writer has no error of its own for a full disk.
-        if "PytorchStreamWriter" in str(error):
-            raise OSError(f"--to {path}: could not be written, probably for lack of room") from error
-        raise
 
 
 def _write(format_: Format, module: Exported, channels: int, path: Path) -> dict:
@@ -110,7 +118,7 @@ def _write(format_: Format, module: Exported, channels: int, path: Path) -> dict
     weights = Path(f"{path}{WEIGHTS_ENDING}")
     if not weights.exists():
         return facts
-    return facts | {"weights_file": weights.name, "weights_sha256": sha256(weights)}
+    return facts | {"weights_file": weights.name, "weights_sha256": sha256_of(weights)}
 
 
 def _of_file(path: Path, format_name: str, written: dict) -> dict:
@@ -119,7 +127,7 @@ def _of_file(path: Path, format_name: str, written: dict) -> dict:
         "format": format_name,
         "note": FORMATS[format_name].note,
         "bytes": path.stat().st_size,
-        "sha256": sha256(path),
+        "sha256": sha256_of(path),
         **written,
     }
 
@@ -151,7 +159,8 @@ def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
 
 
 def _versions(format_: Format) -> dict:
-    packages = {package: version(package) for package in ("torch", *format_.packages)}
+    # Not of the installed distribution: that of onnxruntime has several names.
+    packages = {name: str(importlib.import_module(name).__version__) for name in ("torch", *format_.packages)}
     return {"code": code_version(), "python": platform.python_version(), **packages}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from utils.markdown import code, table
+from utils.markdown import code, escaped, table
+from utils.reporting import counted_apart
 
 LIMITATIONS = """\
 For research. This is not a medical device: it was not examined or approved for diagnosis or treatment, and nobody
@@ -20,7 +21,7 @@ This program needs NumPy, Pillow and what else it imports. Its arguments are thi
 mask."""
 CITATION = """\
 Zhong et al., *Weakly-supervised Medical Image Segmentation with Gaze Annotations*, MICCAI 2024, LNCS 15003,
-pp. 530-540. The network was trained with an independent reimplementation of it; please say so, and cite the data."""
+pp. 530-540. This file was made with an independent reimplementation of it; please say so, and cite the data."""
 
 
 def model_card(facts: dict) -> str:
@@ -89,7 +90,7 @@ def _preprocessing(steps: dict) -> str:
 def _licence(facts: dict) -> str:
     lines = [f"- Code: {facts['licence']} licence."]
     lines += [
-        f"- Data {code(data['name'] or 'unknown')}: {data['what']}. Licence: {data['licence']}."
+        f"- Data {code(data['name'] or 'unknown')}, as named at training: {data['what']}. Licence: {data['licence']}."
         for data in facts["data"]
     ]
     lines.append("- Weights: no licence of their own is given here; the terms of the data they were trained on stand.")
@@ -108,11 +109,11 @@ def _checkpoint(checkpoint: dict) -> str:
 def _metrics(evaluation: dict) -> list[str]:
     if "not_evaluated" in evaluation:
         return [f"Not evaluated: {evaluation['not_evaluated']}."]
-    parts = [_listed((key.replace("_", " "), evaluation[key]) for key in ("what", "data", "split", "selected_on"))]
+    parts = [_listed((key.replace("_", " "), evaluation[key]) for key in ("what", "data", "split"))]
     for label, result in evaluation["results"].items():
-        optimistic = ", chosen on the test set, as released: optimistic" if label == "test_selected" else ""
+        optimistic = ", for which the checkpoint was chosen on these images: optimistic" if result["optimistic"] else ""
         parts.append(f"Result {code(label)} of iteration {code(result['iteration'])}{optimistic}:")
-        parts.append(_metrics_table(result["metrics"]))
+        parts += [_metrics_table(result["metrics"]), *map(escaped, counted_apart(result["metrics"]))]
     legend = (
         "Mean over cases (standard deviation over cases), and in brackets the 95 % interval of the mean where known."
     )

@@ -68,7 +68,7 @@ def metrics_table(metrics: dict[str, dict]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *_notes(metrics)]
+    notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *counted_apart(metrics)]
     return "\n".join([*lines, *notes])
 
 
@@ -81,8 +81,8 @@ def _cell(entry: dict, metric: str) -> str:
     return f"{scale * mean:.2f} ({scale * std:.2f}){between}"
 
 
-def _notes(metrics: dict[str, dict]) -> list[str]:
-    """What a mean leaves out, and what it counts as the worst."""
+def counted_apart(metrics: dict[str, dict]) -> list[str]:
+    """What a mean leaves out, and what it counts as the worst; a line each, none where there is none of it."""
     notes = {
         "num_undefined": "nothing there and nothing predicted, left out",
         "num_one_empty": "nothing there or nothing predicted, with overlaps 0 and the image's diagonal as distances",

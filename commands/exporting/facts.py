@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from commands.inference import Predictor
 from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from models.unet import infer_unet_architecture
 from utils.checkpoint import load_checkpoint
+from utils.hashing import sha256_of
 from utils.reporting import SUMMARY_FILE, read_summary
 
 CODE_LICENCE = "MIT"
+# Above it a probability is foreground.
+THRESHOLD = 0.5
 UNKNOWN_DATA = {
     "what": "unknown: the checkpoint does not name its data",
     "licence": "unknown; who passes the file on has to know it",
@@ -45,9 +47,10 @@ def checkpoint_facts(path: Path) -> dict:
     iteration = checkpoint.get("iteration")
     return {
         "file": path.name,
-        "sha256": sha256(path),
+        "sha256": sha256_of(path),
         "iteration": None if iteration is None else int(iteration),
-        "selected_on": checkpoint.get("selected_on"),
+        # The latest of a run remembers by what the best is chosen, and was not chosen itself.
+        "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
         "data": None if config.get("data") is None else str(config["data"]),
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
@@ -55,12 +58,6 @@ def checkpoint_facts(path: Path) -> dict:
         "architecture": _plain(config.get("model") or _inferred(checkpoint["state_dict"])),
         "recipe": {key: options[key] for key in RECIPE if isinstance(options.get(key), int | float | str)},
     }
-
-
-def sha256(path: Path) -> str:
-    """The checksum of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inferred(state_dict: Mapping) -> dict:
@@ -119,59 +116,84 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
     Raises:
         FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
     """
-    if folder is not None:
-        summary = read_summary(folder)
-        differences = _differences(summary, predictor, checkpoints, tta)
-        if differences:
-            found = ", ".join(f"{key} {there} in place of {here}" for key, (there, here) in differences.items())
-            raise ValueError(f"--results {folder}: expected results of the network as exported, found {found}")
-        return _results(summary, summary["results"])
     beside = predictor.checkpoints[0].parent / SUMMARY_FILE
-    if len(checkpoints) > 1 or tta or not beside.is_file():
+    if folder is None and (len(checkpoints) > 1 or tta or not beside.is_file()):
         return {"not_evaluated": "no results of the network as it was exported were named (--results)"}
     try:
-        summary = read_summary(beside)
+        summary = read_summary(folder or beside)
     except ValueError:
+        if folder is not None:
+            raise
         return {"not_evaluated": "the summary beside the checkpoint cannot be read"}
-    iteration = checkpoints[0]["iteration"]
-    fitting = {label: result for label, result in summary["results"].items() if result.get("iteration") == iteration}
     differences = _differences(summary, predictor, checkpoints, tta)
-    if differences or not fitting or iteration is None:
-        other = f"another {' and '.join(differences)}" if differences else "an unknown iteration"
-        return {"not_evaluated": f"the results beside the checkpoint are of {other}"}
-    return _results(summary, fitting)
+    if not differences:
+        return _results(summary, checkpoints)
+    if folder is None:
+        return {"not_evaluated": f"the results beside the checkpoint are of another {' and '.join(differences)}"}
+    found = ", ".join(f"{key} {there} in place of {here}" for key, (there, here) in differences.items())
+    raise ValueError(f"--results {folder}: expected results of the network as exported, found {found}")
 
 
 def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], tta: bool) -> dict[str, tuple]:
     """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
-    recipe = summary.get("recipe") or {}
     iteration = checkpoints[0]["iteration"]
     iterations = [result.get("iteration") for result in summary["results"].values()] or [None]
+    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
+    files = _files(summary, checkpoints)
     exported = {
+        **checkpoints[0]["recipe"],
+        "iteration": iteration,
         "spatial_size": predictor.spatial_size,
         "ensemble": predictor.model.ensemble,
         "tta": tta,
-        "iteration": iteration,
+        "threshold": THRESHOLD,
     }
-    # What older summaries do not tell is not held against them.
     evaluated = {
-        "spatial_size": summary.get("spatial_size", predictor.spatial_size),
-        "ensemble": summary.get("ensemble", recipe.get("ensemble", predictor.model.ensemble)),
-        "tta": bool(summary.get("tta", False)),
-        "iteration": iteration if {iteration, None} & set(iterations) else iterations[0],
+        "tta": False,
+        **{key: value for key, value in recipe.items() if value is not None},
+        **summary,
+        "iteration": iteration if iteration in iterations else iterations[0],
     }
-    return {key: (evaluated[key], here) for key, here in exported.items() if evaluated[key] != here}
+    # What older summaries do not tell is not held against them; there were no flips then.
+    pairs = {key: (evaluated[key], here) for key, here in exported.items() if key in evaluated}
+    pairs |= {"checkpoint": files} if files else {}
+    return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
 
 
-def _results(summary: dict, results: dict) -> dict:
+def _files(summary: dict, exported: list[dict]) -> tuple[str, str] | None:
+    """What a summary says of the files that were evaluated, and the same of those exported; None if it says nothing.
+
+    By their checksums if it has them, as iterations and names are alike in many runs, else by their names.
+    """
+    sums, paths = summary.get("checkpoint_sha256"), summary.get("checkpoints")
+    if isinstance(sums, list):
+        return _joined(sums), _joined(checkpoint["sha256"] for checkpoint in exported)
+    if isinstance(paths, list):
+        return _joined(Path(str(path)).name for path in paths), _joined(checkpoint["file"] for checkpoint in exported)
+    return None
+
+
+def _joined(values: Iterable) -> str:
+    # Whatever the order, an average is the same.
+    return ", ".join(sorted(map(str, values)))
+
+
+def _results(summary: dict, checkpoints: list[dict]) -> dict:
+    iteration = checkpoints[0]["iteration"]
+    # Training reads the test set.
+    split = summary.get("split", "test")
+    chosen_on = {checkpoint["selected_on"] for checkpoint in checkpoints}
     return {
         "what": summary.get("what"),
         "data": summary.get("data"),
-        # Training reads the test set.
-        "split": summary.get("split", "test"),
-        "selected_on": summary.get("selected_on"),
+        "split": split,
         "results": {
-            label: {"iteration": result.get("iteration"), "metrics": result["metrics"]}
-            for label, result in results.items()
+            label: {
+                "iteration": iteration,
+                "optimistic": label == "test_selected" or (label == "checkpoint" and split in chosen_on),
+                "metrics": result["metrics"],
+            }
+            for label, result in summary["results"].items()
+            if result.get("iteration") == iteration
         },
     }

@@ -55,7 +55,7 @@ FORMATS = {
         onnx_file.load,
         (
             "import onnxruntime",
-            "network = onnxruntime.InferenceSession(model)",
+            'network = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])',
             'logits = network.run(["logits"], {"image": batch})[0]',
         ),
     ),
@@ -69,7 +69,7 @@ FORMATS = {
             "network = torch.jit.load(model)",
             'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
         ),
-        "TorchScript is deprecated since torch 2.10 in favour of torch.export: for programs that read nothing else.",
+        "PyTorch has deprecated TorchScript in favour of torch.export: for programs that read nothing else.",
     ),
     "torch.export": Format(
         (".pt2",),
@@ -81,7 +81,7 @@ FORMATS = {
             "network = torch.export.load(model).module()",
             'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
         ),
-        "The file wants a torch at least as new as the one that wrote it.",
+        "PyTorch does not promise to read it in other versions than the one that wrote it, named below.",
     ),
 }
 

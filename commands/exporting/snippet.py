@@ -6,10 +6,12 @@ from commands.exporting.formats import Format
 from commands.inference import Predictor
 from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 
-READ = {
-    3: 'pixels = np.asarray(Image.open(picture).convert("RGB"), np.float64).transpose(2, 0, 1)',
-    1: "pixels = np.asarray(Image.open(picture), np.float64)[None]  # DICOM: pydicom.dcmread(picture).pixel_array",
-}
+# "F" and "I" are grey of more than 8 bits, which Pillow clips in every conversion.
+READ = """\
+photo = Image.open(picture)  # DICOM: Image.fromarray(pydicom.dcmread(picture).pixel_array), see the preprocessing
+photo = photo if photo.mode[0] in "FI" else photo.convert("{mode}")
+pixels = np.atleast_3d(np.asarray(photo, np.float64)).transpose(2, 0, 1)
+pixels = np.repeat(pixels, {channels} // len(pixels), 0)"""
 NORMALISE = {
     "imagenet": """\
 mean, std = np.reshape({mean}, (3, 1, 1)), np.reshape({std}, (3, 1, 1))
@@ -53,7 +55,7 @@ def usage(predictor: Predictor, format_: Format) -> str:
     return PROGRAM.format(
         importing=importing,
         loading=loading,
-        reading=READ[3 if predictor.channels == 3 else 1],
+        reading=READ.format(mode="RGB" if predictor.channels == 3 else "L", channels=predictor.channels),
         normalising=NORMALISE[predictor.normalisation].format(size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD),
         running=running,
     )

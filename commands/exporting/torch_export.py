@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,10 @@ def write(module: Exported, channels: int, path: Path) -> dict:
     program = record(module, channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.export.save(program, path)
+        # On a full disk torch's own writer ends the process.
+        whole = io.BytesIO()
+        torch.export.save(program, whole)
+    path.write_bytes(whole.getbuffer())
     return {}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +29,19 @@ def write(module: Exported, channels: int, path: Path) -> dict:
         warnings.simplefilter("ignore")
         # strict=False allows a dict of outputs.
         traced = torch.jit.trace(module, torch.zeros(batch, channels, *size), strict=False, check_trace=False)
-        torch.jit.save(traced, path)
+        # On a full disk torch's own writer ends the process.
+        whole = io.BytesIO()
+        torch.jit.save(traced, whole)
+    _write_without_debug_records(whole, path)
     return {}
+
+
+def _write_without_debug_records(whole: io.BytesIO, path: Path) -> None:
+    """The same archive but for where in the source each step is from, which tells the paths of this machine."""
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                new.writestr(entry, old.read(entry))
 
 
 def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import run
 from models import build_model
 from utils.distances import boundary_distances
+from utils.hashing import sha256_of
 
 SMALL = {"features": (4, 8, 8, 8, 8, 4)}
 SIZE = 32
@@ -71,7 +72,10 @@ def test_masks_and_probabilities_at_the_images_own_sizes(tiny_root, tmp_path, ch
         tp = (truth & (mask > 0)).sum()
         assert float(row["precision"]) == pytest.approx(tp / max((mask > 0).sum(), 1))
         assert float(row["recall"]) == pytest.approx(tp / truth.sum())
-    assert json.loads((out / "summary.json").read_text())["threshold"] == 0.45
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["threshold"] == 0.45
+    # By which ``export`` knows the network again.
+    assert summary["checkpoint_sha256"] == [sha256_of(path) for path in summary["checkpoints"]]
 
 
 def test_summary_table_and_tensorboard(tiny_root, tmp_path, checkpoint, capsys):
