@@ -193,7 +193,7 @@ def save_grey(path: Path) -> Path:
 def test_smp_networks_of_any_size(tmp_path, folder):
     checkpoint = save(tmp_path / "model.pth", model="smp-unet")
     assert export(checkpoint, to=folder / "model.pt") == 0
-    assert largest_difference(folder / "model.pt", "torchscript", checkpoint, shapes=SHAPES) < 1e-5
+    assert largest_difference(folder / "model.pt", "torchscript", checkpoint, shapes=SHAPES) < 1e-4
 
 
 def test_a_file_that_says_something_else_is_not_kept(checkpoint, folder, monkeypatch, capsys):
