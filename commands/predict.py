@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from commands.inference import Predictor, load_predictor
 from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
-from commands.prediction.images import FoundImage, find_images
+from commands.prediction.images import RENAME, FoundImage, dicom_by_content, find_images
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
 from utils.devices import pick_device
@@ -51,6 +51,7 @@ def main(args: argparse.Namespace) -> int:
             work = _Work(args, predictor, results)
             for path, reason in refused:
                 work.refuse(path, reason)
+            _warn_of_unnamed_dicom(args.images)
             stopped_by = work.do(images, stop)
             if results.journal.names:
                 results.write_tables(work.refused)
@@ -157,6 +158,12 @@ def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
         "device": predictor.device.type,
         "torch": torch.__version__,
     }
+
+
+def _warn_of_unnamed_dicom(given: Sequence[str]) -> None:
+    passed_over = dicom_by_content(given)
+    if passed_over:
+        _say(f"passed over {len(passed_over)} DICOM file(s) without the ending, {passed_over[0]} first; {RENAME}")
 
 
 def _check_channels(predictor: Predictor) -> None:

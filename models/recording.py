@@ -9,8 +9,8 @@ from torch import Tensor
 def is_recording() -> bool:
     """Whether torch records what is computed, and would keep each branch the way this image's size has it taken."""
     if torch.compiler.is_dynamo_compiling():
-        # torch.compile, which says that it is exporting, too. It records for the sizes that it meets, and what stands in
-        # for a branch here makes it write code that corrupts memory (torch 2.11, on a CPU).
+        # torch.compile, which says that it is exporting, too. It records for the sizes that it meets, and what stands
+        # in for a branch here makes it write code that corrupts memory (torch 2.11, on a CPU).
         return False
     return torch.jit.is_tracing() or torch.compiler.is_exporting()
 

@@ -106,3 +106,14 @@ def test_the_plain_formula_is_that_of_the_model():
     torch.manual_seed(0)
     feature = torch.randn(2, 8, 9, 7, dtype=torch.float64)
     torch.testing.assert_close(plain_propagation(feature), propagate_features(feature))
+
+
+def test_evaluate(tiny_root, tmp_path):
+    command = [sys.executable, "benchmarks/evaluate.py", "--data", "kvasir", "--root", str(tiny_root), "--rounds", "1"]
+    command += ["--images", "2", "--spatial_size", "16", "--batch_size", "2", "--to", str(tmp_path / "table.md")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    table = (tmp_path / "table.md").read_text()
+    assert "| plain way: batch of one, propagation computed |" in table and "| ours, batch of 2 |" in table
+    differences = re.findall(r"\| (\d[\d.e-]*) \|$", table, re.MULTILINE)
+    assert len(differences) == 4 and max(map(float, differences)) < 0.02

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pydicom.misc import is_dicom as is_dicom_file
+
 from datasets.io import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
 
@@ -71,6 +73,17 @@ def find_images(
     _check_outside(found, avoided)
     _check_names(list(found))
     return list(found), refused
+
+
+def dicom_by_content(given: Sequence[str]) -> list[Path]:
+    """The files in the folders among ``given`` that are DICOM and do not say so by their names, sorted.
+
+    Scanners export such files, and ``find_images`` passes them over. Sub-folders are not looked into.
+    """
+    files = [
+        Path(entry) for folder in given if os.path.isdir(folder) for entry in os.scandir(folder) if entry.is_file()
+    ]
+    return sorted(path for path in files if not _is_image(path.name) and is_dicom_file(path))
 
 
 def _in_folder(

@@ -2,10 +2,12 @@
 
 import os
 import re
+import shutil
 
+import numpy as np
 import pytest
 
-from commands.prediction.images import find_images
+from commands.prediction.images import dicom_by_content, find_images
 
 
 def touch(*paths):
@@ -94,3 +96,11 @@ def test_nothing_there(tmp_path):
     with pytest.raises(ValueError, match=re.escape("expected images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .dcm")) as e:
         names(tmp_path)
     assert "end the names of DICOM files in .dcm, and for sub-folders give --recursive" in str(e.value)
+
+
+def test_dicom_files_without_the_ending_are_noticed(tmp_path, write_dicom):
+    write_dicom(tmp_path / "a.dcm", np.zeros((3, 4), np.uint16))
+    for name in ("IM0001", "1.2.840.5"):
+        shutil.copy(tmp_path / "a.dcm", tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    assert dicom_by_content([str(tmp_path), str(tmp_path / "a.dcm")]) == [tmp_path / "1.2.840.5", tmp_path / "IM0001"]
