@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from commands.options.results import add_averaging, add_spacing
-from commands.options.shared import add_loading
-from commands.options.types import Parser, number
+from commands.options.results import add_spacing, add_threshold
+from commands.options.shared import add_checkpoints, add_loading
+from commands.options.types import Parser
 
 
 def add_predict(parser: Parser) -> None:
     """Options of ``predict``."""
-    parser.add_argument(
-        "--ckpt_path",
-        required=True,
-        nargs="+",
-        metavar="FILE",
-        help="checkpoint of this project or of the reference; several are averaged",
-    )
+    add_checkpoints(parser)
     parser.add_argument(
         "--images", required=True, nargs="+", metavar="PATH", help="images, and folders of images; masks are not needed"
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
     _add_output(parser)
-    parser.add_argument(
-        "--spatial_size",
-        type=number(int, 16),
-        default=None,
-        help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
-    )
-    add_averaging(parser)
+    add_threshold(parser)
     add_spacing(parser)
     add_loading(parser)
 

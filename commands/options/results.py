@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.options.shared import add_data, add_loading, add_split
+from commands.options.shared import add_checkpoints, add_data, add_loading, add_split
 from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, spacing, words
 from datasets.specs import DATASETS
 from utils.per_case import MEASURES
@@ -13,22 +13,10 @@ FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions
 def add_evaluate(parser: Parser) -> None:
     """Options of ``evaluate``."""
     add_data(parser, required=False)
-    parser.add_argument(
-        "--ckpt_path",
-        required=True,
-        nargs="+",
-        metavar="FILE",
-        help="checkpoint of this project or of the reference; several are averaged",
-    )
+    add_checkpoints(parser)
     parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
     parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
-    parser.add_argument(
-        "--spatial_size",
-        type=number(int, 16),
-        default=None,
-        help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
-    )
-    add_averaging(parser)
+    add_threshold(parser)
     parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
     parser.add_argument(
         "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
@@ -40,21 +28,8 @@ def add_evaluate(parser: Parser) -> None:
     add_loading(parser)
 
 
-def add_averaging(parser: Parser) -> None:
-    """What is averaged, and where a mask begins."""
-    # Here, as the registry brings torch along.
-    from models.multi_level import ENSEMBLES
-
-    parser.add_argument(
-        "--ensemble",
-        choices=tuple(ENSEMBLES),
-        default=None,
-        help="what the prediction averages over levels, checkpoints and flips (default: as trained; logits if the "
-        "checkpoint does not say)",
-    )
-    parser.add_argument(
-        "--tta", action="store_true", help="average over the image and its three mirror images; four times the work"
-    )
+def add_threshold(parser: Parser) -> None:
+    """Where a mask begins."""
     parser.add_argument(
         "--threshold", type=number(float, 0, 1), default=0.5, help="foreground is where the probability is above it"
     )

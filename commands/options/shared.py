@@ -15,6 +15,36 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
     group.add_argument("--root", required=True, help="its folder")
 
 
+def add_checkpoints(parser: Parser) -> None:
+    """Which checkpoints predict, at what size, and what is averaged."""
+    # Here, as the registry brings torch along.
+    from models.multi_level import ENSEMBLES
+
+    parser.add_argument(
+        "--ckpt_path",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="checkpoint of this project or of the reference; several are averaged",
+    )
+    parser.add_argument(
+        "--spatial_size",
+        type=number(int, 16),
+        default=None,
+        help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
+    )
+    parser.add_argument(
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        default=None,
+        help="what the prediction averages over levels, checkpoints and flips (default: as trained; logits if the "
+        "checkpoint does not say)",
+    )
+    parser.add_argument(
+        "--tta", action="store_true", help="average over the image and its three mirror images; four times the work"
+    )
+
+
 def add_loading(parser: Parser) -> None:
     """Batch size, loader processes, device."""
     group = parser.add_argument_group("loading and device")
