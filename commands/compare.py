@@ -21,13 +21,12 @@ from utils.paired import (
     compare_runs,
     paired_rows,
 )
-from utils.per_case import find_per_case, read_per_case
+from utils.per_case import SUMMARY_FILE, find_per_case, read_per_case
 from utils.report import REPORT_FILE
 from utils.run_names import named_paths
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
-SUMMARY_FILE = "summary.json"
 # What should be the same for a difference to say something about the runs.
 ALIKE = ("data", "split", "root", "threshold", "spacing_mm")
 

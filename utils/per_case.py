@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-PER_CASE_FILE = "per_case.csv"
+PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 NAME, GROUP, LEVEL = "name", "group", "level"
 SHOWN_LENGTH = 60
 # No name of a file, and a message or table with them would not be one line.

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from utils.evaluation import ENSEMBLE
 from utils.metrics import HEADLINE
-from utils.per_case import MEASURES
+from utils.per_case import MEASURES, SUMMARY_FILE
 
-SUMMARY_FILE = "summary.json"
 PARTS = ("_mean", "_std")
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.per_case import CONTROL_CHARACTERS, PER_CASE_FILE, shown
+from utils.per_case import CONTROL_CHARACTERS, PER_CASE_FILE, SUMMARY_FILE, shown
 
 # Called like the results folder that they are in.
-RESULT_FILES = ("summary.json", PER_CASE_FILE, "model_latest.pth", "model_previous.pth", "model_best.pth")
+RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, "model_latest.pth", "model_previous.pth", "model_best.pth")
 
 
 class NamedPath(NamedTuple):

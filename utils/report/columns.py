@@ -33,6 +33,7 @@ def described_metric(key: str) -> dict:
 
 
 def level_title(key: str) -> str:
+    """What a page calls a level: ``level 1`` for ``1``, any other as it is, with nothing invisible in it."""
     return f"level {key}" if key.isdecimal() else visible(key)
 
 

@@ -76,6 +76,7 @@ class ReportWriter:
 
     @property
     def num_cases(self) -> int:
+        """How many cases were added."""
         return len(self._names)
 
     def add(self, case: ReportCase) -> None:
