@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
 def print_quality(quality: dict | None) -> None:
     """Print the means over images, as ``datasets.gaze.quality.summarize`` gives them."""
     if quality is None:
-        print("no masks: the quality of the maps is not known")
+        print("no masks to score against: the quality of the maps is not known")
         return
     print(f"mean Dice against {quality['num_images']} masks, by threshold:")
     for kind, means in quality["dice"].items():

@@ -79,7 +79,8 @@ def train_one(args: argparse.Namespace, group: Group, device: torch.device, dead
     with RunLog(folder, redo_from=redo_from) if group.is_main else NoLog() as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
-            write_json(folder / ARGS_FILE, vars(args) | {"data_spec": asdict(spec)})
+            facts = {"data_spec": asdict(spec), "without_map": data.train.without_map}
+            write_json(folder / ARGS_FILE, vars(args) | facts)
         describe(run, start)
         stopped_by = _train(run, deadline)
         if stopped_by:
