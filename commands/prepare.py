@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.assess import print_quality, write_figure
+from commands.assess import print_named, print_quality, write_figure
 from datasets.files import REPORT_FILE
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
@@ -42,12 +42,10 @@ def main(args: argparse.Namespace) -> int:
     kept = report["num_images"] - report["num_made"]
     print(f"prepared {report['num_images']} images ({kept} were up to date), left out {report['num_left_out']}")
     broken = [item["name"] for item in report["left_out"] if item["broken"]]
-    for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
-        print(f"  left out {item['name']}: {item['reason']}")
+    print_named("left out", report["left_out"], REPORT_FILE)
     if broken and report["num_images"]:
-        print(f"  no gaze map for {len(broken)} of them: train --skip_missing_gaze goes on without such images")
-    for item in report["unscored"][:5]:
-        print(f"  not scored {item['name']}: {item['reason']}")
+        print(f"  {len(broken)} of them should have a map: train --skip_missing_gaze goes on without it")
+    print_named("not scored", report["unscored"], REPORT_FILE)
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
     if args.report:

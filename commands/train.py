@@ -34,6 +34,7 @@ from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, Ti
 from commands.training.results import finish
 from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER, Data, Run
 from commands.training.seeds import train_seeds
+from commands.training.targets import watched
 from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import build_objective
@@ -134,7 +135,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 group.wrap(run.model),
                 build_objective(args.mode, **objective_settings(args)),
                 run.optimizer,
-                loader,
+                watched(loader, min(state.iterations_per_epoch, args.max_ite - state.iteration), run.log.info),
                 state=state,
                 device=run.device,
                 autocast=autocast,

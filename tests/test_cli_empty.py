@@ -159,3 +159,28 @@ def test_the_baseline_goes_on_without_gaze_too(without_gaze, tmp_path, capsys):
     assert "--skip_missing_gaze" in capsys.readouterr().err
     assert call(*line, "--skip_missing_gaze") == 0
     assert "2 of 6 training images left out" in capsys.readouterr().out
+
+
+def test_a_training_image_that_is_not_there_and_many_left_out(tiny_root, capsys):
+    for path in (tiny_root / "images").glob("polyp[4-9].jpg"):
+        path.unlink()
+    assert prepare(tiny_root) == 1
+    said = capsys.readouterr().out
+    assert "left out 6\n  left out polyp4: no image polyp4.jpg\n" in said
+    assert "  ... and 1 more, all in gaze/report.json\n  3 of them should have a map:" in said
+
+
+def test_what_a_report_or_figure_has_less_of_is_said(tiny_root, tmp_path, sees_nothing, capsys):
+    table = pd.read_csv(tiny_root / "fixations.csv")
+    table[table.IMAGE == "polyp8.jpg"].to_csv(tmp_path / "few.csv", index=False)
+    report, said = ["--report", "--fixations", tmp_path / "few.csv"], "2 of 3 cases have no fixation in "
+    evaluate = ["evaluate", "--root", tiny_root, "--ckpt_path", sees_nothing, "--save_pred", *ON_CPU]
+    assert call(*evaluate, "--exp_path", tmp_path / "a", *report) == 0
+    assert said in capsys.readouterr().out
+    (tiny_root / "masks" / "polyp7.jpg").unlink()
+    assert call("compare", f"one={tmp_path / 'a'}", f"two={tmp_path / 'a'}", "--to", tmp_path / "b", *report) == 0
+    out = capsys.readouterr().out
+    assert said in out and "1 of 3 cases have no mask in " in out
+    figure = ["figure", "--data", "kvasir", "--root", tiny_root, "--runs", tmp_path / "a", "--to", tmp_path / "f.png"]
+    assert call(*figure, "--worst", "5") == 0
+    assert "--worst 5: expected as many cases with a Dice, found 3\n" in capsys.readouterr().out

@@ -192,7 +192,7 @@ def prepare_image(
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
-    """Names with both image and fixations, and those left out: of them ``broken`` are training ids without gaze.
+    """Names with both image and fixations, and those left out: of them ``broken`` are training ids, which need both.
 
     Raises:
         FileNotFoundError, ValueError: where there is no image folder, or none of the table's images.
@@ -200,12 +200,13 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
     if not (root / "images").is_dir():
         raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
+    listed = dict.fromkeys(io.read_names(root / "train.txt") if (root / "train.txt").is_file() else ())
     for name in fixations:
         path = sample_path(spec, root, "images", name)
         if path.is_file():
             names.append(name)
         else:
-            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": False})
+            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": name in listed})
     folder, endings = folder_and_endings(spec, "images")
     check_one_file_a_name(root / folder, names, endings)
     if not names:
@@ -214,9 +215,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             f"{len(fixations)} (first: {left_out[0]['reason'].removeprefix('no image ')}); "
             "check --root, --data and --fixations"
         )
-    if (root / "train.txt").is_file():
-        without = [name for name in io.read_names(root / "train.txt") if name not in fixations]
-        for name in without:
+    for name in listed:
+        if name not in fixations:
             # Where the table is prepared in parts, those of another part may have their maps already.
             has_map = sample_path(spec, root, "map", name).is_file()
             left_out.append({"name": name, "reason": "no fixation in the table", "broken": not has_map})
