@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
-from datasets.files import REPORT_FILE, UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
+from datasets.gaze.maps import why_missing
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
@@ -212,11 +213,7 @@ def check_files(dataset: SegmentationDataset) -> None:
         "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
         "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
         "and does without in an absent or empty masks/",
-        "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
-    if (root / REPORT_FILE).is_file():
-        # The same command would leave them out again.
-        hints["map"] = f"{root / REPORT_FILE} says why run.py prepare has left them out"
     if dataset.thresholds and (root / UNFINISHED_FILE).is_file():
         raise ValueError(
             f"{root / 'gaze'}: expected finished gaze maps, found a preparation that was stopped half-way; "
@@ -224,14 +221,14 @@ def check_files(dataset: SegmentationDataset) -> None:
         )
     kinds = dataset.kinds
     for kind in kinds:
-        paths = [dataset.path(kind, name) for name in dataset.names]
-        missing = [path for path in paths if not path.is_file()]
+        paths = {name: dataset.path(kind, name) for name in dataset.names}
+        missing = {name: path for name, path in paths.items() if not path.is_file()}
         if missing:
-            first = ", ".join(map(str, missing[:5]))
-            way_out = "; --skip_missing_gaze goes on without them" * (kind == "map" and len(missing) < len(paths))
-            raise FileNotFoundError(
-                f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}{way_out}"
-            )
+            first = ", ".join(map(str, [*missing.values()][:5]))
+            hint = hints.get(kind) or why_missing(spec, root, missing)
+            if kind == "map" and len(missing) < len(paths):
+                hint += "; --skip_missing_gaze goes on without them"
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
     for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:

@@ -114,7 +114,7 @@ def test_images_without_usable_gaze_are_left_out_on_demand(without_gaze, tmp_pat
     assert "left out polyp3: no fixation in the table\n" in said and "left out polyp2: heatmap: expected" in said
     assert train(without_gaze, tmp_path / "exp") == 2
     error = capsys.readouterr().err
-    assert "2 of 6 files are missing" in error and "report.json says why run.py prepare" in error
+    assert "2 of 6 files are missing" in error and "run.py prepare has left out 2 of them (polyp3: no fix" in error
     assert "--skip_missing_gaze goes on without them" in error and "--fixations" not in error
     exp = tmp_path / "exp"
     assert train(without_gaze, exp, "--skip_missing_gaze", "--max_minutes", "1e-6") == 130
