@@ -90,5 +90,5 @@ def first_options(folder: Path) -> dict:
     path = folder / ARGS_FILE
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error

@@ -56,7 +56,7 @@ def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations
     try:
         left_out = json.loads(report.read_text(encoding="utf-8"))["left_out"]
         reasons = {item["name"]: item["reason"] for item in left_out if item["name"] in names}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         reasons = {}
     if not reasons:
         return f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations {fixations}"
