@@ -68,7 +68,11 @@ def add_fixations(parser: Parser) -> None:
     parser.add_argument(
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )
-    parser.add_argument("--to", required=True, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--to", default=None, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--list", action="store_true", help="print the trials that the recordings have")
+    parser.add_argument(
+        "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
+    )
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     _add_fixations_method(parser)
@@ -88,7 +92,7 @@ def _add_fixations_images(parser: Parser) -> None:
         default=None,
         metavar="CSV",
         help=(
-            "table of trials with any of recording, trial, image, left, top, width, height (px on the screen), "
+            "table of trials with any of recording, number, trial, image, left, top, width, height (px on the screen), "
             "start_ms, end_ms (the recording's clock), image_width, image_height"
         ),
     )

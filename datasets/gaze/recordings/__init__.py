@@ -7,6 +7,7 @@ Here are the names that can be chosen, and nothing that takes time to import.
 # of asking: what comes first is more particular.
 FORMATS = {
     "eyelink": "datasets.gaze.recordings.eyelink",
+    "jspsych": "datasets.gaze.recordings.jspsych",
     "tobii": "datasets.gaze.recordings.tobii",
     "pupil_player": "datasets.gaze.recordings.pupil_player",
     "pupil_cloud": "datasets.gaze.recordings.pupil_cloud",

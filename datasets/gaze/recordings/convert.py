@@ -164,6 +164,9 @@ def _named_only(recording: Recording) -> Recording:
     """Without the trials that name no image, which a note says; ValueError if none does."""
     named = tuple(trial for trial in recording.trials if trial.image is not None)
     unnamed = [trial for trial in recording.trials if trial.image is None]
+    doubtful = next((trial for trial in unnamed if trial.image_doubt), None)
+    if doubtful:
+        raise ValueError(f"{doubtful.where}: {doubtful.image_doubt}")
     if not named:
         where = unnamed[0].where if unnamed else f"{recording.path}"
         raise ValueError(
@@ -305,6 +308,7 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
     rect = trial.rect or recording.screen
     if rect is None or not np.isfinite((rect.width, rect.height)).all():
         found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
+        found = trial.place_doubt or found
         raise ValueError(
             f"{trial.where}: expected where on the screen the image was, found {found}; give "
             "--stimulus_rect LEFT,TOP,WIDTH,HEIGHT, --trials CSV or, where it filled the screen, --screen_px W,H"

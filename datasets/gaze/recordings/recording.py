@@ -43,6 +43,9 @@ class Trial:
             ``eye`` is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
         onset_known: whether the recording says when the image appeared; else it is the start of the trial.
+        named_by: the message or the like that names the image.
+        image_doubt: why the image is not certain and has to be asked for, a sentence.
+        place_doubt: what was found in place of a certain ``rect``.
     """
 
     label: str
@@ -56,6 +59,9 @@ class Trial:
     samples: pd.DataFrame | None = None
     num_blinks: int = 0
     onset_known: bool = True
+    named_by: str = ""
+    image_doubt: str = ""
+    place_doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,11 @@ def check_times(times_ms: np.ndarray, where) -> None:
     if len(back):
         index = int(back[0]) + 1
         raise ValueError(
-            f"{where(index)}: expected times that do not decrease, found {times_ms[index]:g} ms after "
-            f"{times_ms[index - 1]:g} ms; sort the rows, or give the trials one after the other"
+            f"{where(index)}: expected times that do not decrease, found {plain(times_ms[index])} ms after "
+            f"{plain(times_ms[index - 1])} ms; sort the rows, or give the trials one after the other"
         )
+
+
+def plain(number: float, digits: int | None = 3) -> str:
+    """A number without an exponent, with up to ``digits`` decimals (None: all it has); "-" if it is not finite."""
+    return np.format_float_positional(number, precision=digits, trim="-") if np.isfinite(number) else "-"
