@@ -82,6 +82,7 @@ def _distinct(names: Sequence[str]) -> list[Path]:
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:
     settings = ReadingSettings(
         columns=args.columns,
+        valid=args.valid,
         time_unit=args.time_unit,
         xy_unit=args.xy_unit,
         image_message=args.image_message,

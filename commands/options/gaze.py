@@ -76,9 +76,16 @@ def add_fixations(parser: Parser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     _add_fixations_method(parser)
-    group = parser.add_argument_group("plain tables")
+    group = parser.add_argument_group("tables")
     group.add_argument(
         "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
+    )
+    group.add_argument(
+        "--valid",
+        type=_values,
+        default=None,
+        metavar="VALUE[,VALUE]",
+        help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
     )
     group.add_argument("--time_unit", choices=TIME_UNITS, default=None, help="of times (default: by name or step)")
     group.add_argument("--xy_unit", choices=XY_UNITS, default=None, help="of positions (default: by name, else px)")
@@ -123,7 +130,7 @@ def _add_fixations_method(parser: Parser) -> None:
         default=None,
         help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
     )
-    group.add_argument("--eye", choices=EYES, default="auto", help="auto: both if averaged, else that with more data")
+    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else that with more data")
     group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
     group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
     group.add_argument(
@@ -139,6 +146,14 @@ def _add_fixations_method(parser: Parser) -> None:
     group.add_argument("--screen_cm", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, cm")
     group.add_argument("--distance_cm", type=POSITIVE, default=None, help="from the eye to the screen")
     group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
+
+
+def _values(text: str) -> tuple[str, ...]:
+    """A type for ``VALUE[,VALUE]``."""
+    values = tuple(part.strip() for part in text.split(","))
+    if not all(values):
+        raise argparse.ArgumentTypeError(f"expected VALUE[,VALUE], found {text!r}")
+    return values
 
 
 def _columns(text: str) -> dict[str, str]:

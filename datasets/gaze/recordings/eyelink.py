@@ -110,22 +110,33 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     if len(screens) > 1:
         sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in list(screens)[:2])
         doubt = f"screens of several sizes ({sizes}) in one recording"
-        trials = [replace(trial, place_doubt=doubt) if trial.rect is None else trial for trial in trials]
+        trials = [replace(trial, doubt=doubt) if trial.rect is None else trial for trial in trials]
     rates = {block.rate_hz for block in content.blocks} - {None}
     rate_hz = rates.pop() if len(rates) == 1 else None
-    notes = _notes(content, trials, fixations)
-    return Recording(path, "eyelink", tuple(trials), "px", screen, content.px_per_degree, rate_hz, notes)
+    left_out = {
+        "fixations in none of the trials": _in_none(trials, fixations),
+        "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
+    }
+    return Recording(
+        path,
+        "eyelink",
+        tuple(trials),
+        "px",
+        screen,
+        content.px_per_degree,
+        rate_hz,
+        _notes(content, trials),
+        left_out={what: count for what, count in left_out.items() if count},
+    )
 
 
-def _notes(content: _Content, trials: list[Trial], fixations: pd.DataFrame | None) -> tuple[str, ...]:
-    """What a user should know: what was guessed, and what is in none of the trials."""
+def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
+    """What a user should know: what is odd, and what was guessed."""
     counts = {
         "recording blocks have no END: the recording was interrupted": sum(
             not np.isfinite(block.end_ms) and not content.samples_alone for block in content.blocks
         ),
-        "fixations have a beginning (SFIX) and no end, and were left out": content.unfinished + len(content.begun),
         "fixations overlapped the one before them: cut to its end": content.overlapping,
-        "fixations are in none of the trials": _in_none(trials, fixations),
         "trials have no message that the image appeared: taken to be there from the start; if it was not, give "
         "--onset_message": sum(not trial.onset_known for trial in trials),
     }

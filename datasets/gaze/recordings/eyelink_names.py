@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.gaze.fixations import IMAGE_ENDINGS
+from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending
 from datasets.gaze.recordings.recording import Rect
 from datasets.gaze.recordings.tables import MISSING
 
@@ -29,8 +29,7 @@ SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 def stem(name: str) -> str:
     """The name without folders and an image's ending, in small letters, for comparison."""
-    base = re.split(r"[\\/]", name.strip().strip("\"'"))[-1].lower()
-    return re.sub(rf"(?:{_ENDINGS})$", "", base)
+    return without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower()
 
 
 def variable(text: str) -> str | None:

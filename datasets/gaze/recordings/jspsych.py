@@ -124,7 +124,7 @@ def _trial(where: str, number: int, record: dict) -> Trial:
         samples=samples,
         named_by="stimulus" if image else "",
         image_doubt=image_doubt,
-        place_doubt=place_doubt,
+        doubt=place_doubt,
     )
 
 

@@ -18,8 +18,9 @@ def list_trials(recording: Recording) -> list[str]:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     screen = recording.screen
     size = f", screen of {plain(screen.width)} x {plain(screen.height)}" if screen and recording.unit == "px" else ""
+    left_out = [f"  left out: {count} {what}" for what, count in recording.left_out.items() if count]
     notes = [f"  note: {note}" for note in recording.notes]
-    return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *notes]
+    return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *left_out, *notes]
 
 
 def _row(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Trial:
         onset_known: whether the recording says when the image appeared; else it is the start of the trial.
         named_by: the message or the like that names the image.
         image_doubt: why the image is not certain and has to be asked for, a sentence.
-        place_doubt: what was found in place of a certain ``rect``.
+        doubt: what was found in place of a certain ``rect``, the end of a sentence that asks for it.
     """
 
     label: str
@@ -61,7 +62,7 @@ class Trial:
     onset_known: bool = True
     named_by: str = ""
     image_doubt: str = ""
-    place_doubt: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Recording:
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
         on_image: coordinates are of the image itself, wherever it was on the screen.
+        left_out: how many of what the reader left out, by its name.
     """
 
     path: Path
@@ -86,6 +88,7 @@ class Recording:
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = field(default=())
     on_image: bool = False
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class ReadingSettings:
     """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
 
     columns: dict[str, str] | None = None
+    valid: tuple[str, ...] | None = None
     time_unit: str | None = None
     xy_unit: str | None = None
     image_message: str | None = None
@@ -106,6 +110,11 @@ def mean_of_present(values: np.ndarray) -> np.ndarray:
     counts = np.isfinite(values).sum(0)
     sums = np.nansum(values, 0)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def count_fixations(trials: Iterable[Trial]) -> int:
+    """How many fixations trials have, of all eyes."""
+    return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
 
 
 def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:

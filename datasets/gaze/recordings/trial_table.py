@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.gaze.recordings.recording import Recording, Rect, Trial, plain
+from datasets.gaze.recordings.recording import Recording, Rect, Trial, count_fixations, plain
 from datasets.gaze.recordings.tables import Table, read_table, read_text
 
 RECT = ("left", "top", "width", "height")
@@ -119,11 +119,17 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
         raise ValueError(
             f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
         )
-    left_out = len(recording.trials) - len({index for index, _ in fitted})
-    notes = (f"{left_out} trials are not in the trial table and were left out",) if left_out else ()
+    others = [trial for index, trial in enumerate(recording.trials) if index not in {index for index, _ in fitted}]
+    notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
+    left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
     _check_once(fitted)
-    return replace(recording, trials=tuple(trial for _, trial in fitted), notes=recording.notes + notes)
+    return replace(
+        recording,
+        trials=tuple(trial for _, trial in fitted),
+        notes=recording.notes + notes,
+        left_out=recording.left_out | left_out,
+    )
 
 
 def is_of(row: TrialRow, path: Path) -> bool:

@@ -120,7 +120,8 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
         ("--columns", "time=a", "expected role=NAME"),
         ("--image_message", "(", "expected a regular expression"),
         ("--velocity_deg_s", "0", "expected a number above 0"),
-        ("--format", "smi", "invalid choice"),
+        ("--format", "edf", "invalid choice"),
+        ("--valid", "1,", "expected VALUE[,VALUE], found"),
     ],
 )
 def test_options_that_make_no_sense(capsys, option, value, message):
