@@ -184,7 +184,7 @@ def _named_only(recording: Recording) -> Recording:
     notes = (
         (f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out",) if unnamed else ()
     )
-    left_out = {"fixations in trials without an image": count_fixations(unnamed)}
+    left_out = {"fixations in trials without an image": count_fixations(unnamed)} if unnamed else {}
     return replace(recording, trials=named, notes=recording.notes + notes, left_out=recording.left_out | left_out)
 
 

@@ -290,7 +290,7 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
     """
     if not content.fixations:
         return None
-    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values("start_ms", kind="stable")
+    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values(["start_ms", "duration_ms"])
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
     within = table[end <= before]

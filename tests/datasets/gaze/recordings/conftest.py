@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,3 +193,13 @@ def steps() -> Callable[..., pd.DataFrame]:
         return pd.DataFrame({"time_ms": time, "x": xy[:, 0], "y": xy[:, 1], "pupil": 3.0, "eye": "both"})
 
     return steps
+
+
+@pytest.fixture(scope="session")
+def real_recordings() -> Path:
+    """The folder with recordings that other projects publish; see GAZEMEDSEG_SHARED."""
+    shared = Path(os.environ.get("GAZEMEDSEG_SHARED") or Path(__file__).resolve().parents[5] / "shared")
+    folder = shared / "data" / "recordings"
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}; set GAZEMEDSEG_SHARED")
+    return folder
