@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def main(args: argparse.Namespace) -> int:
     paths = _distinct([*args.recordings, *others])[: len(args.recordings)]
     rows = read_trial_table(args.trials) if args.trials else None
     recordings = [_read(path, args, rows) for path in paths]
+    _check_contents(paths)
     if rows is not None:
         _say_unused(args.trials, rows, recordings)
     if args.list:
@@ -77,6 +79,15 @@ def _distinct(names: Sequence[str]) -> list[Path]:
                 f"{path}: expected different files for recordings, --trials, --trials_template and --to, found it twice"
             )
     return paths
+
+
+def _check_contents(paths: Sequence[Path]) -> None:
+    """ValueError if a recording is the copy of another, whose fixations would count twice."""
+    seen: dict[bytes, Path] = {}
+    for path in paths:
+        other = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+        if other is not path:
+            raise ValueError(f"{path}: expected different recordings, found a copy of {other}; leave one out")
 
 
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:

@@ -53,6 +53,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
 def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
     """(row, record) of jsPsych's CSV, whose cells hold JSON where they are more than a number or a text."""
     table = read_table(path, text)
+    if DATA not in table.frame:
+        raise ValueError(f"{path}: expected the column {DATA!r}, found {', '.join(table.frame)[:200]}")
     for index, row in enumerate(table.frame.to_dict("records")):
         if row[DATA].strip().strip('"').lower() not in MISSING:
             yield table.where(index), row
@@ -64,7 +66,7 @@ def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
         documents = [_parsed(str(path), text)]
     except ValueError:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2 or not looks_whole(lines[0][1]):
+        if len(lines) < 2 or not _is_whole(lines[0][1]):
             raise
         documents = [_parsed(f"{path}, line {number}", line) for number, line in lines]
     found = (record for document in documents for record in _records(path, document, 0))
@@ -72,7 +74,7 @@ def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
         yield f"{path}, trial {number} with gaze", record
 
 
-def looks_whole(line: str) -> bool:
+def _is_whole(line: str) -> bool:
     """Whether a line is JSON by itself."""
     try:
         _parsed("", line)

@@ -262,5 +262,5 @@ def _with_row(trial: Trial, row: TrialRow) -> Trial:
         start_ms=row.start_ms if np.isfinite(row.start_ms) else trial.start_ms,
         end_ms=row.end_ms if np.isfinite(row.end_ms) else trial.end_ms,
         where=row.where,
-        named_by=row.where if row.image else trial.named_by,
+        named_by="--trials" if row.image else trial.named_by,
     )
