@@ -300,7 +300,7 @@ _PLAIN = {
     **_xy(
         "",
         "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
-        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel",
+        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel|fixation position @",
     ),
     **_eyes("", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos"),
     "eye": "eye|which eye|eye used|eye tracked|recording eye|tracked eye|eye lr|eye name|eye reported|fix eye",

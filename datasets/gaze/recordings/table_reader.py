@@ -345,7 +345,7 @@ def _durations_ms(content: _Content) -> np.ndarray | None:
     # In rows of samples some may have none.
     durations = table.complete_numbers(column, "a duration") if content.mode == "rows" else table.numbers(column)
     unit = unit_of(column) if unit_of(column) in MS_PER_UNIT else content.format.duration_unit or settings.time_unit
-    if content.mode == "rows" and content.format.merge == "first":
+    if content.format is PLAIN and content.mode == "rows":
         _check_same(content, durations)
     scaled = durations * MS_PER_UNIT.get(unit, 1.0)
     if not unit and np.nanmedian(scaled) < SHORTEST_MS and np.nanmax(scaled) > 0:
@@ -453,6 +453,11 @@ def _check_plane(content: _Content, gaze: list[pd.DataFrame]) -> None:
                 f"{path}: expected pixels in {names}, found hardly any above {MAX_SHARE}; if they are shares of the "
                 "screen, give --xy_unit fraction, else --xy_unit px"
             )
+        if unit == "px" and given is None and xy.min() >= 0 and xy.max() <= 100:
+            content.notes.append(
+                "all positions lie within 100 pixels of the left upper corner: if they are percent, divide them by 100 "
+                "and give --xy_unit fraction"
+            )
         negative = (xy < -NEGATIVE_SHARE * np.quantile(np.abs(xy), 0.9, axis=0)).mean(axis=0)
         if negative.max() > MANY_NEGATIVE and content.plane.of == "screen":
             raise ValueError(
@@ -497,8 +502,9 @@ def _runs_of_rows(content: _Content, time_ms, duration_ms, who) -> tuple[np.ndar
             start[rows], duration[rows], number[rows] = begin, lasts, index[first]
             cut += was_cut
     if cut:
-        content.notes.append(f"{cut} fixations last longer than their rows (the export cuts them): placed by what is")
-        content.notes[-1] += " seen of them"
+        content.notes.append(
+            f"{cut} fixations began before the first row or ended after the last: only what is seen counts"
+        )
     return start, duration, number
 
 
@@ -511,10 +517,11 @@ def _extent(times: np.ndarray, first: int, last: int, said: float) -> tuple[floa
     seen = until - times[first]
     if np.isnan(said):
         return times[first], seen, False
-    if before or said <= seen + 1.5 * step:
-        return times[first], said, False
-    # The first row is not where it began.
-    return (until - said, said, True) if after else (times[first], seen, True)
+    cut = said > seen + 1.5 * step and not (before and after)
+    if cut and not before:
+        # The first row is not where it began.
+        return (until - said, said, True) if after else (times[first], seen, True)
+    return times[first], said, cut
 
 
 def _fixations_of(content: _Content, tables: list[pd.DataFrame], index: np.ndarray, time_ms) -> pd.DataFrame | None:
