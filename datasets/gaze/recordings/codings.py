@@ -14,7 +14,7 @@ FIXATION, SAMPLE = "fixation", "sample"
 KINDS = {
     FIXATION: ("fix", "efix", "visual intake"),
     "saccade": ("sac", "sacc", "esacc", "sakk"),
-    "blink": ("blink", "eblink", "blinz"),
+    "blink": ("bl", "eblink"),
     "smooth pursuit": ("purs", "smooth", "sp"),
     "post-saccadic oscillation": ("pso", "hpso", "lpso", "ihps", "ilps"),
     "unclassified": ("unclass", "unknown", "undef", "noise"),

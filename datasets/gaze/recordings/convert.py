@@ -234,7 +234,6 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
 def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
     """The eye to use: the tracker's mean of both, or the wanted one, or the one with more data."""
     there = set(gaze["eye"])
-    wanted = BOTH if wanted == AVERAGED else wanted
     if wanted in (LEFT, RIGHT):
         if wanted not in there:
             raise ValueError(
@@ -243,10 +242,10 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
         return wanted
     if BOTH in there:
         return BOTH
-    if wanted == BOTH:
+    if wanted in (BOTH, AVERAGED):
         if kind == "fixations":
             raise ValueError(
-                f"{path}: --eye {AVERAGED}: expected --method ivt or idt, which average the eyes' samples; the "
+                f"{path}: --eye {wanted}: expected --method ivt or idt, which average the eyes' samples; the "
                 f"tracker's fixations are of one eye each (here: {' and '.join(sorted(there))})"
             )
         return BOTH

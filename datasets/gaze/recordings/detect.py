@@ -66,7 +66,7 @@ def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: s
         f"{path}: expected a recording of {', '.join(FORMATS)}, found a text that begins with "
         f"{lines[0].strip()[:40]!r}, and no line with names of columns of time, x and y"
         + (f" (such as t, x, y; there is {wide.strip()[:200]!r})" if wide.strip() else "")
-        + "; give --format, or for a table --columns t=NAME,x=NAME,y=NAME"
+        + "; give --format, or for a table (parted by tabs, semicolons or commas) --columns t=NAME,x=NAME,y=NAME"
     )
 
 

@@ -53,6 +53,7 @@ class TableFormat:
         min_confidence: below, a position is not trusted.
         ragged: rows of several kinds have different fields.
         written_live: row by row while recording, so that a last row cut short is how a recording ends.
+        onset: samples begin when the image appears, as far as the table says.
         image_of: finds the image in the file's name without ending, if it is named after it.
     """
 
@@ -68,6 +69,7 @@ class TableFormat:
     min_confidence: float | None = None
     ragged: bool = False
     written_live: bool = False
+    onset: bool = True
     image_of: re.Pattern | None = None
 
 
@@ -183,6 +185,7 @@ PUPIL_PLAYER = TableFormat(
     merge="mean",
     # Pupil Player's own "minimum data confidence".
     min_confidence=0.6,
+    onset=False,
     image_of=re.compile(r"(?:fixations|gaze_positions)_on_surface_(.+)"),
 )
 PUPIL_CLOUD = TableFormat(
@@ -205,6 +208,7 @@ PUPIL_CLOUD = TableFormat(
     planes=(Plane("fraction", SHARE), Plane("px", ("px",), "scene")),
     merge="mean",
     validity="flag",
+    onset=False,
 )
 GAZEPOINT = TableFormat(
     # FPOG... is the fixation so far, growing from row to row; BPOG... the mean of both eyes. MEDIA_ID is no name.
@@ -276,13 +280,13 @@ DATA_VIEWER = TableFormat(
 )
 _PLAIN = {
     "t": "t|time|timestamp|gaze timestamp|recording timestamp|system time|time ms|elapsed|elapsed time|start t|start"
-    "|start time|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp",
+    "|start time|start timestamp|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp",
     "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop",
     "duration": "duration|dur|fixation duration|duration ms|fix duration|fix dur|length",
     **_xy(
         "",
         "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
-        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel",
+        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel|fixation position @",
     ),
     **_eyes("", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos"),
     "eye": "eye|which eye|eye used|eye tracked|recording eye|tracked eye|eye lr|eye name|eye reported|fix eye",

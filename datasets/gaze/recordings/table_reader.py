@@ -37,6 +37,8 @@ MAX_SHARE = 2
 MANY_ROWS = 10
 # More rows than these are no stray ones: the origin is elsewhere, or two eyes are in one.
 MANY_NEGATIVE, MANY_TOGETHER = 0.25, 0.25
+# Of the usual distance from the origin: what lies further to its left or above it is no look at the edge.
+NEGATIVE_SHARE = 0.25
 # Nobody's fixations last so short in milliseconds as a rule, nor so long in seconds.
 SHORTEST_MS = 5
 # A row that is further from its place in order of time was not written there by chance.
@@ -140,7 +142,8 @@ def _find(table: Table, format: TableFormat, settings: ReadingSettings) -> _Cont
         some = any(columns.get(f"{side}x") and columns.get(f"{side}y") for side, _ in SIDES)
         options.append((mode and not settings.want_samples, some and mode != "rows", mode, columns, plane))
     wanted = next((option for option in options if option[0]), None)
-    wanted = wanted or next((option for option in options if option[1] or option[2]), options[0])
+    wanted = wanted or next((option for option in options if option[1] or option[2]), None)
+    wanted = wanted or max(options, key=lambda option: sum(column is not None for column in option[3].values()))
     _, some, mode, columns, plane = wanted
     _check_found(table, format, columns, needs_time=mode != "rows", some=some or mode is not None)
     if mode == "runs" and columns.get("duration") and _row_a_fixation(table, columns):
@@ -308,7 +311,7 @@ def _times_ms(content: _Content) -> tuple[np.ndarray, np.ndarray | None]:
         scale = ms_per_unit(columns["t"], raw[longest], settings.time_unit, table.path, durations_ms=durations)
     if duration_ms is None and content.mode == "rows":
         duration_ms = (table.complete_numbers(columns["end"], "an end") - raw) * scale
-    if content.mode == "rows":
+    if duration_ms is not None:
         _check_durations(content, duration_ms)
     return raw * scale, duration_ms
 
@@ -342,7 +345,7 @@ def _durations_ms(content: _Content) -> np.ndarray | None:
     # In rows of samples some may have none.
     durations = table.complete_numbers(column, "a duration") if content.mode == "rows" else table.numbers(column)
     unit = unit_of(column) if unit_of(column) in MS_PER_UNIT else content.format.duration_unit or settings.time_unit
-    if content.mode == "rows" and content.format.merge == "first":
+    if content.format is PLAIN and content.mode == "rows":
         _check_same(content, durations)
     scaled = durations * MS_PER_UNIT.get(unit, 1.0)
     if not unit and np.nanmedian(scaled) < SHORTEST_MS and np.nanmax(scaled) > 0:
@@ -450,7 +453,12 @@ def _check_plane(content: _Content, gaze: list[pd.DataFrame]) -> None:
                 f"{path}: expected pixels in {names}, found hardly any above {MAX_SHARE}; if they are shares of the "
                 "screen, give --xy_unit fraction, else --xy_unit px"
             )
-        negative = (xy < 0).mean(axis=0)
+        if unit == "px" and given is None and xy.min() >= 0 and xy.max() <= 100:
+            content.notes.append(
+                "all positions lie within 100 pixels of the left upper corner: if they are percent, divide them by 100 "
+                "and give --xy_unit fraction"
+            )
+        negative = (xy < -NEGATIVE_SHARE * np.quantile(np.abs(xy), 0.9, axis=0)).mean(axis=0)
         if negative.max() > MANY_NEGATIVE and content.plane.of == "screen":
             raise ValueError(
                 f"{path}: expected positions from the left upper corner of the screen, found {negative.max():.0%} "
@@ -494,8 +502,9 @@ def _runs_of_rows(content: _Content, time_ms, duration_ms, who) -> tuple[np.ndar
             start[rows], duration[rows], number[rows] = begin, lasts, index[first]
             cut += was_cut
     if cut:
-        content.notes.append(f"{cut} fixations last longer than their rows (the export cuts them): placed by what is")
-        content.notes[-1] += " seen of them"
+        content.notes.append(
+            f"{cut} fixations began before the first row or ended after the last: only what is seen counts"
+        )
     return start, duration, number
 
 
@@ -508,10 +517,11 @@ def _extent(times: np.ndarray, first: int, last: int, said: float) -> tuple[floa
     seen = until - times[first]
     if np.isnan(said):
         return times[first], seen, False
-    if before or said <= seen + 1.5 * step:
-        return times[first], said, False
-    # The first row is not where it began.
-    return (until - said, said, True) if after else (times[first], seen, True)
+    cut = said > seen + 1.5 * step and not (before and after)
+    if cut and not before:
+        # The first row is not where it began.
+        return (until - said, said, True) if after else (times[first], seen, True)
+    return times[first], said, cut
 
 
 def _fixations_of(content: _Content, tables: list[pd.DataFrame], index: np.ndarray, time_ms) -> pd.DataFrame | None:
@@ -563,7 +573,7 @@ def _trials(content: _Content, gaze: dict, time_ms: np.ndarray, duration_ms: np.
         content.left_out["rows without an image or trial"] += int((keys == "").sum())
         stretches = [index for index in stretches if keys[index[0]]]
     fixations = _fixation_rows(content, gaze["fixations"], time_ms, duration_ms, who)
-    windows = bool(gaze["samples"]) or content.mode == "runs"
+    windows = content.format.onset and (bool(gaze["samples"]) or content.mode in ("growing", "runs"))
     if content.mode == "growing":
         # A row a fixation: when the image appeared is not known.
         windows &= any(fixations[0].iloc[index].duplicated(["id", "start_ms"]).any() for index in stretches)
