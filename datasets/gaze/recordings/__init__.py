@@ -5,8 +5,8 @@ Here are the names that can be chosen, and nothing that takes time to import.
 
 from datasets.gaze.recordings.formats import TABLE_FORMATS
 
-# In the order of asking.
-FORMATS = ("eyelink", "jspsych", *TABLE_FORMATS)
+# Tables in the order of asking.
+FORMATS = ("eyelink", *TABLE_FORMATS, "jspsych")
 METHODS = ("events", "ivt", "idt")
 # "both" is what the last one was called before.
 EYES = ("auto", "left", "right", "both-averaged", "both")

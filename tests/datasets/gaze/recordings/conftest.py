@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -166,27 +165,12 @@ polyp1.jpg;1;10;10,5;20
 polyp1.jpg;1;20;10,5;20
 """
 
-# One trial with an image of 400x400 at (200, 100): 300 ms in its middle, 150 ms lost, 300 ms left of it.
-JSPSYCH = [
-    {
-        "trial_type": "image-keyboard-response",
-        "trial_index": 4,
-        "stimulus": "img/polyp 1.jpg",
-        "webgazer_data": [
-            {"x": x, "y": None if x is None else 300, "t": 30 * index}
-            for index, x in enumerate([400] * 10 + [None] * 5 + [250] * 10)
-        ],
-        "webgazer_targets": {"#stimulus": {"x": 200, "y": 100, "left": 200, "top": 100, "width": 400, "height": 400}},
-    }
-]
-
 
 @pytest.fixture(scope="session")
 def examples() -> dict[str, tuple[str, str]]:
     """By format: a file name and the text."""
     return {
         "eyelink": ("a.asc", EYELINK),
-        "jspsych": ("data.json", json.dumps(JSPSYCH)),
         "tobii": ("export.tsv", "\n".join([TOBII_HEADER, *tobii_rows()]) + "\n"),
         "pupil_player": ("fixations.csv", PUPIL_PLAYER),
         "pupil_cloud": ("fixations.csv", PUPIL_CLOUD),

@@ -95,7 +95,7 @@ def test_binocular_events_count_once(write, convert, examples):
     right, summary = convert(path, settings=ConversionSettings(eye="right"))
     assert summary.eye == "right"
     assert right["CURRENT_FIX_PUPIL"].unique().tolist() == [800]
-    with pytest.raises(ValueError, match="--eye both-averaged: expected --method ivt or idt"):
+    with pytest.raises(ValueError, match="--eye both: expected --method ivt or idt"):
         convert(path, settings=ConversionSettings(eye="both"))
 
 
