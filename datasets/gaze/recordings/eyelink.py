@@ -34,6 +34,8 @@ from datasets.gaze.recordings.recording import (
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
 # What a sample's line has behind its values, for one eye or two: what the tracker warns of.
 FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
+# A fixation lasts from its first sample to the end of its last one.
+LONGEST_STEP_MS = 20
 RATE = re.compile(r"\bRATE\s+(\d+(?:\.\d+)?)")
 RESOLUTION = re.compile(r"\bRES\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)")
 
@@ -225,6 +227,8 @@ def _take_fixation(content: _Content, number: int, line: str) -> None:
     start, end, duration = (_number(content, number, line, word) for word in words[2:5])
     if not 0 <= start <= end or duration < 0:
         content.fail(number, "a fixation that starts at 0 or later and ends after it starts", line)
+    if abs(end - start - duration) > LONGEST_STEP_MS:
+        content.fail(number, f"a fixation that lasts from its start to its end, {plain(end - start)} ms", line)
     x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
     content.begun.pop(words[1], None)
     content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))

@@ -18,11 +18,12 @@ QUOTED = re.compile(r"(?:^|[\s=:,;])([\"'])(.+?)\1(?=$|[\s,;])")
 COUNTER = re.compile(r"(?:trial\W*)?(\d+)\W*\s+(?=\S)", re.I)
 IMGLOAD = re.compile(r"!V IMGLOAD\s+(FILL|TOP_LEFT|CENTER)\s+(.+)")
 NUMBER = r"\s+-?\d+(?:\.\d+)?"
-WITH_ENDING = re.compile(rf"(.+(?:{_ENDINGS})[\"']?)((?:{NUMBER})*)", re.I)
 WITHOUT_ENDING = re.compile(rf"(.+?)((?:{NUMBER}){{2}}|(?:{NUMBER}){{4}})?")
 TRIAL_VAR = re.compile(r"!V TRIAL_VAR\s+(\S+)\s+(.+)")
 IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
 NOT_GIVEN = (*MISSING, "undefined_null", "undefined", "missing_value")
+# Longer than any message of the tracker's.
+MAX_TEXT = 1000
 # The place of an image whose size is not known, or of one of several: to be asked for.
 SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
@@ -49,19 +50,19 @@ def load(text: str, screen: Rect | None) -> tuple[str, Rect | None] | None:
     found = IMGLOAD.match(text)
     if not found:
         return None
-    rest = found[2].strip()
-    if named := WITH_ENDING.fullmatch(rest):
-        name, numbers = named[1], [float(word) for word in named[2].split()]
+    rest = found[2].strip()[:MAX_TEXT]
+    if ends := [ending.end() for ending in ENDING.finditer(rest)]:
+        name, place = rest[: ends[-1]], rest[ends[-1] :].strip("\"' ")
     elif found[1] == "FILL":
-        return rest, screen
+        name, place = rest, ""
     else:
-        named = WITHOUT_ENDING.fullmatch(rest)
-        name, numbers = named[1], [float(word) for word in (named[2] or "").split()]
+        name, place = WITHOUT_ENDING.fullmatch(rest).groups("")
     if found[1] == "FILL":
         return name, screen
-    if not numbers:
+    if not place:
         return name, None
-    if len(numbers) != 4 or min(numbers[2:]) <= 0:
+    numbers = [float(word) for word in re.findall(NUMBER, f" {place}")]
+    if not re.fullmatch(rf"(?:{NUMBER}){{4}}", f" {place}") or min(numbers[2:]) <= 0:
         return name, SOMEWHERE
     x, y, width, height = numbers
     return name, Rect(x - width / 2, y - height / 2, width, height) if found[1] == "CENTER" else Rect(*numbers)

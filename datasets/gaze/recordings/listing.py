@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from datasets.gaze.recordings.recording import Recording, Trial, plain
@@ -12,7 +13,10 @@ MAX_CELL = 60
 
 
 def list_trials(recording: Recording) -> list[str]:
-    """The lines of a table with a row a trial, columns parted by two blanks or more; "-" for what is not known."""
+    """The lines of a table with a row a trial, columns parted by two blanks or more; "-" for what is not known.
+
+    Where a recording does not say when a trial began or ended, its first and last gaze stand in brackets.
+    """
     rows = [HEADER, *(_row(recording, number, trial) for number, trial in enumerate(recording.trials, 1))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -24,10 +28,21 @@ def list_trials(recording: Recording) -> list[str]:
 
 
 def _row(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:
-    cells = (trial.label, plain(trial.start_ms), plain(trial.end_ms), trial.image, _gaze(trial))
+    cells = (trial.label, *_times(trial), trial.image, _gaze(trial))
     where = trial.where.removeprefix(f"{recording.path}, ")
     named_by = trial.named_by if trial.image or not trial.image_doubt else f"not certain: {trial.image_doubt}"
     return (str(number), *map(_cell, cells), where, printable(named_by or "-"))
+
+
+def _times(trial: Trial) -> tuple[str, str]:
+    first, last = np.nan, np.nan
+    if trial.fixations is not None:
+        ends = trial.fixations["start_ms"] + trial.fixations["duration_ms"]
+        first, last = trial.fixations["start_ms"].min(), ends.max()
+    elif trial.samples is not None:
+        first, last = trial.samples["time_ms"].min(), trial.samples["time_ms"].max()
+    known = ((trial.start_ms, first), (trial.end_ms, last))
+    return tuple(plain(t) if np.isfinite(t) or np.isnan(gaze) else f"({plain(gaze)})" for t, gaze in known)
 
 
 def _cell(text: str | None) -> str:

@@ -48,6 +48,8 @@ def read_trial_table(path: str | Path) -> list[TrialRow]:
         ValueError: if it is no such table, with its row.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a table of trials, found no file")
     table = read_table(path, read_text(path))
     if all(table.column(name) is None for name in ("image", "trial", "number")):
         raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
