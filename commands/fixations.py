@@ -125,6 +125,8 @@ def _describe(summary: Summary) -> str:
         f"{summary.kept} fixations kept on {len(summary.images)} images in {summary.trials} trials",
         f"  left out: {reasons(summary)}",
     ]
+    if summary.cut:
+        lines.append(f"  cut where their image appeared or vanished: {summary.cut}")
     if summary.blinks:
         lines.append(f"  blinks: {summary.blinks}")
     if summary.empty_trials:

@@ -70,6 +70,7 @@ class Summary:
     missing_samples: int = 0
     images: set[str] = field(default_factory=set)
     other_eyes: int = 0
+    cut: int = 0
     repeated: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -367,4 +368,7 @@ def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summ
         "CURRENT_FIX_PUPIL": found["pupil"],
         "CURRENT_FIX_START": start - trial.start_ms if np.isfinite(trial.start_ms) else np.nan,
     }
-    return pd.DataFrame(columns)[on_trial & long_enough & on_image].astype(np.float64).reset_index(drop=True)
+    kept = on_trial & long_enough & on_image
+    if summary.method == "events":
+        summary.cut += int((kept & ((start > found["start_ms"]) | (end < end_on_clock))).sum())
+    return pd.DataFrame(columns)[kept].astype(np.float64).reset_index(drop=True)

@@ -93,28 +93,26 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     Raises:
         ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         _take_line(content, number, line)
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     _check_blocks(content)
     fixations = _fixation_table(content)
     samples = _sample_table(content) if want_samples else None
-    screens = _screens(content)
-    screen = next(iter(screens)) if len(screens) == 1 else None
+    screens = list(_screens(content))
+    screen = screens[0] if len(screens) == 1 else None
     blocks = [(block.start_ms, block.end_ms) for block in content.blocks]
+    sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
+    doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     trials = [
-        _with_gaze(trial, fixations, samples, content.blinks)
+        replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt)
         for trial in find_trials(path, content.messages, blocks, screen, settings)
     ]
-    if len(screens) > 1:
-        sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in list(screens)[:2])
-        doubt = f"screens of several sizes ({sizes}) in one recording"
-        trials = [replace(trial, doubt=doubt) if trial.rect is None else trial for trial in trials]
     rates = {block.rate_hz for block in content.blocks} - {None}
-    rate_hz = rates.pop() if len(rates) == 1 else None
     left_out = {
         "fixations in none of the trials": _in_none(trials, fixations),
         "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
@@ -126,7 +124,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
         "px",
         screen,
         content.px_per_degree,
-        rate_hz,
+        rates.pop() if len(rates) == 1 else None,
         _notes(content, trials),
         left_out={what: count for what, count in left_out.items() if count},
     )

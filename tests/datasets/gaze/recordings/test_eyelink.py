@@ -22,7 +22,7 @@ def test_the_trackers_fixations_cut_to_the_image_on_the_screen(write, convert, r
     ]
     assert table["CURRENT_FIX_INDEX"].tolist() == [1, 2, 1, 2]
     assert table["CURRENT_FIX_PUPIL"].fillna(-1).tolist() == [900, 910, -1, 905]
-    assert (summary.short, summary.outside, summary.blinks, summary.trials) == (1, 1, 1, 2)
+    assert (summary.short, summary.outside, summary.blinks, summary.trials, summary.cut) == (1, 1, 1, 2, 2)
     assert (summary.method, summary.eye) == ("events", "left")
 
 
@@ -484,10 +484,11 @@ def test_decimal_commas_and_times_in_halves(write):
 
 def test_old_line_ends_and_other_encodings(write, convert):
     text = trial("MSG\t1500 größe", head="TRIALID a.jpg")
-    expected, _ = convert(write("eyelink", text))
+    expected, summary = convert(write("eyelink", text))
     for name, changed, encoding in (("cr", "\r", "cp1252"), ("crlf", "\r\n", "latin-1"), ("lf", "\n", "utf-16")):
         path = write("eyelink", text.replace("\n", changed), name=f"{name}.asc", encoding=encoding)
         assert convert(path)[0].equals(expected)
+        assert convert(path)[1].notes == summary.notes
 
 
 def test_screens_of_two_sizes_ask_for_the_place(write, convert):
