@@ -312,7 +312,7 @@ def ms_per_unit(
         if low <= step * scale <= high:
             return scale
     raise ValueError(
-        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step ({plain(step)}) "
-        f"fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
+        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step "
+        f"({plain(step)}) fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
         f"give --time_unit {'|'.join(MS_PER_UNIT)}"
     )
