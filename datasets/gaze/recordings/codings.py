@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -57,15 +58,16 @@ def has_kinds(table: Table, column: str) -> bool:
     return bool(movements) and (movements != {FIXATION} or found == {FIXATION} or _is_particular(column))
 
 
-def check_no_codes(table: Table, column: str) -> None:
-    """ValueError for numbers that may stand for kinds."""
-    values = set(table.words(column)) - {""}
-    codes = all(re.fullmatch(r"\d{1,2}(\.0)?", value) for value in values)
-    if codes and 2 <= len(values) <= 6 and len(table.frame) > 2 * len(values) and _is_particular(column):
-        raise ValueError(
-            f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the numbers "
-            f"{', '.join(sorted(values))}; write the kinds, or leave the rows and the column out"
-        )
+def check_no_codes(table: Table, names: Sequence[str]) -> None:
+    """ValueError for numbers that may stand for kinds in a column that says nothing else."""
+    for column in filter(None, (table.column(name, units=None) for name in names)):
+        values = set(table.words(column)) - {""}
+        codes = all(re.fullmatch(r"\d{1,2}(\.0)?", value) for value in values)
+        if codes and 2 <= len(values) <= 6 and len(table.frame) > 2 * len(values) and _is_particular(column):
+            raise ValueError(
+                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the numbers "
+                f"{', '.join(sorted(values))}; write the kinds, or leave the rows and the column out"
+            )
 
 
 def _is_particular(column: str) -> bool:

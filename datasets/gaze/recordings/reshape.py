@@ -41,8 +41,11 @@ def _snapshots(table: Table) -> Table:
         return table
     frames = []
     for snapshot in dict.fromkeys(found[2] for _, found in mapped):
+        # Mapped fixation X is what Fixation point X is in the scene.
         mine = {column: found[1].capitalize() for column, found in mapped if found[2] == snapshot}
-        frame = table.frame.drop(columns=[*mine.values(), "Gaze event duration"], errors="ignore").rename(columns=mine)
+        mine = {column: re.sub("^Fixation ([xy])$", r"Fixation point \1", name) for column, name in mine.items()}
+        scene = [table.column(name, units=None) for name in (*mine.values(), "Gaze event duration")]
+        frame = table.frame.drop(columns=[column for column in scene if column]).rename(columns=mine)
         on_it = frame.get("Eye movement type", pd.Series("", frame.index)).str.strip() != ""
         frames.append(frame.assign(**{"Snapshot": snapshot, "Presented Media name": np.where(on_it, snapshot, "")}))
     return replace(table, frame=pd.concat(frames).fillna(""))

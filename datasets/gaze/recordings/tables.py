@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.gaze.recordings.recording import plain
+
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
@@ -301,7 +303,8 @@ def ms_per_unit(
         return MS_PER_UNIT[unit]
     steps = np.diff(times[np.isfinite(times)])
     steps = steps[steps > 0]
-    step = float(np.median(steps)) if len(steps) else np.nan
+    # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
+    step = float(np.quantile(steps, 0.5 if durations_ms is None else 0.75)) if len(steps) else np.nan
     low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
     if durations_ms is not None:
         low, high = float(np.median(durations_ms)) * np.array(STEPS_PER_FIXATION)
@@ -309,7 +312,7 @@ def ms_per_unit(
         if low <= step * scale <= high:
             return scale
     raise ValueError(
-        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step ({step:g}) "
-        f"fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
+        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step "
+        f"({plain(step)}) fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
         f"give --time_unit {'|'.join(MS_PER_UNIT)}"
     )
