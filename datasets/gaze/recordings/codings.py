@@ -77,10 +77,10 @@ def _is_particular(column: str) -> bool:
 def eyes(table: Table, column: str | None) -> np.ndarray:
     """The eye of every row, ``both`` where no row says; ValueError for what is no eye."""
     text = table.words(column)
+    if not (text != "").any():
+        return np.full(len(text), BOTH, dtype=object)
     known = {word: _eye(word) for word in set(text)}
     unknown = np.array([known[word] is None for word in text], dtype=bool)
-    if unknown.all() and not (text != "").any():
-        return np.full(len(text), BOTH, dtype=object)
     if unknown.any():
         row = int(unknown.argmax())
         raise ValueError(
@@ -107,7 +107,7 @@ def invalid(table: Table, column: str | None, coding: str | None, good: tuple[st
     """
     text = table.words(column)
     if column is None:
-        return np.zeros(len(text), bool)
+        return np.zeros(len(text), dtype=bool)
     values = sorted(set(text) - {""})
     if good is not None:
         wanted = {_number(word.strip().lower()) for word in good}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from datasets.gaze.fixations import IMAGE_ENDINGS
 from datasets.gaze.recordings import codings
@@ -78,8 +79,10 @@ class Content:
         labels = self.text("trial")
         keys = self.text("image") + np.where(labels == "", "", "\n") + labels
         rows: dict[tuple, list[np.ndarray]] = defaultdict(list)
-        for who, eye in dict.fromkeys(zip(self.who, self.eye, strict=True)):
-            index = np.flatnonzero((self.who == who) & (self.eye == eye))
+        of, names = pd.factorize(self.who + "\n" + self.eye)
+        for number in range(len(names)):
+            index = np.flatnonzero(of == number)
+            who = self.who[index[0]]
             counts: Counter = Counter()
             for first, last in runs(keys[index]):
                 key = keys[index[first]]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from datasets.gaze.recordings import codings
 from datasets.gaze.recordings.content import SIDES, Content
-from datasets.gaze.recordings.recording import BOTH, LEFT, RIGHT, mean_of_present
+from datasets.gaze.recordings.recording import BOTH, mean_of_present
 
 # Shares of the screen lie in 0..1, and a little beyond where the eye leaves it.
 MAX_SHARE, MAX_PERCENT = 2, 100
@@ -17,23 +17,24 @@ MANY_ROWS = 10
 MANY_NEGATIVE, FAR_NEGATIVE = 0.25, 0.25
 
 
-def positions(content: Content) -> dict[str, list[pd.DataFrame]]:
-    """``fixations`` and ``samples``: x, y, pupil, eye and whether it is distrusted of every row, a table an eye.
+def positions(content: Content) -> dict[str, list[tuple[pd.DataFrame, np.ndarray]]]:
+    """``fixations`` and ``samples``: x, y, pupil and whether they are distrusted, and the eye, of every row; once for
+    every eye that has columns of its own.
 
     Raises:
         ValueError: for positions that are plainly of another unit or origin.
     """
-    found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
+    found: dict[str, list[tuple[pd.DataFrame, np.ndarray]]] = {"fixations": [], "samples": []}
     if content.mode in ("growing", "runs"):
         found["fixations"].append(_of_side(content, "fix_" if content.has("fix_x", "fix_y") else ""))
     kind = "fixations" if content.mode == "rows" else "samples"
     found[kind] += [_of_side(content, side) for side in content.sides]
-    for table in [*found["fixations"], *found["samples"]]:
+    for table, _ in [*found["fixations"], *found["samples"]]:
         _check(content, table[["x", "y"]].dropna().to_numpy())
     return found
 
 
-def _of_side(content: Content, side: str) -> pd.DataFrame:
+def _of_side(content: Content, side: str) -> tuple[pd.DataFrame, np.ndarray]:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
     for value, there in codings.lost(xy).items():
@@ -47,8 +48,9 @@ def _of_side(content: Content, side: str) -> pd.DataFrame:
     xy[:, bad] = np.nan
     eyes = [f"{side}pupil"] if side in ("left_", "right_") else ["left_pupil", "right_pupil"]
     pupil = mean_of_present(np.stack([content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)]))
-    eye = SIDES[side] if SIDES.get(side, BOTH) in (LEFT, RIGHT) else content.eye
-    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "eye": eye, "bad": bad})
+    eye = SIDES.get(side, BOTH)
+    eyes = content.eye if eye == BOTH else np.full(len(bad), eye, dtype=object)
+    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "bad": bad}), eyes
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:

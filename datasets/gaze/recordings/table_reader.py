@@ -71,7 +71,7 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
         # Where every row is a fixation of its own, written when it ended, nothing tells when the image appeared.
-        windows &= any(fixations[0].iloc[rows].duplicated(["id", "start_ms"]).any() for rows in content.trials)
+        windows &= any(fixations[0][0].iloc[rows].duplicated(["id", "start_ms"]).any() for rows in content.trials)
     images, labels = content.text("image"), content.text("trial")
     rects, sizes = _rects(content), np.stack([content.numbers("image_height"), content.numbers("image_width")], axis=1)
     for number, rows in enumerate(content.trials, 1):
@@ -89,18 +89,17 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
         )
 
 
-def _of_trial(content: Content, tables: list[pd.DataFrame], rows: np.ndarray, time_ms) -> pd.DataFrame:
+def _of_trial(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
     """The rows of a trial in every eye's table, each eye's in order of time, with ``row`` and ``time_ms``."""
     parts = []
-    for table in tables:
-        eye = table["eye"].to_numpy()[rows]
-        for of in dict.fromkeys(eye):
-            ordered = in_order(content, rows[eye == of], time_ms)
-            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered]))
+    for table, eye in tables:
+        for of in dict.fromkeys(eye[rows]):
+            ordered = in_order(content, rows[eye[rows] == of], time_ms)
+            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered], eye=of))
     return pd.concat(parts, ignore_index=True)
 
 
-def _samples(content: Content, tables: list[pd.DataFrame], rows: np.ndarray, time_ms) -> pd.DataFrame:
+def _samples(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
     """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
     found = _of_trial(content, tables, rows, time_ms)
     again = (found.duplicated(["eye", "time_ms"]) & ~found.duplicated(["eye", "time_ms", "x", "y"])).to_numpy()

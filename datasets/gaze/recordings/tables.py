@@ -46,7 +46,7 @@ def read_text(path: Path) -> str:
             raise ValueError(f"{path}: expected a recording as text, found {kind}")
     text = _decode(path, content)
     # A carriage return too many is what Windows makes of one that was there.
-    text = re.sub("\r+\n|\r", "\n", text)
+    text = re.sub("\r+\n|\r", "\n", text) if "\r" in text else text
     if not text.strip():
         raise ValueError(f"{path}: expected an eye-tracker recording, found an empty file")
     if "\0" in text:
@@ -109,6 +109,8 @@ class Table:
 
     def words(self, column: str | None) -> np.ndarray:
         """``text`` in lower case, empty where it is missing."""
+        if column is None:
+            return self.text(None)
         text = np.char.lower(self.text(column).astype(str)).astype(object)
         return np.where(np.isin(text, MISSING), "", text)
 
