@@ -37,8 +37,9 @@ def _of_side(content: Content, side: str) -> pd.DataFrame:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
     for value, there in codings.lost(xy).items():
-        what = f"{side.rstrip('_')} {'fixations' if content.mode == 'rows' else 'samples'}".strip()
-        content.left_out[f"{what} at ({value:g}, {value:g}), which stands for lost"] += int(there.sum())
+        whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
+        what = f"{there.sum()} of the {whose}positions are ({value:g}, {value:g})"
+        content.notes.append(f"{what}, which stands for lost: missing")
         xy[:, there] = np.nan
     if content.format.y_up:
         xy[1] = 1 - xy[1]

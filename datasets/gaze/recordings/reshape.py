@@ -12,6 +12,7 @@ from datasets.gaze.recordings.tables import Table
 
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
 SMI_STIMULUS = re.compile(r"# Message: (.*\.\w{2,5})\s*$")
+DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
 OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
 
 
@@ -68,7 +69,7 @@ def smi(table: Table) -> Table:
 
 
 def data_viewer(table: Table) -> Table:
-    """ValueError for our own fixation table, whose columns have names of these reports."""
+    """Without the marks of what is missing; ValueError for our own fixation table, whose names are of these reports."""
     if all(name in table.frame for name in OWN_TABLE):
         xy = np.concatenate([table.numbers(name) for name in OWN_TABLE[1:3]])
         if np.nanmax(xy, initial=0) <= 1 and np.nanmin(xy, initial=0) >= 0:
@@ -76,7 +77,7 @@ def data_viewer(table: Table) -> Table:
                 f"{table.path}: expected a recording, found a fixation table (positions from 0 to 1), which is what "
                 "this command writes: give it to prepare --fixations"
             )
-    return table
+    return replace(table, frame=table.frame.replace(DATA_VIEWER_MISSING, ""))
 
 
 RESHAPES = {"tobii": tobii, "smi": smi, "data_viewer": data_viewer}

@@ -62,7 +62,8 @@ def test_smi_samples_and_their_messages(write, convert, rows):
     settings = seen(screen_px=None, detection=DetectionSettings(merge_gap_ms=0))
     table, summary = convert(write("smi", "\n".join(lines) + "\n"), None, settings)
     assert rows(table) == [(name, 0.25, 0.5, 80, start) for name in ("a.png", "b.png") for start in (0, 120)]
-    assert (summary.missing_samples, summary.left_out["left samples at (0, 0), which stands for lost"]) == (20, 20)
+    assert summary.missing_samples == 20
+    assert "20 of the left eye's positions are (0, 0), which stands for lost: missing" in summary.notes
 
 
 def test_smi_event_statistics_of_later_versions(write, convert, rows):
@@ -94,23 +95,18 @@ def test_the_variable_that_names_the_image_of_a_report(write, convert, examples,
     assert table["IMAGE"].tolist() == ["polyp1", "polyp2"]
 
 
+def test_rows_of_a_report_without_an_image_are_left_out(write, convert, examples):
+    text = examples["data_viewer"][1].replace("polyp2.jpg", "UNDEFINED")
+    table, summary = convert(write("data_viewer", text), None, ConversionSettings(screen_px=(1024, 768)))
+    assert table["IMAGE"].tolist() == ["polyp1.jpg"]
+    assert summary.left_out == {"fixations in trials without an image": 1}
+
+
 def test_a_report_of_both_eyes_counts_one(write, convert, examples):
     lines = examples["data_viewer"][1].splitlines()
     text = "\n".join([lines[0], *(row.replace("RIGHT", eye) for row in lines[1:] for eye in ("RIGHT", "LEFT"))]) + "\n"
     table, summary = convert(write("data_viewer", text), None, ConversionSettings(screen_px=(1024, 768)))
     assert (len(table), summary.other_eyes) == (2, 4)
-
-
-def test_webgazer_in_jspsych_as_json_lists_and_csv(write, convert, rows, examples):
-    text = examples["jspsych"][1]
-    record = json.loads(text)[1]
-    cell = json.dumps(record["webgazer_data"]).replace('"', '""')
-    csv = f'trial_index,stimulus,webgazer_data\n0,<p>hi</p>,\n1,"<img src=""img/polyp1.jpg"">","{cell}"\n'
-    for other in (text, f"[{text}]", text + text.replace("polyp1", "polyp2")):
-        table, _ = convert(write("jspsych", other), None, SCREEN)
-        assert rows(table)[0] == ("polyp1.jpg", 0.5, 0.25, 166, 0)
-    assert rows(table)[1] == ("polyp2.jpg", 0.5, 0.25, 166, 0)
-    assert rows(convert(write("jspsych", csv), None, SCREEN)[0]) == [("polyp1.jpg", 0.3, 0.2, 166, 0)]
 
 
 def test_json_records_are_a_plain_table(write, convert, rows):
