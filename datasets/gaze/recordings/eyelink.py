@@ -320,7 +320,11 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     rows = [line.split(None, width)[:width] for line in block.lines]
     short = next((index for index, row in enumerate(rows) if len(row) < width), None)
     if short is not None:
-        content.fail(block.numbers[short], f"a time and 3 values an eye ({width} in all; is the file cut short?)", block.lines[short])
+        content.fail(
+            block.numbers[short],
+            f"a time and 3 values an eye ({width} in all; is the file cut short?)",
+            block.lines[short],
+        )
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)
