@@ -114,7 +114,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     ]
     rates = {block.rate_hz for block in content.blocks} - {None}
     left_out = {
-        "fixations in none of the trials": _in_none(trials, fixations),
+        "fixations outside the time of every trial": _in_none(trials, fixations),
         "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
     }
     return Recording(
@@ -320,7 +320,11 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     rows = [line.split(None, width)[:width] for line in block.lines]
     short = next((index for index, row in enumerate(rows) if len(row) < width), None)
     if short is not None:
-        content.fail(block.numbers[short], f"a time and 3 values an eye ({width} in all)", block.lines[short])
+        content.fail(
+            block.numbers[short],
+            f"a time and 3 values an eye ({width} in all; is the file cut short?)",
+            block.lines[short],
+        )
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)

@@ -39,15 +39,23 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """
     del settings
     records = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_table(path, text)
+    try:
+        trials = _trials(records)
+    except RecursionError:
+        raise ValueError(f"{path}: expected JSON as jsPsych saves it, found it nested too deeply") from None
+    if not trials:
+        raise ValueError(f"{path}: expected trials with {DATA!r}, found none")
+    return Recording(path, "jspsych", tuple(trials))
+
+
+def _trials(records: Iterator[tuple[str, dict]]) -> list[Trial]:
     trials, seen = [], {}
     for number, (where, record) in enumerate(records, 1):
         other = seen.setdefault(json.dumps(record, sort_keys=True), where)
         if other != where:
             raise ValueError(f"{where}: expected each trial once, found the same as {other}; remove one of them")
         trials.append(_trial(where, number, record))
-    if not trials:
-        raise ValueError(f"{path}: expected trials with {DATA!r}, found none")
-    return Recording(path, "jspsych", tuple(trials))
+    return trials
 
 
 def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
@@ -86,8 +94,6 @@ def _is_whole(line: str) -> bool:
 def _parsed(where: str, text: str):
     try:
         return json.loads(text)
-    except RecursionError:
-        raise ValueError(f"{where}: expected JSON as jsPsych saves it, found it nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{where}: expected JSON as jsPsych saves it, found {error}; is the file whole?") from None
 

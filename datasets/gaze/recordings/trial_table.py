@@ -121,7 +121,8 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
         raise ValueError(
             f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
         )
-    others = [trial for index, trial in enumerate(recording.trials) if index not in {index for index, _ in fitted}]
+    used = {index for index, _ in fitted}
+    others = [trial for index, trial in enumerate(recording.trials) if index not in used]
     notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
@@ -139,11 +140,12 @@ def is_of(row: TrialRow, path: Path) -> bool:
     if row.recording is None:
         return True
     *folders, name = [part for part in re.split(r"[\\/]", row.recording) if part != "."] or [""]
-    if folders:
-        return (
-            name in (path.name, path.stem) and path.resolve().as_posix().split("/")[-len(folders) - 1 : -1] == folders
-        )
-    return name in (path.name, path.stem) or Path(name).stem == path.stem
+    here = path.resolve().as_posix().split("/")[:-1]
+    if name in (path.name, path.stem):
+        return not folders or here[-len(folders) :] == folders
+    # The tracker's own file, of which this is the export.
+    ending = Path(name).suffix[1:]
+    return not folders and ending.isalpha() and Path(name).stem == path.stem
 
 
 def trial_template(recordings: Sequence[Recording]) -> str:

@@ -444,7 +444,7 @@ def test_fixations_cut_by_the_files_end_or_outside_all_trials_are_counted(write,
     )
     _, summary = convert(write("eyelink", text))
     assert summary.left_out == {
-        "fixations in none of the trials": 1,
+        "fixations outside the time of every trial": 1,
         "fixations with a beginning (SFIX) and no end": 2,
     }
 
@@ -530,7 +530,7 @@ def test_real_recordings_have_all_their_fixations(real_recordings, name):
     trials, none = REAL[name]
     recording = read_recording(real_recordings / "eyelink" / f"{name}.asc", ReadingSettings())
     counts = [trial.fixations["eye"].value_counts().sort_index().tolist() for trial in recording.trials]
-    assert (counts, recording.left_out.get("fixations in none of the trials", 0)) == (list(trials), none)
+    assert (counts, recording.left_out.get("fixations outside the time of every trial", 0)) == (list(trials), none)
     total = len(re.findall(r"^EFIX", (real_recordings / "eyelink" / f"{name}.asc").read_text(errors="replace"), re.M))
     assert sum(map(sum, counts)) + none == total
 

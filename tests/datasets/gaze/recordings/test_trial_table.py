@@ -146,8 +146,10 @@ def test_a_template_for_recordings_of_one_name(write, tmp_path, apply, examples)
     assert [names[0].rpartition("\\")[2] for names in images] == ["first.jpg", "polyp1.jpg"]
     # Fewer folders are enough; without any, a row is of both.
     assert [t.label for t in apply("recording,number\ns2/rec,1\n./rec.asc,2\n")(recordings[1]).trials] == ["1", "2"]
-    with pytest.raises(ValueError, match="expected a row of the trial table for one of its trials"):
-        apply("recording,number\ns2/rec,1\n")(recordings[0])
+    for other in ("s2/rec", "rec.2", "rec2.edf"):
+        with pytest.raises(ValueError, match="expected a row of the trial table for one of its trials"):
+            apply(f"recording,number\n{other},1\n")(recordings[0])
+    assert len(apply("recording,number\nrec.edf,1\n")(recordings[0]).trials) == 1
 
 
 @pytest.mark.parametrize(
