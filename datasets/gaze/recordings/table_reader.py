@@ -102,8 +102,11 @@ def _of_trial(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.D
 def _samples(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
     """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
     found = _of_trial(content, tables, rows, time_ms)
-    again = (found.duplicated(["eye", "time_ms"]) & ~found.duplicated(["eye", "time_ms", "x", "y"])).to_numpy()
-    if again.sum() > max(MANY_ROWS, MANY_TOGETHER * len(found)):
+    again, many = found.duplicated(["eye", "time_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
+    if again.sum() > many:
+        # A copy of a row is no second position.
+        again = again & ~found.duplicated(["eye", "time_ms", "x", "y"]).to_numpy()
+    if again.sum() > many:
         raise ValueError(
             f"{content.table.where(found['row'].iloc[int(again.argmax())])}: expected one position at a time, found "
             f"another at the same time in {again.sum()} of {len(found)} rows; if they are of two eyes or several "
