@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.gaze.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.detection import DetectionSettings
+from datasets.gaze.recordings.listing import list_trials
 from datasets.gaze.recordings.recording import ReadingSettings, Recording, Rect
-from datasets.gaze.recordings.trial_table import apply_trial_table, read_trial_table, with_image, with_rect
+from datasets.gaze.recordings.trial_table import (
+    TrialRow,
+    apply_trial_table,
+    is_of,
+    read_trial_table,
+    trial_template,
+    with_image,
+    with_rect,
+)
 from utils.files import write_text
 
 
 def main(args: argparse.Namespace) -> int:
-    """Read all recordings, write the table, print what became of each; returns 0."""
-    paths = _distinct([*args.recordings, args.to, *([args.trials] if args.trials else [])])[: len(args.recordings)]
+    """Read all recordings, list their trials or write the table, print what became of each; returns 0."""
+    if not (args.to or args.list or args.trials_template):
+        raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
+    others = [name for name in (args.to, args.trials_template, args.trials) if name]
+    paths = _distinct([*args.recordings, *others])[: len(args.recordings)]
     rows = read_trial_table(args.trials) if args.trials else None
     recordings = [_read(path, args, rows) for path in paths]
+    _check_contents(paths)
+    if rows is not None:
+        _say_unused(args.trials, rows, recordings)
+    if args.list:
+        print("\n".join(line for recording in recordings for line in list_trials(recording)))
+        if any(trial.image is None for recording in recordings for trial in recording.trials):
+            print("next: name the images by --image_message REGEX, --image NAME or the table of --trials_template CSV")
+    if args.trials_template:
+        write_text(args.trials_template, trial_template(recordings))
+        print(f"{args.trials_template}: {sum(len(recording.trials) for recording in recordings)} trials")
+        print(f"next: fill it in, then python run.py fixations ... --trials {args.trials_template} --to fixations.csv")
+    if args.to:
+        _convert(recordings, args)
+    return 0
+
+
+def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
     table, summaries, repeated = convert_recordings(recordings, _conversion_settings(args))
     write_text(args.to, table.to_csv(index=False, lineterminator="\n"))
     for summary in summaries:
@@ -28,7 +58,14 @@ def main(args: argparse.Namespace) -> int:
         print(f"{len(repeated)} images were seen in several trials ({names}): all kept, the index runs on")
     print(f"{args.to}: {len(table)} fixations on {table['IMAGE'].nunique()} images")
     print(f"next: python run.py prepare --data DATA --root ROOT --fixations {args.to}")
-    return 0
+
+
+def _say_unused(path: str, rows: Sequence[TrialRow], recordings: Sequence[Recording]) -> None:
+    """Rows that fit no trial: a slip of the pen would leave an image out."""
+    used = {trial.where for recording in recordings for trial in recording.trials}
+    unused = [row for row in rows if row.where not in used and any(is_of(row, r.path) for r in recordings)]
+    if unused:
+        print(f"{path}: {len(unused)} rows fit no trial (first: {unused[0].where})")
 
 
 def _distinct(names: Sequence[str]) -> list[Path]:
@@ -38,13 +75,25 @@ def _distinct(names: Sequence[str]) -> list[Path]:
     for path in paths:
         other = seen.setdefault(path.resolve(), path)
         if other is not path:
-            raise ValueError(f"{path}: expected different files for recordings, --trials and --to, found it twice")
+            raise ValueError(
+                f"{path}: expected different files for recordings, --trials, --trials_template and --to, found it twice"
+            )
     return paths
+
+
+def _check_contents(paths: Sequence[Path]) -> None:
+    """ValueError if a recording is the copy of another, whose fixations would count twice."""
+    seen: dict[bytes, Path] = {}
+    for path in paths:
+        other = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+        if other is not path:
+            raise ValueError(f"{path}: expected different recordings, found a copy of {other}; leave one out")
 
 
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:
     settings = ReadingSettings(
         columns=args.columns,
+        valid=args.valid,
         time_unit=args.time_unit,
         xy_unit=args.xy_unit,
         image_message=args.image_message,
@@ -76,6 +125,8 @@ def _describe(summary: Summary) -> str:
         f"{summary.kept} fixations kept on {len(summary.images)} images in {summary.trials} trials",
         f"  left out: {reasons(summary)}",
     ]
+    if summary.cut:
+        lines.append(f"  cut where their image appeared or vanished: {summary.cut}")
     if summary.blinks:
         lines.append(f"  blinks: {summary.blinks}")
     if summary.empty_trials:

@@ -68,13 +68,24 @@ def add_fixations(parser: Parser) -> None:
     parser.add_argument(
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )
-    parser.add_argument("--to", required=True, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--to", default=None, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--list", action="store_true", help="print the trials that the recordings have")
+    parser.add_argument(
+        "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
+    )
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     _add_fixations_method(parser)
-    group = parser.add_argument_group("plain tables")
+    group = parser.add_argument_group("tables")
     group.add_argument(
         "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
+    )
+    group.add_argument(
+        "--valid",
+        type=_values,
+        default=None,
+        metavar="VALUE[,VALUE]",
+        help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
     )
     group.add_argument("--time_unit", choices=TIME_UNITS, default=None, help="of times (default: by name or step)")
     group.add_argument("--xy_unit", choices=XY_UNITS, default=None, help="of positions (default: by name, else px)")
@@ -88,7 +99,7 @@ def _add_fixations_images(parser: Parser) -> None:
         default=None,
         metavar="CSV",
         help=(
-            "table of trials with any of recording, trial, image, left, top, width, height (px on the screen), "
+            "table of trials with any of recording, number, trial, image, left, top, width, height (px on the screen), "
             "start_ms, end_ms (the recording's clock), image_width, image_height"
         ),
     )
@@ -119,7 +130,7 @@ def _add_fixations_method(parser: Parser) -> None:
         default=None,
         help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
     )
-    group.add_argument("--eye", choices=EYES, default="auto", help="auto: both if averaged, else that with more data")
+    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else that with more data")
     group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
     group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
     group.add_argument(
@@ -135,6 +146,14 @@ def _add_fixations_method(parser: Parser) -> None:
     group.add_argument("--screen_cm", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, cm")
     group.add_argument("--distance_cm", type=POSITIVE, default=None, help="from the eye to the screen")
     group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
+
+
+def _values(text: str) -> tuple[str, ...]:
+    """A type for ``VALUE[,VALUE]``."""
+    values = tuple(part.strip() for part in text.split(","))
+    if not all(values):
+        raise argparse.ArgumentTypeError(f"expected VALUE[,VALUE], found {text!r}")
+    return values
 
 
 def _columns(text: str) -> dict[str, str]:

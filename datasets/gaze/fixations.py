@@ -84,7 +84,7 @@ def _ids(table: Table) -> list[str]:
     label_of, twice = {}, []
     for index, label in enumerate(table.labels):
         # Tables come from Windows too, whatever reads them.
-        name = _without_ending(label.replace("\\", "/").rpartition("/")[2])
+        name = without_ending(label.replace("\\", "/").rpartition("/")[2])
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
             table.refuse(table.label_index == index, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:
@@ -99,7 +99,7 @@ def _ids(table: Table) -> list[str]:
     return list(label_of)
 
 
-def _without_ending(name: str) -> str:
+def without_ending(name: str) -> str:
     """A file name without the ending of an image, if it has one: what else follows a dot belongs to the name."""
     stem, dot, ending = name.rpartition(".")
     return stem if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name

@@ -3,19 +3,17 @@
 Here are the names that can be chosen, and nothing that takes time to import.
 """
 
-# Name of a format: the module that has ``looks_like(text)`` and ``read(path, text, settings)`` for it, in the order
-# of asking: what comes first is more particular.
-FORMATS = {
-    "eyelink": "datasets.gaze.recordings.eyelink",
-    "tobii": "datasets.gaze.recordings.tobii",
-    "pupil_player": "datasets.gaze.recordings.pupil_player",
-    "pupil_cloud": "datasets.gaze.recordings.pupil_cloud",
-    "gazepoint": "datasets.gaze.recordings.gazepoint",
-    "plain": "datasets.gaze.recordings.plain",
-}
+from datasets.gaze.recordings.formats import TABLE_FORMATS
+
+# Tables in the order of asking.
+FORMATS = ("eyelink", *TABLE_FORMATS, "jspsych")
 METHODS = ("events", "ivt", "idt")
-EYES = ("auto", "left", "right", "both")
+# "both" is what the last one was called before.
+EYES = ("auto", "left", "right", "both-averaged", "both")
 TIME_UNITS = ("s", "ms", "us", "ns")
 XY_UNITS = ("px", "fraction")
-# Roles of a column in a plain table, for --columns.
-COLUMN_ROLES = ("t", "x", "y", "image", "trial", "pupil", "valid", "duration")
+# Roles of a column of a table, for --columns.
+COLUMN_ROLES = (
+    *("t", "x", "y", "image", "trial", "recording", "pupil", "valid", "duration", "end", "eye", "kind"),
+    *("left_x", "left_y", "right_x", "right_y", "left_valid", "right_valid"),
+)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.gaze.fixations import without_ending
 from datasets.gaze.recordings.detection import DetectionSettings, detect_fixations
 from datasets.gaze.recordings.geometry import Geometry
 from datasets.gaze.recordings.recording import (
@@ -18,11 +19,13 @@ from datasets.gaze.recordings.recording import (
     Recording,
     Rect,
     Trial,
+    count_fixations,
     image_name,
 )
 
 # Nobody looks at a point for longer; a time in microseconds, or a number that stands for "missing", does.
 MAX_DURATION_MS = 60_000
+AVERAGED = "both-averaged"
 # Left out where no recording knows them.
 OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
 
@@ -33,7 +36,7 @@ class ConversionSettings:
 
     Attributes:
         method: ``events`` takes the tracker's own fixations; None does where there are some, else ``ivt``.
-        eye: ``auto`` takes the eye with more data; ``both`` the mean of both eyes' samples.
+        eye: ``auto`` takes the eye with more data; ``both-averaged`` (or ``both``) the mean of both eyes' samples.
         screen_px: the screen's size, in whose pixels rectangles are given.
     """
 
@@ -66,6 +69,10 @@ class Summary:
     samples: int = 0
     missing_samples: int = 0
     images: set[str] = field(default_factory=set)
+    other_eyes: int = 0
+    cut: int = 0
+    repeated: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -106,7 +113,7 @@ def _check_names(names: pd.Series) -> None:
     """The fixation table goes by the name without ending."""
     by_stem: dict[str, str] = {}
     for name in names.unique():
-        other = by_stem.setdefault(Path(name).stem, name)
+        other = by_stem.setdefault(without_ending(name), name)
         if other != name:
             raise ValueError(f"expected one image name an id, found {other} and {name} in the recordings; rename one")
 
@@ -134,7 +141,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
             + ("; --method ivt or idt finds them among samples" if method == "events" else "")
         )
     eye = _choose_eye(recording.path, pd.concat(gaze), kind, settings.eye)
-    summary = Summary(recording.path, recording.format, method, eye, notes=list(recording.notes))
+    summary = Summary(
+        recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
+    )
     find = _finder(recording, settings, method)
     tables = [
         _trial_rows(number, trial, find, kind, recording, settings, summary)
@@ -150,8 +159,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     longest = table["CURRENT_FIX_DURATION"].max() if len(table) else 0
     if longest > MAX_DURATION_MS:
         raise ValueError(
-            f"{recording.path}: expected fixations of up to a minute, found one of {longest:g} ms; is the unit of time "
-            "right, and are missing samples empty?"
+            f"{recording.path}: expected fixations of up to a minute, found one of {longest:.0f} ms; is the unit of "
+            "time right (--time_unit), and are missing samples empty?"
         )
     if table.empty:
         raise ValueError(
@@ -164,16 +173,20 @@ def _named_only(recording: Recording) -> Recording:
     """Without the trials that name no image, which a note says; ValueError if none does."""
     named = tuple(trial for trial in recording.trials if trial.image is not None)
     unnamed = [trial for trial in recording.trials if trial.image is None]
+    doubtful = next((trial for trial in unnamed if trial.image_doubt), None)
+    if doubtful:
+        raise ValueError(f"{doubtful.where}: {doubtful.image_doubt}")
     if not named:
         where = unnamed[0].where if unnamed else f"{recording.path}"
         raise ValueError(
             f"{where}: expected the recording to name the image of a trial, found none in {len(unnamed)} trials; "
-            "give --trials CSV, --image NAME or, for EyeLink, --image_message REGEX"
+            "give --trials CSV, --image NAME, for a table --columns image=NAME or, for EyeLink, --image_message REGEX"
         )
     notes = (
         (f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out",) if unnamed else ()
     )
-    return replace(recording, trials=named, notes=recording.notes + notes)
+    left_out = {"fixations in trials without an image": count_fixations(unnamed)} if unnamed else {}
+    return replace(recording, trials=named, notes=recording.notes + notes, left_out=recording.left_out | left_out)
 
 
 def reasons(summary: Summary) -> str:
@@ -185,7 +198,12 @@ def reasons(summary: Summary) -> str:
     ]
     if summary.missing_samples:
         parts.append(f"{summary.missing_samples} of {summary.samples} samples missing")
-    return ", ".join(parts)
+    counts = {
+        f"{'fixations' if summary.method == 'events' else 'samples'} of the other eye": summary.other_eyes,
+        "samples of a time that was there before": summary.repeated,
+        **summary.left_out,
+    }
+    return ", ".join(parts + [f"{count} {what}" for what, count in counts.items() if count])
 
 
 def _some(table: pd.DataFrame | None) -> bool:
@@ -225,11 +243,11 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
         return wanted
     if BOTH in there:
         return BOTH
-    if wanted == BOTH:
+    if wanted in (BOTH, AVERAGED):
         if kind == "fixations":
             raise ValueError(
-                f"{path}: --eye both: expected --method ivt or idt, which average the eyes' samples; the tracker's "
-                f"fixations are of one eye each (here: {' and '.join(sorted(there))})"
+                f"{path}: --eye {wanted}: expected --method ivt or idt, which average the eyes' samples; the "
+                f"tracker's fixations are of one eye each (here: {' and '.join(sorted(there))})"
             )
         return BOTH
     weight = gaze["duration_ms"] if kind == "fixations" else gaze["x"].notna()
@@ -258,7 +276,9 @@ def _finder(recording: Recording, settings: ConversionSettings, method: str) -> 
     """From the tracker's fixations or the samples of one eye to fixations."""
     if method == "events":
         return lambda fixations: fixations
-    geometry = Geometry(recording.screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
+    # The scene camera's picture has a size too, though no image can be taken to fill it.
+    screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
+    geometry = Geometry(screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
     rate = settings.sampling_rate_hz or recording.sampling_rate_hz
 
     def find(samples: pd.DataFrame) -> pd.DataFrame:
@@ -283,9 +303,14 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
     summary.trials += 1
     summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
-    gaze = _of_eye(gaze, _eye_of_trial(gaze, settings.eye, summary)) if _some(gaze) else None
-    if gaze is not None and kind == "samples":
+    if _some(gaze):
+        eye = _eye_of_trial(gaze, settings.eye, summary)
+        # A tracker's mean of both leaves no eye out.
+        summary.other_eyes += int((gaze["eye"] != eye).sum()) if BOTH not in {eye, *gaze["eye"]} else 0
+        gaze = _of_eye(gaze, eye)
+    if _some(gaze) and kind == "samples":
         gaze = gaze[(gaze["time_ms"] >= trial.start_ms) & (gaze["time_ms"] <= trial.end_ms)]
+        summary.repeated += int(gaze["time_ms"].duplicated().sum())
         summary.samples += len(gaze)
         summary.missing_samples += int(gaze["x"].isna().sum())
     found = find(gaze) if _some(gaze) else None
@@ -305,6 +330,7 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
     rect = trial.rect or recording.screen
     if rect is None or not np.isfinite((rect.width, rect.height)).all():
         found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
+        found = trial.doubt or found
         raise ValueError(
             f"{trial.where}: expected where on the screen the image was, found {found}; give "
             "--stimulus_rect LEFT,TOP,WIDTH,HEIGHT, --trials CSV or, where it filled the screen, --screen_px W,H"
@@ -323,11 +349,13 @@ def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summ
     end_on_clock = found["start_ms"] + found["duration_ms"]
     end = end_on_clock.clip(upper=trial.end_ms)
     # What is cut off, and not end - start: beside nanoseconds since 1970 a double has no room for fractions of a ms.
-    duration = found["duration_ms"] - (start - found["start_ms"]) - (end_on_clock - end)
+    duration = found["duration_ms"] - (start - found["start_ms"]).fillna(0) - (end_on_clock - end).fillna(0)
     # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
     x = (found["x"] - rect.left).round(9) / rect.width
     y = (found["y"] - rect.top).round(9) / rect.height
-    on_trial = (end > start) | ((found["duration_ms"] == 0) & (end == start))
+    # Without times a fixation is on its trial, as long as that has none either.
+    timeless = found["start_ms"].isna() & np.isinf(trial.start_ms) & np.isinf(trial.end_ms)
+    on_trial = (end > start) | ((found["duration_ms"] == 0) & (end == start)) | timeless
     long_enough = duration >= min_ms - 1e-6
     on_image = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
     summary.off_trial += int((~on_trial).sum())
@@ -340,4 +368,7 @@ def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summ
         "CURRENT_FIX_PUPIL": found["pupil"],
         "CURRENT_FIX_START": start - trial.start_ms if np.isfinite(trial.start_ms) else np.nan,
     }
-    return pd.DataFrame(columns)[on_trial & long_enough & on_image].astype(np.float64).reset_index(drop=True)
+    kept = on_trial & long_enough & on_image
+    if summary.method == "events":
+        summary.cut += int((kept & ((start > found["start_ms"]) | (end < end_on_clock))).sum())
+    return pd.DataFrame(columns)[kept].astype(np.float64).reset_index(drop=True)

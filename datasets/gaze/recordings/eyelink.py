@@ -17,6 +17,7 @@ import pandas as pd
 
 from datasets.gaze.recordings.eyelink_trials import Message, find_trials
 from datasets.gaze.recordings.recording import (
+    BOTH,
     FIXATION_COLUMNS,
     LEFT,
     RIGHT,
@@ -27,9 +28,14 @@ from datasets.gaze.recordings.recording import (
     Trial,
     check_times,
     overlapping,
+    plain,
 )
 
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
+# What a sample's line has behind its values, for one eye or two: what the tracker warns of.
+FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
+# A fixation lasts from its first sample to the end of its last one.
+LONGEST_STEP_MS = 20
 RATE = re.compile(r"\bRATE\s+(\d+(?:\.\d+)?)")
 RESOLUTION = re.compile(r"\bRES\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)")
 
@@ -38,7 +44,8 @@ def looks_like(text: str) -> bool:
     """Whether a line near the beginning is one that edf2asc writes."""
     return bool(
         re.search(
-            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+|\*\* VERSION: EYELINK)",
+            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+|\*\* VERSION: EYELINK)"
+            r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.)){3,}[ \t]+" + FLAGS,
             text[:20000],
             re.M,
         )
@@ -51,6 +58,7 @@ class _Block:
 
     start_ms: float
     eyes: tuple[str, ...]
+    rate_hz: float | None = None
     end_ms: float = np.nan
     lines: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -62,11 +70,14 @@ class _Content:
 
     path: Path
     want_samples: bool
+    samples_alone: bool
     messages: list[Message] = field(default_factory=list)
     fixations: list[tuple] = field(default_factory=list)
     blinks: list[tuple[float, float, str]] = field(default_factory=list)
     blocks: list[_Block] = field(default_factory=list)
-    rate_hz: float | None = None
+    begun: dict[str, int] = field(default_factory=dict)
+    unfinished: int = 0
+    overlapping: int = 0
     px_per_degree: tuple[float, float] | None = None
 
     def fail(self, number: int, expected: str, line: str):
@@ -77,37 +88,74 @@ class _Content:
 def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """Read an .asc file; samples only if the tracker marked no fixations or ``settings.want_samples``.
 
+    Samples without any event (edf2asc -s) are one trial.
+
     Raises:
-        ValueError: for a line that is not as described, times that run backwards, or messages that name no image.
+        ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
-    content = _Content(path, want_samples)
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
+    for number, line in enumerate(text.split("\n"), 1):
         _take_line(content, number, line)
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     _check_blocks(content)
     fixations = _fixation_table(content)
     samples = _sample_table(content) if want_samples else None
-    screen = _screen(content)
+    screens = list(_screens(content))
+    screen = screens[0] if len(screens) == 1 else None
     blocks = [(block.start_ms, block.end_ms) for block in content.blocks]
+    sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
+    doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     trials = [
-        _with_gaze(trial, fixations, samples, content.blinks)
+        replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt)
         for trial in find_trials(path, content.messages, blocks, screen, settings)
     ]
-    cut = sum(not np.isfinite(block.end_ms) for block in content.blocks)
-    notes = (f"{cut} recording blocks have no END: the recording was interrupted",) if cut else ()
-    guessed = sum(trial.image is not None and not trial.onset_known for trial in trials)
-    if guessed:
-        what = f"{guessed} trials have no message that the image appeared: taken to be there from the start"
-        notes += (f"{what}; if it was not, give --onset_message",)
-    return Recording(path, "eyelink", tuple(trials), "px", screen, content.px_per_degree, content.rate_hz, notes)
+    rates = {block.rate_hz for block in content.blocks} - {None}
+    left_out = {
+        "fixations outside the time of every trial": _in_none(trials, fixations),
+        "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
+    }
+    return Recording(
+        path,
+        "eyelink",
+        tuple(trials),
+        "px",
+        screen,
+        content.px_per_degree,
+        rates.pop() if len(rates) == 1 else None,
+        _notes(content, trials),
+        left_out={what: count for what, count in left_out.items() if count},
+    )
+
+
+def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
+    """What a user should know: what is odd, and what was guessed."""
+    counts = {
+        "recording blocks have no END: the recording was interrupted": sum(
+            not np.isfinite(block.end_ms) and not content.samples_alone for block in content.blocks
+        ),
+        "fixations overlapped the one before them: cut to its end": content.overlapping,
+        "trials have no message that the image appeared: taken to be there from the start; if it was not, give "
+        "--onset_message": sum(not trial.onset_known for trial in trials),
+    }
+    alone = "samples alone (edf2asc -s): trials, images and the screen are not in this file"
+    notes = tuple(f"{count} {what}" for what, count in counts.items() if count)
+    return (alone, *notes) if content.samples_alone else notes
+
+
+def _in_none(trials: list[Trial], fixations: pd.DataFrame | None) -> int:
+    if fixations is None:
+        return 0
+    inside = [trial.fixations.index for trial in trials]
+    return len(fixations) - len(set().union(*inside))
 
 
 def _take_line(content: _Content, number: int, line: str) -> None:
     if line[:1].isdigit():
         if not content.blocks:
-            content.fail(number, "a line START before the first sample", line)
+            _take_first_sample(content, number, line)
         if content.want_samples:
             content.blocks[-1].lines.append(line)
             content.blocks[-1].numbers.append(number)
@@ -118,6 +166,15 @@ def _take_line(content: _Content, number: int, line: str) -> None:
     take = _TAKERS.get(words[0]) if words else None
     if take is not None:
         take(content, number, line)
+
+
+def _take_first_sample(content: _Content, number: int, line: str) -> None:
+    """A sample before any START: where a file has samples alone, the beginning of its only block."""
+    found = re.search(r"\s" + FLAGS, line)
+    if not content.samples_alone or not found:
+        content.fail(number, "a line START before the first sample", line)
+    eyes = (LEFT, RIGHT) if len(found[1]) == 5 else (BOTH,)
+    content.blocks.append(_Block(_number(content, number, line, line.split()[0]), eyes))
 
 
 def _take_start(content: _Content, number: int, line: str) -> None:
@@ -133,7 +190,10 @@ def _take_end(content: _Content, number: int, line: str) -> None:
     words = line.split()
     if len(words) < 2 or not content.blocks:
         content.fail(number, "END and a time after a START", line)
-    content.blocks[-1].end_ms = _number(content, number, line, words[1])
+    block = content.blocks[-1]
+    block.end_ms = _number(content, number, line, words[1])
+    if block.end_ms < block.start_ms:
+        content.fail(number, f"an END at {plain(block.start_ms)} or later (is the file cut short?)", line)
     found = RESOLUTION.search(line)
     if found and float(found[1]) > 0 and float(found[2]) > 0:
         content.px_per_degree = (float(found[1]), float(found[2]))
@@ -145,8 +205,8 @@ def _take_kinds(content: _Content, number: int, line: str) -> None:
     if used and "GAZE" not in line.split():
         content.fail(number, "gaze positions (SAMPLES GAZE, EVENTS GAZE; edf2asc -sg)", line)
     found = RATE.search(line)
-    if found and float(found[1]) > 0:
-        content.rate_hz = float(found[1])
+    if found and float(found[1]) > 0 and content.blocks:
+        content.blocks[-1].rate_hz = float(found[1])
 
 
 def _take_message(content: _Content, number: int, line: str) -> None:
@@ -165,8 +225,23 @@ def _take_fixation(content: _Content, number: int, line: str) -> None:
     start, end, duration = (_number(content, number, line, word) for word in words[2:5])
     if not 0 <= start <= end or duration < 0:
         content.fail(number, "a fixation that starts at 0 or later and ends after it starts", line)
+    if abs(end - start - duration) > LONGEST_STEP_MS:
+        content.fail(number, f"a fixation that lasts from its start to its end, {plain(end - start)} ms", line)
     x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
+    content.begun.pop(words[1], None)
     content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))
+
+
+def _take_beginning(content: _Content, number: int, line: str) -> None:
+    """SFIX: one that no EFIX follows was cut, and is counted."""
+    eye = (line.split() + [""])[1]
+    content.unfinished += eye in content.begun
+    content.begun[eye] = number
+
+
+def _take_scale(content: _Content, number: int, line: str) -> None:
+    if line.split()[1:] != ["1"]:
+        content.fail(number, "positions in pixels (PRESCALER 1)", line)
 
 
 def _take_blink(content: _Content, number: int, line: str) -> None:
@@ -183,6 +258,8 @@ _TAKERS = {
     "SAMPLES": _take_kinds,
     "EVENTS": _take_kinds,
     "MSG": _take_message,
+    "PRESCALER": _take_scale,
+    "SFIX": _take_beginning,
     "EFIX": _take_fixation,
     "EBLINK": _take_blink,
 }
@@ -191,6 +268,8 @@ _TAKERS = {
 def _number(content: _Content, number: int, line: str, word: str, *, missing: bool = False) -> float:
     if missing and word == ".":
         return np.nan
+    # Whoever has opened the file in a spreadsheet may have decimal commas.
+    word = word.replace(",", ".")
     # Not float() alone: it takes "nan", "infinity" and "1_000" too.
     if not re.fullmatch(r"-?\d+\.?\d*|-?\.\d+|-?\d+\.?\d*[eE][+-]?\d{1,2}", word):
         content.fail(number, f"a number in place of {word[:20]!r}", line)
@@ -198,14 +277,36 @@ def _number(content: _Content, number: int, line: str, word: str, *, missing: bo
 
 
 def _check_blocks(content: _Content) -> None:
-    starts = [block.start_ms for block in content.blocks]
-    check_times(np.array(starts), lambda index: f"{content.path}, recording block {index + 1}")
+    """ValueError unless each block starts after the one before it has ended."""
+    times = [time for block in content.blocks for time in (block.start_ms, block.end_ms)]
+    numbers = [1 + index // 2 for index, time in enumerate(times) if np.isfinite(time)]
+    times = np.array([time for time in times if np.isfinite(time)])
+    check_times(times, lambda index: f"{content.path}, recording block {numbers[index]}")
 
 
 def _fixation_table(content: _Content) -> pd.DataFrame | None:
+    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end.
+
+    Raises:
+        ValueError: for one that lies within an earlier one: it is there twice.
+    """
     if not content.fixations:
         return None
-    return pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values("start_ms", kind="stable")
+    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values(["start_ms", "duration_ms"])
+    end = table["start_ms"] + table["duration_ms"]
+    before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
+    within = table[end <= before]
+    if len(within):
+        first = within.iloc[0]
+        raise ValueError(
+            f"{content.path}: expected each fixation once, found one of the {first['eye']} eye at "
+            f"{plain(first['start_ms'])} ms within another; is the recording in the file twice?"
+        )
+    late = np.maximum(table["start_ms"], before.fillna(-np.inf))
+    content.overlapping = int((late > table["start_ms"]).sum())
+    return table.assign(start_ms=late, duration_ms=table["duration_ms"] - (late - table["start_ms"])).reset_index(
+        drop=True
+    )
 
 
 def _sample_table(content: _Content) -> pd.DataFrame | None:
@@ -219,8 +320,14 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     rows = [line.split(None, width)[:width] for line in block.lines]
     short = next((index for index, row in enumerate(rows) if len(row) < width), None)
     if short is not None:
-        content.fail(block.numbers[short], f"a time and 3 values an eye ({width} in all)", block.lines[short])
+        content.fail(
+            block.numbers[short],
+            f"a time and 3 values an eye ({width} in all; is the file cut short?)",
+            block.lines[short],
+        )
     text = pd.DataFrame(rows, dtype=str)
+    if any("," in line for line in block.lines):
+        text = text.replace(",", ".", regex=True)
     values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     wrong = np.argwhere(~np.isfinite(values) & (text != ".").to_numpy())
     if len(wrong) or np.isnan(values[:, 0]).any():
@@ -229,7 +336,7 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     check_times(values[:, 0], lambda index: f"{content.path}, line {block.numbers[index]}")
     times = values[:, 0]
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
-    if content.rate_hz == 2000:
+    if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     return pd.concat(
         [
@@ -242,16 +349,19 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     )
 
 
-def _screen(content: _Content) -> Rect | None:
-    """From GAZE_COORDS or DISPLAY_COORDS, which give the first and the last pixel."""
+def _screens(content: _Content) -> dict[Rect, None]:
+    """From GAZE_COORDS or, without, DISPLAY_COORDS, which give the first and the last pixel; each size once."""
     for name in ("GAZE_COORDS", "DISPLAY_COORDS"):
+        screens = {}
         for message in content.messages:
             words = message.text.replace("=", " ").replace(",", " ").split()
             if words[:1] == [name] and len(words) >= 5:
                 left, top, right, bottom = (_number(content, message.line, message.text, word) for word in words[1:5])
                 if right > left and bottom > top:
-                    return Rect(left, top, _pixels(left, right), _pixels(top, bottom))
-    return None
+                    screens[Rect(left, top, _pixels(left, right), _pixels(top, bottom))] = None
+        if screens:
+            return screens
+    return {}
 
 
 def _pixels(first: float, last: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.gaze.recordings.recording import ReadingSettings, Rect, Trial
-
-TRIALID = re.compile(r"TRIALID\b\s*(.*)")
-TRIAL_VAR = re.compile(r"!V TRIAL_VAR\s+(\S+)\s+(.+)")
-IMGLOAD = re.compile(
-    r"!V IMGLOAD\s+(FILL|TOP_LEFT|CENTER)\s+(.+?)((?:\s+-?\d+(?:\.\d+)?){2}|(?:\s+-?\d+(?:\.\d+)?){4})?\s*$"
+from datasets.gaze.recordings.eyelink_names import (
+    ENDING,
+    SOMEWHERE,
+    behind_trialid,
+    load,
+    stem,
+    variable,
 )
-IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
-IMAGE_FILE = re.compile(r"[^\s,;]+\.(?:jpe?g|png|bmp|tiff?|gif|dcm|webp)\b", re.I)
+from datasets.gaze.recordings.recording import ReadingSettings, Rect, Trial, plain
+
+TRIALID = re.compile(r"TRIALID\b[\s:=]*(.*)")
 ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))\b"
 OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))\b"
 # Pictures loaded within this time make up one display; nobody shows one for less.
@@ -49,15 +52,23 @@ def find_trials(
 
     A trial reaches from TRIALID to TRIAL_RESULT, the end of its recording block or the next TRIALID; without
     TRIALID a recording block is one. Its image is the one named by ``settings.image_message``, else by a
-    TRIAL_VAR of a telling name, by IMGLOAD, or by a file name behind TRIALID. The image appears with the first
-    message that matches ``settings.onset_message``, else when the block starts; several images in a trial follow
-    each other, and of several that were loaded the named one is shown from its IMGLOAD to the next.
+    TRIAL_VAR of a telling name, by IMGLOAD, or by a file name behind TRIALID; where that could be one or another, the
+    trial has a doubt. The image appears with the first message that matches ``settings.onset_message``, else when the
+    block starts; several images in a trial follow each other, and of several that were loaded the named one is shown
+    from its IMGLOAD to the next.
     """
     messages = [message.shifted() for message in messages]
     parts = _trial_parts(path, messages, blocks)
+    behind = behind_trialid([label for label, *_ in parts])
     trials = []
-    for label, part, start_ms, end_ms in parts:
-        trials += _images_of(path, label, part, (start_ms, end_ms), blocks, screen, settings)
+    for (label, part, start_ms, end_ms), named in zip(parts, behind, strict=True):
+        if settings.image_message is not None:
+            named_images, doubt = _matching_images(part, settings.image_message, screen), ""
+        else:
+            named_images, doubt = _named_images(part, named, screen)
+        where = f"{path}, line {part[0].line}" if part else f"{path}, recording block {label}"
+        trial = Trial(label, where, start_ms, end_ms, image_doubt=doubt)
+        trials += _images_of(path, trial, part, named_images, blocks, screen, settings)
     return trials
 
 
@@ -74,8 +85,8 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
         stop = messages[after].time_ms if after < len(messages) else np.inf
         if stop < start:
             raise ValueError(
-                f"{path}, line {messages[after].line}: expected a trial after {start:g} ms, found {stop:g} ms; "
-                "are these two recordings in one file?"
+                f"{path}, line {messages[after].line}: expected a trial after {plain(start)} ms, found "
+                f"{plain(stop)} ms; are these two recordings in one file? Split it there"
             )
         ends = [end for _, end in blocks if start < end <= stop]
         results = [m.time_ms for m in part if m.text.startswith("TRIAL_RESULT")]
@@ -95,18 +106,11 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
     return parts
 
 
-def _images_of(path, label, part: list[Message], span, blocks, screen, settings: ReadingSettings) -> list[Trial]:
+def _images_of(
+    path, trial: Trial, part: list[Message], named, blocks, screen, settings: ReadingSettings
+) -> list[Trial]:
     """One trial an image; a part without any named image gives one trial without."""
-    start_ms, end_ms = span
-    where = f"{path}, line {part[0].line}" if part else f"{path}, recording block {label}"
-    trial = Trial(label, where, start_ms, end_ms)
-    if settings.image_message is not None:
-        pattern = re.compile(settings.image_message)
-        loads = _loads(part, screen)
-        found = [(m, _group(pattern.search(m.text))) for m in part if pattern.search(m.text)]
-        named = [(m, name, _rect_of(name, loads)) for m, name in found]
-    else:
-        named = _named_images(part, label, screen)
+    start_ms, end_ms = trial.start_ms, trial.end_ms
     named = [item for index, item in enumerate(named) if index == 0 or item[1] != named[index - 1][1]]
     if len(named) < 2:
         message, name, rect = named[0] if named else (None, None, None)
@@ -116,7 +120,7 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
         end_ms = min(end_ms, next_load_ms) if next_load_ms > onset else end_ms
         known = onset == load_ms or np.isfinite(_onset_message(part, (start_ms, end_ms), settings, default=np.inf))
         trial = replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms, onset_known=bool(known))
-        return [_closed(trial, part, settings)]
+        return [_closed(replace(trial, named_by=message.text if message else ""), part, settings)]
     edges = [message.time_ms for message, _, _ in named] + [end_ms]
     return [
         _closed(
@@ -127,6 +131,7 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
                 where=f"{path}, line {message.line}",
                 start_ms=_first(part, settings.onset_message or ONSET, edges[i], edges[i + 1], default=edges[i]),
                 end_ms=edges[i + 1],
+                named_by=message.text,
             ),
             part,
             settings,
@@ -135,30 +140,49 @@ def _images_of(path, label, part: list[Message], span, blocks, screen, settings:
     ]
 
 
-def _named_images(part: list[Message], label: str, screen) -> list[tuple[Message, str, Rect | None]]:
-    """(message, name, rectangle) of each image that Data Viewer's messages name."""
+def _matching_images(part: list[Message], pattern: str, screen) -> list[tuple[Message, str, Rect | None]]:
+    """(message, name, rectangle) of each message that the user's pattern fits."""
     loads = _loads(part, screen)
-    for message in part:
-        found = TRIAL_VAR.match(message.text)
-        if found and re.sub(r"(file|name|path)+$", "", re.sub(r"[^a-z]", "", found[1].lower())) in IMAGE_VARIABLES:
-            name = found[2].strip()
-            return [(message, name, _rect_of(name, loads))]
+    found = [(message, re.search(pattern, message.text)) for message in part]
+    names = [(message, _group(match)) for message, match in found if match]
+    return [(message, name, _rect_of(name, loads)) for message, name in names]
+
+
+def _named_images(part: list[Message], behind: tuple[str | None, str], screen):
+    """((message, name, rectangle) of each image that Data Viewer's messages name, why none is where one may be)."""
+    loads = _loads(part, screen)
+    values = [(message, name) for message in part if (name := variable(message.text))]
+    # A variable "stimulus" may hold its kind, beside "image" with the file.
+    values = [(m, name) for m, name in values if ENDING.search(name)] or values
+    if len({stem(name) for _, name in values}) > 1:
+        texts = " and ".join(repr(message.text[:60]) for message, _ in (values[0], values[-1]))
+        return [], f"expected one image of the trial, found {texts}; give --image_message REGEX"
+    if values:
+        return [(*values[0], _rect_of(values[0][1], loads))], ""
+    together = [
+        (load, after)
+        for load, after in itertools.pairwise(loads)
+        if stem(load[1]) != stem(after[1]) and after[0].time_ms - load[0].time_ms <= SAME_DISPLAY_MS
+    ]
+    if together:
+        texts = " and ".join(repr(message.text[:60]) for message, *_ in together[0])
+        return [], f"expected one image at a time, found {texts} in one display; give --image_message REGEX"
     if loads:
-        return loads
-    found = IMAGE_FILE.search(label)
-    return [(part[0], found[0], None)] if found else []
+        return loads, ""
+    name, doubt = behind
+    return ([(part[0], name, None)] if name else []), doubt
 
 
 def _loads(part: list[Message], screen) -> list[tuple[Message, str, Rect | None]]:
     """(message, name, rectangle) of every IMGLOAD."""
-    found = [(m, IMGLOAD.match(m.text)) for m in part]
-    return [(m, load[2], _load_rect(load, screen)) for m, load in found if load]
+    found = [(message, load(message.text, screen)) for message in part]
+    return [(message, *loaded) for message, loaded in found if loaded]
 
 
 def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
     """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
     times = np.array([message.time_ms for message, _, _ in loads])
-    mine = [message.time_ms for message, load, _ in loads if name and _stem(load) == _stem(name)]
+    mine = [message.time_ms for message, load, _ in loads if name and stem(load) == stem(name)]
     if not mine:
         return -np.inf, np.inf
     cued = (times < mine[0] - SAME_DISPLAY_MS).any()
@@ -167,29 +191,11 @@ def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None)
 
 def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:
     """Where the image of a TRIAL_VAR was: its IMGLOAD may add folders and an ending, or be the only one."""
-    same = [rect for _, load, rect in loads if _stem(load) == _stem(name)]
+    same = [rect for _, load, rect in loads if stem(load) == stem(name)]
     if same or len(loads) == 1:
         return (same or [loads[0][2]])[0]
     # One of several images, but which? The whole screen would be a guess.
-    return Rect(0, 0, np.inf, np.inf) if loads else None
-
-
-def _stem(name: str) -> str:
-    base = re.split(r"[\\/]", name.strip())[-1].lower()
-    return base.rpartition(".")[0] or base
-
-
-def _load_rect(found: re.Match, screen: Rect | None) -> Rect | None:
-    """The rectangle of an IMGLOAD; one without a size has an infinite one, since the image's own is not known."""
-    if found[1] == "FILL":
-        return screen
-    numbers = [float(word) for word in (found[3] or "").split()]
-    if not numbers:
-        return None
-    x, y, width, height = numbers if len(numbers) == 4 else (*numbers[:2], np.inf, np.inf)
-    if len(numbers) == 4 and found[1] == "CENTER":
-        x, y = x - width / 2, y - height / 2
-    return Rect(x, y, width, height)
+    return SOMEWHERE if loads else None
 
 
 def _group(found: re.Match) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,9 @@ class Trial:
             ``eye`` is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
         onset_known: whether the recording says when the image appeared; else it is the start of the trial.
+        named_by: the message or the like that names the image.
+        image_doubt: why the image is not certain and has to be asked for, a sentence.
+        doubt: what was found in place of a certain ``rect``, the end of a sentence that asks for it.
     """
 
     label: str
@@ -56,6 +60,9 @@ class Trial:
     samples: pd.DataFrame | None = None
     num_blinks: int = 0
     onset_known: bool = True
+    named_by: str = ""
+    image_doubt: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class Recording:
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
         on_image: coordinates are of the image itself, wherever it was on the screen.
+        left_out: how many of what the reader left out, by its name.
     """
 
     path: Path
@@ -80,6 +88,7 @@ class Recording:
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = field(default=())
     on_image: bool = False
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,7 @@ class ReadingSettings:
     """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
 
     columns: dict[str, str] | None = None
+    valid: tuple[str, ...] | None = None
     time_unit: str | None = None
     xy_unit: str | None = None
     image_message: str | None = None
@@ -100,6 +110,11 @@ def mean_of_present(values: np.ndarray) -> np.ndarray:
     counts = np.isfinite(values).sum(0)
     sums = np.nansum(values, 0)
     return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def count_fixations(trials: Iterable[Trial]) -> int:
+    """How many fixations trials have, of all eyes."""
+    return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
 
 
 def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:
@@ -134,6 +149,11 @@ def check_times(times_ms: np.ndarray, where) -> None:
     if len(back):
         index = int(back[0]) + 1
         raise ValueError(
-            f"{where(index)}: expected times that do not decrease, found {times_ms[index]:g} ms after "
-            f"{times_ms[index - 1]:g} ms; sort the rows, or give the trials one after the other"
+            f"{where(index)}: expected times that do not decrease, found {plain(times_ms[index])} ms after "
+            f"{plain(times_ms[index - 1])} ms; sort the rows, or give the trials one after the other"
         )
+
+
+def plain(number: float, digits: int | None = 3) -> str:
+    """A number without an exponent, with up to ``digits`` decimals (None: all it has); "-" if it is not finite."""
+    return np.format_float_positional(number, precision=digits, trim="-") if np.isfinite(number) else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,61 @@ MEDIA_ID,MEDIA_NAME,CNT,TIME(2023/03/01 10:00:00.000),FPOGX,FPOGY,FPOGS,FPOGD,FP
 0,polyp1.jpg,3,0.217,0.9,0.9,0.100,0.100,1,0,0.9,0.9,0,
 """
 
+# As Python writes the SDK's rows, tuples and all; 90 Hz, the left eye lost in the last row but one.
+TOBII_SDK = "device_time_stamp;left_gaze_point_on_display_area;left_gaze_point_validity;" + (
+    "right_gaze_point_on_display_area;right_gaze_point_validity;left_pupil_diameter;right_pupil_diameter\n"
+)
+TOBII_SDK += "".join(f"{491999899 + 11103 * i};(0.25, 0.5);1;(0.75, 0.5);1;3.0;3.2\n" for i in range(10))
+TOBII_SDK += "492110929;(nan, nan);0;(0.75, 0.5);1;nan;3.2\n492122032;(0.25, 0.5);1;(0.75, 0.5);1;3.0;3.2\n"
+
+I2MC = "Time\tLGazePos2dx\tLGazePos2dy\tLPupilDm\tLValidity\tRGazePos2dx\tRGazePos2dy\tRPupilDm\tRValidity\n"
+I2MC += "".join(f"{2619771723 + 3333 * i}\t0.5\t0.25\t4.3\t0\t0.5\t0.75\t3.8\t0\n" for i in range(30))
+I2MC += "".join(f"{2619871713 + 3333 * i}\t-1.0\t-1.0\t-1.0\t4\t0.5\t0.75\t3.8\t0\n" for i in range(3))
+
+SMI = """\
+[BeGaze]
+Sample Rate:\t120
+Calibration Area:\t1680\t1050
+
+Table Header for Fixations:
+Event Type,Trial,Number,Start,End,Duration,Location X,Location Y,Dispersion X,Dispersion Y,AOI hit,Image,Plane
+
+Table Header for Saccades:
+Event Type,Trial,Number,Start,End,Duration,Start Loc.X,Start Loc.Y,End Loc.X,End Loc.Y,Amplitude,Peak Speed
+
+Table Header for Blinks:
+Event Type,Trial,Number,Start,End,Duration
+
+Table Header for User Events:
+Event Type,Trial,Number,Start,Description
+
+UserEvent,1,1,1000000,# Message: polyp1.jpg
+Fixation L,1,1,1000000,1200000,200000,420,525,1,1,-,-,-1
+Fixation R,1,1,1000000,1200000,200000,840,525,1,1,-,-,-1
+Saccade L,1,1,1200000,1250000,50000,420,525,840,1050,3.7,149.3,0.9,40
+Fixation R,1,2,1250000,1290000,40000,840,525,1,1,-,-,-1
+UserEvent,1,2,1295000,# Message: UE-mouseclick left x=964 y=427
+Blink R,1,1,1300000,1400000,100000
+UserEvent,2,3,2000000,# Message: polyp2.jpg
+Fixation R,2,3,2000000,2300000,300000,1260,262.5,1,1,-,-,-1
+"""
+
+DATA_VIEWER = """\
+CURRENT_FIX_Y\tCURRENT_FIX_X\timage\tCURRENT_FIX_DURATION\tRECORDING_SESSION_LABEL\tTRIAL_INDEX\tCURRENT_FIX_START\tEYE_USED
+384.0\t512.0\tpolyp1.jpg\t250\ts1\t1\t12\tRIGHT
+192.0\t256.0\tpolyp1.jpg\t40\ts1\t1\t280\tRIGHT
+.\t.\tpolyp1.jpg\t90\ts1\t1\t340\tRIGHT
+192.0\t256.0\tpolyp2.jpg\t120\ts1\t2\t10\tRIGHT
+"""
+
+JSPSYCH = """\
+[{"trial_type": "webgazer-calibrate", "trial_index": 0, "time_elapsed": 9000},
+ {"trial_type": "image-keyboard-response", "trial_index": 1, "stimulus": "img/polyp1.jpg", "webgazer_data":
+  [{"x": 300, "y": 200, "t": 20}, {"x": 300, "y": 200, "t": 53}, {"x": 300, "y": 200, "t": 87},
+   {"x": 300, "y": 200, "t": 120}, {"x": 300, "y": 200, "t": 153}], "webgazer_targets":
+  {"#jspsych-image-keyboard-response-stimulus": {"x": 100, "y": 100, "width": 400, "height": 400, "top": 100}}}]
+"""
+
 PLAIN = """\
 image;trial;time_ms;x;y
 polyp1.jpg;1;0;10,5;20
@@ -119,6 +175,11 @@ def examples() -> dict[str, tuple[str, str]]:
         "pupil_player": ("fixations.csv", PUPIL_PLAYER),
         "pupil_cloud": ("fixations.csv", PUPIL_CLOUD),
         "gazepoint": ("User 1_all_gaze.csv", GAZEPOINT),
+        "tobii_sdk": ("sdk.csv", TOBII_SDK),
+        "i2mc": ("tx300.tsv", I2MC),
+        "smi": ("events.txt", SMI),
+        "data_viewer": ("report.xls", DATA_VIEWER),
+        "jspsych": ("data.json", JSPSYCH),
         "plain": ("gaze.csv", PLAIN),
     }
 
@@ -176,3 +237,13 @@ def steps() -> Callable[..., pd.DataFrame]:
         return pd.DataFrame({"time_ms": time, "x": xy[:, 0], "y": xy[:, 1], "pupil": 3.0, "eye": "both"})
 
     return steps
+
+
+@pytest.fixture(scope="session")
+def real_recordings() -> Path:
+    """The folder with recordings that other projects publish; see GAZEMEDSEG_SHARED."""
+    shared = Path(os.environ.get("GAZEMEDSEG_SHARED") or Path(__file__).resolve().parents[5] / "shared")
+    folder = shared / "data" / "recordings"
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}; set GAZEMEDSEG_SHARED")
+    return folder

@@ -1,6 +1,7 @@
 """``run.py fixations`` as a user types it, and ``run.py prepare`` after it."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -86,6 +87,35 @@ def test_a_table_of_trials_by_option(write, tmp_path):
     assert pd.read_csv(table)["CURRENT_FIX_START"].tolist() == [0, 600]
 
 
+def test_trials_are_listed_and_their_table_filled_in(tmp_path, capsys):
+    recording, template, table = (tmp_path / name for name in ("rec.asc", "trials.csv", "fix.csv"))
+    text = re.sub("MSG.*IMGLOAD.*\n", "", asc(["", ""])).replace("TRIALID 2", "TRIALID my polyp.jpg")
+    recording.write_text(re.sub(r"\b2(\d{3})\b", r"12345672\1", text.replace("1030", "1030.5")))
+    assert run.main(["fixations", str(recording), "--list", "--trials_template", str(template)]) == 0
+    said = capsys.readouterr().out
+    assert [line.split("  ") for line in re.sub(" {3,}", "  ", said).splitlines()[1:4]] == [
+        ["number", "trial", "start_ms", "end_ms", "image", "gaze", "at", "named by"],
+        ["1", "1", "1020", "1700", "-", "3 fixations (right)", "line 3", "-"],
+        ["2", "my polyp.jpg", "12345672020", "12345672700", "my polyp.jpg"]
+        + ["3 fixations (right)", "line 12", "TRIALID my polyp.jpg"],
+    ]
+    assert "next: name the images by --image_message REGEX, --image NAME or the table of --trials_template CSV" in said
+    assert f"{template}: 2 trials" in said
+    rows = pd.read_csv(template, dtype=str)
+    assert rows["start_ms"].tolist() == ["1020", "12345672020"]
+    rows.loc[0, "image"] = "a.jpg"
+    pd.concat([rows, rows.tail(1).assign(recording="", number="", trial="8", start_ms="", end_ms="")]).to_csv(
+        template, index=False
+    )
+    line = ["fixations", str(recording), "--trials", str(template), "--to", str(table)]
+    assert run.main(line) == 0
+    said = capsys.readouterr().out
+    assert "4 fixations kept on 2 images in 2 trials" in said
+    assert f"{template}: 1 rows fit no trial (first: {template}, row 4)" in said
+    starts = pd.read_csv(table).groupby("IMAGE")["CURRENT_FIX_START"].apply(list).to_dict()
+    assert starts == {"a.jpg": [10.5, 380], "my polyp.jpg": [10, 380]}
+
+
 def fails(capsys, words: list) -> str:
     capsys.readouterr()
     assert run.main([str(word) for word in words]) == 2
@@ -106,6 +136,8 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
     assert "found it twice" in fails(capsys, ["fixations", path, path, "--to", table])
     assert table.read_text() == "old"
     assert "found it twice" in fails(capsys, ["fixations", path, "--to", path])
+    assert "found it twice" in fails(capsys, ["fixations", path, "--trials_template", path])
+    assert "expected --to CSV, --list or --trials_template CSV" in fails(capsys, ["fixations", path])
     assert path.read_text().startswith("id,")
 
 
@@ -120,7 +152,8 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
         ("--columns", "time=a", "expected role=NAME"),
         ("--image_message", "(", "expected a regular expression"),
         ("--velocity_deg_s", "0", "expected a number above 0"),
-        ("--format", "smi", "invalid choice"),
+        ("--format", "edf", "invalid choice"),
+        ("--valid", "1,", "expected VALUE[,VALUE], found"),
     ],
 )
 def test_options_that_make_no_sense(capsys, option, value, message):

@@ -8,7 +8,7 @@ import pytest
 from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.recording import ReadingSettings, Rect
-from datasets.gaze.recordings.trial_table import with_rect
+from datasets.gaze.recordings.trial_table import with_image, with_rect
 
 
 def test_the_trackers_fixations_cut_to_the_image_on_the_screen(write, convert, rows):
@@ -22,7 +22,7 @@ def test_the_trackers_fixations_cut_to_the_image_on_the_screen(write, convert, r
     ]
     assert table["CURRENT_FIX_INDEX"].tolist() == [1, 2, 1, 2]
     assert table["CURRENT_FIX_PUPIL"].fillna(-1).tolist() == [900, 910, -1, 905]
-    assert (summary.short, summary.outside, summary.blinks, summary.trials) == (1, 1, 1, 2)
+    assert (summary.short, summary.outside, summary.blinks, summary.trials, summary.cut) == (1, 1, 1, 2, 2)
     assert (summary.method, summary.eye) == ("events", "left")
 
 
@@ -265,6 +265,11 @@ def test_an_interrupted_recording_is_read_and_said(write, convert, examples):
             "  2x6.0\t 1 1\nEFIX L   2600",
             "line 19: expected a number in place of",
         ),
+        (
+            "EFIX L   2050",
+            "EFIX L   1050",
+            "line 16: expected a fixation that lasts from its start to its end, 1299 ms",
+        ),
         ("EFIX L   2050", "EFIX L   -250", "line 16: expected a fixation that starts at 0 or later"),
         ("\n2050\t", "\n-2050\t", "line 15: expected a time of at least 0"),
         ("EBLINK L 2820\t2900\t81", "EBLINK L", "line 23: expected EBLINK"),
@@ -361,3 +366,182 @@ def test_a_guess_at_the_onset_is_said(write):
         "--onset_message",
     )
     assert read_recording(path, ReadingSettings(onset_message="DRAWN")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "image"),
+    [
+        ("TRIALID my polyp 12.jpg", "my polyp 12.jpg"),
+        ("TRIALID 'my polyp 12.jpg'", "my polyp 12.jpg"),
+        ('TRIALID 3 "my polyp 12.jpg" easy', "my polyp 12.jpg"),
+        (r"TRIALID C:\my images\my polyp 12.jpg", "my polyp 12.jpg"),
+        ("TRIALID 3 images/my polyp 12.jpg", "my polyp 12.jpg"),
+        ("TRIALID images/3 polyp.jpg", "3 polyp.jpg"),
+        ("TRIALID: my polyp 12.jpg easy", "my polyp 12.jpg"),
+        ("TRIALID 2023-01-02 a.b.c.TIFF", "2023-01-02 a.b.c.TIFF"),
+        ("TRIALID 7\nMSG\t950 !V TRIAL_VAR image my polyp 12.jpg", "my polyp 12.jpg"),
+        ('TRIALID 7\nMSG\t950 !V TRIAL_VAR image "my polyp 12.jpg"', "my polyp 12.jpg"),
+        ("TRIALID 7\nMSG\t950 !V IMGLOAD FILL my polyp 12.jpg", "my polyp 12.jpg"),
+        ("TRIALID 7\nMSG\t950 !V IMGLOAD FILL my polyp 12", "my polyp 12"),
+        ("TRIALID 7\nMSG\t950 !V IMGLOAD CENTER my polyp.jpg 50 50 100 100", "my polyp.jpg"),
+        ("TRIALID 7\nMSG\t950 !V IMGLOAD FILL my polyp.jpg 0,0", "my polyp.jpg"),
+        ('TRIALID 7\nMSG\t950 !V IMGLOAD CENTER "my polyp.jpg" 50 50 100 100', "my polyp.jpg"),
+        ("TRIALID 7\nMSG\t950 !V TRIAL_VAR image 1.2.840.10008.5.1", "1.2.840.10008.5.1"),
+        ("TRIALID 7\nMSG\t950 !V TRIAL_VAR stimulus polyp\nMSG\t951 !V TRIAL_VAR image a.jpg", "a.jpg"),
+        ("TRIALID 7 a.jpg\nMSG\t950 !V TRIAL_VAR image UNDEFINED_NULL\nMSG\t951 !V TRIAL_VAR image b.jpg", "b.jpg"),
+    ],
+)
+def test_names_with_blanks_and_dots_are_whole(write, convert, rows, head, image):
+    assert rows(convert(write("eyelink", trial(head=head)))[0]) == [(image, 0.5, 0.5, 100, 200)]
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("TRIALID 3 my polyp.jpg", "found a number before it that may be part of it or not: TRIALID '3 my polyp.jpg'"),
+        ("TRIALID trial 3 my polyp.jpg", "found a number before it"),
+        ("TRIALID trial=3;image=a.jpg", "found more than that"),
+        ("TRIALID a.jpg b.jpg", "found several"),
+        (
+            "TRIALID 7\nMSG\t950 !V TRIAL_VAR img a.jpg\nMSG\t950 !V TRIAL_VAR pic b.jpg",
+            "expected one image of the trial",
+        ),
+        ("TRIALID 7\nMSG\t950 !V IMGLOAD FILL a.jpg\nMSG\t951 !V IMGLOAD FILL b.jpg", "expected one image at a time"),
+    ],
+)
+def test_a_name_that_is_not_certain_is_asked_for(write, convert, head, message):
+    path = write("eyelink", trial(head=head))
+    with pytest.raises(ValueError, match=f"line 2: .*{message}.*--image_message REGEX"):
+        convert(path)
+    # The list still shows the trial, and the user may say which image it is.
+    assert read_recording(path, ReadingSettings()).trials[0].image is None
+    table, _ = convert(path, ReadingSettings(image_message=r"(\w+)\.jpg"))
+    assert len(table) >= 1
+
+
+def test_a_number_that_counts_the_trials_is_no_part_of_the_name(write):
+    def images(*heads: str) -> list[str | None]:
+        lines = ["START\t10 \tLEFT\tEVENTS", *(f"MSG\t{100 + i} TRIALID {head}" for i, head in enumerate(heads))]
+        text = "\n".join([*lines, "EFIX L 200 299 100 50.0 50.0 9", "END\t900 \tEVENTS"])
+        return [t.image for t in read_recording(write("eyelink", text), ReadingSettings()).trials]
+
+    assert images("1 my a.jpg", "2 b.jpg", "3 my a.jpg") == ["my a.jpg", "b.jpg", "my a.jpg"]
+    assert images("trial 0: a.jpg", "trial 1: b.jpg") == ["a.jpg", "b.jpg"]
+    # Files that are numbered themselves, or in another order.
+    assert images("1 polyp.jpg", "2 polyp.jpg") == [None, None]
+    assert images("4 a.jpg", "2 b.jpg") == [None, None]
+
+
+def test_rectangles_of_images_whose_names_differ_behind_a_dot(write, convert, rows):
+    loads = [f"MSG\t950 !V IMGLOAD TOP_LEFT 1.2.840.{n} {x} 0 50 100" for n, x in ((1, 25), (2, 50))]
+    text = trial(*loads, "MSG\t2000 !V TRIAL_VAR image 1.2.840.2")
+    assert rows(convert(write("eyelink", text))[0]) == [("1.2.840.2", 0, 0.5, 100, 200)]
+
+
+def test_fixations_cut_by_the_files_end_or_outside_all_trials_are_counted(write, convert):
+    text = (
+        "EFIX L 10 800 791 50.0 50.0 9\n" + trial("SFIX L 1100", "SFIX L 1200", head="TRIALID a.jpg") + "\nSFIX L 1900"
+    )
+    _, summary = convert(write("eyelink", text))
+    assert summary.left_out == {
+        "fixations outside the time of every trial": 1,
+        "fixations with a beginning (SFIX) and no end": 2,
+    }
+
+
+def test_a_fixation_that_overlaps_the_one_before_it_is_cut_and_one_within_it_refused(write, convert, rows):
+    late = "EFIX L 1200 1399 200 50.0 50.0 9"
+    table, summary = convert(write("eyelink", trial(late, head="TRIALID a.jpg")))
+    assert [row[3:] for row in rows(table)] == [(100, 200), (100, 300)]
+    assert "1 fixations overlapped the one before them: cut to its end" in summary.notes
+    with pytest.raises(ValueError, match="expected each fixation once, found one of the left eye at 1200 ms"):
+        convert(write("eyelink", trial("EFIX L 1200 1299 100 50.0 50.0 9", head="TRIALID a.jpg")))
+
+
+def test_samples_alone(write, convert, rows):
+    lines = [f"{time}\t  50.0\t  25.0\t 900.0\t  70.0\t  25.0\t 900.0\t....." for time in range(7264579, 7264779, 2)]
+    path = write("eyelink", "\n".join(lines))
+    trial = read_recording(path, ReadingSettings()).trials[0]
+    assert (trial.image, trial.start_ms, trial.samples["eye"].value_counts().to_dict()) == (
+        None,
+        7264579,
+        {"left": 100, "right": 100},
+    )
+    settings = ConversionSettings(screen_px=(100, 100), screen_cm=(30, 30), distance_cm=60, eye="both-averaged")
+    table, summary = convert(path, settings=settings, edit=lambda recording: with_image(recording, "a"))
+    assert rows(table) == [("a", 0.6, 0.25, 200, 0)]
+    assert summary.notes[0].startswith("samples alone (edf2asc -s)")
+    one = "\n".join(line[: line.index("  70.0")] + "..." for line in lines)
+    samples = read_recording(write("eyelink", one), ReadingSettings()).trials[0].samples
+    assert samples["eye"].unique().tolist() == ["both"]
+
+
+def test_decimal_commas_and_times_in_halves(write):
+    text = trial(head="TRIALID a.jpg").replace("1200 1299 100 50.0", "1200,5 1299,5 100 50,25")
+    fixation = read_recording(write("eyelink", text), ReadingSettings()).trials[0].fixations.iloc[0]
+    assert (fixation["start_ms"], fixation["x"]) == (1200.5, 50.25)
+
+
+def test_old_line_ends_and_other_encodings(write, convert):
+    text = trial("MSG\t1500 größe", head="TRIALID a.jpg")
+    expected, summary = convert(write("eyelink", text))
+    for name, changed, encoding in (("cr", "\r", "cp1252"), ("crlf", "\r\n", "latin-1"), ("lf", "\n", "utf-16")):
+        path = write("eyelink", text.replace("\n", changed), name=f"{name}.asc", encoding=encoding)
+        assert convert(path)[0].equals(expected)
+        assert convert(path)[1].notes == summary.notes
+
+
+def test_screens_of_two_sizes_ask_for_the_place(write, convert):
+    text = trial("MSG\t1001 !V IMGLOAD FILL a.jpg").replace("MSG\t900", "MSG\t800 GAZE_COORDS 0 0 199 99\nMSG\t900")
+    with pytest.raises(ValueError, match=r"image was, found screens of several sizes \(100 x 100 and 200 x 100\)"):
+        convert(write("eyelink", text))
+    table, _ = convert(write("eyelink", text), edit=lambda recording: with_rect(recording, Rect(0, 0, 200, 100)))
+    assert table["CURRENT_FIX_X"].tolist() == [0.25]
+
+
+def test_blocks_in_one_trial_and_a_trial_without_any(write, convert, rows):
+    text = trial(head="TRIALID a.jpg").replace(
+        "MSG\t2001 TRIAL_RESULT 0",
+        "START\t3000 \tLEFT\tEVENTS\nEFIX L 3100 3199 100 25.0 50.0 9\nEND\t3300 \tEVENTS\nMSG\t3301 TRIAL_RESULT 0\n"
+        "MSG\t4000 TRIALID b.jpg\nMSG\t4500 TRIAL_RESULT 1",
+    )
+    table, summary = convert(write("eyelink", text))
+    assert rows(table) == [("a.jpg", 0.5, 0.5, 100, 200), ("a.jpg", 0.25, 0.5, 100, 2100)]
+    assert (summary.trials, summary.empty_trials) == (2, 1)
+
+
+# Fixations of each eye in each trial, as `grep -c` and the lines between TRIALID and TRIAL_RESULT have them.
+REAL = {
+    "FDBeye_1950006-RAN": (([60], [43], [45], [48], [47], [51]), 12),
+    "eyelinker_bino250": (([2, 2], [3, 3], [2, 2], [2, 2]), 0),
+    "eyelinker_bino500": (([3, 2], [3, 3], [2, 2], [2, 2]), 0),
+    "eyelinker_mono1000": (([3], [2], [3], [2]), 0),
+    "eyelinker_mono250": (([2], [2], [2], [3]), 0),
+    "eyelinker_mono500": (([4], [4], [2], [2]), 0),
+    "eyelinker_monoRemote250": (([1], [1], [1], [1]), 0),
+    "pymovements_eyelink_binocular_example": (([1, 1],), 2),
+    "pymovements_eyelink_monocular_no_dummy_example": (([2],), 0),
+    "pypillometry_002_rlmw_events_short": (([129, 129],), 0),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_recordings_have_all_their_fixations(real_recordings, name):
+    trials, none = REAL[name]
+    recording = read_recording(real_recordings / "eyelink" / f"{name}.asc", ReadingSettings())
+    counts = [trial.fixations["eye"].value_counts().sort_index().tolist() for trial in recording.trials]
+    assert (counts, recording.left_out.get("fixations outside the time of every trial", 0)) == (list(trials), none)
+    total = len(re.findall(r"^EFIX", (real_recordings / "eyelink" / f"{name}.asc").read_text(errors="replace"), re.M))
+    assert sum(map(sum, counts)) + none == total
+
+
+def test_real_samples_alone_and_a_recording_whose_trials_run_backwards(real_recordings):
+    samples = (
+        read_recording(real_recordings / "eyelink" / "pypillometry_002_rlmw_samples_short.asc", ReadingSettings())
+        .trials[0]
+        .samples
+    )
+    assert samples["eye"].value_counts().to_dict() == {"left": 20465, "right": 20465}
+    for name in ("monocular", "monocular_2khz"):
+        with pytest.raises(ValueError, match="line 137: expected a trial after 2339225 ms, found 2154560 ms"):
+            read_recording(real_recordings / "eyelink" / f"pymovements_eyelink_{name}_example.asc", ReadingSettings())

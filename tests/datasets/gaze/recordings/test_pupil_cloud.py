@@ -46,7 +46,7 @@ def test_two_recordings_are_two_trials(write, examples):
 
 
 def test_a_missing_column_is_named(write, examples):
-    with pytest.raises(ValueError, match="expected the columns 'fixation x"):
+    with pytest.raises(ValueError, match=r"found none for y \('fixation y' or"):
         text = examples["pupil_cloud"][1].replace("fixation y [px]", "elevation [deg]")
         read_recording(write("pupil_cloud", text), ReadingSettings())
 

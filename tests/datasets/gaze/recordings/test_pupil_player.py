@@ -56,8 +56,7 @@ def test_gaze_on_a_surface_by_dispersion(write, convert, rows):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("norm_pos_y", "y", "expected the column 'norm_pos_y'"),
-        ("start_timestamp", "start", "expected the column 'start_timestamp'"),
+        ("norm_pos_y", "y", r"found none for y \('norm_pos_y' or 'y_norm'\) among"),
         ("-100.2,180.0", "-100.2,-180.0", "row 3: expected a duration of at least 0, found -180"),
         ("-100.2,180.0", "-100.2,", "row 3: expected a duration in 'duration', found none"),
         ("0.75,0.2", "0.75,inf", "row 4: expected a number in 'norm_pos_y', found 'inf'"),

@@ -1,10 +1,13 @@
 """The table of trials: what fits, what it overrides, rows that are wrong."""
 
+import re
+
 import pytest
 
+from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.recording import ReadingSettings
-from datasets.gaze.recordings.trial_table import apply_trial_table, read_trial_table, with_image
+from datasets.gaze.recordings.trial_table import apply_trial_table, read_trial_table, trial_template, with_image
 
 
 @pytest.fixture
@@ -96,3 +99,76 @@ def test_a_place_is_refused_for_shares_of_the_image(write, apply, examples):
     recording = read_recording(write("tobii", text), ReadingSettings())
     with pytest.raises(ValueError, match="row 2: expected no place of the image"):
         apply("image,left,top,width,height\npolyp1.jpg,1,2,3,4\n")(recording)
+
+
+def filled(template: str, images: dict[int, str]) -> str:
+    """The template with image names by number, as a spreadsheet saves it."""
+    header, *rows = template.splitlines()
+    cells = [row.split(",") for row in rows]
+    return "\n".join([header, *(",".join([*c[:3], images.get(int(c[1]), ""), *c[4:]]) for c in cells)])
+
+
+@pytest.mark.parametrize("name", ["eyelink", "gazepoint", "jspsych", "tobii"])
+def test_a_template_as_it_was_written_changes_nothing(write, convert, apply, name):
+    path, method = write(name), "idt" if name == "jspsych" else None
+    settings = ConversionSettings(method=method, screen_px=(1280, 720), screen_cm=(30, 20), distance_cm=60)
+    expected, _ = convert(path, settings=settings)
+    recording = read_recording(path, ReadingSettings())
+    again, summary = convert(path, settings=settings, edit=apply(trial_template([recording])))
+    assert again.equals(expected)
+    assert summary.left_out.get("fixations in trials that are not in the trial table", 0) == 0
+
+
+def test_a_template_filled_in_part(write, convert, apply, rows, examples):
+    # Labels that are not unique, of which the first has no image.
+    text = re.sub("!V IMGLOAD.*", "x", examples["eyelink"][1]).replace("TRIALID 2", "TRIALID 1")
+    path = write("eyelink", text.replace("2349\t300", "2349.5\t300.5"))
+    template = trial_template([read_recording(path, ReadingSettings())])
+    assert template.splitlines()[:2] == [
+        "recording,number,trial,image,start_ms,end_ms,left,top,width,height",
+        "a.asc,1,1,,2100,3000,,,,",
+    ]
+    table, summary = convert(path, edit=apply(filled(template, {2: "my polyp.jpg"})))
+    assert [row[0] for row in rows(table)] == ["my polyp.jpg"] * 2
+    assert summary.left_out["fixations in trials without an image"] == 4
+    with pytest.raises(ValueError, match="row 2: expected the recording to name the image of a trial, found none in 2"):
+        convert(path, edit=apply(template))
+
+
+def test_a_template_for_recordings_of_one_name(write, tmp_path, apply, examples):
+    paths = [tmp_path / who / "rec.asc" for who in ("s1", "s2")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(examples["eyelink"][1])
+    recordings = [read_recording(path, ReadingSettings()) for path in paths]
+    edit = apply(trial_template(recordings).replace("polyp1.jpg", "first.jpg", 1))
+    images = [[trial.image for trial in edit(recording).trials] for recording in recordings]
+    assert [names[0].rpartition("\\")[2] for names in images] == ["first.jpg", "polyp1.jpg"]
+    # Fewer folders are enough; without any, a row is of both.
+    assert [t.label for t in apply("recording,number\ns2/rec,1\n./rec.asc,2\n")(recordings[1]).trials] == ["1", "2"]
+    for other in ("s2/rec", "rec.2", "rec2.edf"):
+        with pytest.raises(ValueError, match="expected a row of the trial table for one of its trials"):
+            apply(f"recording,number\n{other},1\n")(recordings[0])
+    assert len(apply("recording,number\nrec.edf,1\n")(recordings[0]).trials) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("3,,,", "row 2: expected the number of one of 2 trials, found 3"),
+        ("0,,,", "row 2: expected a trial's number of 1 or more, found 0"),
+        ("1.5,,,", "row 2: expected a trial's number of 1 or more, found 1.5"),
+        ("1,2,,", "row 2: expected trial 1 to be called '1', as the recording does, found '2'"),
+        ("1,1,5000,5100.25", "row 2: expected a time in 2100 to 3000 ms, when trial 1 was, found 5000 to 5100.25 ms"),
+        (",,,", "expected rows under the header"),
+    ],
+)
+def test_numbers_that_fit_no_trial(write, apply, row, message):
+    recording = read_recording(write("eyelink"), ReadingSettings())
+    with pytest.raises(ValueError, match=message):
+        apply(f"number,trial,start_ms,end_ms\n{row}\n")(recording)
+
+
+def test_a_label_is_the_same_as_a_spreadsheet_writes_it(write, apply, examples):
+    path = write("eyelink", examples["eyelink"][1].replace("TRIALID 1", "TRIALID 007"))
+    assert apply("number,trial\n1,7.0\n")(read_recording(path, ReadingSettings())).trials[0].label == "007"
