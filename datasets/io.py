@@ -13,6 +13,10 @@ import pydicom
 from PIL import Image, ImageChops, UnidentifiedImageError
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
+from utils.inputs import open_input
+
+# By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
+PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 DICOM_EXTS = (".dcm", ".dicom")
 LOSSY_EXTS = (".jpg", ".jpeg")
 DICOM_TAGS = [
@@ -51,6 +55,24 @@ class RefusedError(ValueError):
     """A file that can be read and is not taken all the same; the message says why and what to do."""
 
 
+@contextlib.contextmanager
+def open_picture(path: Path) -> Iterator[Image.Image]:
+    """A file of ``PICTURE_FORMATS`` as Pillow opens it: the header is read, the pixels are not.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: with the file's name, for one of another format or kind, and for whatever a decoder raises while it
+            is open; a ``RefusedError`` passes as it is.
+    """
+    with _naming(path, "an image"), open_input(path) as file:
+        try:
+            image = Image.open(file, formats=PICTURE_FORMATS)
+        except UnidentifiedImageError:
+            raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
+        with image:
+            yield image
+
+
 def read_image(path: Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
     """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
@@ -86,7 +108,7 @@ def read_rgb(path: Path) -> np.ndarray:
 
 def read_gray(path: Path) -> np.ndarray:
     """A grey mask or gaze map as (H,W) uint8; what lies above 255 becomes 255."""
-    with _naming(path, "an image"), Image.open(path) as image:
+    with open_picture(path) as image:
         return np.array(image.convert("L"))
 
 
@@ -110,7 +132,7 @@ def read_mask(path: Path) -> np.ndarray:
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
             transparency, colours, values that are not finite, and values up to 127 other than 0 and 1 (classes).
     """
-    with _naming(path, "an image"), Image.open(path) as image:
+    with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit=False)
         if _is_deep(image):
             values = _full_range(path, np.array(image))
@@ -180,14 +202,14 @@ def _size_if(path: Path, check: Callable[[Any], None]) -> tuple[int, int]:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=DICOM_TAGS)
             check(header)
             return int(header.Rows), int(header.Columns)
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             check(image)
             return image.height, image.width
 
 
 def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
     """(H,W) uint8 or float32, or (H,W,3) uint8."""
-    with _naming(path, "an image"), Image.open(path) as image:
+    with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit)
         if _is_deep(image):
             pixels = _full_range(path, np.array(image))
@@ -292,6 +314,8 @@ def _naming(path: Path, expected: str) -> Iterator[None]:
 
 def _unreadable(path: Path, expected: str, error: Exception) -> ValueError:
     reason = (str(error) or type(error).__name__).splitlines()[0]
+    if reason.startswith(f"{path}: "):
+        return ValueError(reason)
     if reason.endswith(":"):
         # pydicom goes on with what it tried, and which packages it would need.
         reason = " ".join(str(error).split())
