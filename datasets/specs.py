@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datasets.io import DICOM_EXTS
+from datasets.dicom import DICOM_EXTS
 from datasets.settings import SETTINGS_FILE, read_settings
 
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

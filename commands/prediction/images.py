@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydicom.misc import is_dicom as is_dicom_file
 
-from datasets.io import DICOM_EXTS
+from datasets.dicom import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
 
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
