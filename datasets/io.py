@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,10 +150,11 @@ def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
 
 
 def read_names(path: Path) -> list[str]:
-    """The ids of a split file, one a line; blank lines are skipped.
+    """The ids of a split file, one a line with accents written one way (NFC); blank lines are skipped.
 
     Raises:
         FileNotFoundError: if the file is absent.
+        OSError: if it is no file, or cannot be read.
         ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """
     try:
@@ -162,7 +164,7 @@ def read_names(path: Path) -> list[str]:
         raise FileNotFoundError(f"{path}: expected a split file with one image id a line, found none") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected one image id a line, found a file that is no text ({error})") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip()]
     if not names:
         raise ValueError(f"{path}: expected one image id a line, found an empty file")
     seen: set[str] = set()

@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
-from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import (
+    UNFINISHED_FILE,
+    check_one_file_a_name,
+    folder_and_endings,
+    near_miss_hint,
+    sample_path,
+    similar_files,
+)
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
@@ -212,7 +219,9 @@ def check_files(dataset: SegmentationDataset) -> None:
         missing = [path for path in paths if not path.is_file()]
         if missing:
             first = ", ".join(map(str, missing[:5]))
-            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
+            there = similar_files(missing[0].parent)
+            near = next(filter(None, (near_miss_hint(path.stem, there) for path in missing)), "")
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hints[kind]}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
     for kind, read in (("masks", io.read_mask), ("map", io.read_gray)):

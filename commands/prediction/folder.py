@@ -234,7 +234,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def _sha256_if_any(path: Path) -> str | None:
     try:
-        return sha256_of(path) if path.is_file() else None
+        return sha256_of(path)
     except OSError:
         return None
 

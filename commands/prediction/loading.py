@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from commands.prediction.images import FoundImage
 from datasets.loaders import batches_ahead, leave_signals_to_the_parent, own_generator
 from utils.hashing import sha256_of
+
+# Above what any image takes that is read; some files under /proc claim to be as large as the memory may be.
+MAX_FILE_BYTES = 2**32
 
 
 class Job(NamedTuple):
@@ -65,9 +69,8 @@ class ImageFiles(Dataset):
         image, finished_from = self.jobs[index]
         sha256 = None
         try:
-            # Whoever opens a pipe waits for ever.
-            if not image.path.is_file():
-                raise FileNotFoundError(f"{image.path}: expected an image file, found none")
+            if os.stat(image.path).st_size > MAX_FILE_BYTES:
+                raise ValueError(f"{image.path}: expected an image file of up to {MAX_FILE_BYTES:,} bytes, found more")
             sha256 = sha256_of(image.path)
             if sha256 == finished_from:
                 return Loaded(image, sha256), None
