@@ -13,6 +13,7 @@ from PIL import Image
 UNREADABLE = Exception
 # Pillow opens no larger pictures; nothing else bounds what a header of 100 bytes may claim.
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
+SHOWN_LENGTH = 300
 
 
 class RefusedError(ValueError):
@@ -64,4 +65,5 @@ def _unreadable(path: str | Path, expected: str, error: Exception) -> ValueError
     if reason.endswith(":"):
         # pydicom goes on with what it tried, and which packages it would need.
         reason = " ".join(str(error).split())
+    reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
     return ValueError(f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out")

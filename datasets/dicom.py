@@ -28,6 +28,8 @@ HEADER_TAGS = (
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "BitsAllocated",
+    "BitsStored",
+    "HighBit",
     "PixelRepresentation",
 )
 # The value that stands where there is no picture, and the other end of a range of such values, by the kind of pixels.
@@ -94,22 +96,34 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
 
 def check_dicom(path: Path, header: pydicom.Dataset, needs_8_bit: bool) -> tuple[int, int]:
     """(height, width), after what a header tells of the rules of ``read_dicom``."""
-    height, width, frames = int(header.Rows), int(header.Columns), int(header.get("NumberOfFrames") or 1)
+    height, width, frames = _whole(header, "Rows"), _whole(header, "Columns"), _whole(header, "NumberOfFrames", 1)
     if frames > 1:
         raise RefusedError(f"{path}: expected a single image, found {frames} frames; save each as a file")
-    if not 0 < height * width <= MAX_PIXELS:
+    if not (0 < height and 0 < width and height * width <= MAX_PIXELS):
         raise RefusedError(
             f"{path}: expected an image of 1 to {MAX_PIXELS:,} pixels, found {height} rows of {width}; replace it or "
             "leave it out"
         )
-    kind, bits = header.get("PhotometricInterpretation", "MONOCHROME2"), header.get("BitsAllocated", 8)
-    samples, signed = header.get("SamplesPerPixel", 1), header.get("PixelRepresentation", 0) != 0
+    bits, samples = _whole(header, "BitsAllocated", 8), _whole(header, "SamplesPerPixel", 1)
+    kind, signed = header.get("PhotometricInterpretation", GREY_KINDS[1]), _whole(header, "PixelRepresentation", 0) != 0
     colour = kind in COLOUR_KINDS and samples == 3 and bits == 8 and not signed
     if not colour and not (kind in GREY_KINDS and samples == 1):
         raise RefusedError(f"{path}: expected grey, or colour of 8 bits, found {kind} of {bits} bits; convert it")
+    stored = _whole(header, "BitsStored", bits)
+    if _whole(header, "HighBit", stored - 1) != stored - 1:
+        # pydicom would cut the values' highest bits.
+        raise RefusedError(f"{path}: expected HighBit {stored - 1}, one below BitsStored, found {header.HighBit}")
     if bits != 8 or signed:
         check_depth(path, f"{bits}-bit grey values", needs_8_bit)
     return height, width
+
+
+def _whole(header: pydicom.Dataset, tag: str, default: int | None = None) -> int:
+    value = header.get(tag)
+    value = default if value in (None, "") else value
+    if not isinstance(value, int):
+        raise ValueError(f"expected a whole number as {tag}, found {'none' if value is None else str(value)[:40]}")
+    return int(value)
 
 
 def _check_unpacked_size(path: str | Path, file: BinaryIO) -> None:

@@ -19,7 +19,7 @@ from utils.inputs import open_input, read_input
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 LOSSY_EXTS = (".jpg", ".jpeg")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
-BITS_TAG = 258
+BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
 # The highest value of 12 bits, of which many a program writes pictures of 16.
@@ -199,6 +199,8 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
         check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
         if "transparency" in image.info:
             raise RefusedError(f"{path}: expected an opaque image, found a transparent value; write it without")
+    elif SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT_TAG, ()):
+        raise RefusedError(f"{path}: expected 8 bits without a sign, found signed ones; convert it")
     elif image.format in ("PNG", "TIFF") and any(";16" in _raw_mode(tile) for tile in image.tile):
         # Pillow would drop the lower byte.
         raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
@@ -255,5 +257,6 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if pixels.ndim == 3 and channels == 1:
         pixels = np.array(Image.fromarray(pixels).convert("L"))
     if pixels.ndim == 2:
-        return np.repeat(pixels[..., None], channels, axis=-1)
+        pixels = pixels[..., None]
+        return pixels if channels == 1 else np.repeat(pixels, channels, axis=-1)
     return pixels
