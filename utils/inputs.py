@@ -31,8 +31,8 @@ def open_input(path: str | Path) -> BinaryIO:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
             return open(path, "rb") if status.st_size else io.BytesIO()
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: expected a file, found none") from error
     except OSError as error:
         raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error.strerror}") from error
     kind = next((kind for test, kind in OTHER_KINDS if test(status.st_mode)), "something else")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -69,9 +68,7 @@ class ImageFiles(Dataset):
         image, finished_from = self.jobs[index]
         sha256 = None
         try:
-            if os.stat(image.path).st_size > MAX_FILE_BYTES:
-                raise ValueError(f"{image.path}: expected an image file of up to {MAX_FILE_BYTES:,} bytes, found more")
-            sha256 = sha256_of(image.path)
+            sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
             if sha256 == finished_from:
                 return Loaded(image, sha256), None
             tensor, size = self.prepare(image.path)
