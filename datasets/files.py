@@ -63,9 +63,10 @@ def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
 
 
 def similar_files(folder: Path) -> dict[str, str]:
-    """The names of all files in a folder by what ids that differ in little have in common; empty if it is none."""
+    """The names of a folder's files by what ids that differ in little have in common; empty where there is none."""
     try:
-        return {plain_id(Path(name).stem).casefold(): name for name in os.listdir(folder)}
+        with os.scandir(folder) as entries:
+            return {plain_id(Path(e.name).stem).casefold(): e.name for e in entries if os.path.isfile(e)}
     except OSError:
         return {}
 

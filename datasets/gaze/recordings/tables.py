@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from utils.inputs import read_input
+
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
@@ -36,7 +38,7 @@ def read_text(path: Path) -> str:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected an eye-tracker recording, found none")
-    content = path.read_bytes()
+    content = read_input(path)
     for magic, kind in BINARY_KINDS:
         if content.startswith(magic):
             raise ValueError(f"{path}: expected a recording as text, found {kind}")
