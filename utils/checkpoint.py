@@ -103,7 +103,9 @@ def load_checkpoint(path: str | Path, *, check_sums: bool = False) -> dict:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found none")
+        beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth")))
+        hint = f"; beside it: {beside} (the best one is there only if masks gave a Dice to choose by)" if beside else ""
+        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found none{hint}")
     try:
         if check_sums:
             _check_sums(path)

@@ -21,6 +21,7 @@ import numpy as np
 
 from datasets import io
 from datasets.files import (
+    REPORT_FILE,
     UNFINISHED_FILE,
     check_one_file_a_name,
     folder_and_endings,
@@ -49,7 +50,6 @@ from utils.locks import alone_in
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
 
-REPORT_FILE = GAZE_FOLDER / "report.json"
 VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "numba", "pydensecrf2", "pydicom")
 
 
@@ -200,7 +200,7 @@ def prepare_image(
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
-    """Names with both image and fixations, and those left out; training ids need fixations, others may.
+    """Names with both image and fixations, and those left out: of them ``broken`` are training ids, which need both.
 
     Raises:
         FileNotFoundError, ValueError: where there is no image folder, or none of the table's images.
@@ -208,6 +208,7 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
     if not (root / "images").is_dir():
         raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
+    listed = dict.fromkeys(io.read_names(root / "train.txt") if (root / "train.txt").is_file() else ())
     similar = similar_files(root / "images")
     for name in fixations:
         path = sample_path(spec, root, "images", name)
@@ -215,7 +216,7 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             names.append(name)
         else:
             reason = f"no image {path.name}{near_miss_hint(name, similar)}"
-            left_out.append({"name": name, "reason": reason, "broken": False})
+            left_out.append({"name": name, "reason": reason, "broken": name in listed})
     folder, endings = folder_and_endings(spec, "images")
     check_one_file_a_name(root / folder, names, endings)
     if not names:
@@ -224,11 +225,13 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             f"{len(fixations)} (first: {left_out[0]['reason'].removeprefix('no image ')}); "
             "check --root, --data and --fixations"
         )
-    if (root / "train.txt").is_file():
-        without = [name for name in io.read_names(root / "train.txt") if name not in fixations]
-        similar = {name.casefold(): name for name in fixations}
-        reasons = {name: f"no fixation in the table{near_miss_hint(name, similar)}" for name in without}
-        left_out += [{"name": name, "reason": reason, "broken": False} for name, reason in reasons.items()]
+    similar = {name.casefold(): name for name in fixations}
+    for name in listed:
+        if name not in fixations:
+            # Where the table is prepared in parts, those of another part may have their maps already.
+            has_map = sample_path(spec, root, "map", name).is_file()
+            reason = f"no fixation in the table{near_miss_hint(name, similar)}"
+            left_out.append({"name": name, "reason": reason, "broken": not has_map})
     return names, left_out
 
 
