@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from commands.compare import Compared, settings_of
 from commands.reports import CasePictures
@@ -147,9 +146,9 @@ def _probabilities(folder: Path, name: str) -> list[np.ndarray]:
         if not path.is_file():
             break
         try:
-            with Image.open(path) as image:
+            with io.open_picture(path) as image:
                 maps.append(np.array(image, np.float32) / FULL)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path}: expected a probability map, found an unreadable file; evaluate again") from error
     return maps
 

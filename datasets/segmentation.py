@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
-from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import (
+    UNFINISHED_FILE,
+    check_one_file_a_name,
+    folder_and_endings,
+    near_miss_hint,
+    sample_path,
+    similar_files,
+)
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
 from datasets.gaze.maps import why_missing
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
@@ -21,8 +28,8 @@ from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
 
 FLIP_PROBABILITY = 0.5
-# Their pixels are looked at too: masks of classes or colours mostly come in whole sets.
-NUM_MASKS_READ = 20
+# Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
+NUM_READ = 20
 LABELS = ("auto", "required", "none")
 
 
@@ -126,7 +133,7 @@ class SegmentationDataset(Dataset):
         if self.has_labels:
             arrays["label"] = self._label(name)
         if self.thresholds:
-            gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
+            gaze_map = torch.from_numpy(io.read_map(self.path("map", name)))[None]
             arrays["pseudo"] = threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds)
         return arrays
 
@@ -225,14 +232,17 @@ def check_files(dataset: SegmentationDataset) -> None:
         missing = {name: path for name, path in paths.items() if not path.is_file()}
         if missing:
             first = ", ".join(map(str, [*missing.values()][:5]))
+            there = similar_files(root / folder_and_endings(spec, kind)[0])
+            near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
             hint = hints.get(kind) or why_missing(spec, root, missing)
             if kind == "map" and len(missing) < len(paths):
                 hint += "; --skip_missing_gaze goes on without them"
-            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hint}")
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
-    for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:
-        io.read_mask(dataset.path("masks", name))
+    for kind, read in (("masks", io.read_mask), ("map", io.read_gray)):
+        for name in dataset.names[: NUM_READ * (kind in kinds)]:
+            read(dataset.path(kind, name))
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}

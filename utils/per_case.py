@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.inputs import read_input
+
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 NAME, GROUP, LEVEL = "name", "group", "level"
 SHOWN_LENGTH = 60
@@ -143,7 +145,7 @@ def shown(text: str) -> str:
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Row number, as spreadsheets count, and fields of each row with content."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_input(path).decode("utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         for row, fields in enumerate(lines, start=1):
             if any(fields):

@@ -20,7 +20,15 @@ import cv2
 import numpy as np
 
 from datasets import io
-from datasets.files import REPORT_FILE, UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import (
+    REPORT_FILE,
+    UNFINISHED_FILE,
+    check_one_file_a_name,
+    folder_and_endings,
+    near_miss_hint,
+    sample_path,
+    similar_files,
+)
 from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -201,12 +209,14 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
     listed = dict.fromkeys(io.read_names(root / "train.txt") if (root / "train.txt").is_file() else ())
+    similar = similar_files(root / "images")
     for name in fixations:
         path = sample_path(spec, root, "images", name)
         if path.is_file():
             names.append(name)
         else:
-            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": name in listed})
+            reason = f"no image {path.name}{near_miss_hint(name, similar)}"
+            left_out.append({"name": name, "reason": reason, "broken": name in listed})
     folder, endings = folder_and_endings(spec, "images")
     check_one_file_a_name(root / folder, names, endings)
     if not names:
@@ -215,11 +225,13 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             f"{len(fixations)} (first: {left_out[0]['reason'].removeprefix('no image ')}); "
             "check --root, --data and --fixations"
         )
+    similar = {name.casefold(): name for name in fixations}
     for name in listed:
         if name not in fixations:
             # Where the table is prepared in parts, those of another part may have their maps already.
             has_map = sample_path(spec, root, "map", name).is_file()
-            left_out.append({"name": name, "reason": "no fixation in the table", "broken": not has_map})
+            reason = f"no fixation in the table{near_miss_hint(name, similar)}"
+            left_out.append({"name": name, "reason": reason, "broken": not has_map})
     return names, left_out
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.recordings.recording import plain
+from utils.inputs import read_input
 
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
@@ -40,7 +41,7 @@ def read_text(path: Path) -> str:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected an eye-tracker recording, found none")
-    content = path.read_bytes()
+    content = read_input(path)
     for magic, kind in BINARY_KINDS:
         if content.startswith(magic):
             raise ValueError(f"{path}: expected a recording as text, found {kind}")

@@ -1,0 +1,56 @@
+"""Opening of files that others wrote: regular ones alone, and no more of them than there is."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# By what ``stat`` says of them; whoever opens or reads one of these may wait for ever.
+OTHER_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_input(path: str | Path) -> BinaryIO:
+    """A regular file, opened for reading bytes. One that says it is empty is not read.
+
+    The files under /proc say so: some of them never end, and of some the first byte never comes.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        OSError: for anything but a regular file, and one that cannot be opened; with its name.
+    """
+    try:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            return open(path, "rb") if status.st_size else io.BytesIO()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: expected a file, found none") from error
+    except OSError as error:
+        raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error.strerror}") from error
+    kind = next((kind for test, kind in OTHER_KINDS if test(status.st_mode)), "something else")
+    raise OSError(f"{path}: expected a regular file, found {kind}; name a file, or leave it out")
+
+
+def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        ValueError: for a file of more than ``max_bytes``.
+        OSError: as ``open_input``, and where reading fails; with its name.
+    """
+    with open_input(path) as file:
+        try:
+            content = file.read(-1 if max_bytes is None else max_bytes + 1)
+        except OSError as error:
+            raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error}") from error
+    if max_bytes is not None and len(content) > max_bytes:
+        raise ValueError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
+    return content
