@@ -59,8 +59,8 @@ def write_report(
     ) as report:
         for name in names:
             mask = sample_path(spec, Path(root), "masks", name)
-            truth = io.read_mask(mask) if mask.is_file() else None
-            report.add(_checked(pictures.case(name, truth=truth, **_of_runs(compared.runs, name))))
+            truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
+            report.add(_checked(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name))))
     return path, report.num_bytes
 
 

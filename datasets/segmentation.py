@@ -27,7 +27,8 @@ LABELS = ("auto", "required", "none")
 
 class SegmentationDataset(Dataset):
     """Samples as dicts: ``image`` (C,H,W) float32 normalised; ``label`` (1,H,W) and ``pseudo`` (L,H,W)
-    float32 in {0,1}, each where there is one; ``name`` as the split file writes it.
+    float32 in {0,1}, each where there is one; ``ignore`` (1,H,W) float32 in {0,1}, beside the labels of a data set with
+    an ``ignore_value``, 1 where a pixel is not to be scored (its label is 0); ``name`` as the split file writes it.
 
     ``dataset[i]`` draws its flips from torch's generator; ``dataset[i, epoch]`` from (seed, epoch, i) alone,
     which is what the loaders ask for, so that samples do not depend on the number of workers.
@@ -99,7 +100,7 @@ class SegmentationDataset(Dataset):
         """The first samples without flips, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
         shown.flip_probability = 0.0
-        shown.has_labels = all(_is_mask(self.path("masks", name)) for name in shown.names)
+        shown.has_labels = all(_is_mask(self.path("masks", name), self.spec.ignore_value) for name in shown.names)
         return shown
 
     def only(self, names: Sequence[str]) -> SegmentationDataset:
@@ -114,15 +115,19 @@ class SegmentationDataset(Dataset):
         image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
         arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size)}
         if self.has_labels:
-            arrays["label"] = self._label(name)
+            arrays |= self._label(name)
         if self.thresholds:
             gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
             arrays["pseudo"] = threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds)
         return arrays
 
-    def _label(self, name: str) -> Tensor:
-        label = torch.from_numpy(io.read_mask(self.path("masks", name)))[None].float()
-        return label if self.full_size_labels else resize_labels(label, self.spatial_size)
+    def _label(self, name: str) -> dict[str, Tensor]:
+        mask, ignore = io.read_label(self.path("masks", name), self.spec.ignore_value)
+        arrays = {"label": mask} if ignore is None else {"label": mask, "ignore": ignore}
+        full_size = {key: torch.from_numpy(array)[None].float() for key, array in arrays.items()}
+        if self.full_size_labels:
+            return full_size
+        return {key: resize_labels(x, self.spatial_size) for key, x in full_size.items()}
 
     def _draw_flip(self, index: int, epoch: int | None) -> Flip:
         if not self.flip_probability:
@@ -216,7 +221,7 @@ def check_files(dataset: SegmentationDataset) -> None:
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
     for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:
-        io.read_mask(dataset.path("masks", name))
+        io.read_label(dataset.path("masks", name), spec.ignore_value)
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}
@@ -244,9 +249,9 @@ def _all_exist(spec: DatasetSpec, root: Path, kind: str, names: Sequence[str]) -
     return all(sample_path(spec, root, kind, name).is_file() for name in names)
 
 
-def _is_mask(path: Path) -> bool:
+def _is_mask(path: Path, ignore_value: int | None) -> bool:
     try:
-        io.read_mask(path)
+        io.read_label(path, ignore_value)
     except (FileNotFoundError, ValueError):
         return False
     return True

@@ -65,7 +65,7 @@ class ReportWriter:
         self._rows: list[Mapping] = []
         self._media: list[str] = []
         self._num_maps = dict.fromkeys(names, 0)
-        self._num_with = {"truth": 0, "fixations": 0}
+        self._num_with = {"truth": 0, "fixations": 0, "ignore": 0}
 
     def __enter__(self) -> ReportWriter:
         return self
@@ -160,6 +160,7 @@ class ReportWriter:
             "predictions": [None if mask is None else outline(mask) for mask in masks],
             "probabilities": [[encoded_map(level, self._map_px) for level in levels] for levels in maps],
             "fixations": None if case.fixations is None else rounded_fixations(*case.fixations),
+            **({} if case.ignore is None else {"ignore": outline(case.ignore), "ignoredPx": case.ignore.sum()}),
         }
 
     def _index(self) -> dict:
