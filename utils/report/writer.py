@@ -65,7 +65,7 @@ class ReportWriter:
         self._rows: list[Mapping] = []
         self._media: list[str] = []
         self._num_maps = dict.fromkeys(names, 0)
-        self._num_with = {"truth": 0, "fixations": 0, "ignore": 0}
+        self._num_with = {"truth": 0, "fixations": 0}
 
     def __enter__(self) -> ReportWriter:
         return self
@@ -92,8 +92,10 @@ class ReportWriter:
         self._media.append(embedded_json(self._encoded(case)))
         self._names[case.name] = case.group if case.group != case.name else ""
         self._rows.append({run: {str(k): dict(row) for k, row in levels.items()} for run, levels in case.rows.items()})
-        for what in self._num_with:
+        for what in ("truth", "fixations"):
             self._num_with[what] += getattr(case, what) is not None
+        if case.ignore is not None:
+            self._num_with["ignore"] = self._num_with.get("ignore", 0) + 1
         for name, maps in case.probabilities.items():
             self._num_maps[name] = max(self._num_maps[name], len(maps))
 
