@@ -15,7 +15,7 @@ NOISE, HIGHEST_NOISE = 16, 32
 BETWEEN = (64, 192)
 # How far what resizing, and what JPEG with its blocks of 8 pixels, make of an outline reaches.
 SOFT_PX, BLOCK_PX = 2, 8
-# As many come from resizing alone. A mask that was JPEG before has more.
+# As many come from resizing alone; a mask that was JPEG before has more.
 FEW_VALUES = 8
 # Pixels that may be off, as shares of the smaller of foreground and background. Kvasir-SEG's masks have none; after
 # compressing them again and resizing them up to fourfold, at most 0.01 and 0.13 were seen.
@@ -115,12 +115,12 @@ def _has_third_value(grey: np.ndarray, lossy: bool) -> bool:
         wide = cv2.erode(cv2.inRange(grey, BETWEEN[0], BETWEEN[1] - 1), _square(BLOCK_PX // 2))
         if cv2.countNonZero(wide) > FEW_OFF * size:
             return True
-    # Edges and noise leave greys on both sides of the middle, labels beside a 255 on one alone.
-    one_sided = 1 in (np.count_nonzero(dark), np.count_nonzero(bright))
-    if lossy or not (one_sided or np.count_nonzero(counts) <= FEW_VALUES):
+    if lossy:
         return False
-    second, off = _off(grey, SOFT_PX)
-    return off > FEW_OFF * size or (one_sided and second > 0)
+    # Edges and noise leave greys on both sides of the middle, labels beside a 255 on one alone.
+    if 1 in (np.count_nonzero(dark), np.count_nonzero(bright)):
+        return True
+    return np.count_nonzero(counts) <= FEW_VALUES and _off(grey, SOFT_PX)[1] > FEW_OFF * size
 
 
 def _off(grey: np.ndarray, reach_px: int) -> tuple[int, int]:

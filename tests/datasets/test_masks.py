@@ -68,6 +68,8 @@ def test_zero_and_one_other_value(value, dtype):
         _labels((50, 85), (35, 170), (20, 255)),
         _labels((12, 85), (9, 170), (6, 255))[40:80, 40:90],
         _labels((40, 100)),
+        np.array([[0, 1, 255]], np.uint8),
+        np.array([[0, 128, 255]], np.uint8),
         _labels((40, 1), dtype=np.float32) - _labels((20, 2), dtype=np.float32),
         _labels((40, 1), (9, 65535), dtype=np.float32),
         _labels((50, 100), (40, 200), (30, 300), dtype=np.float32),
