@@ -182,7 +182,7 @@ def direct_preparation(spec, root: Path, folder: Path, name: str, seen: Fixation
     heat = to_uint8(direct_heatmap(seen, image.shape[:2], spec.sigma_px), half=True)
     path = folder / MAP_FOLDERS["heatmap"] / f"{name}{spec.map_ext}"
     write_image(path, heat)
-    refined = refine_with_crf(image, io.read_gray(path) / np.float32(255), engine="pydensecrf")
+    refined = refine_with_crf(image, io.read_map(path), engine="pydensecrf")
     write_image(folder / MAP_FOLDERS["crf"] / f"{name}{spec.map_ext}", to_uint8(refined))
 
 

@@ -214,7 +214,7 @@ def _cells(
         elif column == "predictions":
             cells += _predicted(wanted, name, hatched, predictors, label, outline)
         else:
-            values = _fitting(io.read_gray(path := _file(wanted, column, name)), picture, path) / np.float32(255)
+            values = _fitting(io.read_map(path := _file(wanted, column, name)), picture, path)
             if column == "levels":
                 for level, threshold in enumerate(wanted.thresholds, start=1):
                     title = f"level {level} (≥{threshold:g})"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from datasets.specs import DatasetSpec
@@ -34,19 +35,43 @@ def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, .
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
     """The file of ``name`` under the first of ``endings`` that there is, upper and lower case being the same.
 
-    Where there is none, the path with the first ending, for the message about it. A single ending is met to the
-    letter, without a look.
+    Accents may be written either way, as letters of their own or apart. Where there is none, the path with the first
+    ending, for the message about it. A single ending is met to the letter, for ASCII without a look.
     """
-    if len(endings) == 1:
+    if len(endings) == 1 and name.isascii():
         return folder / f"{name}{endings[0]}"
+    names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
     # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
-    for spellings in (_usual_spellings, _all_spellings):
-        for ending in endings:
+    for spellings in (_usual_spellings, _all_spellings) if len(endings) > 1 else (_as_it_is,):
+        for ending, spelt in itertools.product(endings, names):
             for spelling in spellings(ending):
-                path = os.path.join(folder, f"{name}{spelling}")
+                path = os.path.join(folder, f"{spelt}{spelling}")
                 if os.path.isfile(path):
                     return Path(path)
     return folder / f"{name}{endings[0]}"
+
+
+def plain_id(name: str) -> str:
+    """An id with accents written one way (NFC): file systems, editors and trackers differ."""
+    return unicodedata.normalize("NFC", name)
+
+
+def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
+    """A clause about what is ``there`` (see ``similar_files``) in place of an id that is not; "" for nothing."""
+    other = there.get(plain_id(name).casefold(), name)
+    return "" if other == name else f"; {other} is there, which differs in upper and lower case, or ending, alone"
+
+
+def similar_files(folder: Path) -> dict[str, str]:
+    """The names of all files in a folder by what ids that differ in little have in common; empty if it is none."""
+    try:
+        return {plain_id(Path(name).stem).casefold(): name for name in os.listdir(folder)}
+    except OSError:
+        return {}
+
+
+def _as_it_is(ending: str) -> tuple[str, ...]:
+    return (ending,)
 
 
 def _usual_spellings(ending: str) -> tuple[str, ...]:
@@ -64,10 +89,11 @@ def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]
     """
     found: dict[str, list[Path]] = {}
     with os.scandir(folder) as entries:
-        paths = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_file()]
+        # Not entry.is_file(), which raises for a link to itself.
+        paths = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and os.path.isfile(entry)]
     for path in sorted(paths):
         if path.suffix.lower() in endings:
-            found.setdefault(path.stem, []).append(path)
+            found.setdefault(plain_id(path.stem), []).append(path)
     for several in found.values():
         several.sort(key=lambda path: endings.index(path.suffix.lower()))
     return found

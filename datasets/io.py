@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import struct
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pydicom
 from PIL import Image, ImageChops, UnidentifiedImageError
-from pydicom.errors import BytesLengthException, InvalidDicomError
 
+from datasets.decoding import RefusedError, check_depth, full_range, inverted, naming
+from datasets.dicom import check_dicom, is_dicom, read_dicom, read_header
 from datasets.masks import Label, label_of
-from utils.inputs import open_input
+from utils.images import COMMENT_KEY, FULL_SCALE
+from utils.inputs import open_input, read_input
 
 # By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-DICOM_EXTS = (".dcm", ".dicom")
 LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
-DICOM_TAGS = [
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "BitsAllocated",
-    "PixelRepresentation",
-]
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
+BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
-
-# What Pillow, pydicom and the decoders below them raise for a file that is cut, empty or of another kind.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    UnidentifiedImageError,
-    BytesLengthException,
-    InvalidDicomError,
-    Image.DecompressionBombError,
-)
-
-
-class RefusedError(ValueError):
-    """A file that can be read and is not taken all the same; the message says why and what to do."""
+# The highest value of 12 bits, of which many a program writes pictures of 16.
+MAX_OF_12_BITS = 4095
+MAX_TEXT_BYTES = 2**26
 
 
 @contextlib.contextmanager
@@ -65,7 +37,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         ValueError: with the file's name, for one of another format or kind, and for whatever a decoder raises while it
             is open; a ``RefusedError`` passes as it is.
     """
-    with _naming(path, "an image"), open_input(path) as file:
+    with naming(path, "an image"), open_input(path) as file:
         try:
             image = Image.open(file, formats=PICTURE_FORMATS)
         except UnidentifiedImageError:
@@ -107,19 +79,35 @@ def read_rgb(path: Path) -> np.ndarray:
     return read_image(path, 3, needs_8_bit=True)
 
 
+def read_map(path: Path) -> np.ndarray:
+    """A gaze map as (H,W) float32 in 0..1; what is taken, and errors, as of ``read_gray``."""
+    values = read_gray(path)
+    return values / np.float32(np.iinfo(values.dtype).max)
+
+
 def read_gray(path: Path) -> np.ndarray:
-    """A grey mask or gaze map as (H,W) uint8; what lies above 255 becomes 255."""
+    """A gaze map as its file has it, (H,W) uint8 or uint16; the highest value of the type stands for 1.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
+            more than 16 bits, and of 16 bits that 12 can hold, where nothing says that 65535 stands for 1.
+    """
+    return read_with_comment(path)[0]
+
+
+def read_with_comment(path: Path) -> tuple[np.ndarray, str | None]:
+    """``read_gray``, and the comment in the file, None if there is none."""
     with open_picture(path) as image:
-        return np.array(image.convert("L"))
-
-
-def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
-    """The stored values of a single-frame DICOM file: (H,W) grey, uint8 or float32, or (H,W,3) uint8 colour."""
-    with _naming(path, "a DICOM image"):
-        dicom = pydicom.dcmread(path)
-        _check_dicom(path, dicom, needs_8_bit)
-        pixels = _full_range(path, dicom.pixel_array)
-        return _inverted(pixels) if dicom.get("PhotometricInterpretation") == "MONOCHROME1" else pixels
+        comment = image.info.get("comment", image.info.get(COMMENT_KEY))
+        comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
+        _check_picture(path, image, needs_8_bit=False)
+        if _is_deep(image):
+            return _deep_map(path, image, comment), comment
+        _check_opaque(path, image)
+        if _has_colours(image):
+            raise RefusedError(f"{path}: expected a grey map, found colours; save it as grey of 8 or 16 bits")
+        return np.array(image.convert("L")), comment
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -139,7 +127,9 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
         _check_picture(path, image, needs_8_bit=False)
         lossy = image.format in LOSSY_FORMATS or image.info.get("compression") in LOSSY_COMPRESSIONS
         if _is_deep(image):
-            values = _full_range(path, np.array(image))
+            if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
+                raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
+            values = full_range(path, np.array(image))
         else:
             _check_opaque(path, image)
             _check_grey(path, image)
@@ -150,40 +140,33 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
         raise ValueError(f"{path}: {error}") from None
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) from a file's header, without decoding its pixels."""
-    return _size_if(path, lambda header: None)
-
-
 def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
-    """``image_size``, after what a header tells of the rules of ``read_image``: all but transparency."""
-
-    def check(header) -> None:
-        (_check_dicom if is_dicom(path) else _check_picture)(path, header, needs_8_bit)
-
-    return _size_if(path, check)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its ending."""
-    return path.suffix.lower() in DICOM_EXTS
+    """(height, width), after what a header tells of the rules of ``read_image``: all but transparency."""
+    if is_dicom(path):
+        header = read_header(path)
+        with naming(path, "a DICOM image"):
+            return check_dicom(path, header, needs_8_bit)
+    with open_picture(path) as image:
+        _check_picture(path, image, needs_8_bit)
+        return image.height, image.width
 
 
 def read_names(path: Path) -> list[str]:
-    """The ids of a split file, one a line; blank lines are skipped.
+    """The ids of a split file, one a line with accents written one way (NFC); blank lines are skipped.
 
     Raises:
         FileNotFoundError: if the file is absent.
+        OSError: if it is no file, or cannot be read.
         ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a split file with one image id a line, found none")
     try:
         # utf-8-sig also takes the mark that some editors put in front.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_input(path, max_bytes=MAX_TEXT_BYTES).decode("utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: expected a split file with one image id a line, found none") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected one image id a line, found a file that is no text ({error})") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip()]
     if not names:
         raise ValueError(f"{path}: expected one image id a line, found an empty file")
     seen: set[str] = set()
@@ -196,26 +179,15 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-def _size_if(path: Path, check: Callable[[Any], None]) -> tuple[int, int]:
-    with _naming(path, "an image"):
-        if is_dicom(path):
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=DICOM_TAGS)
-            check(header)
-            return int(header.Rows), int(header.Columns)
-        with open_picture(path) as image:
-            check(image)
-            return image.height, image.width
-
-
 def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
     """(H,W) uint8 or float32, or (H,W,3) uint8."""
     with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit)
         if _is_deep(image):
-            pixels = _full_range(path, np.array(image))
+            pixels = full_range(path, np.array(image))
             # Pillow inverts this kind of TIFF up to 8 bits and not above.
             tags = getattr(image, "tag_v2", {})
-            return _inverted(pixels) if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else pixels
+            return inverted(pixels) if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else pixels
         _check_opaque(path, image)
         return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
@@ -226,7 +198,11 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
     if frames > 1 and image.format != "MPO":
         raise RefusedError(f"{path}: expected a single image, found {frames} pages or frames; save each as a file")
     if _is_deep(image):
-        _check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
+        check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
+        if "transparency" in image.info:
+            raise RefusedError(f"{path}: expected an opaque image, found a transparent value; write it without")
+    elif SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT_TAG, ()):
+        raise RefusedError(f"{path}: expected 8 bits without a sign, found signed ones; convert it")
     elif image.format in ("PNG", "TIFF") and any(";16" in _raw_mode(tile) for tile in image.tile):
         # Pillow would drop the lower byte.
         raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
@@ -239,12 +215,32 @@ def _check_opaque(path: Path, image: Image.Image) -> None:
 
 def _check_grey(path: Path, image: Image.Image) -> None:
     """Refuse colours, whose luminance says little: that of pure red is background."""
-    if image.mode in ("1", "L", "LA"):
-        return
-    red, green, blue = image.convert("RGB").split()
-    spread = max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
-    if spread > COLOUR_TOLERANCE:
+    if _has_colours(image):
         raise RefusedError(f"{path}: expected a grey mask, found colours; write 255 where the foreground is, else 0")
+
+
+def _has_colours(image: Image.Image) -> bool:
+    if image.mode in ("1", "L", "LA"):
+        return False
+    red, green, blue = image.convert("RGB").split()
+    return max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > COLOUR_TOLERANCE
+
+
+def _deep_map(path: Path, image: Image.Image, comment: str | None) -> np.ndarray:
+    """(H,W) uint16 of a map of 16 bits, if it certainly is one."""
+    tags = getattr(image, "tag_v2", {BITS_TAG: (16,)})
+    if not image.mode.startswith("I;16") or tags.get(BITS_TAG) != (16,):
+        raise RefusedError(
+            f"{path}: expected a grey map of 8 or 16 bits without a sign, found another kind of number (mode "
+            f"{image.mode}); save it as such, 255 or 65535 standing for 1"
+        )
+    values = np.array(image).astype(np.uint16)
+    if 0 < values.max(initial=0) <= MAX_OF_12_BITS and comment != FULL_SCALE:
+        raise RefusedError(
+            f"{path}: expected a map of 16 bits in which 65535 stands for 1, found values up to {values.max()}, as of "
+            "a map of 8 or 12 bits; save it as 8 bits, or scale it"
+        )
+    return 65535 - values if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else values
 
 
 def _raw_mode(tile) -> str:
@@ -258,65 +254,11 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def _check_dicom(path: Path, header: pydicom.Dataset, needs_8_bit: bool) -> None:
-    frames = int(header.get("NumberOfFrames") or 1)
-    if frames > 1:
-        raise RefusedError(f"{path}: expected a single image, found {frames} frames; save each as a file")
-    kind, bits = header.get("PhotometricInterpretation", "MONOCHROME2"), header.get("BitsAllocated", 8)
-    colour = header.get("SamplesPerPixel", 1) == 3
-    if not (kind in ("MONOCHROME1", "MONOCHROME2") or (colour and bits == 8)):
-        raise RefusedError(f"{path}: expected grey, or colour of 8 bits, found {kind} of {bits} bits; convert it")
-    if bits != 8 or header.get("PixelRepresentation", 0) == 1:
-        _check_depth(path, f"{bits}-bit grey values", needs_8_bit)
-
-
-def _check_depth(path: Path, found: str, needs_8_bit: bool) -> None:
-    if needs_8_bit:
-        raise RefusedError(
-            f"{path}: expected an 8-bit image for the normalisation imagenet, found {found}; "
-            'set normalisation = "zscore" in dataset.toml (--data folder) before training, or convert the images to '
-            "8 bits"
-        )
-
-
-def _full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype == np.uint8:
-        return pixels
-    values = pixels.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise RefusedError(f"{path}: expected finite values, found some that are not; replace them")
-    return values
-
-
-def _inverted(pixels: np.ndarray) -> np.ndarray:
-    return (255 if pixels.dtype == np.uint8 else pixels.max()) - pixels
-
-
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """(H,W) or (H,W,3) as (H,W,channels)."""
     if pixels.ndim == 3 and channels == 1:
         pixels = np.array(Image.fromarray(pixels).convert("L"))
     if pixels.ndim == 2:
-        return np.repeat(pixels[..., None], channels, axis=-1)
+        pixels = pixels[..., None]
+        return pixels if channels == 1 else np.repeat(pixels, channels, axis=-1)
     return pixels
-
-
-@contextlib.contextmanager
-def _naming(path: Path, expected: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes a ValueError with the file's name."""
-    try:
-        yield
-    except (FileNotFoundError, RefusedError):
-        raise
-    except UNREADABLE as error:
-        raise _unreadable(path, expected, error) from error
-
-
-def _unreadable(path: Path, expected: str, error: Exception) -> ValueError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    if reason.startswith(f"{path}: "):
-        return ValueError(reason)
-    if reason.endswith(":"):
-        # pydicom goes on with what it tried, and which packages it would need.
-        reason = " ".join(str(error).split())
-    return ValueError(f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out")

@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
-from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import (
+    UNFINISHED_FILE,
+    check_one_file_a_name,
+    folder_and_endings,
+    near_miss_hint,
+    sample_path,
+    similar_files,
+)
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
@@ -20,8 +27,8 @@ from datasets.splits import split_names
 from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
 
 FLIP_PROBABILITY = 0.5
-# Their pixels are looked at too: masks of classes or colours mostly come in whole sets.
-NUM_MASKS_READ = 20
+# Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
+NUM_READ = 20
 LABELS = ("auto", "required", "none")
 
 
@@ -117,7 +124,7 @@ class SegmentationDataset(Dataset):
         if self.has_labels:
             arrays |= self._label(name)
         if self.thresholds:
-            gaze_map = torch.from_numpy(io.read_gray(self.path("map", name)))[None].float() / 255
+            gaze_map = torch.from_numpy(io.read_map(self.path("map", name)))[None]
             arrays["pseudo"] = threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds)
         return arrays
 
@@ -217,11 +224,15 @@ def check_files(dataset: SegmentationDataset) -> None:
         missing = [path for path in paths if not path.is_file()]
         if missing:
             first = ", ".join(map(str, missing[:5]))
-            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
+            there = similar_files(missing[0].parent)
+            near = next(filter(None, (near_miss_hint(path.stem, there) for path in missing)), "")
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hints[kind]}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
-    for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:
-        io.read_label(dataset.path("masks", name), spec.ignore_value)
+    readers = {"masks": lambda path: io.read_label(path, spec.ignore_value), "map": io.read_gray}
+    for kind in kinds[1:]:
+        for name in dataset.names[:NUM_READ]:
+            readers[kind](dataset.path(kind, name))
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from utils.inputs import read_input
+from utils.time_limit import time_limit
+
 SETTINGS_FILE = "dataset.toml"
 MAP_FORMATS = ("png", "jpg")
+MAX_BYTES = 2**16
+# tomllib takes time by the square of a key's parts.
+MAX_SECONDS = 5
+SHOWN_LENGTH = 200
 # What ``datasets.transforms.preprocess`` offers.
 NORMALISATIONS = ("imagenet", "zscore")
 
@@ -31,16 +39,17 @@ def read_settings(root: Path) -> dict[str, Any]:
         ``ignore_value``, the grey of pixels in masks that are not to be scored, or None.
 
     Raises:
+        OSError: for one that cannot be read, or is no file.
         ValueError: for a file that is no TOML, an unknown key, or a value that does not fit, naming file and key.
     """
     path = Path(root) / SETTINGS_FILE
-    given = _read_toml(path) if path.is_file() else {}
-    unknown = [key for key in given if key not in SETTINGS]
+    given = _read_toml(path) if os.path.lexists(path) else {}
+    unknown = ", ".join(key for key in given if key not in SETTINGS)
     if unknown:
-        raise ValueError(f"{path}: expected keys out of {', '.join(SETTINGS)}, found {', '.join(unknown)}")
+        raise ValueError(f"{path}: expected keys out of {', '.join(SETTINGS)}, found {unknown[:SHOWN_LENGTH]}")
     for key, value in given.items():
         if not SETTINGS[key].fits(value):
-            raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {value!r}")
+            raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {_shown(value)}")
     settings = {key: setting.default for key, setting in SETTINGS.items()} | given
     if "normalisation" not in given and settings["channels"] == 1:
         settings["normalisation"] = "zscore"
@@ -52,11 +61,23 @@ def read_settings(root: Path) -> dict[str, Any]:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    content = read_input(path, max_bytes=MAX_BYTES)
     try:
         # utf-8-sig also takes the mark that some editors put in front.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f'{path}: expected TOML, for example: normalisation = "zscore"; found {error}') from error
+        with time_limit(MAX_SECONDS):
+            return tomllib.loads(content.decode("utf-8-sig"))
+    # ValueError: of text that is no TOML, or no UTF-8, and of whole numbers too long for Python.
+    except (ValueError, RecursionError, TimeoutError) as error:
+        found = str(error)[:SHOWN_LENGTH]
+        raise ValueError(f'{path}: expected TOML, for example: normalisation = "zscore"; found {found}') from error
+
+
+def _shown(value) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a value too large to show"
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}... ({len(text)} characters)"
 
 
 def _one_of(*choices) -> Callable[[Any], bool]:

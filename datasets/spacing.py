@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pydicom
 
-from datasets.io import UNREADABLE, is_dicom
+from datasets.decoding import UNREADABLE, naming
+from datasets.dicom import is_dicom, read_header
 
 # The first that is there counts. That of the detector is larger than that in the body, which lies nearer the source.
 SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing")
@@ -71,16 +72,10 @@ def spacing_of(path: str | Path, header: pydicom.Dataset) -> tuple[float, float]
 
 
 def _header(path: str | Path) -> pydicom.Dataset:
-    tags = ["Rows", "Columns", *SPACING_TAGS, *PLACE_TAGS, *UID_TAGS]
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+    header = read_header(path, ["Rows", "Columns", *SPACING_TAGS, *PLACE_TAGS, *UID_TAGS])
+    with naming(path, "a DICOM image"):
         # Values are decoded when they are asked for; here for the ones that an image cannot do without.
         int(header.Rows), int(header.Columns)
-    except FileNotFoundError:
-        raise
-    except UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: expected a DICOM image, found an unreadable file ({reason}); replace it") from error
     return header
 
 

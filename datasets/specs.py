@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datasets.io import DICOM_EXTS
+from datasets.dicom import DICOM_EXTS
 from datasets.settings import SETTINGS_FILE, read_settings
+from utils.time_limit import time_limit
 
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAP_EXTS = (".png", ".jpg")
+# A name takes microseconds, but for a pattern that tries ways without end.
+CASE_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,14 @@ class DatasetSpec:
         """The patient or image that a sample belongs to; ValueError for a name without one."""
         if self.case_pattern is None:
             return name
-        found = re.search(self.case_pattern, name)
+        try:
+            with time_limit(CASE_SECONDS):
+                found = re.search(self.case_pattern, name)
+        except TimeoutError:
+            raise ValueError(
+                f"{SETTINGS_FILE}: case_pattern {self.case_pattern!r}: expected to find a case within {CASE_SECONDS} "
+                f"s, found that it takes longer in {name!r}; write it without repetitions inside or behind others"
+            ) from None
         if not (found and found[1]):
             raise ValueError(
                 f"case_pattern {self.case_pattern!r}: expected to find a case in every image's name, found none in "

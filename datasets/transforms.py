@@ -51,10 +51,18 @@ def unit_range(image: np.ndarray) -> Tensor:
 
 
 def zscore(image: np.ndarray) -> Tensor:
-    """Float (H,W,C) -> (C,H,W) of mean 0 and standard deviation 1 over the slice; a constant slice gives 0."""
-    values = np.ascontiguousarray(image.transpose(2, 0, 1), np.float64)
+    """Float (H,W,C) -> (C,H,W) of mean 0 and standard deviation 1 over the slice; a constant slice gives 0.
+
+    What is masked, as the padding of DICOM, has no part in mean and deviation.
+    """
+    values = np.array(image.transpose(2, 0, 1), np.float64, order="C")
+    inside = values if np.ma.getmask(image) is np.ma.nomask else values[~image.mask.transpose(2, 0, 1)]
     # In NumPy: torch's sums depend on the number of threads, and that on where an image is loaded.
-    return torch.from_numpy((values - values.mean()) / max(values.std(), 1e-8)).float()
+    mean, deviation = inside.mean(), max(inside.std(), 1e-8)
+    # In place: a large image takes gigabytes.
+    values -= mean
+    values /= deviation
+    return torch.from_numpy(values).float()
 
 
 def imagenet_normalise(x: Tensor) -> Tensor:
@@ -67,4 +75,4 @@ def preprocess(image: np.ndarray, normalisation: str, size: int) -> Tensor:
     """An image as read -> the network's input (C,size,size), normalised."""
     if normalisation == "zscore":
         return resize_smooth(zscore(image), size)
-    return imagenet_normalise(resize_smooth(unit_range(image), size))
+    return imagenet_normalise(resize_smooth(unit_range(np.asarray(image)), size))

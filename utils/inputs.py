@@ -27,11 +27,16 @@ def open_input(path: str | Path) -> BinaryIO:
         FileNotFoundError: if there is none.
         OSError: for anything but a regular file, and one that cannot be opened; with its name.
     """
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        kind = next((kind for test, kind in OTHER_KINDS if test(status.st_mode)), "something else")
-        raise OSError(f"{path}: expected a regular file, found {kind}; name a file, or leave it out")
-    return open(path, "rb") if status.st_size else io.BytesIO()
+    try:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            return open(path, "rb") if status.st_size else io.BytesIO()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: expected a file, found none") from error
+    except OSError as error:
+        raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error.strerror}") from error
+    kind = next((kind for test, kind in OTHER_KINDS if test(status.st_mode)), "something else")
+    raise OSError(f"{path}: expected a regular file, found {kind}; name a file, or leave it out")
 
 
 def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
@@ -39,13 +44,13 @@ def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
 
     Raises:
         ValueError: for a file of more than ``max_bytes``.
-        OSError: as ``open_input``, and where it cannot be read; with its name.
+        OSError: as ``open_input``, and where reading fails; with its name.
     """
     with open_input(path) as file:
         try:
             content = file.read(-1 if max_bytes is None else max_bytes + 1)
         except OSError as error:
-            raise OSError(f"{path}: expected a readable file, found that it is not: {error.strerror}") from error
+            raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error}") from error
     if max_bytes is not None and len(content) > max_bytes:
         raise ValueError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
     return content

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from commands.exporting.formats import Runner
 from commands.inference import Predictor
+from datasets.dicom import DICOM_EXTS
 from datasets.files import files_by_name
-from datasets.io import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
 from models.exported import Exported
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from commands.prediction.images import FoundImage
 from commands.prediction.loading import Job
-from datasets.io import is_dicom
+from datasets.dicom import is_dicom
 from utils.files import check_writable, remove_temporary, replacing, write_json
 from utils.hashing import sha256_of
 from utils.journal import Journal
@@ -234,7 +234,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def _sha256_if_any(path: Path) -> str | None:
     try:
-        return sha256_of(path) if path.is_file() else None
+        return sha256_of(path)
     except OSError:
         return None
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydicom.misc import is_dicom as is_dicom_file
-
-from datasets.io import DICOM_EXTS
+from datasets.dicom import DICOM_EXTS
 from datasets.specs import PICTURE_EXTS
+from utils.inputs import open_input
 
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 RENAME = "end the names of DICOM files in .dcm"
@@ -58,7 +57,7 @@ def find_images(
     for path in map(Path, given):
         if not os.path.lexists(path):
             raise FileNotFoundError(f"--images {path}: expected a file or a folder, found none")
-        if path.is_dir():
+        if os.path.isdir(path):
             found |= dict.fromkeys(_in_folder(path, recursive, avoided, beside))
         elif _is_image(path.name):
             found[FoundImage(path.stem, path)] = None
@@ -80,10 +79,17 @@ def dicom_by_content(given: Sequence[str]) -> list[Path]:
 
     Scanners export such files, and ``find_images`` passes them over. Sub-folders are not looked into.
     """
-    files = [
-        Path(entry) for folder in given if os.path.isdir(folder) for entry in os.scandir(folder) if entry.is_file()
-    ]
-    return sorted(path for path in files if not _is_image(path.name) and is_dicom_file(path))
+    files = [Path(entry) for folder in given if os.path.isdir(folder) for entry in os.scandir(folder)]
+    return sorted(path for path in files if not _is_image(path.name) and _begins_as_dicom(path))
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    try:
+        with open_input(path) as file:
+            return file.read(132)[128:] == b"DICM"
+    # A folder, a link to itself, a file of somebody else's: not what is looked for here.
+    except OSError:
+        return False
 
 
 def _in_folder(

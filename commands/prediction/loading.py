@@ -14,6 +14,9 @@ from commands.prediction.images import FoundImage
 from datasets.loaders import batches_ahead, leave_signals_to_the_parent, own_generator
 from utils.hashing import sha256_of
 
+# Above what any image takes that is read; some files under /proc claim to be as large as the memory may be.
+MAX_FILE_BYTES = 2**32
+
 
 class Job(NamedTuple):
     """An image, and the SHA-256 of the file from which all its results are there already, if they are."""
@@ -65,10 +68,7 @@ class ImageFiles(Dataset):
         image, finished_from = self.jobs[index]
         sha256 = None
         try:
-            # Whoever opens a pipe waits for ever.
-            if not image.path.is_file():
-                raise FileNotFoundError(f"{image.path}: expected an image file, found none")
-            sha256 = sha256_of(image.path)
+            sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
             if sha256 == finished_from:
                 return Loaded(image, sha256), None
             tensor, size = self.prepare(image.path)

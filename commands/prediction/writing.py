@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from commands.prediction.loading import Loaded
-from datasets.io import is_dicom, read_image
+from datasets.dicom import is_dicom
+from datasets.io import read_image
 from datasets.spacing import dicom_geometry
 from utils.evaluation import full_size_probabilities
 from utils.files import write_json

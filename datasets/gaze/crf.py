@@ -99,8 +99,9 @@ def warm_up_crf(engine: str = "compiled") -> None:
 def crf_image(image: np.ndarray) -> np.ndarray:
     """The RGB image that the CRF sees: 8-bit colour as it is; any other (H,W,C) scaled to 0..255, one channel repeated.
 
-    A constant image becomes black.
+    A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
     """
+    image = np.asarray(image)
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def _ids(table: Table) -> list[str]:
     label_of, twice = {}, []
     for index, label in enumerate(table.labels):
         # Tables come from Windows too, whatever reads them.
-        name = _without_ending(label.replace("\\", "/").rpartition("/")[2])
+        name = _without_ending(unicodedata.normalize("NFC", label.replace("\\", "/").rpartition("/")[2]))
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
             table.refuse(table.label_index == index, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:

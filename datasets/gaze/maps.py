@@ -10,7 +10,7 @@ import numpy as np
 from datasets import io
 from datasets.files import MAP_FOLDER, find_file
 from datasets.specs import MAP_EXTS, DatasetSpec
-from utils.images import read_with_comment, write_image
+from utils.images import write_image
 
 GAZE_FOLDER = Path("gaze")
 # In the order in which they are made.
@@ -57,8 +57,8 @@ def fingerprint(*parts) -> str:
 def read_if_made_from(path: Path, made_from: str) -> np.ndarray | None:
     """The pixels of a map, (H,W) uint8, if its file is there, whole, and was made from just that; else None."""
     try:
-        values, comment = read_with_comment(path)
-    except io.UNREADABLE:
+        values, comment = io.read_with_comment(path)
+    except (OSError, ValueError):
         return None
     return values if comment == made_from else None
 
@@ -79,8 +79,8 @@ def remove_other_formats(path: Path) -> None:
 def remove_if_ours(path: Path) -> None:
     """Remove a map that this program made from input that is gone; a map from elsewhere stays."""
     try:
-        comment = read_with_comment(path)[1]
-    except io.UNREADABLE:
+        comment = io.read_with_comment(path)[1]
+    except (OSError, ValueError):
         return
     if comment and comment.startswith(OURS):
         path.unlink(missing_ok=True)

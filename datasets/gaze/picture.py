@@ -49,8 +49,8 @@ def gaze_picture(
             ),
             fixations[name].xy,
             fixations[name].duration_ms,
-            io.read_gray(heatmap_path(spec, root, name)) / np.float32(255),
-            io.read_gray(sample_path(spec, root, "map", name)) / np.float32(255),
+            io.read_map(heatmap_path(spec, root, name)),
+            io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
             *(io.read_label(sample_path(spec, root, "masks", name), spec.ignore_value) if with_truth else ()),
         )

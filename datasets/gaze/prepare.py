@@ -20,7 +20,14 @@ import cv2
 import numpy as np
 
 from datasets import io
-from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import (
+    UNFINISHED_FILE,
+    check_one_file_a_name,
+    folder_and_endings,
+    near_miss_hint,
+    sample_path,
+    similar_files,
+)
 from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -201,12 +208,14 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
     if not (root / "images").is_dir():
         raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
+    similar = similar_files(root / "images")
     for name in fixations:
         path = sample_path(spec, root, "images", name)
         if path.is_file():
             names.append(name)
         else:
-            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": False})
+            reason = f"no image {path.name}{near_miss_hint(name, similar)}"
+            left_out.append({"name": name, "reason": reason, "broken": False})
     folder, endings = folder_and_endings(spec, "images")
     check_one_file_a_name(root / folder, names, endings)
     if not names:
@@ -217,7 +226,9 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         )
     if (root / "train.txt").is_file():
         without = [name for name in io.read_names(root / "train.txt") if name not in fixations]
-        left_out += [{"name": name, "reason": "no fixation in the table", "broken": False} for name in without]
+        similar = {name.casefold(): name for name in fixations}
+        reasons = {name: f"no fixation in the table{near_miss_hint(name, similar)}" for name in without}
+        left_out += [{"name": name, "reason": reason, "broken": False} for name, reason in reasons.items()]
     return names, left_out
 
 

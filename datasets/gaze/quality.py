@@ -32,9 +32,9 @@ def score_image(
 
     Args:
         fixations: on the image.
-        maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 as saved.
+        maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 or uint16 as saved.
         mask: (H,W) bool, the truth; None where there is none.
-        thresholds: on the maps / 255.
+        thresholds: on the maps, of which the highest value of the type stands for 1.
         ignore: (H,W) bool, pixels that are not to be scored: they and the fixations on them have no part in what is
             held against the mask.
 
@@ -66,10 +66,10 @@ def score_image(
 def dice_over_thresholds(
     values: np.ndarray, mask: np.ndarray, thresholds: Sequence[float], ignore: np.ndarray | None = None
 ) -> list[float]:
-    """Dice of ``values / 255 >= threshold`` against a mask, for every threshold at once.
+    """Dice of ``values / 255 >= threshold`` (65535 for uint16) against a mask, for every threshold at once.
 
     Args:
-        values: (H,W) uint8.
+        values: (H,W) uint8 or uint16.
         mask: (H,W) bool.
         ignore: (H,W) bool, pixels to leave out.
 
@@ -83,12 +83,13 @@ def dice_over_thresholds(
         raise ValueError(f"gaze quality: expected a map of the mask's size {mask.shape}, found {values.shape}")
     if ignore is not None:
         values, mask = values[~ignore], mask[~ignore]
-    # Counting the 256 grey values once replaces a comparison of all pixels a threshold.
-    of_all = np.bincount(values.ravel(), minlength=256)
-    of_target = np.bincount(values[mask], minlength=256)
+    # Counting the grey values once replaces a comparison of all pixels a threshold.
+    highest = np.iinfo(values.dtype).max
+    of_all = np.bincount(values.ravel(), minlength=highest + 1)
+    of_target = np.bincount(values[mask], minlength=highest + 1)
     scores = []
     for threshold in thresholds:
-        above = np.arange(256) / 255 >= threshold
+        above = np.arange(highest + 1) / highest >= threshold
         tp, predicted, true = int(of_target[above].sum()), int(of_all[above].sum()), int(of_target.sum())
         tn = values.size - predicted - true + tp
         scores.append(dice(Counts(tp, predicted - tp, true - tp, tn)))

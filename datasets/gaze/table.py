@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+
+from utils.inputs import read_input
 
 # How files of other kinds begin that are handed over in place of a CSV, and the way out.
 OTHER_KINDS = (
@@ -120,17 +121,10 @@ def shown(text: str) -> str:
 
 def _read_text(path: Path) -> bytes:
     """The bytes of a file that is UTF-8 text."""
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path}: expected a table (CSV), found a folder; name the file in it")
-    # A pipe could be read only once, and a device may have no end.
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(f"{path}: expected a table (CSV), found a pipe or device; save it to a file first")
     try:
-        raw = path.read_bytes()
+        raw = read_input(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: expected a table (CSV), found none") from error
-    except OSError as error:
-        raise OSError(f"{path}: expected a table (CSV), found that it cannot be read: {error.strerror}") from error
     for beginning, kind, advice in OTHER_KINDS:
         if raw.startswith(beginning):
             raise ValueError(f"{path}: expected a table (CSV), found {kind}; {advice}")

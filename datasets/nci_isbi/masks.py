@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nrrd
 import numpy as np
 
-from datasets.io import UNREADABLE
+from datasets.decoding import UNREADABLE
+from utils.inputs import open_input
 
-# What pynrrd and the decompressors below it raise for a damaged file, beside what images do.
-UNREADABLE_NRRD = (*UNREADABLE, nrrd.NRRDError, zlib.error, IndexError, StopIteration, OverflowError, MemoryError)
 # Labels are a few whole numbers (1: peripheral zone, 2: central gland); more are a picture, not a mask.
 MAX_LABELS = 16
 
@@ -51,13 +49,13 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
             without prostate, or whose data lie in another file.
     """
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             header = dict(nrrd.read_header(file))
             # Looked at before the data are read: the sizes may be anything.
             _check_header(header, shape)
             values = nrrd.read_data(header, file, str(path)).T
         labels = np.unique(values)
-    except UNREADABLE_NRRD as error:
+    except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: expected a mask that fits its series, found otherwise ({reason})") from error
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:

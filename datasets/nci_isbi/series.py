@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from datasets.io import UNREADABLE
+from datasets.decoding import UNREADABLE
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
 GEOMETRY_TAGS = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -104,7 +103,7 @@ def read_slice(path: Path) -> Slice:
             syntax.name if syntax.is_compressed else "",
             {tag: tuple(map(float, header[tag].value)) for tag in GEOMETRY_TAGS if header.get(tag) not in (None, "")},
         )
-    except (*UNREADABLE, OverflowError, zlib.error) as error:
+    except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}: expected a whole, readable DICOM slice, found otherwise ({reason})") from error
 

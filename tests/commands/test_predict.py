@@ -640,3 +640,25 @@ def test_stopped_from_outside_and_called_again(checkpoint, many, tmp_path, capsy
     assert len(rows) == 150 and len({row["area_px"] for row in rows}) == 1
     assert sum(stamps(out / "masks").get(path) == stamp for path, stamp in kept.items()) >= done
     assert not list(out.rglob(".tmp-*"))
+
+
+def test_what_is_no_image_is_a_line_each_and_the_rest_is_done(grey_checkpoint, tmp_path, write_dicom, capsys):
+    images = tmp_path / "images"
+    images.mkdir()
+    write_picture(images / "good.png")
+    os.mkfifo(images / "pipe.png")
+    (images / "loop.png").symlink_to("loop.png")
+    (images / "loop").symlink_to("loop")
+    (images / "endless.jpg").symlink_to("/dev/zero")
+    (images / "says_empty.tif").symlink_to("/proc/self/mounts")
+    (images / "script.bmp").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    write_dicom(images / "frames.dcm", np.zeros((3, 9, 9), np.uint16))
+    frames = pydicom.dcmread(images / "frames.dcm")
+    del frames.NumberOfFrames
+    frames.save_as(images / "frames.dcm")
+    assert predict(grey_checkpoint, images, tmp_path / "out") == 1
+    reasons = {Path(row["file"]).name: row["reason"] for row in table(tmp_path / "out", "errors.csv")}
+    assert set(reasons) == {"pipe.png", "loop.png", "endless.jpg", "says_empty.tif", "script.bmp", "frames.dcm"}
+    assert all(reason.startswith(str(images / name)) for name, reason in reasons.items())
+    assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["good.png"]
+    assert "predicted 1 of 7 images" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.files import check_one_file_a_name, files_by_name, find_file
+from datasets.files import check_one_file_a_name, files_by_name, find_file, near_miss_hint, similar_files
 
 ENDINGS = (".png", ".jpg", ".tif")
 
@@ -61,3 +61,24 @@ def test_an_absent_file_costs_no_listing_of_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", lambda folder: pytest.fail(f"listed {folder}"))
     assert find_file(tmp_path, "b", ENDINGS) == tmp_path / "b.png"
     assert find_file(tmp_path, "a", ENDINGS).name == "a.tIF"
+
+
+@pytest.mark.parametrize("endings", [(".jpg",), ENDINGS])
+@pytest.mark.parametrize(("there", "wanted"), [("e\u0301", "\xe9"), ("\xe9", "e\u0301")])
+def test_accents_may_be_written_either_way(tmp_path, endings, there, wanted):
+    path = tmp_path / f"{there}tude.jpg"
+    path.touch()
+    assert find_file(tmp_path, f"{wanted}tude", endings) == path
+    assert list(files_by_name(tmp_path, endings)) == ["\xe9tude"]
+
+
+def test_a_name_in_other_letter_case_is_a_hint(tmp_path):
+    there = similar_files(_touch(tmp_path, "pat06_1.jpg", "b.PNG"))
+    assert near_miss_hint("Pat06_1", there).startswith("; pat06_1.jpg is there, which differs in upper and lower case")
+    assert near_miss_hint("c", there) == ""
+    assert similar_files(tmp_path / "nowhere") == {}
+
+
+def test_links_to_themselves_are_passed_over(tmp_path):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert list(files_by_name(_touch(tmp_path, "a.png"), ENDINGS)) == ["a"]

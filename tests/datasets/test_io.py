@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import io
+from datasets import dicom, io
 from utils.images import write_image
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
@@ -93,8 +93,8 @@ def test_mask(tmp_path, values, foreground):
 def test_image_size_is_height_then_width(tmp_path, write_dicom):
     write_dicom(tmp_path / "slice.dcm", _noise((5, 7), high=4096))
     write_image(tmp_path / "map.jpg", GREY)
-    assert io.image_size(tmp_path / "slice.dcm") == (5, 7)
-    assert io.image_size(tmp_path / "map.jpg") == (3, 4)
+    assert io.check_image(tmp_path / "slice.dcm") == (5, 7)
+    assert io.check_image(tmp_path / "map.jpg") == (3, 4)
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
@@ -113,7 +113,7 @@ def test_truncated_dicom_is_named(tmp_path, write_dicom):
 
 @pytest.mark.parametrize("content", [b"", b"hello, I am a text\n" * 40, b"\0" * 128 + b"DICM" + b"junk" * 40])
 @pytest.mark.parametrize("name", ["fake.jpg", "fake.png", "fake.dcm"])
-@pytest.mark.parametrize("read", [io.read_image, io.image_size])
+@pytest.mark.parametrize("read", [io.read_image, io.check_image])
 def test_file_of_another_kind_is_named_in_one_line(tmp_path, name, content, read):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"{name}: expected .*found an unreadable file .*replace it") as caught:
@@ -121,17 +121,18 @@ def test_file_of_another_kind_is_named_in_one_line(tmp_path, name, content, read
     assert "\n" not in str(caught.value)
 
 
-def test_packages_that_a_compressed_dicom_file_needs_are_said(tmp_path, monkeypatch):
-    def undecodable(path):
+def test_packages_that_a_compressed_dicom_file_needs_are_said(tmp_path, monkeypatch, write_dicom):
+    def undecodable(file):
         raise RuntimeError("Unable to decompress: all plugins are missing dependencies:\n\tgdcm - requires gdcm>=3")
 
-    monkeypatch.setattr(io.pydicom, "dcmread", undecodable)
+    write_dicom(tmp_path / "a.dcm", _noise((5, 7)))
+    monkeypatch.setattr(dicom.pydicom, "dcmread", undecodable)
     with pytest.raises(ValueError, match=r"all plugins are missing dependencies: gdcm - requires gdcm>=3\); replace"):
         io.read_dicom(tmp_path / "a.dcm")
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "none.dcm"])
-@pytest.mark.parametrize("read", [io.read_image, io.image_size])
+@pytest.mark.parametrize("read", [io.read_image, io.check_image])
 def test_missing_file_stays_a_missing_file(tmp_path, name, read):
     with pytest.raises(FileNotFoundError, match=name):
         read(tmp_path / name)

@@ -110,3 +110,45 @@ def test_the_settings_of_a_folder_need_the_folder():
     with pytest.raises(ValueError, match=r"expected its folder \(root\)"):
         get_spec("folder")
     assert get_spec("kvasir") == get_spec("kvasir", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sigma_px = " + "1" * 5000, "expected TOML"),
+        ("sigma_px = 0x" + "1" * 5000, "sigma_px: expected a number above 0, .*, found a value too large to show"),
+        ("x=" + "{a=" * 3000 + "1" + "}" * 3000, "expected TOML"),
+        ("#" * 70000, "expected a file of up to 65,536 bytes"),
+        ("x" * 9000 + " = 1", "expected keys out of"),
+    ],
+    ids=["digits", "hexadecimal", "nested", "long", "long_key"],
+)
+def test_what_python_cannot_hold_is_one_short_sentence_too(tmp_path, text, message):
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/dataset\.toml: {message}") as caught:
+        read_settings(_write(tmp_path, text))
+    assert len(str(caught.value)) < 700
+
+
+def test_keys_that_take_for_ever_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.settings.MAX_SECONDS", 0.2)
+    with pytest.raises(ValueError, match=r"dataset\.toml: expected TOML, .* that it takes longer than 0\.2 s"):
+        read_settings(_write(tmp_path, "a." * 30000 + "a = 1"))
+
+
+def test_what_is_no_file_is_said(tmp_path):
+    path = tmp_path / "dataset.toml"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"dataset\.toml: expected a regular file, found a folder"):
+        read_settings(tmp_path)
+    path.rmdir()
+    path.symlink_to("dataset.toml")
+    with pytest.raises(OSError, match=r"dataset\.toml: expected a readable file"):
+        read_settings(tmp_path)
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(.*.*.*.*.*.*.*.*x)", "(?:a|a)*(b)"])
+def test_a_pattern_that_tries_ways_without_end_is_given_up(tmp_path, monkeypatch, pattern):
+    monkeypatch.setattr("datasets.specs.CASE_SECONDS", 0.1)
+    spec = get_spec("folder", _write(tmp_path, f"case_pattern = '{pattern}'"))
+    with pytest.raises(ValueError, match=r"dataset\.toml: case_pattern .* within 0\.1 s, .* in 'aaaa"):
+        spec.case_of("a" * 200 + "!")

@@ -104,3 +104,12 @@ def test_dicom_files_without_the_ending_are_noticed(tmp_path, write_dicom):
         shutil.copy(tmp_path / "a.dcm", tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     assert dicom_by_content([str(tmp_path), str(tmp_path / "a.dcm")]) == [tmp_path / "1.2.840.5", tmp_path / "IM0001"]
+
+
+def test_links_to_themselves_pipes_and_what_may_not_be_read_are_no_unnamed_dicom(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "scan").write_bytes(bytes(128) + b"DICM")
+    assert dicom_by_content([str(tmp_path)]) == [tmp_path / "scan"]
+    assert [image.path.name for image in find_images([str(tmp_path)])[0]] == ["loop.png"]

@@ -380,22 +380,22 @@ def test_line_of_a_million_fields(tmp_path):
 
 
 def test_a_folder_in_place_of_the_table(tmp_path):
-    assert _refusal(tmp_path, OSError) == ": expected a table (CSV), found a folder; name the file in it"
+    assert _refusal(tmp_path, OSError) == ": expected a regular file, found a folder; name a file, or leave it out"
 
 
 def test_a_pipe_in_place_of_the_table(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert "found a pipe or device" in _refusal(tmp_path / "pipe", OSError)
+    assert "found a pipe" in _refusal(tmp_path / "pipe", OSError)
 
 
 def test_a_table_that_may_not_be_read(tmp_path, monkeypatch):
-    def refuse(path):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied", str(path))
 
     # Not by taking the right away, as the administrator may read it still.
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("utils.inputs.open", refuse, raising=False)
     found = _refusal(_table(tmp_path, GOOD), OSError)
-    assert found == ": expected a table (CSV), found that it cannot be read: Permission denied"
+    assert found == ": expected a readable file, found that it cannot be read: Permission denied"
 
 
 def test_a_name_that_no_file_can_have(tmp_path):

@@ -223,7 +223,7 @@ def test_golden_heatmaps(golden, kvasir_fixation_table):
     with np.load(golden / "kvasir_gaze.npz") as expected:
         for key in (key for key in expected if key.endswith("heatmap_uint8")):
             name = key.split("/")[0]
-            size = io.image_size(golden / "kvasir_root" / "images" / f"{name}.jpg")
+            size = io.check_image(golden / "kvasir_root" / "images" / f"{name}.jpg")
             ours = to_uint8(
                 fixation_heatmap(fixations[name].xy, fixations[name].duration_ms, size, sigma_px=70), half=True
             )

@@ -49,7 +49,7 @@ def test_maps_have_the_size_of_their_image_and_can_be_trained_on(tiny_root):
     _prepare(tiny_root)
     sample = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=2)[0]
     assert sample["pseudo"].shape == (2, 32, 32)
-    assert io.image_size(tiny_root / "gaze" / "heatmap" / "polyp2.jpg") == (42, 46)
+    assert io.check_image(tiny_root / "gaze" / "heatmap" / "polyp2.jpg") == (42, 46)
 
 
 def test_prostate_table_says_jpg_where_slices_are_dicom_and_maps_png(tiny_prostate_root):
@@ -276,7 +276,7 @@ def test_a_hundred_thousand_fixations_on_one_image(tiny_root):
 
 def test_grey_picture_is_stretched_for_the_crf_as_a_slice_is(tiny_root):
     """With one channel, a PNG of low contrast and a DICOM file of the same values give one map."""
-    values = io.read_gray(tiny_root / "images" / "polyp1.jpg") // 4 + 60
+    values = io.read_image(tiny_root / "images" / "polyp1.jpg", 1)[..., 0] // 4 + 60
     for path in (tiny_root / "images").iterdir():
         path.unlink()
     Image.fromarray(values).save(tiny_root / "images" / "polyp1.png")
