@@ -59,7 +59,8 @@ def label_of(values: np.ndarray, *, lossy: bool = False, ignore_value: int | Non
     present = _distinct(values)
     if not lossy and _is_plain(present):
         return Label(values > (MIDDLE if present[-1] > 1 else 0))
-    if present[0] < 0 or (not lossy and len(present) == 2):
+    # Of 1 and 255 the second means what is not to be scored; of 3 and 246 neither is a label.
+    if present[0] < 0 or (not lossy and len(present) == 2 and present[1] == 255):
         raise _refusal(present, lossy)
     grey = np.ceil(values * (255 / max(255, present[-1]))).astype(np.uint8) if values.dtype != np.uint8 else values
     if present[-1] <= MIDDLE:
@@ -118,7 +119,7 @@ def _has_third_value(grey: np.ndarray, lossy: bool) -> bool:
     if lossy:
         return False
     # Edges and noise leave greys on both sides of the middle, labels beside a 255 on one alone.
-    if 1 in (np.count_nonzero(dark), np.count_nonzero(bright)):
+    if (np.count_nonzero(dark) > 1) != (np.count_nonzero(bright) > 1):
         return True
     return np.count_nonzero(counts) <= FEW_VALUES and _off(grey, SOFT_PX)[1] > FEW_OFF * size
 

@@ -102,6 +102,10 @@ def test_soft_and_noisy_edges_are_taken(change, lossy):
     np.testing.assert_array_equal(label_of(values, lossy=lossy).mask, values > 127)
 
 
+def test_neither_value_has_to_be_the_last_of_its_side():
+    np.testing.assert_array_equal(label_of(_labels((40, 246), background=3)).mask, _disc(40))
+
+
 def test_soft_edges_of_16_bits_are_cut_at_half():
     soft = cv2.GaussianBlur(MASK, (0, 0), 1)
     np.testing.assert_array_equal(label_of(soft.astype(np.float32) * 257).mask, soft > 127)
