@@ -28,7 +28,7 @@ from utils.run_names import named_paths
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
 # What should be the same for a difference to say something about the runs.
-ALIKE = ("data", "split", "root", "threshold", "spacing_mm")
+ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
 
 
 class Compared(NamedTuple):
@@ -130,6 +130,8 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
+        if found and key == "ignore_value":
+            found = {name: values.get(key, "none") for name, values in settings.items() if values}
         if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")
@@ -153,4 +155,5 @@ def settings_of(folder: Path) -> dict:
 def _settings_of_training(summary: dict) -> dict:
     """How training scores, which its summary does not say, and the data folder, which it says in its recipe."""
     recipe = summary.get("recipe")
-    return {"split": "test", "threshold": 0.5, "root": recipe.get("root") if isinstance(recipe, dict) else None}
+    known = recipe if isinstance(recipe, dict) else {}
+    return {"split": "test", "threshold": 0.5, "root": known.get("root"), "ignore_value": known.get("ignore_value")}

@@ -58,9 +58,9 @@ def write_report(
     ) as report:
         for name in names:
             mask = sample_path(spec, Path(root), "masks", name)
-            truth = io.read_mask(mask) if mask.is_file() else None
+            truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
             without_truth += truth is None
-            report.add(_checked(pictures.case(name, truth=truth, **_of_runs(compared.runs, name))))
+            report.add(_checked(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name))))
     pictures.tell_of_missing_gaze()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")

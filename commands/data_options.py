@@ -39,8 +39,9 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
 
 
 def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
-    """What a checkpoint keeps: how its network's images were made."""
-    return {"channels": spec.in_channels, "normalisation": spec.normalisation}
+    """What a checkpoint keeps: how its network's images were made, and what of masks was ignored, if anything."""
+    ignored = {} if spec.ignore_value is None else {"ignore_value": spec.ignore_value}
+    return {"channels": spec.in_channels, "normalisation": spec.normalisation, **ignored}
 
 
 def id_numbers(names: Iterable[str]) -> list[int]:
@@ -65,7 +66,8 @@ def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:
         config: of the checkpoint; entries that it lacks (older and released ones) are not checked.
         path: of the checkpoint, for the message.
     """
-    for key, found in remembered_settings(spec).items():
+    for key in ("channels", "normalisation"):
+        found = remembered_settings(spec)[key]
         trained = config.get(key, found)
         if trained != found:
             raise ValueError(

@@ -167,6 +167,7 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "tta": args.tta,
         "threshold": args.threshold,
         "spacing_mm": args.spacing_mm,
+        **({} if dataset.spec.ignore_value is None else {"ignore_value": dataset.spec.ignore_value}),
         "results": {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}},
     }
 

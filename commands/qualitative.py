@@ -19,7 +19,7 @@ from utils.metrics import count, dice
 from utils.per_case import CONTROL_CHARACTERS, find_per_case, read_per_case, shown
 from utils.qualitative_figure import Cell
 from utils.run_names import NamedPath
-from utils.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture
+from utils.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
 
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 # What is shown where nothing is asked for.
@@ -198,7 +198,9 @@ def _cells(
     """Titles and cells of one case."""
     spec = wanted.spec
     picture = crf_image(io.read_image(_file(wanted, "image", name), spec.in_channels, needs_8_bit=spec.needs_8_bit))
-    truth = _fitting(io.read_mask(path := _file(wanted, "truth", name)), picture, path) if with_truth else None
+    label = io.read_label(path := _file(wanted, "truth", name), spec.ignore_value) if with_truth else io.Label(None)
+    truth, ignore = _fitting(label.mask, picture, path) if with_truth else None, label.ignore
+    hatched = with_ignored(picture, ignore)
     outline = ((truth, TRUTH_COLOUR),) if with_truth and wanted.style == "contours" else ()
     cells: list[tuple[str, Cell]] = []
     for column in columns:
@@ -207,9 +209,10 @@ def _cells(
         elif column == "fixations":
             cells.append(("fixations", Cell(picture, fixations=(gaze.xy, gaze.duration_ms))))
         elif column == "truth":
-            cells.append(("truth", Cell(picture, outline) if outline else Cell(mask_picture(truth))))
+            shown = Cell(hatched, outline) if outline else Cell(with_ignored(mask_picture(truth), ignore))
+            cells.append(("truth", shown))
         elif column == "predictions":
-            cells += _predicted(wanted, name, picture, predictors, truth, outline)
+            cells += _predicted(wanted, name, hatched, predictors, label, outline)
         else:
             values = _fitting(io.read_map(path := _file(wanted, column, name)), picture, path)
             if column == "levels":
@@ -221,16 +224,17 @@ def _cells(
     return cells
 
 
-def _predicted(wanted: Wanted, name: str, picture, predictors, truth, outline) -> list[tuple[str, Cell]]:
+def _predicted(wanted: Wanted, name: str, picture, predictors, label: io.Label, outline) -> list[tuple[str, Cell]]:
     cells = []
     for (run, predict), colour in zip(predictors.items(), _colours(len(predictors)), strict=True):
         mask = _fitting(predict(name), picture, f"{run}, {name}")
-        score = dice(count(mask, truth)) if wanted.with_dice else None
+        scored = None if label.ignore is None else ~label.ignore
+        score = dice(count(mask, label.mask, scored)) if wanted.with_dice else None
         caption = "" if score is None else "–" if score != score else f"{100 * score:.1f}"
         if wanted.style == "contours":
             cells.append((run, Cell(picture, (*outline, (mask, RUN_COLOURS[colour])), caption=caption)))
         else:
-            cells.append((run, Cell(mask_picture(mask), caption=caption)))
+            cells.append((run, Cell(with_ignored(mask_picture(mask), label.ignore), caption=caption)))
     return cells
 
 
@@ -286,10 +290,11 @@ def _colours(count: int) -> list[str]:
 
 
 def _said_of_colours(wanted: Wanted, columns: Sequence[str], with_truth: bool) -> list[str]:
+    ignored = ["grey hatching: not scored"] if with_truth and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":
-        return []
+        return ignored
     parts = ["truth green"] if with_truth else []
     if "predictions" in columns:
         names = [run.name for run in wanted.runs]
         parts += [f"{name} {colour}" for name, colour in zip(names, _colours(len(names)), strict=True)]
-    return [f"outlines: {', '.join(parts)}"] if parts else []
+    return ([f"outlines: {', '.join(parts)}"] if parts else []) + ignored

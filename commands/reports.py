@@ -59,7 +59,7 @@ class ReportCases:
         """Add one case."""
         known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
         of_run = {key: {self.run: value} for key, value in known.items()}
-        self.report.add(self.pictures.case(case.name, truth=case.label, **of_run))
+        self.report.add(self.pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def picture_of(path: Path) -> np.ndarray:

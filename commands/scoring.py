@@ -112,20 +112,24 @@ def examples_picture(model: nn.Module, dataset, names: list[str], device: torch.
         outputs = model(sample["image"][None].to(device))
         logits = torch.cat([outputs["logits"][None], outputs["level_logits"]])[:, 0].float()
         probabilities = full_size_probabilities(logits, sample["image"].shape[-2:])[:, 0].cpu().numpy()
-        label, pseudo = sample.get("label"), sample.get("pseudo")
+        size, pseudo = sample["image"].shape[-2:], sample.get("pseudo")
         cells, titles = prediction_row(
             sample["image"].numpy(),
             probabilities,
-            None if label is None else _resized(label, sample["image"].shape[-2:]),
+            _resized(sample.get("label"), size),
             None if pseudo is None else pseudo.numpy(),
+            _resized(sample.get("ignore"), size),
         )
         lines.append(cells)
     model.train(was_training)
     return grid(lines, titles)
 
 
-def _resized(label: torch.Tensor, size) -> np.ndarray:
-    return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy()
+def _resized(label: torch.Tensor | None, size) -> np.ndarray | None:
+    """(1,h,w) as (H,W) bool."""
+    if label is None:
+        return None
+    return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy() > 0
 
 
 def _spread(rows: list[Row], count: int) -> list[str]:

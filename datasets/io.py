@@ -12,12 +12,13 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from datasets.decoding import RefusedError, check_depth, full_range, inverted, naming
 from datasets.dicom import check_dicom, is_dicom, read_dicom, read_header
+from datasets.masks import Label, label_of
 from utils.images import COMMENT_KEY, FULL_SCALE
 from utils.inputs import open_input, read_input
 
 # By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-LOSSY_EXTS = (".jpg", ".jpeg")
+LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
 # Between the channels of a grey mask: JPEG leaves some.
@@ -110,32 +111,33 @@ def read_with_comment(path: Path) -> tuple[np.ndarray, str | None]:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """A mask as (H,W) bool.
+    """The foreground of a mask without ignored pixels, (H,W) bool; see ``read_label``."""
+    return read_label(path).mask
 
-    Grey values above 127 are foreground, which removes JPEG noise; masks that only hold 0 and 1 are taken
-    as they are.
+
+def read_label(path: Path, ignore_value: int | None = None) -> Label:
+    """A mask as ``datasets.masks.label_of`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
-            transparency, colours, values that are not finite, and values up to 127 other than 0 and 1 (classes).
+            transparency, colours, values that are not finite, and those that are not plainly a mask.
     """
     with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit=False)
+        lossy = image.format in LOSSY_FORMATS or image.info.get("compression") in LOSSY_COMPRESSIONS
         if _is_deep(image):
+            if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
+                raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
             values = full_range(path, np.array(image))
         else:
             _check_opaque(path, image)
             _check_grey(path, image)
             values = np.array(image.convert("L"))
-    highest = values.max(initial=0)
-    # In a JPEG of an empty mask such values are noise.
-    if highest <= 127 and path.suffix.lower() not in LOSSY_EXTS and not np.isin(values, (0, 1)).all():
-        raise RefusedError(
-            f"{path}: expected a mask with foreground above 127, or of 0 and 1 alone, found other values up to "
-            f"{highest:g}, which would all be background; write 255 where the foreground is"
-        )
-    return values > (127 if highest > 1 else 0)
+    try:
+        return label_of(values, lossy=lossy, ignore_value=ignore_value)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:

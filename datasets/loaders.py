@@ -103,7 +103,7 @@ def training_loader(
 
     Returns:
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
-        ``label`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
+        ``label`` and ``ignore`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
     sampler = IterationSampler(
         len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
@@ -128,8 +128,8 @@ def evaluation_loader(
     """A loader over the data set once, in order.
 
     Returns:
-        A loader of dicts: ``image`` (B,C,H,W); ``label`` a list of (1,h,w) bool, since labels keep their own sizes;
-        ``name`` a list. The last batch may be smaller.
+        A loader of dicts: ``image`` (B,C,H,W); ``label``, and ``ignore`` where the data set has it, lists of (1,h,w)
+        bool, since labels keep their own sizes; ``name`` a list. The last batch may be smaller.
     """
     return DataLoader(
         dataset,
@@ -156,8 +156,8 @@ def own_generator(seed: int) -> torch.Generator:
 def collate_full_size(samples: list[dict]) -> dict:
     """Stack the images and leave every other entry a list; labels become bool, a quarter of the memory to share."""
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
-    if "label" in batch:
-        batch["label"] = [label.bool() for label in batch["label"]]
+    for key in {"label", "ignore"} & set(batch):
+        batch[key] = [label.bool() for label in batch[key]]
     return {**batch, "image": torch.stack(batch["image"])}
 
 

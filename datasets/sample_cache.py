@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datasets.segmentation import SegmentationDataset
 
 # To be raised with every change of what a record holds, or of how files become samples.
-FORMAT = 1
+FORMAT = 2
 GB = 1e9
 Field = tuple[str, tuple[int, ...], np.dtype]
 
@@ -132,7 +132,8 @@ def _fields(dataset: SegmentationDataset) -> list[Field]:
     size = (dataset.spatial_size, dataset.spatial_size)
     fields = [("image", (dataset.spec.in_channels, *size), np.dtype(np.float32))]
     if dataset.has_labels:
-        fields.append(("label", (1, *size), np.dtype(np.uint8)))
+        names = ["label"] if dataset.spec.ignore_value is None else ["label", "ignore"]
+        fields += [(name, (1, *size), np.dtype(np.uint8)) for name in names]
     if dataset.thresholds:
         fields.append(("pseudo", (len(dataset.thresholds), *size), np.dtype(np.uint8)))
     return fields
@@ -161,6 +162,7 @@ def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
         str(dataset.root.resolve()),
         dataset.names,
         dataset.spec.normalisation,
+        dataset.spec.ignore_value,
         dataset.thresholds,
         [(name, shape, str(dtype)) for name, shape, dtype in fields],
         [package.__version__ for package in (torch, np, PIL, pydicom)],

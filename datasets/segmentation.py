@@ -35,7 +35,8 @@ LABELS = ("auto", "required", "none")
 
 class SegmentationDataset(Dataset):
     """Samples as dicts: ``image`` (C,H,W) float32 normalised; ``label`` (1,H,W) and ``pseudo`` (L,H,W)
-    float32 in {0,1}, each where there is one; ``name`` as the split file writes it.
+    float32 in {0,1}, each where there is one; ``ignore`` (1,H,W) float32 in {0,1}, beside the labels of a data set with
+    an ``ignore_value``, 1 where a pixel is not to be scored (its label is 0); ``name`` as the split file writes it.
 
     ``dataset[i]`` draws its flips from torch's generator; ``dataset[i, epoch]`` from (seed, epoch, i) alone,
     which is what the loaders ask for, so that samples do not depend on the number of workers.
@@ -109,7 +110,7 @@ class SegmentationDataset(Dataset):
         """The first samples without flips, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
         shown.flip_probability = 0.0
-        shown.has_labels = all(_is_mask(self.path("masks", name)) for name in shown.names)
+        shown.has_labels = all(_is_mask(self.path("masks", name), self.spec.ignore_value) for name in shown.names)
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
@@ -131,15 +132,19 @@ class SegmentationDataset(Dataset):
         image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
         arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size)}
         if self.has_labels:
-            arrays["label"] = self._label(name)
+            arrays |= self._label(name)
         if self.thresholds:
             gaze_map = torch.from_numpy(io.read_map(self.path("map", name)))[None]
             arrays["pseudo"] = threshold_levels(resize_smooth(gaze_map, self.spatial_size), self.thresholds)
         return arrays
 
-    def _label(self, name: str) -> Tensor:
-        label = torch.from_numpy(io.read_mask(self.path("masks", name)))[None].float()
-        return label if self.full_size_labels else resize_labels(label, self.spatial_size)
+    def _label(self, name: str) -> dict[str, Tensor]:
+        mask, ignore = io.read_label(self.path("masks", name), self.spec.ignore_value)
+        arrays = {"label": mask} if ignore is None else {"label": mask, "ignore": ignore}
+        full_size = {key: torch.from_numpy(array)[None].float() for key, array in arrays.items()}
+        if self.full_size_labels:
+            return full_size
+        return {key: resize_labels(x, self.spatial_size) for key, x in full_size.items()}
 
     def _draw_flip(self, index: int, epoch: int | None) -> Flip:
         if not self.flip_probability:
@@ -240,9 +245,10 @@ def check_files(dataset: SegmentationDataset) -> None:
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
-    for kind, read in (("masks", io.read_mask), ("map", io.read_gray)):
-        for name in dataset.names[: NUM_READ * (kind in kinds)]:
-            read(dataset.path(kind, name))
+    readers = {"masks": lambda path: io.read_label(path, spec.ignore_value), "map": io.read_gray}
+    for kind in kinds[1:]:
+        for name in dataset.names[:NUM_READ]:
+            readers[kind](dataset.path(kind, name))
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}
@@ -270,9 +276,9 @@ def _all_exist(spec: DatasetSpec, root: Path, kind: str, names: Sequence[str]) -
     return all(sample_path(spec, root, kind, name).is_file() for name in names)
 
 
-def _is_mask(path: Path) -> bool:
+def _is_mask(path: Path, ignore_value: int | None) -> bool:
     try:
-        io.read_mask(path)
+        io.read_label(path, ignore_value)
     except (FileNotFoundError, ValueError):
         return False
     return True

@@ -35,7 +35,8 @@ def read_settings(root: Path) -> dict[str, Any]:
 
     Returns:
         ``channels`` 1 or 3; ``normalisation`` ``imagenet`` or ``zscore``; ``sigma_px``; ``thresholds``, a tuple of one
-        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``.
+        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``;
+        ``ignore_value``, the grey of pixels in masks that are not to be scored, or None.
 
     Raises:
         OSError: for one that cannot be read, or is no file.
@@ -88,6 +89,11 @@ def _is_number(value, high: float) -> bool:
     return type(value) in (int, float) and 0 < value <= high
 
 
+def _is_grey(value) -> bool:
+    # 0 is the background.
+    return type(value) is int and 0 < value < 2**16
+
+
 def _is_sigma(value) -> bool:
     # datasets.gaze.heatmap takes no more; its import would make every command pay for SciPy.
     return _is_number(value, high=768)
@@ -117,4 +123,5 @@ SETTINGS = {
         None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
     ),
     "map_format": Setting("png", _words(MAP_FORMATS), _one_of(*MAP_FORMATS)),
+    "ignore_value": Setting(None, "a whole number from 1 to 65535, a grey value of masks, as 255", _is_grey),
 }

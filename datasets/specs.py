@@ -32,6 +32,7 @@ class DatasetSpec:
             and the ends of all further ones; otherwise one a level.
         case_pattern: regular expression whose one group, found in a sample's name, is its case; None where every
             image is a case of its own. A split must keep cases whole.
+        ignore_value: the grey of pixels in masks that are not to be scored; None where there are none.
         has_settings: the data folder may say otherwise in a settings file.
     """
 
@@ -44,6 +45,7 @@ class DatasetSpec:
     sigma_px: float
     end_thresholds: tuple[float, ...]
     case_pattern: str | None = None
+    ignore_value: int | None = None
     has_settings: bool = False
 
     @property
@@ -138,4 +140,5 @@ def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
         sigma_px=settings["sigma_px"],
         end_thresholds=settings["thresholds"],
         case_pattern=settings["case_pattern"],
+        ignore_value=settings["ignore_value"],
     )

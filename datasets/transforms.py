@@ -41,7 +41,7 @@ def resize_smooth(x: Tensor, size: int) -> Tensor:
 
 
 def resize_labels(x: Tensor, size: int) -> Tensor:
-    """Nearest neighbour: masks, (C,H,W) -> (C,size,size), no new values."""
+    """Nearest neighbour: masks and ignored pixels, (C,H,W) -> (C,size,size), no new values."""
     return F.interpolate(x[None], size=(size, size), mode="nearest")[0]
 
 

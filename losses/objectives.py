@@ -16,7 +16,10 @@ SEGMENTATION_LOSSES = {"bce": bce_loss, "dice": dice_loss, "dice_ce": dice_ce_lo
 
 
 class FullSupervision:
-    """Every level against the ground truth: the upper bound of the paper's tables (one level there)."""
+    """Every level against the ground truth: the upper bound of the paper's tables (one level there).
+
+    Pixels of the batch's ``ignore``, where it has such, have no part in it.
+    """
 
     target = "label"
 
@@ -24,13 +27,14 @@ class FullSupervision:
         self.seg_loss = SEGMENTATION_LOSSES[seg_loss]
 
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
-        losses = torch.stack([self.seg_loss(logits, batch["label"]) for logits in outputs["level_logits"]])
+        mask = 1 - batch["ignore"] if "ignore" in batch else None
+        losses = torch.stack([self.seg_loss(logits, batch["label"], mask) for logits in outputs["level_logits"]])
         total = losses.sum()
         return total, {**_per_level(losses), "loss": total.detach()}
 
 
 class GazeSupervision:
-    """Every level against its own pseudo-mask, plus the weighted consistency across levels.
+    """Every level against its own pseudo-mask, plus the weighted consistency across levels; masks have no part in it.
 
     total = sum of L_i + cons_weight * sum of K_i. K_i lies in -1..0, so the total becomes negative late in
     training. ``loss_cons`` is the mean of K_i over levels, as the reference logs it.

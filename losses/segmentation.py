@@ -27,23 +27,26 @@ def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tens
     return per_sample.mean()
 
 
-def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """1 - soft Dice, a sample at a time, averaged over samples.
 
     Args:
         logits: (B,1,H,W).
         target: (B,1,H,W) in {0,1}.
+        mask: as in ``bce_loss``.
 
     Returns:
         A scalar in 0..1; an empty target met by probabilities of 0 gives 0.
     """
-    probabilities = logits.sigmoid().flatten(1)
-    target = target.flatten(1)
+    probabilities = logits.sigmoid()
+    if mask is not None:
+        probabilities, target = probabilities * mask, target * mask
+    probabilities, target = probabilities.flatten(1), target.flatten(1)
     overlap = 2 * (probabilities * target).sum(dim=1) + DICE_SMOOTH
     total = probabilities.sum(dim=1) + target.sum(dim=1) + DICE_SMOOTH
     return 1 - (overlap / total).mean()
 
 
-def dice_ce_loss(logits: Tensor, target: Tensor) -> Tensor:
+def dice_ce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean of Dice loss and cross-entropy; arguments as in ``dice_loss``."""
-    return (dice_loss(logits, target) + bce_loss(logits, target)) / 2
+    return (dice_loss(logits, target, mask) + bce_loss(logits, target, mask)) / 2

@@ -17,6 +17,7 @@ from utils.metrics import OVERLAPS, count
 ENSEMBLE = "ensemble"
 # In a row, but not in the table.
 PREDICTED_PX, TRUE_PX = "predicted_px", "true_px"
+IGNORED_PX = "ignored_px"
 Spacing = tuple[float, float]
 Row = dict[str, str | float]
 
@@ -30,6 +31,7 @@ class Case(NamedTuple):
         probabilities: (1+L,h,w) float32; None where it comes from another process.
         label: (h,w) bool.
         rows: as ``score_case`` makes them.
+        ignore: (h,w) bool, what was not scored; None for a data set without such pixels.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Case(NamedTuple):
     probabilities: np.ndarray | None
     label: np.ndarray
     rows: list[Row]
+    ignore: np.ndarray | None = None
 
 
 @torch.inference_mode()
@@ -56,8 +59,9 @@ def evaluate(
 
     Args:
         model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
-        loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}) and ``name``; of several
-            processes, this one's part of the cases (``Group.part``).
+        loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
+            pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
+            (``Group.part``).
         device: where the model is.
         threshold: on the probability; above it is foreground.
         distances: measure those between boundaries, too; takes milliseconds a case and level.
@@ -82,11 +86,12 @@ def evaluate(
         logits = torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
         for index, name in enumerate(batch["name"]):
             label = batch["label"][index][0].cpu().numpy() > 0.5
+            ignore = batch["ignore"][index][0].cpu().numpy() > 0.5 if "ignore" in batch else None
             probabilities = full_size_probabilities(logits[:, index], label.shape)[:, 0].cpu().numpy()
             masks = probabilities > threshold
             spacing = spacing_of(name) if spacing_of else None
-            rows.append(score_case(name, masks, label, distances=distances, spacing_mm=spacing))
-            case = Case(name, masks, probabilities, label, rows[-1])
+            rows.append(score_case(name, masks, label, ignore, distances=distances, spacing_mm=spacing))
+            case = Case(name, masks, probabilities, label, rows[-1], ignore)
             if on_case is not None and group.size == 1:
                 on_case(case)
             elif on_case is not None:
@@ -104,27 +109,37 @@ def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def score_case(
-    name: str, masks: np.ndarray, label: np.ndarray, *, distances: bool = False, spacing_mm: Spacing | None = None
+    name: str,
+    masks: np.ndarray,
+    label: np.ndarray,
+    ignore: np.ndarray | None = None,
+    *,
+    distances: bool = False,
+    spacing_mm: Spacing | None = None,
 ) -> list[Row]:
     """The numbers of one case, a row a level.
 
     Args:
         masks: (1+L,h,w) bool, the ensemble first.
         label: (h,w) bool.
+        ignore: (h,w) bool, pixels that count nowhere: for distances they are of neither mask.
         distances: add ``hd95_px`` and ``assd_px``, and with ``spacing_mm`` ``hd95_mm`` and ``assd_mm``.
         spacing_mm: height and width of a pixel.
 
     Returns:
         Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the metrics of ``OVERLAPS`` in 0..1, distances,
-        and the foreground pixels ``predicted_px``, ``true_px``. Where both masks are empty, no metric is a number;
-        where one is, overlaps are 0 and distances the diagonal of the image.
+        the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
+        empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
     """
     levels = (ENSEMBLE, *(str(level) for level in range(1, len(masks))))
-    rows = []
+    rows, scored = [], None
+    if ignore is not None:
+        scored, masks, label = ~ignore, masks & ~ignore, label & ~ignore
     for level, mask in zip(levels, masks, strict=True):
-        counts = count(mask, label)
+        counts = count(mask, label, scored)
         row: Row = {"name": name, "level": level, **{metric: of(counts) for metric, of in OVERLAPS.items()}}
         row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
+        row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
         if distances:
             row |= _distances(mask, label, (1.0, 1.0), "px")
             row |= _distances(mask, label, spacing_mm, "mm") if spacing_mm else {}

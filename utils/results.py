@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.distances import Distances
-from utils.evaluation import PREDICTED_PX, TRUE_PX, Row
+from utils.evaluation import IGNORED_PX, PREDICTED_PX, TRUE_PX, Row
 from utils.files import write_text
 from utils.metrics import OVERLAPS
 from utils.statistics import bootstrap_interval
@@ -70,9 +70,13 @@ def _over_cases(metric: str, rows: Sequence[Row], intervals: bool) -> dict:
 
 
 def write_per_case(path: str | Path, rows: Sequence[Row]) -> None:
-    """Write the rows as CSV; a metric without a value is an empty cell, a row without a group is its own."""
+    """Write the rows as CSV; a metric without a value is an empty cell, a row without a group is its own.
+
+    ``ignored_px`` stands behind the metrics where any row has it.
+    """
     text = io.StringIO()
-    columns = (*COLUMNS[:3], *metrics_of(rows))
+    ignored = [IGNORED_PX] * any(IGNORED_PX in row for row in rows)
+    columns = (*COLUMNS[:3], *metrics_of(rows), *ignored)
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:

@@ -13,6 +13,7 @@ GAP_PX = 4
 TRUTH_COLOUR = (64, 220, 64)
 PREDICTION_COLOUR = (255, 210, 0)
 FIXATION_COLOUR = (0, 225, 255)
+IGNORED_COLOUR = (128, 128, 128)
 
 
 def displayable(image: np.ndarray) -> np.ndarray:
@@ -39,6 +40,15 @@ def with_contour(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, 
     contours, _ = cv2.findContours((np.asarray(mask) > 0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     thickness = max(1, round(max(picture.shape[:2]) / 150))
     return cv2.drawContours(picture.copy(), contours, -1, colour, thickness)
+
+
+def with_ignored(picture: np.ndarray, ignore: np.ndarray | None) -> np.ndarray:
+    """(H,W,3) uint8, as a copy hatched in grey where pixels (H,W) are not scored; None leaves it as it is."""
+    if ignore is None:
+        return picture
+    rows, columns = np.indices(ignore.shape)
+    lines = (rows + columns) // max(1, round(max(ignore.shape) / 100)) % 3 == 0
+    return np.where((np.asarray(ignore) & lines)[..., None], np.uint8(IGNORED_COLOUR), picture)
 
 
 def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray) -> np.ndarray:
@@ -87,7 +97,13 @@ def grid(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], cell_px: i
     return canvas
 
 
-def prediction_row(image: np.ndarray, probabilities: np.ndarray, label: np.ndarray | None, pseudo: np.ndarray | None):
+def prediction_row(
+    image: np.ndarray,
+    probabilities: np.ndarray,
+    label: np.ndarray | None,
+    pseudo: np.ndarray | None,
+    ignore: np.ndarray | None = None,
+):
     """Cells and titles of one case.
 
     Args:
@@ -95,6 +111,7 @@ def prediction_row(image: np.ndarray, probabilities: np.ndarray, label: np.ndarr
         probabilities: (1+L,H,W) in 0..1, the ensemble first.
         label: (H,W) or None.
         pseudo: (L,H,W) or None.
+        ignore: (H,W), what is not scored, hatched beside the label; or None.
     """
     picture = displayable(image)
     cells = {"image": picture}
@@ -105,7 +122,8 @@ def prediction_row(image: np.ndarray, probabilities: np.ndarray, label: np.ndarr
     predicted = with_contour(picture, probabilities[0] > 0.5, PREDICTION_COLOUR)
     cells["prediction (yellow)"] = predicted
     if label is not None:
-        cells["and truth (green)"] = with_contour(predicted, label, TRUTH_COLOUR)
+        title = "and truth (green)" if ignore is None else "truth green, ignored grey"
+        cells[title] = with_contour(with_ignored(predicted, ignore), label, TRUTH_COLOUR)
     return list(cells.values()), list(cells)
 
 
@@ -117,6 +135,7 @@ def gaze_row(
     crf_map: np.ndarray,
     thresholds: Sequence[float],
     mask: np.ndarray | None = None,
+    ignore: np.ndarray | None = None,
 ):
     """Cells and titles of one image's way from gaze to pseudo-masks.
 
@@ -127,6 +146,7 @@ def gaze_row(
         heatmap, crf_map: (H,W) in 0..1.
         thresholds: one a level; a level is where the CRF map reaches it.
         mask: (H,W), the truth, outlined on every level; or None.
+        ignore: (H,W), what is not scored, hatched on every level; or None.
     """
     cells = {
         "fixations": with_fixations(image, xy, duration_ms),
@@ -137,7 +157,7 @@ def gaze_row(
         picture = mask_picture(crf_map >= threshold)
         title = f"level {level} >= {threshold:g}"
         if mask is not None:
-            picture, title = with_contour(picture, mask, TRUTH_COLOUR), f"{title}, truth green"
+            picture, title = with_contour(with_ignored(picture, ignore), mask, TRUTH_COLOUR), f"{title}, truth green"
         cells[title] = picture
     return list(cells.values()), list(cells)
 

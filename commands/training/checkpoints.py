@@ -242,7 +242,12 @@ def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
 
 def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
     check_settings(data.spec, config, path)
-    now = list(data.thresholds or ())
+    ignored, now = data.spec.ignore_value, list(data.thresholds or ())
+    if config.get("ignore_value") != ignored:
+        raise ValueError(
+            f"{path}: expected the ignore_value of the run to resume, {config.get('ignore_value')}, found {ignored}; "
+            "restore it in dataset.toml, or start a new run (--exp_path)"
+        )
     before = config.get("level_thresholds", now)
     if before != now:
         raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")

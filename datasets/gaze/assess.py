@@ -74,7 +74,7 @@ def assess_image(spec: DatasetSpec, root: Path, name: str, fixations: Fixations,
         paths = {kind: find_map(spec, root, kind, name) for kind in MAP_FOLDERS}
         maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}
         mask_path = sample_path(spec, root, "masks", name)
-        mask = io.read_mask(mask_path) if mask_path.is_file() else None
-        return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds)}
+        mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
+        return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds, ignore)}
     except ValueError as error:
         return {"name": name, "reason": str(error), "broken": True}

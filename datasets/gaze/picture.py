@@ -52,7 +52,7 @@ def gaze_picture(
             io.read_map(heatmap_path(spec, root, name)),
             io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
-            io.read_mask(sample_path(spec, root, "masks", name)) if with_truth else None,
+            *(io.read_label(sample_path(spec, root, "masks", name), spec.ignore_value) if with_truth else ()),
         )
         lines.append(cells)
     return grid(lines, titles, CELL_PX)

@@ -192,8 +192,8 @@ def prepare_image(
         remove_other_formats(path)
     try:
         mask_path = sample_path(spec, root, "masks", name)
-        mask = io.read_mask(mask_path) if mask_path.is_file() else None
-        return result | {"quality": score_image(fixations, maps, mask, thresholds)}
+        mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
+        return result | {"quality": score_image(fixations, maps, mask, thresholds, ignore)}
     except ValueError as error:
         # Masks score maps and have no part in making them.
         return result | {"quality": score_image(fixations, maps, None, thresholds), "unscored": str(error)}

@@ -17,6 +17,7 @@ from utils.metrics import Counts, dice
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
 KINDS = ("heatmap", "crf")
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+IGNORED_PX = "ignored_px"
 GAZE_COLUMNS = ("share_inside", "share_inside_by_duration", "offset_x", "offset_y")
 
 
@@ -25,6 +26,7 @@ def score_image(
     maps: Mapping[str, np.ndarray],
     mask: np.ndarray | None,
     thresholds: Sequence[float] = THRESHOLDS,
+    ignore: np.ndarray | None = None,
 ) -> dict[str, float]:
     """The quality of one image's gaze.
 
@@ -33,13 +35,16 @@ def score_image(
         maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 or uint16 as saved.
         mask: (H,W) bool, the truth; None where there is none.
         thresholds: on the maps, of which the highest value of the type stands for 1.
+        ignore: (H,W) bool, pixels that are not to be scored: they and the fixations on them have no part in what is
+            held against the mask.
 
     Returns:
-        ``num_fixations`` and ``gaze_ms``; with a mask also ``share_inside`` and ``share_inside_by_duration``
-        (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's centroid, weighted by
-        duration, less the mask's, as shares of width and height; to the right and down are positive), and
-        ``<kind>_dice_<threshold>``. Not a number: Dice where mask and prediction are both empty, offsets from
-        an empty mask.
+        ``num_fixations`` and ``gaze_ms``; with ``ignore`` ``ignored_px``; with a mask also ``share_inside`` and
+        ``share_inside_by_duration`` (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's
+        centroid, weighted by duration, less the mask's, as shares of width and height; to the right and
+        down are positive), and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and
+        prediction are both empty, offsets from an empty mask, and shares and offsets where all
+        fixations are on ignored pixels.
 
     Raises:
         ValueError: if a map has not the mask's size.
@@ -50,19 +55,23 @@ def score_image(
     }
     if mask is None:
         return row
-    row |= _gaze_against(fixations, mask)
+    row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
+    row |= _gaze_against(fixations, mask, ignore)
     for kind, values in maps.items():
-        scores = dice_over_thresholds(values, mask, thresholds)
+        scores = dice_over_thresholds(values, mask, thresholds, ignore)
         row |= {f"{kind}_dice_{t:g}": score for t, score in zip(thresholds, scores, strict=True)}
     return row
 
 
-def dice_over_thresholds(values: np.ndarray, mask: np.ndarray, thresholds: Sequence[float]) -> list[float]:
+def dice_over_thresholds(
+    values: np.ndarray, mask: np.ndarray, thresholds: Sequence[float], ignore: np.ndarray | None = None
+) -> list[float]:
     """Dice of ``values / 255 >= threshold`` (65535 for uint16) against a mask, for every threshold at once.
 
     Args:
         values: (H,W) uint8 or uint16.
         mask: (H,W) bool.
+        ignore: (H,W) bool, pixels to leave out.
 
     Returns:
         One number a threshold, in 0..1; not a number where both are empty.
@@ -72,6 +81,8 @@ def dice_over_thresholds(values: np.ndarray, mask: np.ndarray, thresholds: Seque
     """
     if values.shape != mask.shape:
         raise ValueError(f"gaze quality: expected a map of the mask's size {mask.shape}, found {values.shape}")
+    if ignore is not None:
+        values, mask = values[~ignore], mask[~ignore]
     # Counting the grey values once replaces a comparison of all pixels a threshold.
     highest = np.iinfo(values.dtype).max
     of_all = np.bincount(values.ravel(), minlength=highest + 1)
@@ -128,7 +139,8 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> None:
     """Write a row an image, by name: empty cells where there is no number."""
     dices = [f"{kind}_dice_{t:g}" for kind in KINDS for t in thresholds]
-    columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, "seconds"]
+    ignored = [IGNORED_PX] * any(IGNORED_PX in row for row in rows.values())
+    columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, *ignored, "seconds"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", *columns])
@@ -146,18 +158,21 @@ def read_seconds(path: Path) -> dict[str, float]:
         return {}
 
 
-def _gaze_against(fixations: Fixations, mask: np.ndarray) -> dict[str, float]:
+def _gaze_against(fixations: Fixations, mask: np.ndarray, ignore: np.ndarray | None) -> dict[str, float]:
     height, width = mask.shape
-    weights = fixations.duration_ms
-    columns, rows = (np.minimum(fixations.xy * (width, height), (width - 1, height - 1))).astype(int).T
+    xy, weights = fixations.xy, fixations.duration_ms
+    columns, rows = (np.minimum(xy * (width, height), (width - 1, height - 1))).astype(int).T
     inside = mask[rows, columns]
+    if ignore is not None:
+        scored = ~ignore[rows, columns]
+        xy, weights, inside = xy[scored], weights[scored], inside[scored]
     total = weights.sum()
     with np.errstate(invalid="ignore", divide="ignore"):
-        gaze = (fixations.xy * weights[:, None]).sum(axis=0) / total
+        gaze = (xy * weights[:, None]).sum(axis=0) / total
         by_duration = (inside * weights).sum() / total
     centre = _centroid(mask)
     return {
-        "share_inside": float(inside.mean()),
+        "share_inside": float(inside.mean()) if len(inside) else math.nan,
         "share_inside_by_duration": float(by_duration),
         "offset_x": float(gaze[0] - centre[0]),
         "offset_y": float(gaze[1] - centre[1]),

@@ -50,3 +50,9 @@ def test_a_checkpoint_of_another_normalisation_names_both():
 
 def test_a_checkpoint_that_remembers_nothing_is_not_checked():
     check_settings(PROSTATE, {}, "released.pth")
+
+
+def test_an_ignore_value_is_remembered_and_binds_no_evaluation():
+    ignoring = replace(KVASIR, ignore_value=255)
+    assert remembered_settings(ignoring) == remembered_settings(KVASIR) | {"ignore_value": 255}
+    check_settings(KVASIR, remembered_settings(ignoring), "model.pth")

@@ -79,7 +79,7 @@ def test_dicom_of_several_frames_is_refused(tmp_path, write_dicom):
         ([0, 127, 128, 255], [False, False, True, True]),
         ([0, 1, 1, 0], [False, True, True, False]),
         ([0, 0, 0, 0], [False, False, False, False]),
-        ([0, 2, 0, 255], [False, False, False, True]),
+        ([0, 254, 2, 255], [False, True, False, True]),
     ],
     ids=["127_is_background_128_is_not", "zeros_and_ones", "all_background", "jpeg_noise"],
 )
@@ -186,3 +186,27 @@ def test_mask_of_labels_is_refused_in_place_of_read_as_empty(tmp_path, palette):
 def test_noise_in_an_empty_jpeg_mask_is_background(tmp_path):
     Image.fromarray(np.full((8, 8), 9, np.uint8)).save(tmp_path / "mask.jpg")
     assert not io.read_mask(tmp_path / "mask.jpg").any()
+
+
+def test_a_mask_is_lossy_by_its_content_and_not_by_its_ending(tmp_path):
+    Image.fromarray(np.array([[0, 2]], np.uint8)).save(tmp_path / "mask.jpg", "PNG")
+    with pytest.raises(ValueError, match=r"mask\.jpg: expected a mask .* values up to 2"):
+        io.read_mask(tmp_path / "mask.jpg")
+
+
+def test_label_with_ignored_pixels_names_its_file(tmp_path):
+    Image.fromarray(np.array([[0, 1, 255]], np.uint8)).save(tmp_path / "mask.png")
+    label = io.read_label(tmp_path / "mask.png", 255)
+    assert (label.mask.tolist(), label.ignore.tolist()) == ([[False, True, False]], [[False, False, True]])
+    with pytest.raises(ValueError, match=r"mask\.png: expected 0, one other value"):
+        io.read_label(tmp_path / "mask.png", 7)
+
+
+@pytest.mark.parametrize("name", ["mask_0_1_255.png", "mask_0_128_255.png", "mask_label_2.jpg"])
+def test_masks_that_were_read_wrongly(golden, name):
+    path = golden.parent / "data" / "cases" / name
+    with pytest.raises(ValueError, match=rf"{name}: expected a mask .* ignore_value in dataset\.toml"):
+        io.read_mask(path)
+    if name == "mask_0_1_255.png":
+        label = io.read_label(path, 255)
+        assert (label.mask.sum(), label.ignore.sum()) == (400, 200)

@@ -268,11 +268,12 @@ class TestDownTheLine:
     ("values", "foreground"),
     [
         (np.array([[0, 1]], np.uint16), [[False, True]]),
-        (np.array([[0, 127, 128, 65535]], np.uint16), [[False, False, True, True]]),
+        (np.array([[0, 128]], np.uint16), [[False, True]]),
+        (np.array([[0, 65535]], np.uint16), [[False, True]]),
         (np.array([[0, 1]], np.float32), [[False, True]]),
         (np.array([[True, False]]), [[True, False]]),
     ],
-    ids=["deep_0_1", "deep", "float_0_1", "bilevel"],
+    ids=["deep_0_1", "deep_0_128", "deep", "float_0_1", "bilevel"],
 )
 def test_masks_of_other_depths(tmp_path, values, foreground):
     assert io.read_mask(_save(tmp_path / "mask.tif", values)).tolist() == foreground
@@ -315,6 +316,12 @@ def test_a_mask_that_would_be_read_as_something_else_is_refused(tmp_path, mask, 
 )
 def test_masks_in_other_clothes(tmp_path, mask):
     assert io.read_mask(_save(tmp_path / "mask.tif", mask)).tolist() == [[False, True]]
+
+
+def test_a_deep_mask_whose_0_is_white_is_refused(tmp_path):
+    mask = _save(tmp_path / "mask.tif", np.array([[0, 65535]], np.uint16), tiffinfo={262: 0})
+    with pytest.raises(ValueError, match=r"mask\.tif: expected a mask whose 0 is black"):
+        io.read_mask(mask)
 
 
 def test_a_mask_of_several_pages_is_refused_by_its_header_too(tmp_path):

@@ -29,13 +29,14 @@ def test_every_key_reaches_the_spec(tmp_path):
     thresholds = [0.6, 0.4, 1]
     case_pattern = '^(.*)_\\d+$'
     map_format = "jpg"
+    ignore_value = 255
     """
     spec = get_spec("folder", _write(tmp_path, text))
     assert (spec.in_channels, spec.normalisation, spec.sigma_px) == (1, "zscore", 42.5)
     assert spec.end_thresholds == (0.6, 0.4, 1.0)
     assert (spec.map_ext, spec.map_exts) == (".jpg", (".jpg", ".png"))
     assert spec.case_of("liver_3_12") == "liver_3"
-    assert not spec.needs_8_bit
+    assert not spec.needs_8_bit and spec.ignore_value == 255
 
 
 def test_one_channel_means_zscore_unless_said_otherwise(tmp_path):
@@ -84,6 +85,11 @@ def test_a_spec_travels_to_worker_processes(tmp_path):
         ("case_pattern = '(a'", "case_pattern: expected a regular expression with one group"),
         ("case_pattern = 3", "case_pattern: expected a regular expression with one group"),
         ("map_format = 'tiff'", 'map_format: expected "png" or "jpg", found \'tiff\''),
+        ("ignore_value = 0", "ignore_value: expected a whole number from 1 to 65535, .*, found 0"),
+        ("ignore_value = 65536", "ignore_value: .* found 65536"),
+        ("ignore_value = 255.0", "ignore_value: .* found 255.0"),
+        ("ignore_value = true", "ignore_value: .* found True"),
+        ("ignore_value = '255'", "ignore_value: .* found '255'"),
         ("channels: 1", "expected TOML, .* line 1"),
         ("channels = 1\nchannels = 3", "expected TOML, .* Cannot overwrite a value"),
     ],

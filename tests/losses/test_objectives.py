@@ -53,3 +53,33 @@ def test_full_supervision_reads_labels_only(seg_loss):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="expected one of full_sup, gaze_sup, found 'box'"):
         build_objective("box")
+
+
+@pytest.mark.parametrize("seg_loss", ["bce", "dice", "dice_ce"])
+def test_ignored_pixels_reach_neither_loss_nor_gradient(seg_loss):
+    objective, generator = build_objective("full_sup", seg_loss=seg_loss), torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 1, 4, 5, generator=generator).requires_grad_()
+    label = (torch.rand(3, 1, 4, 5, generator=generator) > 0.5).float()
+    ignore = torch.zeros(3, 1, 4, 5)
+    ignore[:, :, 1:3, 2:] = 1
+    loss, _ = objective({"level_logits": logits}, {"label": label * (1 - ignore), "ignore": ignore})
+    loss.backward()
+    assert not (logits.grad * ignore).any() and (logits.grad * (1 - ignore)).any()
+    other = objective({"level_logits": logits + 7 * ignore}, {"label": label, "ignore": ignore})[0]
+    assert loss.item() == pytest.approx(other.item(), rel=1e-6)
+    whole = objective({"level_logits": logits}, {"label": label})[0]
+    nothing = objective({"level_logits": logits}, {"label": label, "ignore": torch.zeros_like(ignore)})[0]
+    assert whole.item() == pytest.approx(nothing.item(), rel=1e-6)
+
+
+def test_pixels_that_are_left_are_averaged_by_sample():
+    logits = torch.tensor([0.0, math.log(3), 50.0]).reshape(1, 1, 1, 1, 3)
+    batch = {"label": torch.tensor([1.0, 0.0, 0.0]).reshape(1, 1, 1, 3), "ignore": torch.tensor([0.0, 0.0, 1.0])[None]}
+    loss, terms = build_objective("full_sup")({"level_logits": logits}, batch | {"ignore": batch["ignore"][None, None]})
+    assert loss.item() == terms["loss_cls_1"].item() == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+def test_gaze_supervision_has_no_use_for_ignored_pixels():
+    objective = build_objective("gaze_sup", cons_mode="pure")
+    expected = objective(outputs(0, 1), pseudo(1, 0))[0]
+    assert objective(outputs(0, 1), pseudo(1, 0) | {"ignore": torch.ones(1, 1, 1, 1)})[0].item() == expected.item()

@@ -38,3 +38,20 @@ def test_dice_by_hand():
 
 def test_dice_of_nothing_predicted_as_nothing_is_no_loss():
     assert dice_loss(torch.full((1, 1, 2, 2), -100.0), torch.zeros(1, 1, 2, 2)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_masked_dice_by_hand():
+    logits = torch.tensor([[[[0.0, 0.0, 100.0, 100.0]]]])  # 1/2, 1/2, 1, 1
+    target = torch.tensor([[[[1.0, 0.0, 1.0, 0.0]]]])
+    mask = torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
+    assert dice_loss(logits, target, mask).item() == pytest.approx(1 - 2 * 1.5 / (2 + 2), rel=1e-4)
+    both = (dice_loss(logits, target, mask) + bce_loss(logits, target, mask)) / 2
+    assert dice_ce_loss(logits, target, mask).item() == both.item()
+
+
+@pytest.mark.parametrize("loss", [bce_loss, dice_loss, dice_ce_loss])
+def test_a_sample_that_is_masked_whole_has_no_loss_and_no_gradient(loss):
+    logits = torch.full((1, 1, 2, 2), 3.0, requires_grad=True)
+    found = loss(logits, torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
+    found.backward()
+    assert found.item() == 0 and not logits.grad.any()

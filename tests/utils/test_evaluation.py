@@ -7,7 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from utils.evaluation import ENSEMBLE, PREDICTED_PX, collapsed_levels, evaluate, full_size_probabilities, score_case
+from utils.evaluation import (
+    ENSEMBLE,
+    IGNORED_PX,
+    PREDICTED_PX,
+    TRUE_PX,
+    collapsed_levels,
+    evaluate,
+    full_size_probabilities,
+    score_case,
+)
 
 LEFT = torch.tensor([[True, True, False, False]] * 2)
 NOTHING = torch.zeros(2, 4, dtype=torch.bool)
@@ -145,3 +154,55 @@ def test_spacing_is_asked_for_by_name():
         Echo(), loader, torch.device("cpu"), distances=True, spacing_of=lambda name: (1.0, 1.0) if name == "b" else None
     )
     assert [("hd95_mm" in row, row["name"]) for row in rows[::3]] == [(False, "a"), (True, "b")]
+
+
+# A column to ignore between what was found and what was missed.
+IGNORE = np.array([[False, False, True, False, False]] * 2)
+PREDICTED = np.array([[True, True, True, True, False], [True, False, True, False, False]])
+TRUE = np.array([[True, False, True, False, False], [True, True, False, False, True]])
+
+
+def test_ignored_pixels_count_nowhere():
+    (row,) = score_case("a", PREDICTED[None], TRUE, IGNORE)
+    # Outside the column: found 2, invented 2, missed 2.
+    assert (row["dice"], row["precision"], row["recall"]) == (0.5, 0.5, 0.5)
+    assert row["iou"] == pytest.approx(2 / 6)
+    assert (row[PREDICTED_PX], row[TRUE_PX], row[IGNORED_PX]) == (4, 4, 2)
+
+
+@pytest.mark.parametrize("differing", [PREDICTED | IGNORE, PREDICTED & ~IGNORE])
+def test_what_was_predicted_on_ignored_pixels_makes_no_difference(differing):
+    expected, found = (score_case("a", p[None], TRUE, IGNORE, distances=True) for p in (PREDICTED, differing))
+    assert found == expected
+
+
+def test_distances_leave_ignored_pixels_out_of_both_masks():
+    label, prediction, ignore = np.zeros((3, 9, 12), bool)
+    label[4, 2] = prediction[4, 4] = True
+    label[:, 9:] = prediction[0, 9:] = ignore[:, 9:] = True
+    (row,) = score_case("a", prediction[None], label, ignore, distances=True, spacing_mm=(1.0, 0.5))
+    assert (row["hd95_px"], row["assd_px"], row["hd95_mm"]) == (2, 2, 1)
+
+
+def test_one_mask_that_is_empty_but_for_ignored_pixels_is_as_far_as_the_diagonal():
+    (row,) = score_case("a", IGNORE[None], TRUE, IGNORE, distances=True)
+    assert (row["dice"], row["hd95_px"]) == (0, math.hypot(2, 5))
+
+
+def test_a_case_that_is_ignored_whole_has_no_value():
+    rows = score_case("a", np.stack([PREDICTED, ~PREDICTED]), TRUE, np.ones_like(TRUE), distances=True)
+    assert all(math.isnan(row[m]) for row in rows for m in ("dice", "iou", "precision", "recall", "hd95_px", "assd_px"))
+    assert [row[IGNORED_PX] for row in rows] == [10, 10]
+
+
+def test_ignored_pixels_reach_rows_and_cases_of_an_evaluation():
+    seen, ignore = [], torch.tensor([[True, True, False, False]] * 2)
+    for ignored in (ignore, ~ignore):
+        batch = next(_loader([("a", _logits(~LEFT), LEFT & ~ignored)])) | {"ignore": [ignored[None]]}
+        rows = evaluate(Echo(), [batch], torch.device("cpu"), on_case=seen.append)
+        np.testing.assert_array_equal(seen[-1].ignore, ignored)
+        assert rows[0][IGNORED_PX] == 4
+    # Everything predicted is wrong, or nothing is scored that was predicted or there.
+    assert seen[0].rows[0]["dice"] == seen[1].rows[0]["dice"] == 0 and seen[1].rows[0][PREDICTED_PX] == 0
+    plain = evaluate(Echo(), _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"), on_case=seen.append)
+    assert seen[-1].ignore is None and IGNORED_PX not in plain[0]

@@ -98,3 +98,8 @@ def test_per_case_table_has_the_columns_that_any_row_has(tmp_path):
     with open(tmp_path / "per_case.csv", newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["hd95_mm"], second["hd95_mm"], second["assd_mm"]) == ("", "3.0", "2.0")
+
+
+def test_ignored_pixels_have_a_column_where_any_row_has_them(tmp_path):
+    write_per_case(tmp_path / "per_case.csv", [{**_row("1", 0.5), "ignored_px": 7}])
+    assert (tmp_path / "per_case.csv").read_text().splitlines()[0].endswith(",recall,ignored_px")

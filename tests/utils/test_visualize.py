@@ -6,6 +6,7 @@ import pytest
 from utils.visualize import (
     FIXATION_COLOUR,
     GAP_PX,
+    IGNORED_COLOUR,
     PREDICTION_COLOUR,
     TITLE_PX,
     TRUTH_COLOUR,
@@ -16,6 +17,7 @@ from utils.visualize import (
     prediction_row,
     with_contour,
     with_fixations,
+    with_ignored,
 )
 
 BLACK = np.zeros((20, 30, 3), np.uint8)
@@ -123,3 +125,17 @@ def test_cells_of_a_case():
 def test_cells_of_a_case_without_label_and_pseudo_masks():
     _, titles = prediction_row(np.zeros((1, 20, 30)), np.stack([BOX, BOX]), None, None)
     assert titles == ["image", "level 1 probability", "prediction (yellow)"]
+
+
+def test_ignored_pixels_are_hatched_and_no_others():
+    picture = with_ignored(BLACK, BOX)
+    hatched = (picture == IGNORED_COLOUR).all(axis=-1)
+    assert 0 < hatched[BOX].mean() < 1 and not picture[~BOX].any() and not BLACK.any()
+    assert with_ignored(BLACK, None) is BLACK
+
+
+def test_a_row_of_a_case_with_ignored_pixels_says_so():
+    row = (np.zeros((3, 20, 30)), np.zeros((2, 20, 30)), BOX, None)
+    cells, titles = prediction_row(*row, BOX)
+    assert titles[-1] == "truth green, ignored grey" and _has(cells[-1], IGNORED_COLOUR)
+    assert prediction_row(*row)[1][-1] == "and truth (green)"

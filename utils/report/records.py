@@ -42,6 +42,7 @@ class ReportCase:
         probabilities: of each run (1+L,h,w) in 0..1, the ensemble first, of any size.
         fixations: positions (N,2) as x, y in 0..1 and durations (N,) in ms, in order of time; None where there is no
             gaze.
+        ignore: (H,W) bool, pixels that were not scored; None where the data set has no such.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ReportCase:
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
     probabilities: Mapping[str, np.ndarray] = field(default_factory=dict)
     fixations: tuple[np.ndarray, np.ndarray] | None = None
+    ignore: np.ndarray | None = None
 
 
 def check_case(case: ReportCase, run_names: Sequence[str]) -> None:
@@ -60,7 +62,8 @@ def check_case(case: ReportCase, run_names: Sequence[str]) -> None:
     if case.image.ndim != 3 or case.image.shape[2] != 3 or case.image.dtype != np.uint8:
         raise ValueError(f"{where}: expected an image (H,W,3) uint8, found {case.image.shape} {case.image.dtype}")
     size = case.image.shape[:2]
-    masks = {"truth": case.truth, **{f"prediction of {name!r}": mask for name, mask in case.predictions.items()}}
+    masks = {f"prediction of {name!r}": mask for name, mask in case.predictions.items()}
+    masks |= {"truth": case.truth, "ignored pixels": case.ignore}
     for what, mask in masks.items():
         if mask is not None and np.shape(mask) != size:
             raise ValueError(f"{where}, {what}: expected the size of the image, {size}, found {np.shape(mask)}")

@@ -92,8 +92,10 @@ class ReportWriter:
         self._media.append(embedded_json(self._encoded(case)))
         self._names[case.name] = case.group if case.group != case.name else ""
         self._rows.append({run: {str(k): dict(row) for k, row in levels.items()} for run, levels in case.rows.items()})
-        for what in self._num_with:
+        for what in ("truth", "fixations"):
             self._num_with[what] += getattr(case, what) is not None
+        if case.ignore is not None:
+            self._num_with["ignore"] = self._num_with.get("ignore", 0) + 1
         for name, maps in case.probabilities.items():
             self._num_maps[name] = max(self._num_maps[name], len(maps))
 
@@ -160,6 +162,7 @@ class ReportWriter:
             "predictions": [None if mask is None else outline(mask) for mask in masks],
             "probabilities": [[encoded_map(level, self._map_px) for level in levels] for levels in maps],
             "fixations": None if case.fixations is None else rounded_fixations(*case.fixations),
+            **({} if case.ignore is None else {"ignore": outline(case.ignore), "ignoredPx": case.ignore.sum()}),
         }
 
     def _index(self) -> dict:

@@ -115,3 +115,26 @@ def test_seconds_of_a_table_that_cannot_be_read_are_none(tmp_path, content):
     (tmp_path / "per_image.csv").write_bytes(content)
     assert read_seconds(tmp_path / "per_image.csv") == {}
     assert read_seconds(tmp_path / "absent.csv") == {}
+
+
+def test_ignored_pixels_and_the_fixations_on_them_are_left_out():
+    ignore = np.zeros((4, 4), bool)
+    ignore[:, 3] = True
+    fixations = _fixations((0.1, 0.5, 100), (0.6, 0.5, 300), (0.9, 0.9, 500))
+    row = score_image(fixations, {"crf": MAP}, MASK & ~ignore, [0.4, 0.7], ignore)
+    # Two fixations are left, and of the mask its third column, whose centre is at 0.625.
+    assert (row["share_inside"], row["share_inside_by_duration"]) == (0.5, 0.75)
+    assert (row["offset_x"], row["offset_y"]) == pytest.approx(((0.1 + 3 * 0.6) / 4 - 0.625, 0))
+    assert (row["crf_dice_0.4"], row["crf_dice_0.7"]) == (pytest.approx(2 * 4 / (8 + 4)), 0)
+    assert (row["num_fixations"], row["ignored_px"]) == (3, 4)
+
+
+def test_where_all_is_ignored_there_is_no_number(tmp_path):
+    ignore = np.ones((4, 4), bool)
+    row = score_image(_fixations((0.1, 0.5, 100)), {"crf": MAP}, MASK & ~ignore, [0.5], ignore)
+    assert all(math.isnan(row[key]) for key in ("share_inside", "share_inside_by_duration", "offset_x", "crf_dice_0.5"))
+    write_per_image(tmp_path / "table.csv", {"a": row}, [0.5])
+    header, cells = (line.split(",") for line in (tmp_path / "table.csv").read_text().splitlines())
+    assert dict(zip(header, cells, strict=True))["ignored_px"] == "16"
+    write_per_image(tmp_path / "table.csv", {"a": score_image(_fixations((0.1, 0.5, 100)), {}, MASK)}, [0.5])
+    assert "ignored_px" not in (tmp_path / "table.csv").read_text()

@@ -475,3 +475,18 @@ def test_thousand_cases_open_and_sort_fast_and_only_near_ones_are_drawn(open_pag
     )
     assert took_ms < 5000
     assert _names(page)[0] == "case687"  # 687 * 377 = 999 modulo 1000
+
+
+def test_ignored_pixels_can_be_switched_off(tmp_path, open_page):
+    path = tmp_path / "ignored.html"
+    ignore = np.zeros((12, 16), bool)
+    ignore[:3] = True
+    with ReportWriter(path, title="t", runs=[ReportRun("run")]) as report:
+        report.add(ReportCase("a", np.zeros((12, 16, 3), np.uint8), ignore=ignore))
+    page = open_page(path)
+    page.locator(".card").click()
+    hatched = page.locator("#viewer-picture .ignored")
+    assert "48 px ignored" in page.locator("#viewer-remarks").inner_text()
+    assert hatched.evaluate("node => getComputedStyle(node).display") != "none"
+    page.keyboard.press("x")
+    assert hatched.evaluate("node => getComputedStyle(node).display") == "none"

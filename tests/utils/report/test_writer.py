@@ -187,3 +187,14 @@ def test_same_name_twice_is_refused(tmp_path):
         report.describe("walk", metrics={})
     with pytest.raises(ValueError, match="at least 1 pixel"):
         ReportWriter(tmp_path / "report.html", title="t", runs=[RUN], thumbnail_px=0)
+
+
+def test_ignored_pixels_are_there_where_a_case_has_them(tmp_path):
+    ignore = np.zeros((6, 8), bool)
+    ignore[1:3, 2:5] = True
+    _, page = _written(tmp_path / "report.html", [_case("a", ignore=ignore), _case("b")])
+    first, second = (json.loads(page.texts[f"case-{number}"]) for number in range(2))
+    assert (first["ignore"], first["ignoredPx"]) == ("M2.5 1.5l0 1 2 0 0 -1z", 6)
+    assert "ignore" not in second and json.loads(page.texts["index"])["numWith"]["ignore"] == 1
+    with pytest.raises(ValueError, match=r"ignored pixels: expected the size of the image, \(6, 8\), found \(2, 3\)"):
+        _written(tmp_path / "report.html", [_case(ignore=ignore[:2, :3])])

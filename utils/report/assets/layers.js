@@ -35,6 +35,17 @@ function layerControls() {
       report.numWith.fixations,
     ),
   );
+  if (report.numWith.ignore)
+    buttons.push(
+      toggle(
+        "Ignored",
+        "ignored",
+        "x",
+        () => state.ignored,
+        () => change({ ignored: !state.ignored }),
+        true,
+      ),
+    );
   buttons.push(
     toggle(
       "Image only",
@@ -53,7 +64,7 @@ function toggle(text, style, key, isOn, onclick, exists) {
   const button = element(
     "button",
     { type: "button", class: "toggle", onclick, disabled: !exists, "data-layer": style || "image" },
-    style === "gaze" ? gazeSwatch() : style ? swatch(style) : null,
+    style === "gaze" ? gazeSwatch() : style === "ignored" ? ignoredSwatch() : style ? swatch(style) : null,
     element("bdi", { text: label }),
     key && exists ? keyHint(key) : null,
   );
@@ -61,6 +72,15 @@ function toggle(text, style, key, isOn, onclick, exists) {
   listen(LAYERS, follow);
   follow();
   return button;
+}
+
+function ignoredSwatch() {
+  const lines = [4, 11, 18, 25].map((x) => `M${x - 3} 10L${x + 3} 0`).join("");
+  return drawn(
+    "svg",
+    { class: "swatch", viewBox: "0 0 28 10", width: 28, height: 10, "aria-hidden": "true" },
+    drawn("g", { class: "ignored" }, drawn("path", { d: lines, class: "line" })),
+  );
 }
 
 function gazeSwatch() {

@@ -11,6 +11,7 @@ function pictureOf(number, { large = false } = {}) {
   const frame = { x: 0, y: 0, width: media.width, height: media.height, preserveAspectRatio: "none" };
   const map = drawn("image", { ...frame, class: "map", filter: "url(#viridis)" });
   const layers = {
+    ignored: ignoredOf(media, `hatching-${number}${large ? "-large" : ""}`),
     truth: outlineOf(media.truth, "truth"),
     predictions: media.predictions.map((path, run) => outlineOf(path, `run-${run % NUM_STYLES}`)),
     fixations: fixationsOf(media, large),
@@ -24,11 +25,13 @@ function pictureOf(number, { large = false } = {}) {
     },
     drawn("image", { ...frame, href: MEDIA_TYPE + media.image, class: "image" }),
     map,
+    layers.ignored,
     layers.fixations,
     layers.truth,
     ...layers.predictions,
   );
   const show = () => {
+    display(layers.ignored, state.ignored && !state.imageOnly);
     display(layers.truth, state.truth && !state.imageOnly);
     layers.predictions.forEach((layer, run) => display(layer, state.predictions[run] && !state.imageOnly));
     display(layers.fixations, state.fixations && !state.imageOnly);
@@ -61,6 +64,19 @@ function outlineOf(path, style) {
   );
 }
 
+/** The pixels that were not scored, hatched; the pattern's id must be the only one of its name on the page. */
+function ignoredOf(media, id) {
+  if (!media.ignore) return null;
+  const step = Math.max(media.width, media.height) / 40;
+  const pattern = drawn(
+    "pattern",
+    { id, width: step, height: step, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    drawn("rect", { width: step, height: step }),
+    drawn("rect", { width: step / 3, height: step, class: "line" }),
+  );
+  return drawn("g", { class: "ignored" }, pattern, drawn("path", { d: media.ignore, fill: `url(#${id})` }));
+}
+
 function fixationsOf(media, large) {
   if (!media.fixations?.length) return null;
   const side = Math.max(media.width, media.height);
@@ -86,6 +102,7 @@ function remarksOn(media) {
   const remarks = [];
   if (media.truth === null) remarks.push("no label");
   if (media.truth === "") remarks.push("the label is empty");
+  if (media.ignoredPx) remarks.push(`${media.ignoredPx.toLocaleString("en")} px ignored`);
   media.predictions.forEach((path, run) => {
     const of = severalRuns ? ` of ${report.runs[run].name}` : "";
     if (path === null) remarks.push(`no prediction${of}`);

@@ -4,6 +4,7 @@ const state = {
   truth: true,
   predictions: runNumbers.map(() => true),
   fixations: true,
+  ignored: true,
   probability: "", // "run:map", or nothing
   imageOnly: false,
   sort: report.metrics.length ? "metric" : "name", // or "difference" of a run and the first
@@ -29,7 +30,7 @@ function change(update) {
   for (const { names, listener } of listeners) if (names.some((name) => changed.includes(name))) listener();
 }
 
-const LAYERS = ["truth", "predictions", "fixations", "probability", "imageOnly"];
+const LAYERS = ["truth", "predictions", "fixations", "ignored", "probability", "imageOnly"];
 
 function togglePrediction(run) {
   change({ predictions: state.predictions.map((shown, other) => (other === run ? !shown : shown)) });

@@ -120,10 +120,11 @@ function emptyRules() {
       "all these distances; px are pixels of the label at its full size. "
     : "";
   const spacing = keys.some((key) => key.endsWith("_mm")) ? " A case whose pixel size is not known has none in mm." : "";
+  const ignored = report.numWith.ignore ? " Ignored pixels, hatched, count nowhere; distances take them for background." : "";
   const oneSided = distances ? "overlaps are 0 and distances are the diagonal of the image" : "overlaps are 0";
   return (
     `${what}Where nothing is there and nothing was predicted a metric is undefined: such a case has no value and is ` +
-    `left out of means. Where only one of the two is empty, ${oneSided}.${spacing}`
+    `left out of means. Where only one of the two is empty, ${oneSided}.${spacing}${ignored}`
   );
 }
 
