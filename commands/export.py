@@ -68,7 +68,9 @@ def main(args: argparse.Namespace) -> int:
     start = time.monotonic()
     with sigterm_as_ctrl_c(), _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor.channels, staged)
-        differences = largest_differences(module, FORMATS[name].load(staged), batches(images))
+        differences = largest_differences(
+            module, FORMATS[name].load(staged), batches(images), names=image_files, network=predictor.network
+        )
         check_differences(differences)
         facts = {
             **_of_file(staged, name, written),

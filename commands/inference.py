@@ -47,6 +47,11 @@ class Predictor:
     train_ids: frozenset[int]
 
     @property
+    def network(self) -> str:
+        """What it is called in errors: its files."""
+        return ", ".join(map(str, self.checkpoints))
+
+    @property
     def needs_8_bit(self) -> bool:
         """Whether the normalisation is made for 8-bit images alone."""
         return self.normalisation == "imagenet"
@@ -75,49 +80,48 @@ def load_predictor(
         spatial_size: side of the network's input in pixels; None as trained, 224 if the checkpoint does not say.
 
     Raises:
-        FileNotFoundError, ValueError: for files that are no checkpoints, weights that are not finite, or checkpoints
-            that want their images made differently.
+        FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
+            differently.
     """
     if len({Path(path).resolve() for path in paths}) < len(paths):
         raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
     loaded = [load_checkpoint(path) for path in paths]
-    for path, checkpoint in zip(paths, loaded, strict=True):
-        _check_finite(path, checkpoint["state_dict"])
     configs = [checkpoint.get("config") or {} for checkpoint in loaded]
     models: list[nn.Module] = []
     for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
         try:
             models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
+            _check_input(models[-1], config)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    needs = [_needs(c["state_dict"], config, spatial_size) for c, config in zip(loaded, configs, strict=True)]
+    needs = [_needs(model, config, spatial_size) for model, config in zip(models, configs, strict=True)]
     _check_alike(paths, needs)
     model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
     model = model.to(device, memory_format=fastest_layout(device))
-    iteration = loaded[0].get("iteration")
     return Predictor(
         model=model,
         device=device,
         **needs[0],
         checkpoints=tuple(map(Path, paths)),
         config=configs[0],
-        iteration=None if iteration is None else int(iteration),
+        iteration=loaded[0].get("iteration"),
         train_ids=frozenset(number for config in configs for number in config.get("train_ids", ())),
     )
 
 
-def _check_finite(path: str | Path, state_dict: dict[str, Tensor]) -> None:
-    """Raise ValueError for weights by which every probability is no number: the mask would be empty without a word."""
-    broken = [key for key, weight in state_dict.items() if not weight.isfinite().all()]
-    if broken:
+def _check_input(model: nn.Module, config: dict) -> None:
+    """Raise ValueError where a checkpoint says two things of its images, or what cannot be."""
+    channels = model.model[0].in_channels
+    said = config.get("channels", channels)
+    if said != channels or (config.get("normalisation") == "imagenet" and channels != 3):
         raise ValueError(
-            f"{path}: expected finite weights, found {len(broken)} entries that are not (first: {broken[0]}); take an "
-            "earlier checkpoint"
+            f"expected a network for {said} image channels ({config.get('normalisation')}), as the checkpoint says, "
+            f"found one for {channels}"
         )
 
 
-def _needs(state_dict: dict[str, Tensor], config: dict, spatial_size: int | None) -> dict:
-    channels = next(weight for weight in state_dict.values() if weight.ndim == 4).shape[1]
+def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> dict:
+    channels = model.model[0].in_channels
     return {
         "channels": channels,
         "normalisation": config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),

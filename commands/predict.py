@@ -20,6 +20,7 @@ from commands.prediction.images import RENAME, FoundImage, dicom_by_content, fin
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
 from utils.devices import pick_device
+from utils.evaluation import all_logits, check_finite
 from utils.hashing import sha256_of
 from utils.interrupt import StopRequest, sigterm_as_ctrl_c
 from utils.printable import printable
@@ -103,7 +104,7 @@ class _Work:
         if batch.inputs is None:
             return [None] * len(batch.images)
         try:
-            return self.predictor.model(batch.inputs.to(self.predictor.device))["logits"].float()
+            return list(all_logits(self.predictor.model(batch.inputs.to(self.predictor.device))).unbind(1))
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"{self.predictor.device}: expected memory for --batch_size {self.args.batch_size}, found too little; "
@@ -115,7 +116,8 @@ class _Work:
         if loaded.size_px is None:
             return loaded, None
         try:
-            return loaded, self.write(loaded, logits)
+            check_finite(logits, loaded.image.path, self.predictor.network)
+            return loaded, self.write(loaded, logits[0])
         except ValueError as error:
             return loaded._replace(refused=str(error)), None
         except OSError as error:

@@ -99,12 +99,11 @@ def _build_run(
     seed_everything(args.seed)
     if args.deterministic:
         make_deterministic(device)
-    model = build_network(args, device, start.checkpoint)
+    model = build_network(args, device)
     _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
     run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, NoLog(), group)
-    if start.resumes:
-        restore(run, start.checkpoint)
+    restore(run, start)
     return run
 
 

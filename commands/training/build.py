@@ -13,7 +13,6 @@ from datasets import build_dataset
 from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.registry import load_weights
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
@@ -73,12 +72,10 @@ def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memor
     return torch.channels_last if args.channels_last else torch.contiguous_format
 
 
-def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:
-    """The model on its device, with the weights of the checkpoint if there is one."""
+def build_network(args: argparse.Namespace, device: torch.device) -> MultiLevelModel:
+    """The model on its device, with weights to start from scratch."""
     model = build_model(args.model, **model_settings(args))
     model.checkpoint_levels = args.checkpoint_levels
-    if checkpoint:
-        load_weights(model, checkpoint["state_dict"])
     model = model.to(device, memory_format=memory_layout(args, device))
     if args.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.

@@ -89,6 +89,7 @@ def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iterat
         examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",
+        network=f"the network at iteration {iteration}",
     )
     warning = " (chosen on the test set, as released: optimistic)" if label == "test_selected" else ""
     run.log.info(f"[test, {label.replace('_', ' ')}{warning} | Ite {iteration}] {describe_metrics(metrics)}")
