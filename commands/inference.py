@@ -13,6 +13,7 @@ from datasets.io import read_image
 from datasets.specs import DATASETS
 from datasets.transforms import preprocess
 from models import Averaged, build_from_weights
+from models.smp_unet import SmpLevelUNet, tried
 from utils.checkpoint import load_checkpoint
 from utils.devices import fastest_layout
 
@@ -88,13 +89,13 @@ def load_predictor(
     loaded = [load_checkpoint(path) for path in paths]
     configs = [checkpoint.get("config") or {} for checkpoint in loaded]
     models: list[nn.Module] = []
+    needs: list[dict] = []
     for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
         try:
             models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
-            _check_input(models[-1], config)
+            needs.append(_needs(models[-1], config, spatial_size))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    needs = [_needs(model, config, spatial_size) for model, config in zip(models, configs, strict=True)]
     _check_alike(paths, needs)
     model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
     model = model.to(device, memory_format=fastest_layout(device))
@@ -109,24 +110,27 @@ def load_predictor(
     )
 
 
-def _check_input(model: nn.Module, config: dict) -> None:
-    """Raise ValueError where a checkpoint says two things of its images, or what cannot be."""
-    channels = model.model[0].in_channels
-    said = config.get("channels", channels)
-    if said != channels or (config.get("normalisation") == "imagenet" and channels != 3):
-        raise ValueError(
-            f"expected a network for {said} image channels ({config.get('normalisation')}), as the checkpoint says, "
-            f"found one for {channels}"
-        )
-
-
 def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> dict:
-    channels = model.model[0].in_channels
-    return {
+    """How a network's images are made; a ValueError where its checkpoint says what cannot be, or it takes none such."""
+    first = model.model[0]
+    channels = first.in_channels
+    needs = {
         "channels": channels,
         "normalisation": config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),
         "spatial_size": spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
     }
+    said = config.get("channels", channels)
+    if said != channels:
+        raise ValueError(f"expected a network for {said} image channels, as the checkpoint says, found {channels}")
+    if needs["normalisation"] == "imagenet" and channels != 3:
+        raise ValueError(
+            f"expected a network for images of 3 channels (normalisation imagenet), found one for {channels}"
+        )
+    if isinstance(first, SmpLevelUNet):
+        # Some of its encoders take images of one size.
+        with torch.inference_mode():
+            tried(first.eval(), torch.zeros(1, channels, *2 * [needs["spatial_size"]]))
+    return needs
 
 
 def _check_alike(paths: Sequence, needs: Sequence[dict]) -> None:

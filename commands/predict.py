@@ -169,11 +169,9 @@ def _warn_of_unnamed_dicom(given: Sequence[str]) -> None:
 
 
 def _check_channels(predictor: Predictor) -> None:
-    taken = {"imagenet": (3,)}.get(predictor.normalisation, (1, 3))
-    if predictor.channels not in taken:
+    if predictor.channels not in (1, 3):
         raise ValueError(
-            f"{predictor.checkpoints[0]}: expected a network for images of {' or '.join(map(str, taken))} channels "
-            f"(normalisation {predictor.normalisation}), found one for {predictor.channels}"
+            f"{predictor.network}: expected a network for images of 1 or 3 channels, found one for {predictor.channels}"
         )
 
 

@@ -7,9 +7,11 @@ import difflib
 import functools
 from collections.abc import Iterable, Iterator
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.multi_level import statistics_stay
 from models.recording import is_recording, resized_at_border
 
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
@@ -48,13 +50,50 @@ class SmpLevelUNet(nn.Module):
         return feature, self.classifier(feature)
 
 
+def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
+    """Freeze the parameters of levels that never get a gradient: distributed training would wait for them.
+
+    Some encoders carry layers of the classifier that they were. One step of the first level finds them, and whether
+    it can take such a step; its statistics and the random generators stay as they were.
+
+    Args:
+        levels: alike, on the CPU, in training mode.
+        images: (B,C,S,S), as few as there will be in a batch.
+
+    Raises:
+        ValueError: if the network cannot be trained on such images.
+    """
+    first, *_ = levels = list(levels)
+    with statistics_stay(first), torch.random.fork_rng(devices=[]):
+        _, logits = tried(first, images)
+    named = dict(first.named_parameters())
+    gradients = torch.autograd.grad(logits.sum(), list(named.values()), allow_unused=True)
+    unused = [name for name, gradient in zip(named, gradients, strict=True) if gradient is None]
+    for level in levels:
+        for name in unused:
+            level.get_parameter(name).requires_grad_(False)
+
+
+def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What a level makes of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
+    try:
+        return level(images)
+    except Exception as error:  # of hundreds of networks, each with its own reasons
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        number, side = len(images), images.shape[-1]
+        raise ValueError(
+            f"--encoder: expected a network that takes {number} image(s) of {side}x{side} at a time, found one that "
+            f"does not ({reason}); choose another --spatial_size or, if the last batch is the trouble, another -bs"
+        ) from error
+
+
 def _build_smp_unet(in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None) -> nn.Module:
     # Imported here: it takes seconds, and the default network does not need it.
     import segmentation_models_pytorch as smp
 
     known = encoders()
     if encoder not in known or encoder_weights not in (None, *known[encoder]):
-        close = difflib.get_close_matches(encoder, known, 5, 0.5) if encoder not in known else known[encoder]
+        close = difflib.get_close_matches(encoder, known, 5, 0.7) if encoder not in known else known[encoder]
         what = f"--encoder {encoder[:80]}" if encoder not in known else f"--encoder_weights {encoder_weights}"
         raise ValueError(
             f"{what}: expected a name that segmentation-models-pytorch {smp.__version__} knows "

@@ -74,6 +74,9 @@ def check_file(path: Path) -> None:
             _check_archive(path)
             return
         file.seek(0)
+        if file.read(1) != pickle.PROTO:
+            raise pickle.UnpicklingError("neither an archive nor a pickle of torch's")
+        file.seek(0)
         for _ in range(NUM_PICKLES_WITHOUT_ARCHIVE):
             _follow(file)
 
@@ -107,14 +110,19 @@ class _Stack:
         """The last ``count`` items, or those since the last mark."""
         start = self.marks.pop() if count is None else len(self.items) - count
         if start < 0:
-            raise pickle.UnpicklingError("it takes more than there is")
+            raise ValueError("it takes more than there is")
         taken = tuple(self.items[start:])
         del self.items[start:]
         return taken
 
 
 def _follow(file) -> None:
-    """One pickle, up to its end; an UnpicklingError for what is not in the tables above."""
+    """One pickle, up to its end.
+
+    Raises:
+        UnpicklingError: for a type or function that is not in the tables above.
+        ValueError: for anything else that is not.
+    """
     stack = _Stack()
     for opcode, argument, _ in pickletools.genops(file):
         name = opcode.name
@@ -144,21 +152,21 @@ def _do(name: str, stack: _Stack) -> None:
         made, arguments = stack.pop(2)
         may_be_called = GLOBALS.get(made.of) if isinstance(made, Made) else None
         if may_be_called is None or not isinstance(arguments, tuple) or not may_be_called(arguments):
-            raise pickle.UnpicklingError(f"{made} is called with other arguments than torch's")
+            raise ValueError(f"{made} is called with other arguments than torch's")
         stack.items.append(made)
     elif name == "BUILD":
         (state,) = stack.pop(1)
         made = stack.items[-1]
         if not isinstance(made, Made) or made.of not in STATES or not STATES[made.of](state):
-            raise pickle.UnpicklingError(f"{made} is given another state than torch's")
+            raise ValueError(f"{made} is given another state than torch's")
     elif name in ("SETITEM", "SETITEMS"):
         pairs = stack.pop(2 if name == "SETITEM" else None)
         # The hash of a tuple of tuples can take for ever.
         if not all(isinstance(key, str | int) for key in pairs[::2]):
-            raise pickle.UnpicklingError("a key is neither a name nor a number")
+            raise ValueError("a key is neither a name nor a number")
     elif name in ("APPEND", "APPENDS"):
         stack.pop(1 if name == "APPEND" else None)
     elif name == "BINPERSID":
         stack.items.append(Made("storage") if stack.pop(1) else None)
     else:
-        raise pickle.UnpicklingError(f"the opcode {name} is not one of torch's")
+        raise ValueError(f"the opcode {name} is not one of torch's")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -59,6 +60,8 @@ def or_none(entry: Entry) -> Entry:
 
 
 TEXT = Entry("a word", lambda value: type(value) is str)
+# Neither an address nor a path.
+WORD = Entry("a name", lambda value: type(value) is str and re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", value) is not None)
 BYTES = Entry(
     "a few bytes in a row",
     lambda value: isinstance(value, Tensor) and value.dtype == torch.uint8 and value.ndim == 1 and len(value) < 2**16,
@@ -87,13 +90,13 @@ MODEL = {
     "prop_similarity": one_of("dot", "cosine"),
     "prop_kernel_size": whole(1, 2**10),
     "prop_dilation": whole(1, 2**10),
-    "encoder": TEXT,
-    "encoder_weights": or_none(TEXT),
+    "encoder": WORD,
+    "encoder_weights": or_none(WORD),
     "ensemble": one_of("logits", "probs"),
 }
 CONFIG = {
     "model": MODEL,
-    "data": one_of("kvasir", "prostate", "folder"),
+    "data": TEXT,
     "channels": whole(1, 64),
     "normalisation": one_of("imagenet", "zscore"),
     "level_thresholds": list_of(number(0, 1)),

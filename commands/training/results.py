@@ -31,8 +31,8 @@ def finish(run: Run) -> None:
         if has_best:
             label = f"{run.data.selection_split}_selected"
             best = load_checkpoint(run.folder / BEST_FILE)
-            model = build_from_weights(best["state_dict"], best["config"]["model"]).to(run.device)
-            results[label] = _score(run, model, loader, label, headline, best["iteration"])
+            model = build_from_weights(best["state_dict"], (best.get("config") or {}).get("model")).to(run.device)
+            results[label] = _score(run, model, loader, label, headline, best.get("iteration") or 0)
     args = run.args
     summary = {
         "what": what_is_trained(args),
