@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def load_predictor(
         FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
             differently.
     """
-    if len({Path(path).resolve() for path in paths}) < len(paths):
+    if len(set(map(os.path.realpath, paths))) < len(paths):
         raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
     loaded = [load_checkpoint(path) for path in paths]
     configs = [checkpoint.get("config") or {} for checkpoint in loaded]

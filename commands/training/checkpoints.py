@@ -302,7 +302,7 @@ def restore(run: Run, start: Start) -> None:
 
 def _restore_state(run: Run, checkpoint: dict) -> None:
     _check_same_ground(run, checkpoint)
-    _restore_optimizer(run.optimizer, checkpoint["optimizer"], list(run.model.parameters()))
+    restore_optimizer(run.optimizer, checkpoint["optimizer"], list(run.model.parameters()))
     # What no run changes is not taken from a file.
     run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
     run.state.iteration = checkpoint["iteration"] or 0
@@ -316,7 +316,7 @@ def _restore_state(run: Run, checkpoint: dict) -> None:
         restore_random_states(checkpoint["random"])
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
     """Give an optimizer the running means that a checkpoint holds; rates and the like stay those of the options.
 
     Args:

@@ -143,6 +143,13 @@ def test_a_flipped_bit_of_the_weights_is_no_other_mask(module_root, trained, tmp
         assert "does not fit its checksum" in capfd.readouterr().err
 
 
+def test_a_link_to_itself(module_root, trained, tmp_path, capfd):
+    (tmp_path / "bad.pth").symlink_to(tmp_path / "bad.pth")
+    for command, line in lines(module_root, trained[0], tmp_path / "bad.pth", tmp_path).items():
+        assert run.main(line) == 2, command
+        assert "bad.pth: expected a" in capfd.readouterr().err
+
+
 def test_validation_that_is_not_finite_ends_a_run(module_root, trained, tmp_path, capfd, monkeypatch):
     import trainer
 
