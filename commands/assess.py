@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from utils.figures import write_gaze_figure
 
 FIGURE_FILE = Path("gaze", "quality.png")
 SOME_BROKEN_CODE = 1
+NUM_NAMED = 5
 
 
 def main(args: argparse.Namespace) -> int:
@@ -29,18 +31,25 @@ def main(args: argparse.Namespace) -> int:
     )
     missing = ", ".join(f"{count} without {kind} map" for kind, count in report["without_map"].items() if count)
     print(f"assessed {report['num_images']} images{missing and f' ({missing})'}, left out {report['num_left_out']}")
-    for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
-        print(f"  left out {item['name']}: {item['reason']}")
+    print_named("left out", report["left_out"], QUALITY_FILE)
     print_quality(report["quality"])
     root = Path(args.root)
     print(f"an image a row: {root / PER_IMAGE_FILE}\nmeans: {root / QUALITY_FILE}\nfigure: {write_figure(root)}")
     return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
 
 
+def print_named(what: str, items: Sequence[Mapping], listed_in: Path) -> None:
+    """Name the first images of some, each with its reason; those first that are ``broken``."""
+    for item in sorted(items, key=lambda item: not item.get("broken"))[:NUM_NAMED]:
+        print(f"  {what} {item['name']}: {item['reason']}")
+    if len(items) > NUM_NAMED:
+        print(f"  ... and {len(items) - NUM_NAMED} more, all in {listed_in}")
+
+
 def print_quality(quality: dict | None) -> None:
     """Print the means over images, as ``datasets.gaze.quality.summarize`` gives them."""
     if quality is None:
-        print("no masks: the quality of the maps is not known")
+        print("no masks to score against: the quality of the maps is not known")
         return
     print(f"mean Dice against {quality['num_images']} masks, by threshold:")
     for kind, means in quality["dice"].items():

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from commands.data_options import said_without_map
 from commands.scoring import scored_rows
 from commands.training.run import ARGS_FILE
 from datasets import build_dataset
@@ -29,7 +30,10 @@ def main(args: argparse.Namespace) -> int:
     device = pick_device(args.device)
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
-    train = build_dataset(args.data, split="train", num_levels=1, augment=False, labels="none", **common)
+    options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}
+    train = build_dataset(args.data, split="train", **options, **common)
+    if train.without_map:
+        print(said_without_map(train.without_map, len(train), SUMMARY_FILE))
     predictors = {
         "everything": everything(args.spatial_size),
         "mean_map": mean_map(_pseudo_masks(train, args)),
@@ -42,7 +46,8 @@ def main(args: argparse.Namespace) -> int:
         results[name] = {"iteration": None, "metrics": summarize_rows(rows, intervals=True)}
         write_per_case(folder / f"per_case_{name}.csv", rows)
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
-    write_json(folder / SUMMARY_FILE, {"what": "trivial predictors", "data": args.data, "results": results})
+    summary = {"what": "trivial predictors", "data": args.data, "without_map": train.without_map, "results": results}
+    write_json(folder / SUMMARY_FILE, summary)
     return 0
 
 

@@ -47,7 +47,7 @@ def write_report(
     data, root = _data_set(compared.runs, data, root)
     spec = get_spec(data, root)
     pictures = CasePictures(spec, root, fixations)
-    names = compared.runs[0].table.names
+    names, without_truth = compared.runs[0].table.names, 0
     path = folder / REPORT_FILE
     with ReportWriter(
         path,
@@ -60,7 +60,11 @@ def write_report(
         for name in names:
             mask = sample_path(spec, Path(root), "masks", name)
             truth = io.read_mask(mask) if mask.is_file() else None
+            without_truth += truth is None
             report.add(_checked(pictures.case(name, truth=truth, **_of_runs(compared.runs, name))))
+    pictures.tell_of_missing_gaze()
+    if without_truth:
+        print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
     return path, report.num_bytes
 
 

@@ -6,9 +6,11 @@ import argparse
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from datasets.specs import DatasetSpec
+
+NUM_NAMED = 5
 
 
 def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
@@ -44,6 +46,15 @@ def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
 def id_numbers(names: Iterable[str]) -> list[int]:
     """A number of 48 bits for each id, by which a checkpoint knows its training images without naming patients."""
     return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
+
+
+def said_without_map(left_out: Sequence[str], num_train: int, listed_in: str) -> str:
+    """What ``--skip_missing_gaze`` has left out beside ``num_train`` images, the first by name, in a sentence."""
+    more = f", ... (all in {listed_in})" if len(left_out) > NUM_NAMED else ""
+    return (
+        f"{len(left_out)} of {len(left_out) + num_train} training images left out for want of a gaze map: "
+        f"{', '.join(left_out[:NUM_NAMED])}{more}"
+    )
 
 
 def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:

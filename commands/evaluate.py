@@ -49,7 +49,8 @@ def main(args: argparse.Namespace) -> int:
     size = predictor.spatial_size
     print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
     print(metrics_table(metrics))
-    if args.report:
+    if pictures:
+        pictures.tell_of_missing_gaze()
         print(f"report: {folder / REPORT_FILE}, {(folder / REPORT_FILE).stat().st_size / 1e6:.1f} MB")
     print(f"results: {folder}")
     return 0

@@ -67,4 +67,7 @@ def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> list[str]:
         raise ValueError(
             f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"
         )
-    return choose_cases(args.by or folders[0], how, number)
+    names = choose_cases(args.by or folders[0], how, number)
+    if len(names) < number:
+        print(f"--{how} {number}: expected as many cases with a Dice, found {len(names)}")
+    return names

@@ -24,6 +24,7 @@ from utils.evaluation import all_logits, check_finite
 from utils.hashing import sha256_of
 from utils.interrupt import StopRequest, sigterm_as_ctrl_c
 from utils.printable import printable
+from utils.reporting import said_empty
 
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130
@@ -63,8 +64,8 @@ class _Work:
     """The images of one call, and what has become of them.
 
     Attributes:
-        done: numbers of images: those ``made``, those ``kept`` as they were up to date, and of the made ones those by
-            the source of their spacing.
+        done: numbers of images: those ``made``, those ``kept`` as they were up to date, those of either whose mask is
+            ``empty``, and of the made ones those by the source of their spacing.
         refused: file and reason of the others.
     """
 
@@ -133,11 +134,13 @@ class _Work:
                 _say(f"{record['problem']}; its mask is written all the same")
         elif loaded.refused is None:
             self.done["kept"] += 1
+            record = self.results.journal[loaded.image.name]
         else:
             # What was made from an earlier state of the file; where it cannot even be read, it may be back soon.
             if loaded.sha256 is not None:
                 self.results.forget(loaded.image.name)
             self.refuse(loaded.image.path, loaded.refused)
+        self.done["empty"] += record is not None and record.get("area_px") == 0
 
     def refuse(self, path: Path, reason: str) -> None:
         """Remember and say why a file is not taken."""
@@ -180,6 +183,8 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
     if not made and not kept and not stopped_by:
         raise ValueError(f"--images: expected images that can be predicted, found none among {refused}; see above")
     print(f"predicted {made + kept} of {num_images} images ({kept} were up to date), refused {refused}")
+    if work.done["empty"]:
+        print(said_empty(work.done["empty"], made + kept))
     if work.done["ImagerPixelSpacing"]:
         print(
             f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.assess import print_quality, write_figure
+from commands.assess import print_named, print_quality, write_figure
+from datasets.files import REPORT_FILE
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
-from datasets.gaze.prepare import REPORT_FILE, GazeSettings, prepare_gaze
+from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
 from utils.images import write_image
 
@@ -21,7 +22,11 @@ SOME_BROKEN_CODE = 1
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all images, write report and picture, print the quality; 1 if an image or mask was of no use, else 0."""
+    """Prepare all images, write report and picture, print the quality.
+
+    Returns:
+        1 if an image could not be prepared, a training image is left without gaze, or a mask was of no use; else 0.
+    """
     spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,
@@ -36,18 +41,18 @@ def main(args: argparse.Namespace) -> int:
     )
     kept = report["num_images"] - report["num_made"]
     print(f"prepared {report['num_images']} images ({kept} were up to date), left out {report['num_left_out']}")
-    for item in sorted(report["left_out"], key=lambda item: not item["broken"])[:5]:
-        print(f"  left out {item['name']}: {item['reason']}")
-    for item in report["unscored"][:5]:
-        print(f"  not scored {item['name']}: {item['reason']}")
+    broken = [item["name"] for item in report["left_out"] if item["broken"]]
+    print_named("left out", report["left_out"], REPORT_FILE)
+    if broken and report["num_images"]:
+        print(f"  {len(broken)} of them should have a map: train --skip_missing_gaze goes on without it")
+    print_named("not scored", report["unscored"], REPORT_FILE)
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
     if args.report:
         print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"] > len(report["unscored"]):
         print(f"examples: {_write_examples(args, spec, report)}")
-    broken = report["unscored"] or any(item["broken"] for item in report["left_out"])
-    return SOME_BROKEN_CODE if broken else 0
+    return SOME_BROKEN_CODE if broken or report["unscored"] else 0
 
 
 def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:

@@ -27,11 +27,19 @@ class CasePictures:
 
     def __init__(self, spec: DatasetSpec, root: str | Path, fixations: str | Path | None = None):
         self.spec, self.root = spec, Path(root)
+        self.table = fixations
         self.fixations: Mapping[str, Fixations] = read_fixations(fixations) if fixations else {}
+        self.num_cases = self.num_without_gaze = 0
+
+    def tell_of_missing_gaze(self) -> None:
+        """Print how many of the cases so far have no fixations in the table, if there is one and any have none."""
+        if self.table and self.num_without_gaze:
+            print(f"{self.num_without_gaze} of {self.num_cases} cases have no fixation in {self.table}")
 
     def case(self, name: str, **known) -> ReportCase:
         """A case with its picture; ``known`` are further fields of ``ReportCase``."""
         gaze = self.fixations.get(name)
+        self.num_cases, self.num_without_gaze = self.num_cases + 1, self.num_without_gaze + (gaze is None)
         return ReportCase(
             name,
             picture_of(sample_path(self.spec, self.root, "images", name)),

@@ -35,6 +35,7 @@ from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, Ti
 from commands.training.results import finish
 from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER, Data, Run
 from commands.training.seeds import train_seeds
+from commands.training.targets import watched
 from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import build_objective
@@ -80,7 +81,8 @@ def train_one(args: argparse.Namespace, group: Group, device: torch.device, dead
     with RunLog(folder, redo_from=redo_from) if group.is_main else NoLog() as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
-            write_json(folder / ARGS_FILE, vars(args) | {"data_spec": asdict(spec)})
+            facts = {"data_spec": asdict(spec), "without_map": data.train.without_map}
+            write_json(folder / ARGS_FILE, vars(args) | facts)
         describe(run, start)
         stopped_by = _train(run, deadline)
         if stopped_by:
@@ -133,7 +135,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 group.wrap(run.model),
                 build_objective(args.mode, **objective_settings(args)),
                 run.optimizer,
-                loader,
+                watched(loader, min(state.iterations_per_epoch, args.max_ite - state.iteration), run.log.info),
                 state=state,
                 device=run.device,
                 autocast=autocast,

@@ -11,6 +11,7 @@ from datasets.specs import DatasetSpec
 
 MAP_FOLDER = Path("gaze", "crf_compat1")
 UNFINISHED_FILE = Path("gaze", "unfinished.txt")
+REPORT_FILE = Path("gaze", "report.json")
 
 
 def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:

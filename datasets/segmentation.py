@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from datasets import io
 from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
+from datasets.gaze.maps import why_missing
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
@@ -31,6 +32,7 @@ class SegmentationDataset(Dataset):
 
     ``dataset[i]`` draws its flips from torch's generator; ``dataset[i, epoch]`` from (seed, epoch, i) alone,
     which is what the loaders ask for, so that samples do not depend on the number of workers.
+    ``without_map`` names what ``build_dataset`` has left out for want of a gaze map.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class SegmentationDataset(Dataset):
         self.spatial_size, self.thresholds = spatial_size, thresholds
         self.has_labels, self.full_size_labels = has_labels, full_size_labels
         self.flip_probability, self.seed = flip_probability, seed
+        self.without_map: list[str] = []
         self.cache: SampleCache | None = None
         self.cache_note = "cache: off"
 
@@ -102,6 +105,13 @@ class SegmentationDataset(Dataset):
         shown.has_labels = all(_is_mask(self.path("masks", name)) for name in shown.names)
         return shown
 
+    def leave_out(self, without_map: Collection[str]) -> None:
+        """Go on without these samples, for want of gaze maps, unless that would leave none; before ``use_cache``."""
+        left = [name for name in self.names if name not in without_map]
+        if left:
+            self.without_map += [name for name in self.names if name in without_map]
+            self.names = left
+
     def only(self, names: Sequence[str]) -> SegmentationDataset:
         """The same data set with these samples, without its cache."""
         part = copy.copy(self)
@@ -145,6 +155,7 @@ def build_dataset(
     data_size_rate: float = 1.0,
     val_fraction: float = 0.0,
     seed: int = 0,
+    skip_missing_gaze: bool = False,
 ) -> SegmentationDataset:
     """Build and check one split of a data set.
 
@@ -163,6 +174,7 @@ def build_dataset(
         data_size_rate: share of the training samples to keep, drawn by ``seed``.
         val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
         seed: of flips, validation split and subset.
+        skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -187,6 +199,8 @@ def build_dataset(
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
     )
+    if skip_missing_gaze and thresholds:
+        dataset.leave_out({name for name in names if not dataset.path("map", name).is_file()})
     check_files(dataset)
     return dataset
 
@@ -199,7 +213,6 @@ def check_files(dataset: SegmentationDataset) -> None:
         "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
         "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
         "and does without in an absent or empty masks/",
-        "map": f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations CSV",
     }
     if dataset.thresholds and (root / UNFINISHED_FILE).is_file():
         raise ValueError(
@@ -208,11 +221,14 @@ def check_files(dataset: SegmentationDataset) -> None:
         )
     kinds = dataset.kinds
     for kind in kinds:
-        paths = [dataset.path(kind, name) for name in dataset.names]
-        missing = [path for path in paths if not path.is_file()]
+        paths = {name: dataset.path(kind, name) for name in dataset.names}
+        missing = {name: path for name, path in paths.items() if not path.is_file()}
         if missing:
-            first = ", ".join(map(str, missing[:5]))
-            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hints[kind]}")
+            first = ", ".join(map(str, [*missing.values()][:5]))
+            hint = hints.get(kind) or why_missing(spec, root, missing)
+            if kind == "map" and len(missing) < len(paths):
+                hint += "; --skip_missing_gaze goes on without them"
+            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         check_one_file_a_name(root / folder, dataset.names, endings)
     for name in dataset.names[: NUM_MASKS_READ * dataset.has_labels]:

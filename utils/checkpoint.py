@@ -105,7 +105,9 @@ def load_checkpoint(path: str | Path) -> dict:
     path = Path(path)
     if not path.is_file():
         found = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
-        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found {found}")
+        beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth") if file.name != path.name))
+        hint = f"; beside it: {beside} (the best one is there only if masks gave a Dice to choose by)" if beside else ""
+        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found {found}{hint}")
     content = _read(path)
     try:
         content = _with_state_dict(plain(content))

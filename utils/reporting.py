@@ -50,7 +50,23 @@ def describe_metrics(metrics: dict[str, dict]) -> str:
     """One line: Dice and IoU of every level in per cent."""
     parts = [f"{level}: Dice {_percent(m, 'dice')} IoU {_percent(m, 'iou')}" for level, m in metrics.items()]
     undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
-    return "; ".join(parts) + (f"; {undefined} empty cases left out" if undefined else "")
+    parts += [f"{undefined} empty cases left out"] if undefined else []
+    return "; ".join([*parts, *empty_masks(metrics)])
+
+
+def said_empty(count: int, total: int) -> str:
+    """How many masks of ``total`` are empty, in words."""
+    are = "mask is" if total == 1 else "masks is" if count == 1 else "masks are"
+    return f"{count} of {total} {are} empty" + (", all of them" if count == total > 1 else "")
+
+
+def empty_masks(metrics: dict[str, dict]) -> list[str]:
+    """How many predicted masks are empty, a line a level that has any."""
+    return [
+        f"{_title(level)}: {said_empty(entry['num_empty'], entry['num_cases'])}"
+        for level, entry in metrics.items()
+        if entry.get("num_empty")
+    ]
 
 
 def metrics_table(metrics: dict[str, dict]) -> str:
@@ -81,7 +97,7 @@ def _cell(entry: dict, metric: str) -> str:
 
 
 def counted_apart(metrics: dict[str, dict]) -> list[str]:
-    """What a mean leaves out, and what it counts as the worst; a line each, none where there is none of it."""
+    """What a mean leaves out, what it counts as the worst, and empty masks; a line each, none where there is none."""
     notes = {
         "num_undefined": "nothing there and nothing predicted, left out",
         "num_one_empty": "nothing there or nothing predicted, with overlaps 0 and the image's diagonal as distances",
@@ -92,7 +108,7 @@ def counted_apart(metrics: dict[str, dict]) -> list[str]:
         counts = [f"{entry[key]} ({_title(level)})" for level, entry in metrics.items() if entry.get(key)]
         if counts:
             lines.append(f"cases with {meaning}: {', '.join(counts)}")
-    return lines
+    return lines + empty_masks(metrics)
 
 
 def _title(level: str) -> str:

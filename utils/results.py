@@ -36,7 +36,8 @@ def summarize_rows(rows: Sequence[Row], *, intervals: bool = False) -> dict[str,
         By level: ``num_cases``; ``<metric>_mean``, ``<metric>_std`` and, with ``intervals``, ``<metric>_ci95`` (low,
         high), None where there is no case or none to tell them from. Cases without a value (nothing there, nothing
         predicted) are left out and counted in ``num_undefined``; cases where only one is empty, which get the worst
-        value, are counted in ``num_one_empty``. Where only some cases have a spacing, ``num_cases_mm`` counts them.
+        value, are counted in ``num_one_empty``. Where predictions are empty, ``num_empty`` counts them; where only
+        some cases have a spacing, ``num_cases_mm`` counts those.
     """
     summary: dict[str, dict] = {}
     metrics = metrics_of(rows)
@@ -47,6 +48,8 @@ def summarize_rows(rows: Sequence[Row], *, intervals: bool = False) -> dict[str,
             entry |= _over_cases(metric, of_level, intervals)
         entry["num_undefined"] = sum(all(math.isnan(row.get(m, math.nan)) for m in metrics) for row in of_level)
         entry["num_one_empty"] = sum((row.get(PREDICTED_PX, 1) == 0) != (row.get(TRUE_PX, 1) == 0) for row in of_level)
+        if num_empty := sum(row.get(PREDICTED_PX, 1) == 0 for row in of_level):
+            entry["num_empty"] = num_empty
         with_spacing = sum(DISTANCES[-1] in row for row in of_level)
         if with_spacing not in (0, len(of_level)):
             entry["num_cases_mm"] = with_spacing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.options.shared import add_checkpoints, add_data, add_loading, add_split
+from commands.options.shared import add_checkpoints, add_data, add_loading, add_skip_missing_gaze, add_split
 from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, spacing, words
 from datasets.specs import DATASETS
 from utils.per_case import MEASURES
@@ -57,6 +57,7 @@ def add_baseline(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
     parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
+    add_skip_missing_gaze(parser)
     add_loading(parser)
 
 

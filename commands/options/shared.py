@@ -71,3 +71,10 @@ def add_split(parser: Parser) -> None:
             "labelled so"
         ),
     )
+
+
+def add_skip_missing_gaze(group) -> None:
+    """Where the maps of some training images are missing."""
+    group.add_argument(
+        "--skip_missing_gaze", action="store_true", help="go on without the training images that have no gaze map"
+    )

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from commands.options.results import add_evaluate
-from commands.options.shared import add_data, add_loading, add_split
+from commands.options.shared import add_data, add_loading, add_skip_missing_gaze, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
 from datasets.cache import CACHES
 from utils.schedule import SCHEDULERS
@@ -172,6 +172,7 @@ def _add_recipe(parser: Parser) -> None:
         default=1.0,
         help="share of the training images to use",
     )
+    add_skip_missing_gaze(group)
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
@@ -239,6 +240,8 @@ def _contradictions(args: argparse.Namespace):
         yield "--level_thresholds: expected -m gaze_sup, found -m full_sup, which has no pseudo-masks"
     if args.level_thresholds and len(args.level_thresholds) != args.num_levels:
         yield f"--level_thresholds: expected {args.num_levels} (--num_levels), found {len(args.level_thresholds)}"
+    if args.skip_missing_gaze and args.mode == "full_sup":
+        yield "--skip_missing_gaze: expected -m gaze_sup, found -m full_sup, which needs no gaze"
     if args.encoder != DEFAULT_ENCODER and args.model != "smp-unet":
         yield "--encoder: expected --model smp-unet, found --model unet, which has an encoder of its own"
     if args.encoder_weights and args.model != "smp-unet":

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from commands.training.run import MODEL_KEYS, Data
+from commands.training.run import MODEL_KEYS, Data, first_options
 from datasets import build_dataset
 from datasets.splits import has_validation_file
 from models import build_model
@@ -39,8 +39,13 @@ def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
         level_thresholds=args.level_thresholds,
         labels="none" if gaze else "required",
         augment=args.flip_prob > 0,
+        skip_missing_gaze=args.skip_missing_gaze,
         **common,
     )
+    if args.resume and args.skip_missing_gaze:
+        # Also those whose maps have been made since.
+        before = first_options(Path(args.exp_path)).get("without_map")
+        train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
     train_set.flip_probability = args.flip_prob
     sharing = group.on_this_machine if args.cache == "memory" else 1
     train_set.use_cache(args.cache, max_gb=args.cache_gb / sharing, folder=args.cache_dir)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from commands.training.run import (
     PREVIOUS_FILE,
     RUN_FILES,
     Run,
+    first_options,
 )
 from datasets import SegmentationDataset
 from models.registry import load_weights
@@ -217,11 +217,7 @@ def start_weights(folder: Path) -> str | None:
     Raises:
         ValueError: if its options cannot be read.
     """
-    path = folder / ARGS_FILE
-    try:
-        first = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
+    first = first_options(folder)
     return None if first.get("resume") else first.get("ckpt_path")
 
 
@@ -271,8 +267,8 @@ def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
     if trained != ids:
         raise ValueError(
             f"{path}: expected the {len(trained)} training images of the run to resume, in their order, found "
-            f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files and "
-            "case_pattern, or start a new run (--exp_path)"
+            f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files, case_pattern "
+            "and, with --skip_missing_gaze, the gaze maps, or start a new run (--exp_path)"
         )
 
 

@@ -7,9 +7,10 @@ import platform
 
 import torch
 
+from commands.data_options import said_without_map
 from commands.training.build import memory_layout
 from commands.training.checkpoints import Start
-from commands.training.run import Run
+from commands.training.run import ARGS_FILE, Run
 from utils.devices import amp_of, device_name
 from utils.log import code_version
 
@@ -29,6 +30,8 @@ def describe(run: Run, start: Start) -> None:
         f"{parameters:,} parameters; {len(data.train)} training, {len(validation)} validation, {len(data.test or ())} "
         "test images"
     )
+    if data.train.without_map:
+        log.info(said_without_map(data.train.without_map, len(data.train), ARGS_FILE))
     log.info(data.train.cache_note)
     if data.selection_split == "test":
         log.info(

@@ -23,6 +23,11 @@ from utils.results import summarize_rows
 # Of a profile: steps before it that are let go by, and those that are traced but not kept.
 PROFILE_WAIT, PROFILE_WARMUP = 2, 1
 NUM_OPERATIONS = 30
+# Training has begun in earnest after so many iterations, or once any level reaches this Dice. Before, networks may well
+# find no foreground: the first thing that they learn is that there is little.
+BEGUN_ITERATIONS, BEGUN_DICE = 1000, 0.7
+# Of mean Dice: numbers as close are equal but for the order in which several processes add them up.
+SAME_DICE = 1e-9
 
 
 class LogHook:
@@ -89,6 +94,7 @@ class StopHook:
 class ValidateHook:
     """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean Dice.
 
+    Of equal ones the first is the best, one of 0 too; where no case has a value, there is none.
     A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
 
     Args:
@@ -117,7 +123,8 @@ class ValidateHook:
         self.split, self.step, self.max_ite = split, step, max_ite
         self.group, self.request = group, request
         self.on_best, self.picture = on_best, picture
-        self.collapsed: set[str] = set()  # in the last validation
+        self.highest = 0.0  # mean Dice of any level so far
+        self.empty: dict[str, bool] = {}  # levels without foreground in the last validation; whether training had begun
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
         if not state.stopped:
@@ -151,18 +158,28 @@ class ValidateHook:
         self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
         for level, values in metrics.items():
             self.log.scalars(f"{self.split}_{level}", values, state.iteration)
-        collapsed = collapsed_levels(rows)
-        for level in sorted(set(collapsed) - self.collapsed):
-            self.log.info(
-                f"[{self.split} | Ite {state.iteration}] level {level} has collapsed: no foreground on any case;"
-                " look at its pseudo-masks (gaze/per_image.csv), lower --lr, or start otherwise (--init, --seed)"
-                + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
-            )
-        self.collapsed = set(collapsed)
-        performance = metrics[ENSEMBLE]["dice_mean"]
-        if performance is not None and (state.best_performance is None or performance > state.best_performance):
+        self._tell_of_empty_levels(rows, metrics, state)
+        performance, best = metrics[ENSEMBLE]["dice_mean"], state.best_performance
+        if performance is not None and (best is None or performance > best + SAME_DICE):
             state.best_performance, state.best_iteration = performance, state.iteration
             self.on_best()
+
+    def _tell_of_empty_levels(self, rows: list[Row], metrics: dict[str, dict], state: TrainState) -> None:
+        """A sentence when a level comes to find no foreground, and when it is too late for it to begin."""
+        self.highest = max([self.highest, *(entry["dice_mean"] or 0.0 for entry in metrics.values())])
+        begun = state.iteration >= BEGUN_ITERATIONS or self.highest >= BEGUN_DICE
+        advice = "finds no foreground on any case yet; most likely it has to train longer (--max_ite)"
+        if begun:
+            advice = (
+                "has collapsed: no foreground on any case; look at its pseudo-masks (gaze/per_image.csv), lower --lr, "
+                "or start otherwise (--init, --seed)"
+                + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
+            )
+        empty = dict.fromkeys(collapsed_levels(rows), begun)
+        for level in sorted(empty):
+            if self.empty.get(level) != begun:
+                self.log.info(f"[{self.split} | Ite {state.iteration}] level {level} {advice}")
+        self.empty = empty
 
 
 class SaveHook:

@@ -10,7 +10,7 @@ from commands.data_options import remembered_settings
 from commands.scoring import PER_CASE_FILE, score
 from commands.training.checkpoints import RECIPE_KEYS, plain, start_weights
 from commands.training.describe import what_is_trained
-from commands.training.run import BEST_FILE, Run
+from commands.training.run import BEST_FILE, LATEST_FILE, Run
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
 from utils.devices import device_name
@@ -44,6 +44,7 @@ def finish(run: Run) -> None:
         "recipe": _recipe(run),
         "spatial_size": args.spatial_size,
         "num_train": len(run.data.train),
+        "num_without_map": len(run.data.train.without_map),
         "num_test": len(run.data.test) if run.data.test else 0,
         "selected_on": run.data.selection_split,
         "headline": headline if results else None,
@@ -58,13 +59,34 @@ def finish(run: Run) -> None:
     if run.group.is_main:
         write_json(run.folder / SUMMARY_FILE, summary)
     if not results:
-        run.log.info("no masks or no test.txt: nothing was evaluated")
+        run.log.info("no masks or no test.txt: nothing was evaluated on test images")
+    _tell_of_best(run)
+
+
+def _tell_of_best(run: Run) -> None:
+    """What ``model_best.pth`` is, where it may not be what is expected of it."""
+    split, dice, log = run.data.selection_split, run.state.best_performance, run.log
+    if split is None:
+        log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
+    elif dice is None:
+        log.info(
+            f"warning: no {split} case had a Dice in any validation (nothing there and nothing predicted), so that no "
+            f"best checkpoint was chosen: there is no {BEST_FILE}; take {LATEST_FILE}"
+        )
+    elif dice == 0:
+        log.info(
+            f"warning: the Dice on the {split} set was 0 in all validations: {BEST_FILE} is of the first of them, "
+            f"iteration {run.state.best_iteration}, and no better than the others; most likely the network has to "
+            "train longer (--max_ite), unless the masks are empty"
+        )
 
 
 def _recipe(run: Run) -> dict:
     """What runs have in common that are seeds of one experiment."""
     args = run.args
     recipe = {key: plain(getattr(args, key)) for key in RECIPE_KEYS if key != "seed"}
+    if args.skip_missing_gaze:
+        recipe["skip_missing_gaze"] = True
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),

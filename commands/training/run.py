@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,3 +79,16 @@ class Run(NamedTuple):
             num_worker=self.args.num_worker,
             pin_memory=self.device.type == "cuda",
         )
+
+
+def first_options(folder: Path) -> dict:
+    """The options, and what else ``args.json`` holds, that the run in a folder began with; empty where there is none.
+
+    Raises:
+        ValueError: if they cannot be read.
+    """
+    path = folder / ARGS_FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from commands.data_options import complete
 from commands.training.build import build_data, check_batch_size
 from commands.training.checkpoints import check_same_options, has_checkpoint, remove_run
-from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
+from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from datasets import get_spec
 from utils.checkpoint import load_checkpoint
 from utils.distributed import SINGLE, Group
@@ -110,10 +109,7 @@ def _check_start_weights(args: argparse.Namespace, runs: Iterable[argparse.Names
 def _check_same_options_as_before(one: argparse.Namespace, start_weights: str | None) -> None:
     path = Path(one.exp_path) / ARGS_FILE
     if path.is_file():
-        try:
-            before = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
+        before = first_options(path.parent)
         check_same_options(one, before, path)
         # What was resumed from a checkpoint had begun before.
         if not before.get("resume") and before.get("ckpt_path") != start_weights:

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.maps import GAZE_FOLDER, MAP_FOLDERS, find_map
+from datasets.gaze.maps import GAZE_FOLDER, MAP_FOLDERS, find_map, why_missing
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
@@ -50,7 +50,7 @@ def assess_gaze(
     if done and all(count == len(done) for count in without.values()):
         raise ValueError(
             f"{root / GAZE_FOLDER}: expected gaze maps, found none of {len(done)} images; "
-            f"make them with: python run.py prepare --data {data} --root {root} --fixations {fixations_csv}"
+            + why_missing(spec, root, [result["name"] for result in done], fixations_csv)
         )
     seconds = read_seconds(root / PER_IMAGE_FILE)
     rows = {result["name"]: result["quality"] | {"seconds": seconds.get(result["name"])} for result in done}

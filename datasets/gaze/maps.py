@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from datasets import io
-from datasets.files import MAP_FOLDER, find_file
+from datasets.files import MAP_FOLDER, REPORT_FILE, find_file
 from datasets.specs import MAP_EXTS, DatasetSpec
 from utils.images import read_with_comment, write_image
 
@@ -41,6 +43,26 @@ def find_map(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
 def heatmap_path(spec: DatasetSpec, root: Path, name: str) -> Path:
     """Where an image's heatmap is."""
     return find_map(spec, root, "heatmap", name)
+
+
+def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:
+    """What to do about images without a map: why the last preparation left out the first of them, or how to make them.
+
+    Args:
+        names: of the images.
+        fixations: the table, for the command.
+    """
+    report = root / REPORT_FILE
+    try:
+        left_out = json.loads(report.read_text(encoding="utf-8"))["left_out"]
+        reasons = {item["name"]: item["reason"] for item in left_out if item["name"] in names}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        reasons = {}
+    if not reasons:
+        return f"make them with: python run.py prepare --data {spec.name} --root {root} --fixations {fixations}"
+    # The same command would leave them out again.
+    name, reason = next(iter(reasons.items()))
+    return f"run.py prepare has left out {len(reasons)} of them ({name}: {reason}; all in {report})"
 
 
 def fingerprint(*parts) -> str:

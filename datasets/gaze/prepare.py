@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from datasets import io
-from datasets.files import UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
+from datasets.files import REPORT_FILE, UNFINISHED_FILE, check_one_file_a_name, folder_and_endings, sample_path
 from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -42,7 +42,6 @@ from utils.locks import alone_in
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
 
-REPORT_FILE = GAZE_FOLDER / "report.json"
 VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "numba", "pydensecrf2", "pydicom")
 
 
@@ -193,7 +192,7 @@ def prepare_image(
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
-    """Names with both image and fixations, and those left out; training ids need fixations, others may.
+    """Names with both image and fixations, and those left out: of them ``broken`` are training ids, which need both.
 
     Raises:
         FileNotFoundError, ValueError: where there is no image folder, or none of the table's images.
@@ -201,12 +200,13 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
     if not (root / "images").is_dir():
         raise FileNotFoundError(f"{root / 'images'}: expected a folder of images, found none")
     names, left_out = [], []
+    listed = dict.fromkeys(io.read_names(root / "train.txt") if (root / "train.txt").is_file() else ())
     for name in fixations:
         path = sample_path(spec, root, "images", name)
         if path.is_file():
             names.append(name)
         else:
-            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": False})
+            left_out.append({"name": name, "reason": f"no image {path.name}", "broken": name in listed})
     folder, endings = folder_and_endings(spec, "images")
     check_one_file_a_name(root / folder, names, endings)
     if not names:
@@ -215,9 +215,11 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
             f"{len(fixations)} (first: {left_out[0]['reason'].removeprefix('no image ')}); "
             "check --root, --data and --fixations"
         )
-    if (root / "train.txt").is_file():
-        without = [name for name in io.read_names(root / "train.txt") if name not in fixations]
-        left_out += [{"name": name, "reason": "no fixation in the table", "broken": False} for name in without]
+    for name in listed:
+        if name not in fixations:
+            # Where the table is prepared in parts, those of another part may have their maps already.
+            has_map = sample_path(spec, root, "map", name).is_file()
+            left_out.append({"name": name, "reason": "no fixation in the table", "broken": not has_map})
     return names, left_out
 
 

@@ -41,8 +41,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
         raise ValueError(f"{path}: expected the columns FPOGX, ... or BPOGX, ..., found neither")
     times = table.complete_numbers(time, "a time") * 1e3
     media = table.text(table.column("MEDIA_NAME", "MEDIA_ID"))
-    ids = table.text(table.column("FPOGID"))
-    # Counted by image, as the numbers may start anew with each.
+    # Counted by image, as the numbers may start anew with each; one number may stand for several fixations.
+    ids = [*zip(table.text(table.column("FPOGID")), table.text(table.column("FPOGS")), strict=True)]
     row_a_fixation = table.column("FPOGID") is not None and all(len({*ids[a:b]}) == b - a for a, b in runs(media))
     trials = []
     for first, last in runs(media):
@@ -79,7 +79,8 @@ def _fixations(part: Table) -> pd.DataFrame | None:
     frame = frame[_valid(part, "FPOGV")].dropna(subset=["start_ms", "duration_ms"])
     if (frame["duration_ms"] < 0).any():
         raise ValueError(f"{part.where(0)}: expected durations of at least 0 in 'FPOGD', found a negative one")
-    frame = frame.drop_duplicates("id", keep="last").drop(columns="id")
+    # Several fixations may have one number: they differ in their start, which stays while a fixation grows.
+    frame = frame.drop_duplicates(["id", "start_ms"], keep="last").drop(columns="id")
     return frame.assign(pupil=np.nan, eye=BOTH).reset_index(drop=True)
 
 

@@ -32,10 +32,14 @@ class Recorder:
 
 
 class Levels(nn.Module):
-    """Two levels: the first finds all foreground of its image, the second none."""
+    """Two levels: the first finds all foreground of its image (or none either), the second none."""
+
+    def __init__(self, first=10.0):
+        super().__init__()
+        self.first = first
 
     def forward(self, x):
-        level_logits = torch.stack([x * 10, torch.full_like(x, -100.0)])
+        level_logits = torch.stack([x * self.first, torch.full_like(x, -100.0)])
         return {"logits": level_logits.mean(dim=0), "level_logits": level_logits}
 
 
@@ -44,9 +48,9 @@ def batches(count=2):
     return [{"image": image, "label": [(image[0] > 0).float()], "name": [f"case{i}"]} for i in range(count)]
 
 
-def validation(log, request, loader=None, best=None):
+def validation(log, request, loader=None, best=None, model=None):
     return ValidateHook(
-        Levels(), batches() if loader is None else loader, CPU, log, split="validation", step=3, max_ite=10,
+        model or Levels(), batches() if loader is None else loader, CPU, log, split="validation", step=3, max_ite=10,
         group=SINGLE, request=request, on_best=lambda: [] if best is None else best.append(1), picture=lambda: None,
     )  # fmt: skip
 
@@ -66,6 +70,28 @@ def test_a_collapse_is_reported_when_it_comes_and_not_again():
     for iteration in (3, 6):
         hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)
     assert sum("has collapsed" in line for line in log.lines) == 1
+
+
+def test_a_level_that_has_hardly_begun_has_not_collapsed():
+    log = Recorder()
+    # It never finds more than half of what it finds: Dice 0.
+    hook = validation(log, request=False, model=Levels(-10.0))
+    for iteration in (3, 999, 1002, 1005):
+        hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)
+    told = [line for line in log.lines if "level 2" in line.partition("]")[2][:9]]
+    assert [line.partition("; ")[0] for line in told] == [
+        "[validation | Ite 3] level 2 finds no foreground on any case yet",
+        "[validation | Ite 1002] level 2 has collapsed: no foreground on any case",
+    ]
+    assert "has to train longer (--max_ite)" in told[0]
+
+
+@pytest.mark.parametrize(("best_so_far", "better"), [(None, True), (0.0, False), (1e-12, False), (-1e-3, True)])
+def test_of_equal_dice_the_first_is_the_best(best_so_far, better):
+    best, state = [], TrainState(iterations_per_epoch=5, iteration=3, best_performance=best_so_far, best_iteration=1)
+    # The ensemble finds nothing: Dice 0.
+    validation(Recorder(), False, best=best).catch_up(state)
+    assert (bool(best), state.best_iteration) == ((True, 3) if better else (False, 1))
 
 
 class After:

@@ -45,3 +45,23 @@ def test_a_row_a_fixation_written_when_it_ends_keeps_the_first_of_every_image(wr
         ("polyp2.jpg", 0.39, 0.5, 274.78, None),
     ]
     assert summary.off_trial == 0
+
+
+def test_one_number_and_two_starts_are_two_fixations(write, convert, rows):
+    repeated = FIXATIONS.replace("0.35620,3,1", "0.35620,2,1")
+    table, _ = convert(write("gazepoint", repeated, name="User 1_fixations.csv"))
+    assert [row[3] for row in rows(table)] == [705.69, 356.2, 274.78]
+
+
+GROWING = """\
+MEDIA_ID,MEDIA_NAME,CNT,TIME(2023/03/01 10:00:00.000),FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV
+0,polyp1.jpg,0,0.100,0.5,0.5,0.100,0.010,7,1
+0,polyp1.jpg,1,0.150,0.5,0.4,0.100,0.060,7,1
+0,polyp1.jpg,2,0.310,0.2,0.2,0.300,0.020,7,1
+0,polyp1.jpg,3,0.370,0.2,0.1,0.300,0.080,7,1
+"""
+
+
+def test_fixations_of_one_number_grow_apart(write, convert, rows):
+    table, _ = convert(write("gazepoint", GROWING))
+    assert rows(table) == [("polyp1.jpg", 0.5, 0.4, 60, 0), ("polyp1.jpg", 0.2, 0.1, 80, 200)]
