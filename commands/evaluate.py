@@ -78,6 +78,7 @@ def _write_results(
         spacing_mm=args.spacing_mm,
         writers=writers,
         examples=True,
+        network=predictor.network,
     )
     groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
     write_scalars(folder, groups, predictor.iteration or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,9 @@ def main(args: argparse.Namespace) -> int:
     start = time.monotonic()
     with sigterm_as_ctrl_c(), _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor.channels, staged)
-        differences = largest_differences(module, FORMATS[name].load(staged), batches(images))
+        differences = largest_differences(
+            module, FORMATS[name].load(staged), batches(images), names=image_files, network=predictor.network
+        )
         check_differences(differences)
         facts = {
             **_of_file(staged, name, written),
@@ -94,7 +97,7 @@ def _check_free(path: Path, overwrite: bool, checkpoints: Sequence[str]) -> None
     """Raise ValueError if a file would be replaced that should not be, or stands where a folder is."""
     if str(path).encode(errors="ignore").decode() != str(path):
         raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
-    if path.resolve() in (Path(checkpoint).resolve() for checkpoint in checkpoints):
+    if os.path.realpath(path) in map(os.path.realpath, checkpoints):
         raise ValueError(f"--to {path}: expected another file than the checkpoint, which it would replace; rename it")
     for file in (path, *(Path(f"{path}{ending}") for ending in (*CARD_ENDINGS, WEIGHTS_ENDING))):
         if file.is_dir():

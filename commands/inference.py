@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from datasets.io import read_image
 from datasets.specs import DATASETS
 from datasets.transforms import preprocess
 from models import Averaged, build_from_weights
+from models.smp_unet import SmpLevelUNet, tried
 from utils.checkpoint import load_checkpoint
 from utils.devices import fastest_layout
 
@@ -47,6 +49,11 @@ class Predictor:
     train_ids: frozenset[int]
 
     @property
+    def network(self) -> str:
+        """What it is called in errors: its files."""
+        return ", ".join(map(str, self.checkpoints))
+
+    @property
     def needs_8_bit(self) -> bool:
         """Whether the normalisation is made for 8-bit images alone."""
         return self.normalisation == "imagenet"
@@ -75,54 +82,56 @@ def load_predictor(
         spatial_size: side of the network's input in pixels; None as trained, 224 if the checkpoint does not say.
 
     Raises:
-        FileNotFoundError, ValueError: for files that are no checkpoints, weights that are not finite, or checkpoints
-            that want their images made differently.
+        FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
+            differently.
     """
-    if len({Path(path).resolve() for path in paths}) < len(paths):
+    if len(set(map(os.path.realpath, paths))) < len(paths):
         raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
     loaded = [load_checkpoint(path) for path in paths]
-    for path, checkpoint in zip(paths, loaded, strict=True):
-        _check_finite(path, checkpoint["state_dict"])
     configs = [checkpoint.get("config") or {} for checkpoint in loaded]
     models: list[nn.Module] = []
+    needs: list[dict] = []
     for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
         try:
             models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
+            needs.append(_needs(models[-1], config, spatial_size))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    needs = [_needs(c["state_dict"], config, spatial_size) for c, config in zip(loaded, configs, strict=True)]
     _check_alike(paths, needs)
     model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
     model = model.to(device, memory_format=fastest_layout(device))
-    iteration = loaded[0].get("iteration")
     return Predictor(
         model=model,
         device=device,
         **needs[0],
         checkpoints=tuple(map(Path, paths)),
         config=configs[0],
-        iteration=None if iteration is None else int(iteration),
+        iteration=loaded[0].get("iteration"),
         train_ids=frozenset(number for config in configs for number in config.get("train_ids", ())),
     )
 
 
-def _check_finite(path: str | Path, state_dict: dict[str, Tensor]) -> None:
-    """Raise ValueError for weights by which every probability is no number: the mask would be empty without a word."""
-    broken = [key for key, weight in state_dict.items() if not weight.isfinite().all()]
-    if broken:
-        raise ValueError(
-            f"{path}: expected finite weights, found {len(broken)} entries that are not (first: {broken[0]}); take an "
-            "earlier checkpoint"
-        )
-
-
-def _needs(state_dict: dict[str, Tensor], config: dict, spatial_size: int | None) -> dict:
-    channels = next(weight for weight in state_dict.values() if weight.ndim == 4).shape[1]
-    return {
+def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> dict:
+    """How a network's images are made; a ValueError where its checkpoint says what cannot be, or it takes none such."""
+    first = model.model[0]
+    channels = first.in_channels
+    needs = {
         "channels": channels,
         "normalisation": config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),
         "spatial_size": spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
     }
+    said = config.get("channels", channels)
+    if said != channels:
+        raise ValueError(f"expected a network for {said} image channels, as the checkpoint says, found {channels}")
+    if needs["normalisation"] == "imagenet" and channels != 3:
+        raise ValueError(
+            f"expected a network for images of 3 channels (normalisation imagenet), found one for {channels}"
+        )
+    if isinstance(first, SmpLevelUNet):
+        # Some of its encoders take images of one size.
+        with torch.inference_mode():
+            tried(first.eval(), torch.zeros(1, channels, *2 * [needs["spatial_size"]]))
+    return needs
 
 
 def _check_alike(paths: Sequence, needs: Sequence[dict]) -> None:

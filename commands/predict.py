@@ -20,6 +20,7 @@ from commands.prediction.images import RENAME, FoundImage, dicom_by_content, fin
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
 from utils.devices import pick_device
+from utils.evaluation import all_logits, check_finite
 from utils.hashing import sha256_of
 from utils.interrupt import StopRequest, sigterm_as_ctrl_c
 from utils.printable import printable
@@ -104,7 +105,7 @@ class _Work:
         if batch.inputs is None:
             return [None] * len(batch.images)
         try:
-            return self.predictor.model(batch.inputs.to(self.predictor.device))["logits"].float()
+            return list(all_logits(self.predictor.model(batch.inputs.to(self.predictor.device))).unbind(1))
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"{self.predictor.device}: expected memory for --batch_size {self.args.batch_size}, found too little; "
@@ -116,7 +117,8 @@ class _Work:
         if loaded.size_px is None:
             return loaded, None
         try:
-            return loaded, self.write(loaded, logits)
+            check_finite(logits, loaded.image.path, self.predictor.network)
+            return loaded, self.write(loaded, logits[0])
         except ValueError as error:
             return loaded._replace(refused=str(error)), None
         except OSError as error:
@@ -170,11 +172,9 @@ def _warn_of_unnamed_dicom(given: Sequence[str]) -> None:
 
 
 def _check_channels(predictor: Predictor) -> None:
-    taken = {"imagenet": (3,)}.get(predictor.normalisation, (1, 3))
-    if predictor.channels not in taken:
+    if predictor.channels not in (1, 3):
         raise ValueError(
-            f"{predictor.checkpoints[0]}: expected a network for images of {' or '.join(map(str, taken))} channels "
-            f"(normalisation {predictor.normalisation}), found one for {predictor.channels}"
+            f"{predictor.network}: expected a network for images of 1 or 3 channels, found one for {predictor.channels}"
         )
 
 

@@ -271,15 +271,16 @@ def _checkpoint_predictor(path: Path, wanted: Wanted) -> Predict:
 
     from commands.inference import load_predictor
     from utils.devices import pick_device
-    from utils.evaluation import full_size_probabilities
+    from utils.evaluation import all_logits, check_finite, full_size_probabilities
 
     predictor = load_predictor([path], pick_device(wanted.device))
 
     @torch.inference_mode()
     def predict(name: str) -> np.ndarray:
         image, size = predictor.prepared(_file(wanted, "image", name))
-        logits = predictor.model(image[None].to(predictor.device))["logits"].float()
-        return (full_size_probabilities(logits, size)[0, 0] > wanted.threshold).cpu().numpy()
+        logits = all_logits(predictor.model(image[None].to(predictor.device)))[:, 0]
+        check_finite(logits, name, predictor.network)
+        return (full_size_probabilities(logits[:1], size)[0, 0] > wanted.threshold).cpu().numpy()
 
     return predict
 

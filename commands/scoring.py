@@ -35,6 +35,7 @@ def score(
     writers: Sequence[Callable[[Case], None]] = (),
     examples: bool = False,
     group: Group = SINGLE,
+    network: str = "the network",
 ) -> dict[str, dict]:
     """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
 
@@ -46,13 +47,22 @@ def score(
         writers: called with every case; see ``utils.evaluation.evaluate``.
         examples: picture some cases, from the worst to the best.
         group: the processes that share the cases; that of rank 0 writes.
+        network: what the model is called in errors.
 
     Returns:
         The metrics by level, as ``summarize_rows`` makes them.
     """
 
     rows = scored_rows(
-        model, loader, dataset, device, threshold=threshold, spacing_mm=spacing_mm, writers=writers, group=group
+        model,
+        loader,
+        dataset,
+        device,
+        threshold=threshold,
+        spacing_mm=spacing_mm,
+        writers=writers,
+        group=group,
+        network=network,
     )
     if group.is_main:
         write_per_case(folder / per_case_file, rows)
@@ -72,6 +82,7 @@ def scored_rows(
     spacing_mm: Spacing | None = None,
     writers: Sequence[Callable[[Case], None]] = (),
     group: Group = SINGLE,
+    network: str = "the network",
 ) -> list[Row]:
     """The rows of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
 
@@ -88,6 +99,7 @@ def scored_rows(
         spacing_of=lambda name: spacing_mm or _spacing_of(dataset.path("images", name)),
         on_case=on_case if writers else None,
         group=group,
+        network=network,
     )
     for row in rows:
         row["group"] = dataset.spec.case_of(row["name"])

@@ -19,6 +19,7 @@ from commands.training.build import (
     check_batch_size,
     memory_layout,
     objective_settings,
+    smallest_batch,
 )
 from commands.training.checkpoints import (
     Start,
@@ -101,12 +102,11 @@ def _build_run(
     seed_everything(args.seed)
     if args.deterministic:
         make_deterministic(device)
-    model = build_network(args, device, start.checkpoint)
+    model = build_network(args, device, smallest_batch(args, len(data.train), group))
     _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
     run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, NoLog(), group)
-    if start.resumes:
-        restore(run, start.checkpoint)
+    restore(run, start)
     return run
 
 

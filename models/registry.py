@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from models.basic_unet import check_features
@@ -12,6 +13,11 @@ from models.smp_unet import SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 
 MODELS = ("unet", "smp-unet")
+DEFAULT_ENCODER = "resnet34"
+# Of the arguments of ``build_model``, those that one level is made from.
+LEVEL_KEYS = ("name", "in_channels", "features", "feat_dim", "encoder", "encoder_weights")
+# What weights of no known architecture are compared with.
+FOREIGN = {"in_channels": 3, "num_levels": 1}
 
 
 def build_model(
@@ -26,7 +32,7 @@ def build_model(
     prop_similarity: str = "dot",
     prop_kernel_size: int = 5,
     prop_dilation: int = 2,
-    encoder: str = "resnet34",
+    encoder: str = DEFAULT_ENCODER,
     encoder_weights: str | None = None,
     ensemble: str = "logits",
 ) -> nn.Module:
@@ -47,16 +53,9 @@ def build_model(
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    check_features(features)
-    feat_dim = feat_dim or features[-1]
-    builders = {
-        "unet": lambda: LevelUNet(in_channels, features, feat_dim),
-        "smp-unet": lambda: SmpLevelUNet(in_channels, feat_dim, encoder, encoder_weights),
-    }
-    if name not in builders:
-        raise ValueError(f"model: expected one of {', '.join(builders)}, found {name!r}")
+    build_level = _level_builder(name, in_channels, features, feat_dim, encoder, encoder_weights)
     return MultiLevelModel(
-        builders[name],
+        build_level,
         num_levels,
         cons_mode=cons_mode,
         init=init,
@@ -67,6 +66,26 @@ def build_model(
     )
 
 
+def _level_builder(
+    name: str,
+    in_channels: int,
+    features: Sequence[int] = RELEASED_FEATURES,
+    feat_dim: int | None = None,
+    encoder: str = DEFAULT_ENCODER,
+    encoder_weights: str | None = None,
+) -> Callable[[], nn.Module]:
+    """What makes one level; arguments as of ``build_model``."""
+    check_features(features)
+    feat_dim = feat_dim or features[-1]
+    builders = {
+        "unet": lambda: LevelUNet(in_channels, features, feat_dim),
+        "smp-unet": lambda: SmpLevelUNet(in_channels, feat_dim, encoder, encoder_weights),
+    }
+    if name not in builders:
+        raise ValueError(f"model: expected one of {', '.join(builders)}, found {name!r}")
+    return builders[name]
+
+
 def build_from_weights(
     state_dict: Mapping[str, Tensor], config: Mapping | None = None, *, ensemble: str | None = None
 ) -> nn.Module:
@@ -74,35 +93,60 @@ def build_from_weights(
 
     The released network is recognised by the shapes of its weights alone; any other needs ``config``, the
     arguments of ``build_model`` (with ``name``) that our checkpoints carry. ``ensemble`` goes before the one in
-    ``config``; the weights do not depend on it.
+    ``config``; the weights do not depend on it. What ``config`` claims is compared with the weights before there is
+    memory for more than one level of them.
 
     Raises:
         ValueError: if the weights fit no known architecture, naming the first keys that do not fit.
     """
-    arguments = dict(config) if config else None
-    if arguments is None:
-        inferred = infer_unet_architecture(state_dict)
-        if inferred is None:
-            raise ValueError(_mismatch(build_model("unet", in_channels=3, num_levels=1).state_dict(), state_dict))
-        arguments = {"name": "unet", **inferred}
+    arguments = dict(config) if config else {"name": "unet", **(infer_unet_architecture(state_dict) or FOREIGN)}
     if ensemble is not None:
         arguments["ensemble"] = ensemble
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
-    model = build_model(**{**arguments, "encoder_weights": None})
+    of_level = {key: value for key, value in arguments.items() if key in LEVEL_KEYS} | {"encoder_weights": None}
+    of_all = {key: value for key, value in arguments.items() if key not in LEVEL_KEYS}
+    build_level = _level_builder(**of_level)
+
+    def build_fitting_level() -> nn.Module:
+        level = build_level()
+        own = level.state_dict()
+        _check(_all_levels(own, arguments["num_levels"]), state_dict)
+        return level
+
+    if arguments["name"] == "unet":
+        # Shapes alone. The encoders of smp read numbers back while they are built, but have sizes of their own.
+        with torch.device("meta"):
+            build_fitting_level()
+    else:
+        _check_classifier(arguments, state_dict)
+    model = MultiLevelModel(build_fitting_level, **of_all)
     load_weights(model, state_dict)
     return model
 
 
+def _all_levels(level: Mapping[str, Tensor], num_levels: int) -> dict[str, Tensor]:
+    """The entries of a model from those of one of its levels."""
+    return {f"model.{index}.{key}": weight for index in range(num_levels) for key, weight in level.items()}
+
+
+def _check_classifier(arguments: Mapping, state_dict: Mapping[str, Tensor]) -> None:
+    """The one size of an smp U-Net that a checkpoint's configuration is free to choose, beside the channels."""
+    feat_dim = arguments.get("feat_dim") or arguments.get("features", RELEASED_FEATURES)[-1]
+    classifier = state_dict.get("model.0.classifier.weight")
+    if classifier is None or classifier.shape != (1, feat_dim, 1, 1):
+        found = "none" if classifier is None else f"a classifier of {tuple(classifier.shape)}"
+        raise ValueError(
+            f"checkpoint of another architecture: expected a classifier of {feat_dim} channels, found {found}"
+        )
+
+
 def load_weights(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Load weights whose keys and shapes must all fit; a ValueError names the first that do not."""
-    own = model.state_dict()
-    message = _mismatch(own, state_dict)
-    if message:
-        raise ValueError(message)
+    """Load weights whose keys, shapes and kinds must all fit; a ValueError names the first that do not."""
+    _check(model.state_dict(), state_dict)
     model.load_state_dict(state_dict)
 
 
-def _mismatch(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str | None:
+def _check(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
     missing = [key for key in own if key not in other]
     unexpected = [key for key in other if key not in own]
     reshaped = [
@@ -110,12 +154,24 @@ def _mismatch(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str | N
         for key in own
         if key in other and own[key].shape != other[key].shape
     ]
-    found = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
-    parts = [f"{len(keys)} {what} (first: {', '.join(keys[:3])})" for what, keys in found.items() if keys]
-    if not parts:
-        return None
-    return (
-        f"checkpoint of another architecture: expected {len(own)} entries, found {len(other)}, "
-        f"{', '.join(parts)}; use a checkpoint of this project or of the reference, "
-        "and the options (--num_levels, --features, ...) that it was trained with"
-    )
+    retyped = [
+        f"{key} {other[key].dtype} instead of {own[key].dtype}"
+        for key in own
+        if key in other and own[key].is_floating_point() != other[key].is_floating_point()
+    ]
+    found = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped, "of another type": retyped}
+    parts = [
+        f"{len(keys)} {what} (first: {', '.join(key[:200] for key in keys[:3])})"
+        for what, keys in found.items()
+        if keys
+    ]
+    if parts:
+        raise ValueError(
+            f"checkpoint of another architecture: expected {len(own)} entries, found {len(other)}, "
+            f"{', '.join(parts)}; use a checkpoint of this project or of the reference, "
+            "and the options (--num_levels, --features, ...) that it was trained with"
+        )
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(key[:200] for key in keys[:3])

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import functools
+from collections.abc import Iterable, Iterator
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.multi_level import statistics_stay
 from models.recording import is_recording, resized_at_border
 
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
@@ -19,7 +26,7 @@ class SmpLevelUNet(nn.Module):
     Args:
         in_channels: image channels.
         feat_dim: channels of the full-resolution feature.
-        encoder: a name that ``segmentation_models_pytorch`` knows, for example ``resnet34``.
+        encoder: a key of ``encoders()``, for example ``resnet34``.
         encoder_weights: ``imagenet`` (downloaded by smp from its hub if not in the local cache) or None.
 
     Raises:
@@ -28,6 +35,7 @@ class SmpLevelUNet(nn.Module):
 
     def __init__(self, in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None):
         super().__init__()
+        self.in_channels = in_channels
         self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, encoder_weights)
         self.classifier = nn.Conv2d(feat_dim, 1, kernel_size=1)
 
@@ -42,20 +50,113 @@ class SmpLevelUNet(nn.Module):
         return feature, self.classifier(feature)
 
 
+def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
+    """Freeze the parameters of levels that never get a gradient: distributed training would wait for them.
+
+    Some encoders carry layers of the classifier that they were. One step of the first level finds them, and whether
+    it can take such a step; its statistics and the random generators stay as they were.
+
+    Args:
+        levels: alike, on the CPU, in training mode.
+        images: (B,C,S,S), as few as there will be in a batch.
+
+    Raises:
+        ValueError: if the network cannot be trained on such images.
+    """
+    first, *_ = levels = list(levels)
+    with statistics_stay(first), torch.random.fork_rng(devices=[]):
+        _, logits = tried(first, images)
+    named = dict(first.named_parameters())
+    gradients = torch.autograd.grad(logits.sum(), list(named.values()), allow_unused=True)
+    unused = [name for name, gradient in zip(named, gradients, strict=True) if gradient is None]
+    for level in levels:
+        for name in unused:
+            level.get_parameter(name).requires_grad_(False)
+
+
+def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What a level makes of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
+    try:
+        return level(images)
+    except Exception as error:  # of hundreds of networks, each with its own reasons
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        number, side = len(images), images.shape[-1]
+        raise ValueError(
+            f"--encoder: expected a network that takes {number} image(s) of {side}x{side} at a time, found one that "
+            f"does not ({reason}); choose another --spatial_size or, if the last batch is the trouble, another -bs"
+        ) from error
+
+
 def _build_smp_unet(in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None) -> nn.Module:
     # Imported here: it takes seconds, and the default network does not need it.
     import segmentation_models_pytorch as smp
 
+    known = encoders()
+    if encoder not in known or encoder_weights not in (None, *known[encoder]):
+        close = difflib.get_close_matches(encoder, known, 5, 0.7) if encoder not in known else known[encoder]
+        what = f"--encoder {encoder[:80]}" if encoder not in known else f"--encoder_weights {encoder_weights}"
+        raise ValueError(
+            f"{what}: expected a name that segmentation-models-pytorch {smp.__version__} knows "
+            f"({', '.join(close) or 'none is like it'}); see https://smp.readthedocs.io/en/latest/encoders.html"
+        )
+    with _no_retries(enabled=encoder_weights is not None):
+        try:
+            return smp.Unet(encoder, encoder_weights=encoder_weights, in_channels=in_channels, classes=feat_dim)
+        except OSError as error:
+            raise ValueError(
+                f"--encoder_weights {encoder_weights}: the weights of {encoder} are not in the local cache and could "
+                "not be downloaded; connect once, or leave the option out to train from scratch"
+            ) from error
+        except Exception as error:  # of hundreds of networks, each with its own reasons
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(
+                f"--encoder {encoder}: expected an encoder that smp.Unet takes, found none ({reason}); choose another"
+            ) from error
+
+
+@functools.cache
+def encoders() -> dict[str, tuple[str, ...]]:
+    """The names of all encoders, each with the names of its pretrained weights.
+
+    They are those of smp itself and, as ``tu-<name>`` with or without a tag of weights, the networks that timm is
+    installed with: both are fixed lists. timm would also take the address of a server, or of a folder with code.
+    """
+    import timm
+    from segmentation_models_pytorch.encoders import encoders as own
+
+    pretrained = set(timm.list_pretrained())
+    networks = {*timm.list_models(), *pretrained}
+    trained = {name.split(".")[0] for name in pretrained}
+    known = {f"tu-{name}": ("imagenet",) if name.split(".")[0] in trained else () for name in networks}
+    # Their names in earlier versions of smp, which replaces them.
+    earlier = {f"tu-{new}": f"timm-{old}" for new, old in _earlier_names(networks)}
+    known |= {old: known[new] for new, old in earlier.items()}
+    return known | {name: tuple(entry["pretrained_settings"]) for name, entry in own.items()}
+
+
+def _earlier_names(networks: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in networks:
+        if name.startswith(("regnet", "res2", "resnest", "gernet")):
+            yield name, name
+        elif name.startswith("tf_mobilenetv3"):
+            yield name, name.removeprefix("tf_")
+
+
+@contextlib.contextmanager
+def _no_retries(*, enabled: bool) -> Iterator[None]:
+    """Where the hub of the weights does not answer, its library looks into its cache alone, and not for a minute."""
+    if not enabled:
+        yield
+        return
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    before = constants.HF_HUB_OFFLINE
     try:
-        return smp.Unet(encoder, encoder_weights=encoder_weights, in_channels=in_channels, classes=feat_dim)
-    except KeyError as error:
-        raise ValueError(
-            f"--encoder {encoder} --encoder_weights {encoder_weights}: expected names that "
-            f"segmentation-models-pytorch {smp.__version__} knows ({str(error).strip(chr(34))}); "
-            "see https://smp.readthedocs.io/en/latest/encoders.html"
-        ) from error
-    except OSError as error:
-        raise ValueError(
-            f"--encoder_weights {encoder_weights}: the weights of {encoder} are not in the local cache and could "
-            "not be downloaded; connect once, or leave the option out to train from scratch"
-        ) from error
+        get_session().head(constants.ENDPOINT, timeout=10)
+    except Exception:  # the types are those of another library, and change
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

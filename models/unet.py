@@ -22,6 +22,7 @@ class LevelUNet(nn.Module):
     def __init__(self, in_channels: int, features: Sequence[int], feat_dim: int | None = None):
         super().__init__()
         feat_dim = feat_dim or features[-1]
+        self.in_channels = in_channels
         self.encoder = BasicUNet(in_channels, feat_dim, features)
         self.head = nn.Sequential(nn.Conv2d(feat_dim, feat_dim, 1), nn.ReLU(), nn.Conv2d(feat_dim, feat_dim, 1))
         self.head.requires_grad_(False)
@@ -39,11 +40,11 @@ def infer_unet_architecture(state_dict: Mapping[str, Tensor]) -> dict | None:
         ``in_channels``, ``num_levels``, ``features`` and ``feat_dim``; None if these are not the weights of
         a multi-level BasicUNet.
     """
-    levels = {int(m[1]) for key in state_dict if (m := re.match(r"model\.(\d+)\.", key))}
+    levels = {int(m[1]) for key in state_dict if (m := re.match(r"model\.(\d{1,4})\.", key))}
     layers = [f"{part}.conv_1.conv.weight" for part in ("conv_0", *(f"down_{i}.convs" for i in (1, 2, 3, 4)))]
     layers.append("upcat_1.convs.conv_1.conv.weight")
     needed = [f"model.0.encoder.{name}" for name in (*layers, "conv_0.conv_0.conv.weight", "final_conv.weight")]
-    if levels != set(range(len(levels))) or any(key not in state_dict for key in needed):
+    if levels != set(range(len(levels))) or any(key not in state_dict or state_dict[key].ndim != 4 for key in needed):
         return None
     return {
         "in_channels": state_dict[needed[-2]].shape[1],

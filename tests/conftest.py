@@ -79,6 +79,12 @@ def tiny_root(tmp_path: Path) -> Path:
     return _make_kvasir_root(tmp_path / "kvasir")
 
 
+@pytest.fixture(scope="session")
+def make_tiny_root() -> Callable[[Path], Path]:
+    """A function that makes a folder as ``tiny_root`` is."""
+    return _make_kvasir_root
+
+
 @pytest.fixture
 def tiny_prostate_root(tmp_path: Path) -> Path:
     """Six training slices of three cases and three test slices of two, with masks, CRF maps and fixations.csv."""

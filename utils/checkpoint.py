@@ -7,14 +7,16 @@ import contextlib
 import os
 import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from utils.checkpoint_file import check_file
+from utils.checkpoint_schema import check_content, named, plain
 from utils.files import replacing
 
 # Plain numbers and options, as the released checkpoints hold them; "numpy.core" is the name of NumPy 1.x.
@@ -79,72 +81,88 @@ def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | N
     if not Path(latest).exists() and not Path(previous).exists():
         raise FileNotFoundError(f"{latest}: expected a checkpoint to resume, found none")
     try:
-        return load_checkpoint(latest, check_sums=True), None
+        return load_checkpoint(latest), None
     except (FileNotFoundError, ValueError) as error:
         if not Path(previous).is_file():
             raise
-        return load_checkpoint(previous, check_sums=True), f"{error}; falling back to {previous}"
+        return load_checkpoint(previous), f"{error}; falling back to {previous}"
 
 
-def load_checkpoint(path: str | Path, *, check_sums: bool = False) -> dict:
+def load_checkpoint(path: str | Path) -> dict:
     """Read a checkpoint of this project or of the reference onto the CPU.
 
-    Args:
-        path: its file.
-        check_sums: compare the checksums in the file, which torch does not; for checkpoints that torch wrote with them.
-
     Returns:
-        A dict with at least ``state_dict``, its keys freed of the prefix of distributed training; the other
-        entries as saved (``iteration``, ``best_performance``, ``best_iteration``, ``config``, ...).
+        A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training and
+        of ``torch.compile``; the other entries as saved (``iteration``, ``best_performance``, ``best_iteration``,
+        ``config``, ...), as ``utils.checkpoint_schema`` describes them.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is corrupt, no checkpoint, or would need code of its own to be read.
+        ValueError: if it is corrupt (by its checksums, where it has some), no checkpoint, holds what it may not hold,
+            or would need code of its own to be read.
+        OSError: if it may not be read.
     """
     path = Path(path)
     if not path.is_file():
-        beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth")))
+        found = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
+        beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth") if file.name != path.name))
         hint = f"; beside it: {beside} (the best one is there only if masks gave a Dice to choose by)" if beside else ""
-        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found none{hint}")
+        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found {found}{hint}")
+    content = _read(path)
     try:
-        if check_sums:
-            _check_sums(path)
+        content = _with_state_dict(plain(content))
+        check_content(content, size=path.stat().st_size)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return content
+
+
+def _read(path: Path) -> Any:
+    with open(path, "rb") as file:
+        # A file of the system can be without end and without a size.
+        if not os.fstat(file.fileno()).st_size:
+            raise ValueError(f"{path}: expected a checkpoint, found an empty file")
+    try:
+        check_file(path)
         with torch.serialization.safe_globals(SAFE_GLOBALS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(f"{path}: expected weights and plain values, found {_refused(error)}") from error
     except Exception as error:  # a damaged pickle stream can raise anything
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ValueError(f"{path}: expected a checkpoint, found a corrupt or foreign file ({reason})") from error
-    return _with_state_dict(path, content)
-
-
-def _check_sums(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged:
-        raise ValueError(f"{damaged} does not fit its checksum")
 
 
 def _refused(error: Exception) -> str:
     """What torch's safe reader stumbled over, in words."""
     # torch's two wordings: of modules that can do harm, and of any other.
     named = re.search(r"unsupported (?:global: )?GLOBAL (\S+)", str(error), re.IGNORECASE)
+    if named and named[1].startswith("torch."):
+        return f"a tensor or an object of type {named[1][:80]}; save the weights as dense ones on the CPU, in float32"
     if named:
-        return f"an object of type {named[1]}, which is not loaded for safety; do not trust this file"
+        return f"an object of type {named[1][:80]}, which is not loaded for safety; do not trust this file"
     return "something else: the file is corrupt, or would run code when loaded; do not trust it"
 
 
-def _with_state_dict(path: Path, content) -> dict:
+def _with_state_dict(content: Any) -> dict:
     if isinstance(content, Mapping) and _is_state_dict(content):
         content = {"state_dict": content}
     state_dict = content.get("state_dict") if isinstance(content, Mapping) else None
     if not isinstance(state_dict, Mapping) or not _is_state_dict(state_dict):
-        found = ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else type(content).__name__
-        raise ValueError(f"{path}: expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
-    weights = {str(key).removeprefix("module."): value for key, value in state_dict.items()}
+        names = content if isinstance(content, Mapping) else [type(content).__name__]
+        found = ", ".join(named(name) for name in list(names)[:5])
+        raise ValueError(f"expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
+    weights = {_unwrapped(key): value for key, value in state_dict.items()}
+    if len(weights) < len(state_dict):
+        raise ValueError("expected each weight once, found some with and without the prefix of a wrapper")
     return {**content, "state_dict": weights}
 
 
+def _unwrapped(key: str) -> str:
+    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level."""
+    key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
+    return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
+
+
 def _is_state_dict(content: Mapping) -> bool:
-    return bool(content) and all(isinstance(value, Tensor) for value in content.values())
+    return bool(content) and all(type(key) is str and isinstance(value, Tensor) for key, value in content.items())

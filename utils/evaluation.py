@@ -54,6 +54,7 @@ def evaluate(
     on_case: Callable[[Case], None] | None = None,
     group: Group = SINGLE,
     stop: object = None,
+    network: str = "the network",
 ) -> list[Row] | None:
     """Score a model on every case of a loader.
 
@@ -69,9 +70,13 @@ def evaluate(
         on_case: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.
+        network: what the model is called in errors.
 
     Returns:
         One row a case and level, see ``score_case``. All processes get all rows. None if it was stopped.
+
+    Raises:
+        ValueError: for outputs that are not finite.
     """
     was_training = model.training
     model.eval()
@@ -82,9 +87,9 @@ def evaluate(
         if stop:
             model.train(was_training)
             return None
-        outputs = model(batch["image"].to(device))
-        logits = torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
+        logits = all_logits(model(batch["image"].to(device)))
         for index, name in enumerate(batch["name"]):
+            check_finite(logits[:, index], name, network)
             label = batch["label"][index][0].cpu().numpy() > 0.5
             ignore = batch["ignore"][index][0].cpu().numpy() > 0.5 if "ignore" in batch else None
             probabilities = full_size_probabilities(logits[:, index], label.shape)[:, 0].cpu().numpy()
@@ -101,6 +106,21 @@ def evaluate(
         if group.is_main:
             on_case(case)
     return [row for of_case in group.together(rows) for row in of_case]
+
+
+def all_logits(outputs: dict[str, Tensor]) -> Tensor:
+    """Outputs of a model to the ensemble's logits and those of the levels, (1+L,B,1,H,W) float32."""
+    return torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
+
+
+def check_finite(logits: Tensor, image: object, network: str) -> None:
+    """Raise ValueError where logits are infinite or no numbers: they would become an empty mask, or a full one."""
+    broken = int((~logits.isfinite()).sum())
+    if broken:
+        raise ValueError(
+            f"{image}: expected finite outputs of {network}, found {broken} of {logits.numel()} that are not; its "
+            "weights are too large for this image: take another checkpoint, as an earlier one of the run"
+        )
 
 
 def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:

@@ -27,11 +27,19 @@ def random_states() -> dict:
 
 
 def restore_random_states(states: dict) -> None:
-    """Set the generators to what ``random_states`` returned; GPUs only where there are as many as then."""
-    version, internal, gauss = states["python"]
-    random.setstate((version, tuple(internal), gauss))
-    name, keys, position, has_gauss, numpy_gauss = states["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, numpy_gauss))
-    torch.set_rng_state(states["torch"])
-    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    """Set the generators to what ``random_states`` returned; GPUs only where there are as many as then.
+
+    Raises:
+        ValueError: for states that the generators do not take.
+    """
+    try:
+        version, internal, gauss = states["python"]
+        random.setstate((version, tuple(internal), gauss))
+        name, keys, position, has_gauss, numpy_gauss = states["numpy"]
+        np.random.set_state((name, np.array(keys, dtype=np.uint32), position, has_gauss, numpy_gauss))
+        torch.set_rng_state(states["torch"])
+        if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(states["cuda"])
+    except (LookupError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise ValueError(f"random: expected the states of the generators, found others ({reason})") from error

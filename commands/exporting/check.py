@@ -15,6 +15,7 @@ from datasets.dicom import DICOM_EXTS
 from datasets.files import files_by_name
 from datasets.specs import PICTURE_EXTS
 from models.exported import Exported
+from utils.evaluation import all_logits, check_finite
 
 TOLERANCE = 1e-4
 # Of a folder: at even steps through its names.
@@ -66,24 +67,38 @@ def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
 
 
 @torch.inference_mode()
-def largest_differences(module: Exported, run: Runner, inputs: Iterable[Tensor]) -> dict:
+def largest_differences(
+    module: Exported,
+    run: Runner,
+    inputs: Iterable[Tensor],
+    *,
+    names: Sequence[object] = (),
+    network: str = "the network",
+) -> dict:
     """How far a file's outputs are from the network's.
 
     Args:
         module: on the CPU, in eval mode.
         run: the file.
         inputs: batches (B,C,H,W).
+        names: of the first inputs, for errors.
+        network: what the network is called in errors.
 
     Returns:
         ``shapes`` that were fed; the largest difference of ``probability``, absolute, and of ``logits`` and
         ``level_logits`` relative to the largest logit of the batch (at least 1), with the absolute one in
         ``logits_absolute``; ``largest_logit``. Infinite where a shape differs or a number is not one.
+
+    Raises:
+        ValueError: for outputs of the network that are not finite.
     """
     shapes = []
     worst = dict.fromkeys(("probability", "logits", "logits_absolute", "largest_logit"), 0.0)
-    for batch in inputs:
+    for index, batch in enumerate(inputs):
         shapes.append(list(batch.shape))
         expected, found = module(batch), run(batch)
+        what = names[index] if index < len(names) else f"images of the shape {tuple(batch.shape)}"
+        check_finite(all_logits(expected), what, network)
         scale = max(1.0, *(float(expected[name].abs().max()) for name in ("logits", "level_logits")))
         absolute = max(_difference(expected[name], found[name]) for name in ("logits", "level_logits"))
         of_batch = {

@@ -48,10 +48,10 @@ def checkpoint_facts(path: Path) -> dict:
     return {
         "file": path.name,
         "sha256": sha256_of(path),
-        "iteration": None if iteration is None else int(iteration),
+        "iteration": iteration,
         # The latest of a run remembers by what the best is chosen, and was not chosen itself.
         "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
-        "data": None if config.get("data") is None else str(config["data"]),
+        "data": config.get("data"),
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
         "val_fraction": config.get("val_fraction"),

@@ -13,7 +13,7 @@ from datasets import build_dataset
 from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.registry import load_weights
+from models.smp_unet import freeze_unused
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
@@ -71,6 +71,13 @@ def check_batch_size(args: argparse.Namespace, group: Group) -> None:
         )
 
 
+def smallest_batch(args: argparse.Namespace, num_samples: int, group: Group) -> int:
+    """The smallest number of images that a process gets at a time."""
+    reaches_last = args.max_ite >= -(-num_samples // args.batch_size)
+    last = num_samples % args.batch_size if reaches_last else 0
+    return max(1, (last or args.batch_size) // group.size)
+
+
 def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memory_format:
     """Of images and weights: as ``--channels_last`` says, else the fastest."""
     if args.channels_last is None:
@@ -78,12 +85,16 @@ def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memor
     return torch.channels_last if args.channels_last else torch.contiguous_format
 
 
-def build_network(args: argparse.Namespace, device: torch.device, checkpoint: dict | None) -> MultiLevelModel:
-    """The model on its device, with the weights of the checkpoint if there is one."""
+def build_network(args: argparse.Namespace, device: torch.device, smallest_batch: int = 1) -> MultiLevelModel:
+    """The model on its device, with weights to start from scratch.
+
+    Raises:
+        ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
+    """
     model = build_model(args.model, **model_settings(args))
     model.checkpoint_levels = args.checkpoint_levels
-    if checkpoint:
-        load_weights(model, checkpoint["state_dict"])
+    if args.model == "smp-unet":
+        freeze_unused(model.model, torch.zeros(min(smallest_batch, 2), args.in_channels, *2 * [args.spatial_size]))
     model = model.to(device, memory_format=memory_layout(args, device))
     if args.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from commands.data_options import check_settings, id_numbers, remembered_settings
 from commands.training.build import model_settings
@@ -20,8 +24,10 @@ from commands.training.run import (
     first_options,
 )
 from datasets import SegmentationDataset
+from models.registry import load_weights
 from trainer import TrainState
 from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
+from utils.checkpoint_schema import number, shown
 from utils.devices import amp_of
 from utils.distributed import Group
 from utils.files import remove_temporary
@@ -58,6 +64,9 @@ RECIPE_KEYS = (
 EARLIER_RECIPE = {"ensemble": "logits"}
 # Of TrainState, under "state".
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
+# Of a checkpoint, what a run cannot go on without.
+RESUME_KEYS = ("iteration", "best_performance", "best_iteration", "optimizer", "scaler")
+MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
 
 def save(run: Run, file: str, *, again: bool = False) -> None:
@@ -122,12 +131,14 @@ class Start(NamedTuple):
 
     Attributes:
         checkpoint: to take the weights from, or None.
+        path: its file.
         resumes: whether it is to be continued, and not only its weights to be used.
         notes: what to tell the user of it.
         fell_back: whether it is the previous one, since the latest is broken.
     """
 
     checkpoint: dict | None
+    path: Path | None = None
     resumes: bool = False
     notes: tuple[str, ...] = ()
     fell_back: bool = False
@@ -143,24 +154,25 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
         _check_goes_on_from_its_own(args, folder)
         path, note = args.ckpt_path or latest, None
         if args.ckpt_path:
-            checkpoint = load_checkpoint(path, check_sums=True)
+            checkpoint = load_checkpoint(path)
         elif has_checkpoint(folder):
             checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
+            path = latest if note is None else folder / PREVIOUS_FILE
         else:
             return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
-        _check_same_recipe(args, checkpoint, path)
+        _check_resumable(args, checkpoint, path)
         _check_same_settings(data, checkpoint.get("config") or {}, path)
         notes = (note,) if note else ()
         if checkpoint["best_performance"] is not None and not (folder / BEST_FILE).is_file():
             checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
             notes += (f"{folder / BEST_FILE}: expected the best checkpoint so far, found none; it is chosen anew",)
-        return Start(checkpoint, resumes=True, notes=notes, fell_back=note is not None)
+        return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
     if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
-    return Start(load_checkpoint(args.ckpt_path) if args.ckpt_path else None)
+    return Start(load_checkpoint(args.ckpt_path), Path(args.ckpt_path)) if args.ckpt_path else Start(None)
 
 
 def check_same_start(iteration: int, folder: Path, group: Group) -> None:
@@ -224,11 +236,14 @@ def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
         )
 
 
-def _check_same_recipe(args: argparse.Namespace, checkpoint: dict, path) -> None:
+def _check_resumable(args: argparse.Namespace, checkpoint: dict, path) -> None:
     before = checkpoint.get("opt")
-    if not isinstance(before, dict) or "optimizer" not in checkpoint:
+    # Released checkpoints hold a Namespace.
+    if not isinstance(before, dict) or any(key not in checkpoint for key in RESUME_KEYS):
         raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
     check_same_options(args, before, path)
+    if not (checkpoint["iteration"] or 0) <= args.max_ite:
+        raise ValueError(f"{path}: expected an iteration up to {args.max_ite}, found {checkpoint['iteration']}")
 
 
 def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
@@ -267,24 +282,79 @@ def plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def restore(run: Run, checkpoint: dict) -> None:
-    """Put optimizer, scaler, random states and progress back to where the checkpoint left them.
+def restore(run: Run, start: Start) -> None:
+    """Load the weights to start with.
+
+    Of a run to resume, put optimizer, scaler, random states and progress back to where the checkpoint left them, too.
 
     Raises:
-        ValueError: if the run would go on in another precision, or choose its best checkpoint on another split.
+        ValueError: for weights or states that do not fit, or if the run would go on in another precision, or choose
+            its best checkpoint on another split.
     """
+    if start.checkpoint is None:
+        return
+    try:
+        load_weights(run.model, start.checkpoint["state_dict"])
+        if start.resumes:
+            _restore_state(run, start.checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{start.path}: {error}") from error
+
+
+def _restore_state(run: Run, checkpoint: dict) -> None:
     _check_same_ground(run, checkpoint)
-    run.optimizer.load_state_dict(checkpoint["optimizer"])
-    run.scaler.load_state_dict(checkpoint["scaler"])
-    run.state.iteration = int(checkpoint["iteration"])
+    restore_optimizer(run.optimizer, checkpoint["optimizer"], list(run.model.parameters()))
+    # What no run changes is not taken from a file.
+    run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
+    run.state.iteration = checkpoint["iteration"] or 0
     run.state.best_performance = checkpoint["best_performance"]
-    run.state.best_iteration = int(checkpoint["best_iteration"])
+    run.state.best_iteration = checkpoint["best_iteration"] or 0
     # Checkpoints of earlier versions end with the validation that was due, and drew nothing.
     state = checkpoint.get("state", {"validated": run.state.iteration})
     for key in STATE_KEYS:
         setattr(run.state, key, state.get(key, getattr(run.state, key)))
     if "random" in checkpoint:
         restore_random_states(checkpoint["random"])
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
+    """Give an optimizer the running means that a checkpoint holds; rates and the like stay those of the options.
+
+    Args:
+        optimizer: with one group of parameters.
+        saved: of its ``state_dict``.
+        everything: all parameters of the model. Earlier versions gave the optimizer unused ones, too, and count them.
+
+    Raises:
+        ValueError: for other entries than the optimizer's own, or such as do not fit their parameters.
+    """
+    own = optimizer.param_groups[0]["params"]
+    keys = MOMENTS_OF_SGD if isinstance(optimizer, torch.optim.SGD) else MOMENTS_OF_ADAM
+    try:
+        (group,) = saved["param_groups"]
+        rate = group["lr"]
+        counted = own if len(group["params"]) == len(own) else everything
+        place = {id(parameter): index for index, parameter in enumerate(own)}
+        states = {}
+        for index, state in saved["state"].items():
+            parameter = counted[index]
+            if set(state) != keys or not all(_fits(key, value, parameter) for key, value in state.items()):
+                raise ValueError(f"of parameter {index}: {shown(state)}")
+            states[place[id(parameter)]] = state
+        if not number(0).fits(rate):
+            raise ValueError(f"a rate of {shown(rate)}")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"optimizer: expected the state of the run to resume, found another ({error})") from error
+    (options,) = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": [{**options, "lr": rate}]})
+
+
+def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
+    """Whether a running mean is one of its parameter: finite, and not below 0 where it is a count or of squares."""
+    if not value.is_floating_point() or value.shape != (() if key == "step" else parameter.shape):
+        return False
+    low, high = map(float, value.aminmax())
+    return math.isfinite(low + high) and (low >= 0 or key not in ("step", "exp_avg_sq"))
 
 
 def _check_same_ground(run: Run, checkpoint: dict) -> None:

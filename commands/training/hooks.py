@@ -142,6 +142,7 @@ class ValidateHook:
                 self.device,
                 group=self.group,
                 stop=self.request if self.group.size == 1 else None,
+                network=f"the network at iteration {state.iteration}",
             )
             if rows is None:
                 state.stopped = True

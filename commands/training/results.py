@@ -31,8 +31,8 @@ def finish(run: Run) -> None:
         if has_best:
             label = f"{run.data.selection_split}_selected"
             best = load_checkpoint(run.folder / BEST_FILE)
-            model = build_from_weights(best["state_dict"], best["config"]["model"]).to(run.device)
-            results[label] = _score(run, model, loader, label, headline, best["iteration"])
+            model = build_from_weights(best["state_dict"], (best.get("config") or {}).get("model")).to(run.device)
+            results[label] = _score(run, model, loader, label, headline, best.get("iteration") or 0)
     args = run.args
     summary = {
         "what": what_is_trained(args),
@@ -111,6 +111,7 @@ def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iterat
         examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",
+        network=f"the network at iteration {iteration}",
     )
     warning = " (chosen on the test set, as released: optimistic)" if label == "test_selected" else ""
     run.log.info(f"[test, {label.replace('_', ' ')}{warning} | Ite {iteration}] {describe_metrics(metrics)}")

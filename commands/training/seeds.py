@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -97,8 +98,8 @@ def _check_start_weights(args: argparse.Namespace, runs: Iterable[argparse.Names
     if not args.ckpt_path:
         return
     load_checkpoint(args.ckpt_path)
-    folder = Path(args.ckpt_path).resolve().parent
-    if folder in [Path(one.exp_path).resolve() for one in runs]:
+    folder = os.path.dirname(os.path.realpath(args.ckpt_path))
+    if folder in [os.path.realpath(one.exp_path) for one in runs]:
         raise ValueError(
             f"{args.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"

@@ -406,7 +406,7 @@ def test_only_the_best_of_a_run_was_selected(checkpoint, tmp_path):
 
 def test_names_from_outside_are_no_structure(tmp_path, folder):
     evil = "x\n# Title\n<script>alert(1)</script>|`[a](b)"
-    checkpoint = save(tmp_path / "a`|<b>.pth", config={"data": evil, "level_thresholds": [evil]})
+    checkpoint = save(tmp_path / "a`|<b>.pth", config={"data": evil})
     summary(tmp_path, what=evil, data=evil, results=summary_named(evil))
     assert export(checkpoint, to=folder / "<i>.pt") == 0
     card = (folder / "<i>.pt.md").read_text()

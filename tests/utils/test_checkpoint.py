@@ -84,8 +84,8 @@ def test_released_format(tmp_path, rewrite):
 @pytest.mark.parametrize("scalar", [np.float32(0.5), np.float16(0.5), np.int64(5), np.int32(5), np.bool_(True)])
 @pytest.mark.parametrize("rewrite", [lambda path: path, _as_numpy_1_would_write], ids=["numpy._core", "numpy.core"])
 def test_numpy_scalars(tmp_path, scalar, rewrite):
-    path = rewrite(_save(tmp_path / "a.pth", {"state_dict": {"w": WEIGHT}, "best_performance": scalar}))
-    assert load_checkpoint(path)["best_performance"] == scalar
+    path = rewrite(_save(tmp_path / "a.pth", {"state_dict": {"w": WEIGHT}, "score": scalar}))
+    assert load_checkpoint(path)["score"] == scalar
 
 
 def test_format_of_old_torch(tmp_path):
@@ -250,7 +250,8 @@ def test_a_flipped_bit_of_the_weights_is_seen_by_its_checksum(tmp_path):
     damaged = bytearray(latest.read_bytes())
     damaged[damaged.index(WEIGHT.numpy().tobytes()) + 2] ^= 1
     latest.write_bytes(damaged)
-    assert not torch.equal(load_checkpoint(latest)["state_dict"]["w"], WEIGHT), "torch itself does not notice"
+    assert not torch.equal(torch.load(latest)["state_dict"]["w"], WEIGHT), "torch itself does not notice"
+    assert "does not fit its checksum" in _refusal(latest)
     checkpoint, note = load_latest(latest, previous)
     assert checkpoint["iteration"] == 1
     assert "does not fit its checksum" in note and note.endswith(f"falling back to {previous}")

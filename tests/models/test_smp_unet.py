@@ -1,0 +1,105 @@
+"""Encoders of other libraries: their names, what they leave unused, and which images they take."""
+
+import time
+
+import pytest
+import torch
+
+from models import build_from_weights, build_model
+from models.smp_unet import encoders, freeze_unused
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet0",
+        "tu-resnet0",
+        "tu-hf-hub:timm/resnet18.a1_in1k",
+        "tu-HF_HUB:timm/resnet18",
+        "tu-local-dir:/tmp",
+        "hf-hub:a/b",
+        "/tmp",
+        "https://example.org/resnet18",
+        "RESNET34",
+        "tu-resnet18.hf-hub:a/b",
+        "",
+    ],
+)
+def test_a_name_out_of_no_list_is_refused_before_anything_is_asked(name, monkeypatch):
+    import timm
+
+    monkeypatch.setattr(timm, "create_model", None)
+    with pytest.raises(ValueError, match="--encoder .*expected a name that segmentation-models-pytorch"):
+        build_model("smp-unet", in_channels=3, num_levels=1, encoder=name)
+
+
+@pytest.mark.parametrize(("encoder", "weights"), [("resnet34", "imagnet"), ("tu-resnet18", "True"), ("mit_b0", "ssl")])
+def test_other_weights_are_refused(encoder, weights):
+    with pytest.raises(ValueError, match=rf"--encoder_weights {weights}: expected .*imagenet"):
+        build_model("smp-unet", in_channels=3, num_levels=1, encoder=encoder, encoder_weights=weights)
+
+
+@pytest.mark.parametrize("encoder", ["resnet34", "tu-resnet18"])
+def test_weights_that_cannot_be_fetched_cost_no_minute(encoder, monkeypatch, tmp_path):
+    from huggingface_hub import constants, utils
+
+    class NoNetwork:
+        def head(self, *_, **__):
+            raise OSError("no route")
+
+    monkeypatch.setattr(utils, "get_session", NoNetwork)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="not in the local cache and could not be downloaded"):
+        build_model("smp-unet", in_channels=3, num_levels=1, encoder=encoder, encoder_weights="imagenet")
+    assert time.monotonic() - start < 30 and not constants.HF_HUB_OFFLINE
+
+
+def test_the_lists_hold_what_was_always_taken():
+    assert {"resnet34", "tu-resnet18", "tu-resnet18.a1_in1k", "timm-efficientnet-b0", "timm-regnetx_002"} <= set(
+        encoders()
+    )
+    assert "timm-mobilenetv3_large_075" in encoders() and encoders()["resnet34"] == ("imagenet",)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "unused"),
+    [("efficientnet-b0", ("_conv_head", "_bn1")), ("timm-efficientnet-b0", ("conv_head", "bn2")), ("resnet18", ())],
+)
+def test_what_gets_no_gradient_is_frozen_on_all_levels(encoder, unused):
+    model = build_model("smp-unet", in_channels=3, num_levels=2, features=(4,) * 6, encoder=encoder)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    drawn = torch.get_rng_state()
+    freeze_unused(model.model, torch.zeros(2, 3, 32, 32))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert {name.split(".")[4] for name in frozen} == set(unused)
+    # What is left gets a gradient, all of it.
+    model(torch.randn(2, 3, 32, 32))["logits"].sum().backward()
+    assert all((p.grad is None) == (name in frozen) for name, p in model.named_parameters())
+
+
+def test_a_batch_of_one_at_a_bottleneck_of_one_pixel():
+    levels = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18").model
+    with pytest.raises(ValueError, match=r"takes 1 image\(s\) of 32x32 at a time.*more than 1 value.*another -bs"):
+        freeze_unused(levels, torch.zeros(1, 3, 32, 32))
+    freeze_unused(levels, torch.zeros(1, 3, 64, 64))
+
+
+def test_weights_of_another_network_need_no_memory_for_what_is_claimed():
+    weights = build_model("unet", in_channels=3, num_levels=2, features=(4,) * 6).state_dict()
+    claims = {"name": "unet", "in_channels": 3, "num_levels": 2, "features": (60_000,) * 6}
+    for config in (claims, claims | {"features": (4,) * 6, "num_levels": 1000}):
+        with pytest.raises(ValueError, match="checkpoint of another architecture"):
+            build_from_weights(weights, config)
+    for config in (claims | {"name": "smp-unet"}, claims | {"name": "smp-unet", "features": (4,) * 6}):
+        with pytest.raises(ValueError, match="checkpoint of another architecture"):
+            build_from_weights(weights, config)
+
+
+def test_whole_numbers_in_place_of_weights():
+    weights = build_model("unet", in_channels=3, num_levels=1, features=(4,) * 6).state_dict()
+    weights["model.0.classifier.weight"] = weights["model.0.classifier.weight"].long()
+    with pytest.raises(ValueError, match=r"1 of another type \(first: model\.0\.classifier\.weight torch\.int64"):
+        build_from_weights(weights)

@@ -1,0 +1,255 @@
+"""What a checkpoint may hold: the one description, against which everything that is read is checked."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Of the content as a whole; what this project writes has 6 levels, and an entry a weight, an image or a parameter.
+MAX_DEPTH, MAX_VALUES, MAX_LETTERS = 16, 2_000_000, 10_000
+INT64 = (-(2**63), 2**63 - 1)
+# Running counts of batch normalisation are whole numbers.
+WEIGHT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64)
+
+
+class Entry(NamedTuple):
+    """What one entry may be, in words, and the test of it."""
+
+    expected: str
+    fits: Callable[[Any], bool]
+
+
+def whole(low: int, high: int = INT64[1]) -> Entry:
+    """A whole number in low..high; true and 1.0 are none."""
+    return Entry(f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high)
+
+
+def number(low: float, high: float = math.inf) -> Entry:
+    """A finite number in low..high."""
+    up_to = "" if high == math.inf else f" to {high:g}"
+    return Entry(
+        f"a finite number from {low:g}{up_to}",
+        lambda value: type(value) in (int, float) and math.isfinite(value) and low <= value <= high,
+    )
+
+
+def one_of(*names: str) -> Entry:
+    """One of some names."""
+    return Entry(f"one of {', '.join(names)}", lambda value: type(value) is str and value in names)
+
+
+def list_of(entry: Entry, length: int | None = None) -> Entry:
+    """A list or tuple, of a given length if there is one."""
+    return Entry(
+        f"a list, each of it {entry.expected}" if length is None else f"{length} times {entry.expected}",
+        lambda value: type(value) in (list, tuple) and length in (None, len(value)) and all(map(entry.fits, value)),
+    )
+
+
+def or_none(entry: Entry) -> Entry:
+    """What may be left open."""
+    return Entry(f"{entry.expected}, or nothing", lambda value: value is None or entry.fits(value))
+
+
+TEXT = Entry("a word", lambda value: type(value) is str)
+# Neither an address nor a path.
+WORD = Entry("a name", lambda value: type(value) is str and re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", value) is not None)
+BYTES = Entry(
+    "a few bytes in a row",
+    lambda value: isinstance(value, Tensor) and value.dtype == torch.uint8 and value.ndim == 1 and len(value) < 2**16,
+)
+COUNT = whole(0)
+
+
+def _are_options(value: Any) -> bool:
+    # Released checkpoints hold a Namespace.
+    options = vars(value) if isinstance(value, argparse.Namespace) else value
+    values = options.values() if isinstance(options, Mapping) else [options]
+    flat = [item for value in values for item in (value if type(value) in (list, tuple) else [value])]
+    return isinstance(options, Mapping) and all(item is None or type(item) in (bool, int, float, str) for item in flat)
+
+
+OPTIONS = Entry("options by name, each a number, a word or a list of such", _are_options)
+# The limits of sizes are far beyond what is trained; within them shapes can be counted out.
+MODEL = {
+    "name": one_of("unet", "smp-unet"),
+    "in_channels": whole(1, 64),
+    "num_levels": whole(1, 1000),
+    "cons_mode": one_of("prop", "pure"),
+    "features": list_of(whole(1, 2**16), 6),
+    "feat_dim": or_none(whole(1, 2**16)),
+    "init": one_of("copy", "independent"),
+    "prop_similarity": one_of("dot", "cosine"),
+    "prop_kernel_size": whole(1, 2**10),
+    "prop_dilation": whole(1, 2**10),
+    "encoder": WORD,
+    "encoder_weights": or_none(WORD),
+    "ensemble": one_of("logits", "probs"),
+}
+CONFIG = {
+    "model": MODEL,
+    "data": TEXT,
+    "channels": whole(1, 64),
+    "normalisation": one_of("imagenet", "zscore"),
+    "level_thresholds": list_of(number(0, 1)),
+    "train_ids": list_of(whole(0, 2**48 - 1)),
+    "spatial_size": whole(16, 2**14),
+    "val_fraction": number(0, 1),
+    "seed": COUNT,
+}
+MERSENNE_TWISTER = list_of(whole(0, 2**32 - 1), 624)
+RANDOM = {
+    "python": Entry("the state of Python's generator", lambda value: type(value) is tuple and len(value) == 3),
+    "numpy": Entry(
+        "the state of NumPy's generator",
+        lambda value: (
+            type(value) is tuple
+            and len(value) == 5
+            and value[0] == "MT19937"
+            and MERSENNE_TWISTER.fits(value[1])
+            and whole(0, 624).fits(value[2])
+            and whole(0, 1).fits(value[3])
+            and number(-math.inf).fits(value[4])
+        ),
+    ),
+    "torch": BYTES,
+    "cuda": list_of(BYTES),
+}
+# Entries by name; of those that are not here, nothing is used.
+CHECKPOINT: dict[str, Any] = {
+    "opt": OPTIONS,
+    "epoch": COUNT,
+    "iteration": or_none(COUNT),
+    "best_performance": or_none(number(0, 1)),
+    "best_iteration": or_none(COUNT),
+    "selected_on": or_none(one_of("validation", "test")),
+    "selection_ids": list_of(whole(0, 2**48 - 1)),
+    "amp": one_of("off", "bf16", "fp16"),
+    "state": {
+        **dict.fromkeys(("validated", "skipped", "overflows", "in_a_row"), COUNT),
+        "seconds": number(0),
+    },
+    "scaler": {"scale": number(2**-126), "_growth_tracker": COUNT},
+    "random": RANDOM,
+    "config": CONFIG,
+}
+# Where a part is there, these are, and no others.
+REQUIRED = {"config.model": ("name", "in_channels", "num_levels"), "random": tuple(RANDOM)}
+CLOSED = ("config.model", "state")
+
+
+def check_content(content: Mapping, *, size: int) -> None:
+    """Raise ValueError for the first entry of a checkpoint that is not what it may be.
+
+    Args:
+        content: with a ``state_dict`` of tensors, as ``plain`` makes it.
+        size: of its file in bytes.
+    """
+    for where, expected, value in _misfits(content, CHECKPOINT):
+        raise ValueError(f"expected {where} to be {expected}, found {shown(value)}")
+    _check_weights(content["state_dict"], size)
+
+
+def _misfits(content: Mapping, schema: Mapping, where: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Where something does not fit, what it should be, and what it is."""
+    if where in CLOSED:
+        yield from ((f"{where}.{named(key)}", "left out", content[key]) for key in content if key not in schema)
+    yield from ((f"{where}.{key}", "there", None) for key in REQUIRED.get(where, ()) if key not in content)
+    for key, entry in schema.items():
+        inner = f"{where}.{key}".lstrip(".")
+        value = content.get(key)
+        if key not in content or (value is None and inner in ("config", "config.model")):
+            continue
+        if isinstance(entry, Mapping) and isinstance(value, Mapping):
+            yield from _misfits(value, entry, inner)
+        elif isinstance(entry, Mapping):
+            yield inner, "entries by name", value
+        elif not entry.fits(value):
+            yield inner, entry.expected, value
+
+
+def _check_weights(weights: Mapping[str, Tensor], size: int) -> None:
+    for name, weight in weights.items():
+        if weight.dtype not in WEIGHT_TYPES:
+            kinds = ", ".join(str(kind).removeprefix("torch.") for kind in WEIGHT_TYPES)
+            raise ValueError(f"expected weights of type {kinds}, found {named(name)} of {weight.dtype}")
+    claimed = sum(weight.numel() * weight.element_size() for weight in weights.values())
+    if claimed > size:
+        raise ValueError(f"expected weights that the file holds, found {claimed} bytes of them in {size}")
+    broken = [name for name, weight in weights.items() if not _finite(weight)]
+    if broken:
+        raise ValueError(
+            f"expected finite weights, found {len(broken)} entries that are not (first: {named(broken[0])}); take an "
+            "earlier checkpoint"
+        )
+
+
+def _finite(weight: Tensor) -> bool:
+    # As they will be used; the extremes take a tenth of the time that looking at each takes.
+    return not weight.numel() or all(bool(end.float().isfinite()) for end in weight.aminmax())
+
+
+def plain(value: Any) -> Any:
+    """A copy of what was read, of Python's own types: subclasses can carry attributes that hide what they hold.
+
+    Dicts, lists, tuples, words, bytes, numbers of 64 bits and tensors; a Namespace stays one. NumPy's numbers become
+    Python's, a device its name.
+
+    Raises:
+        ValueError: for anything else, more of it than a checkpoint has, or a structure that contains itself.
+    """
+    left = [MAX_VALUES]
+
+    def copy(value: Any, depth: int) -> Any:
+        left[0] -= 1
+        if depth > MAX_DEPTH or left[0] < 0:
+            raise ValueError(f"expected at most {MAX_VALUES} values, {MAX_DEPTH} deep, found more")
+        if isinstance(value, dict):
+            items = dict.items(value)
+            return {copy(key, depth): copy(inner, depth + 1) for key, inner in items}
+        if isinstance(value, list | tuple):
+            inner = [copy(item, depth + 1) for item in value]
+            return inner if isinstance(value, list) else tuple(inner)
+        if isinstance(value, argparse.Namespace):
+            copied = argparse.Namespace()
+            vars(copied).update(copy(vars(value), depth))
+            return copied
+        return _leaf(value)
+
+    return copy(value, 0)
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+            raise ValueError(f"expected dense tensors on the CPU, found {value.layout} on {value.device}")
+        return value.detach()
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, str | bytes) and len(value) > MAX_LETTERS:
+        raise ValueError(f"expected words of at most {MAX_LETTERS} letters, found {len(value)}")
+    if type(value) is int and not INT64[0] <= value <= INT64[1]:
+        raise ValueError(f"expected numbers of 64 bits, found one of {value.bit_length()}")
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        return value
+    raise ValueError(f"expected plain values, found {type(value).__name__}")
+
+
+def shown(value: Any) -> str:
+    """What was found, short."""
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else reprlib.repr(value)
+
+
+def named(key: Any) -> str:
+    """A key, short."""
+    return shown(key).strip("'")
