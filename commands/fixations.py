@@ -6,12 +6,21 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.outputs import Output
 from datasets.gaze.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.detection import DetectionSettings
 from datasets.gaze.recordings.recording import ReadingSettings, Recording, Rect
 from datasets.gaze.recordings.trial_table import apply_trial_table, read_trial_table, with_image, with_rect
 from utils.files import write_text
+
+# The header, and durations with a point: the published tables have the same header, and none.
+TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the table."""
+    return [Output("--to", Path(args.to), (".csv",), TABLE_FORM)]
 
 
 def main(args: argparse.Namespace) -> int:

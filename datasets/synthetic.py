@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -14,6 +12,7 @@ import pandas as pd
 from scipy import ndimage
 
 from datasets.gaze.simulate import simulate_fixations
+from utils.staging import hidden_folder
 
 SETTINGS_FILE = "demo.json"
 # Raised whenever the same settings would give other pictures or other gaze.
@@ -62,17 +61,12 @@ def make_demo_dataset(
     if _is_made(root, settings):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".tmp-{root.name}-", dir=root.parent))
-    try:
+    with hidden_folder(root) as temporary:
         _write_dataset(temporary, num_train, num_test, image_size, seed)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        # mkdtemp makes folders private; data is meant to be shared like any other.
-        temporary.chmod((temporary / "images").stat().st_mode)
         if root.exists():
             root.rmdir()
         temporary.rename(root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return root
 
 

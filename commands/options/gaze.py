@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from commands.options.shared import add_data
+from commands.options.shared import add_data, add_overwrite
 from commands.options.types import (
     NATURAL,
     NOT_NEGATIVE,
@@ -69,6 +69,7 @@ def add_fixations(parser: Parser) -> None:
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )
     parser.add_argument("--to", required=True, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    add_overwrite(parser)
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     _add_fixations_method(parser)
