@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
+import resource
 import sys
+import traceback
 from collections.abc import Sequence
 
 from utils.interrupt import ended_as_by_ctrl_c
@@ -14,13 +18,16 @@ from utils.printable import printable
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
 BROKEN_PIPE_CODE = 141
+# With less, even loader processes cannot say what they lack.
+MIN_OPEN_FILES, OPEN_FILES = 64, 4096
+MORE_FILES = f"raise the limit, as with ulimit -n {OPEN_FILES}"
 # What libraries say, each in an error of its own kind, where the machine has too little of something; what would help.
 SHORTAGES = {
     r"(Cannot|can't|[Uu]nable to) allocate|[Oo]ut of memory|Insufficient memory|bad_alloc|failed to map segment": (
         "memory",
         "close other programs, or lower --batch_size, --num_worker, --workers, --cache_gb or --spatial_size",
     ),
-    r"Too many open files|received \d+ items of ancdata": ("open files", "raise the limit, as with ulimit -n 4096"),
+    r"Too many open files|received \d+ items of ancdata": ("open files", MORE_FILES),
     r"can't start new thread|Resource temporarily unavailable": (
         "threads and processes",
         "raise the limit (ulimit -u)",
@@ -40,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     name = "run.py"
     try:
-        _check_working_folder()
+        _check_surroundings()
         # Not above: importing takes long enough to be interrupted.
         from parse_args import parse_args
 
@@ -55,14 +62,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _leave_output()
         return BROKEN_PIPE_CODE
     except KeyboardInterrupt:
-        print(f"{name}: stopped", file=sys.stderr)
+        _say(f"{name}: stopped")
         return INTERRUPTED_CODE
     except Exception as error:
         said = expected_error(error)
         if said is None:
             raise
-        _leave_output()
-        print(f"{name}: error: {said}", file=sys.stderr)
+        # What falls with it may lack the same, and complain of that.
+        with contextlib.redirect_stderr(io.StringIO()):
+            traceback.clear_frames(error.__traceback__)
+        if _leave_output():
+            said += ": standard output"
+        _say(f"{name}: error: {said}")
         return EXPECTED_ERROR_CODE
 
 
@@ -93,19 +104,34 @@ def one_line(error: Exception) -> str:
     return printable(" ".join(line.strip() for line in lines))
 
 
-def _check_working_folder() -> None:
+def _check_surroundings() -> None:
+    """Raise OSError where nothing here can work; and let the process open as many files as it may."""
     try:
         os.getcwd()
     except FileNotFoundError as error:
         raise FileNotFoundError("expected a working folder, found that it was deleted; cd to another") from error
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < OPEN_FILES:
+        limit = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    if limit < MIN_OPEN_FILES:
+        raise OSError(f"expected to be allowed {MIN_OPEN_FILES} open files, found {limit}; {MORE_FILES}")
 
 
-def _leave_output() -> None:
-    """Let what could not be written go, or the interpreter would complain of it once more at the end."""
+def _leave_output() -> bool:
+    """Let go what cannot be written, of which the interpreter would complain once more at the end; whether it is so."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _say(line: str) -> None:
+    # The exit code still tells where nobody can be told.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _open_standard_streams() -> None:
