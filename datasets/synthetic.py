@@ -147,8 +147,12 @@ def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[
 
 
 def _write_jpeg(path: Path, values: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)):
-        raise OSError(f"{path}: expected to write an image, found that the file could not be written")
+    # OpenCV, writing itself, does not say what was in the way.
+    _, encoded = cv2.imencode(".jpg", values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
