@@ -2,45 +2,98 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
+import resource
 import sys
+import traceback
 from collections.abc import Sequence
 
+from utils.interrupt import ended_as_by_ctrl_c
 from utils.printable import printable
 
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
 BROKEN_PIPE_CODE = 141
+# With less, even loader processes cannot say what they lack.
+MIN_OPEN_FILES, OPEN_FILES = 64, 4096
+MORE_FILES = f"raise the limit, as with ulimit -n {OPEN_FILES}"
+# What libraries say, each in an error of its own kind, where the machine has too little of something; what would help.
+SHORTAGES = {
+    r"(Cannot|can't|[Uu]nable to) allocate|[Oo]ut of memory|Insufficient memory|bad_alloc|failed to map segment": (
+        "memory",
+        "close other programs, or lower --batch_size, --num_worker, --workers, --cache_gb or --spatial_size",
+    ),
+    r"Too many open files|received \d+ items of ancdata": ("open files", MORE_FILES),
+    r"can't start new thread|Resource temporarily unavailable": (
+        "threads and processes",
+        "raise the limit (ulimit -u)",
+    ),
+    r"DataLoader worker .*(killed|exited)": (
+        "memory for loader processes",
+        "lower --num_worker; where a container has little shared memory (/dev/shm), give it more",
+    ),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    Mistakes in what the user gave (ValueError) and in the files around it (OSError) become one line on
-    standard error and exit code 2; anything else is a defect of ours and keeps its traceback.
+    Mistakes in what the user gave (ValueError), in the files around it (OSError) and too little of the machine become
+    one line on standard error and exit code 2; anything else is a defect of ours and keeps its traceback.
     """
     name = "run.py"
     try:
+        _check_surroundings()
         # Not above: importing takes long enough to be interrupted.
         from parse_args import parse_args
 
         args = parse_args(argv)
         name = f"run.py {args.command}"
-        # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
-        command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
-        return command.main(args)
+        code = _run(args)
+        # Now, when it can still be said that it does not go.
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # Whoever reads the output, such as head, has enough; the interpreter would complain again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return BROKEN_PIPE_CODE
-    except (ValueError, OSError) as error:
-        print(f"{name}: error: {one_line(error)}", file=sys.stderr)
-        return EXPECTED_ERROR_CODE
     except KeyboardInterrupt:
-        print(f"{name}: stopped", file=sys.stderr)
+        _say(f"{name}: stopped")
         return INTERRUPTED_CODE
+    except Exception as error:
+        said = expected_error(error)
+        if said is None:
+            raise
+        # What falls with it may lack the same, and complain of that.
+        with contextlib.redirect_stderr(io.StringIO()):
+            traceback.clear_frames(error.__traceback__)
+        if _leave_output():
+            said += ": standard output"
+        _say(f"{name}: error: {said}")
+        return EXPECTED_ERROR_CODE
+
+
+def _run(args) -> int:
+    # A command imports what it needs and no more: preparing gaze needs no networks, training no CRF.
+    command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
+    guarded = importlib.import_module("commands.outputs").guarded
+    outputs = command.outputs(args) if hasattr(command, "outputs") else []
+    # One of several processes that waits for another could not hear it: that one may have ended.
+    with ended_as_by_ctrl_c(enabled=os.environ.get("WORLD_SIZE", "1") == "1"), guarded(args, outputs):
+        return command.main(args)
+
+
+def expected_error(error: Exception) -> str | None:
+    """What to say of an error that is no defect of ours; None of one that is."""
+    said = one_line(error)
+    for pattern, (what, remedy) in SHORTAGES.items():
+        if re.search(pattern, str(error)) or (what == "memory" and isinstance(error, MemoryError)):
+            return f"expected more {what}, found too little ({said[:300]}); {remedy}"
+    return said if isinstance(error, ValueError | OSError) else None
 
 
 def one_line(error: Exception) -> str:
@@ -51,5 +104,47 @@ def one_line(error: Exception) -> str:
     return printable(" ".join(line.strip() for line in lines))
 
 
+def _check_surroundings() -> None:
+    """Raise OSError where nothing here can work; and let the process open as many files as it may."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise FileNotFoundError("expected a working folder, found that it was deleted; cd to another") from error
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < OPEN_FILES:
+        limit = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    if limit < MIN_OPEN_FILES:
+        raise OSError(f"expected to be allowed {MIN_OPEN_FILES} open files, found {limit}; {MORE_FILES}")
+
+
+def _leave_output() -> bool:
+    """Let go what cannot be written, of which the interpreter would complain once more at the end; whether it is so."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _say(line: str) -> None:
+    # The exit code still tells where nobody can be told.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _open_standard_streams() -> None:
+    """Where one was closed, as by ``>&-``, nothing else takes its place: what is printed would end up in a file."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
+
+
 if __name__ == "__main__":
+    _open_standard_streams()
     sys.exit(main())

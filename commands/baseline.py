@@ -9,6 +9,7 @@ import torch
 from tqdm import tqdm
 
 from commands.data_options import said_without_map
+from commands.outputs import Folder, Output
 from commands.scoring import scored_rows
 from commands.training.run import ARGS_FILE
 from datasets import build_dataset
@@ -16,39 +17,49 @@ from datasets.loaders import evaluation_loader
 from models.trivial import everything, mean_map
 from utils.devices import pick_device
 from utils.evaluation import ENSEMBLE
-from utils.files import check_writable, write_json
+from utils.files import write_json
 from utils.reporting import SUMMARY_FILE, describe_metrics
 from utils.results import summarize_rows, write_per_case
+
+WHAT = "trivial predictors"
+PREDICTORS = ("everything", "mean_map")
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the folder of results."""
+    names = (ARGS_FILE, SUMMARY_FILE, *map(_table_file, PREDICTORS))
+    return [Folder("--exp_path", _folder(args), ours=f'"what": "{WHAT}"', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
     """Score both trivial predictors and write their results; returns 0."""
-    folder = Path(args.exp_path or f"exp/{args.data}_baseline")
-    if (folder / ARGS_FILE).is_file():
-        raise ValueError(f"--exp_path {folder}: expected a folder for the baseline, found that of a run; name another")
-    check_writable(folder)
-    device = pick_device(args.device)
+    folder, device = _folder(args), pick_device(args.device)
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
     options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}
     train = build_dataset(args.data, split="train", **options, **common)
     if train.without_map:
         print(said_without_map(train.without_map, len(train), SUMMARY_FILE))
-    predictors = {
-        "everything": everything(args.spatial_size),
-        "mean_map": mean_map(_pseudo_masks(train, args)),
-    }
+    predictors = zip(PREDICTORS, (everything(args.spatial_size), mean_map(_pseudo_masks(train, args))), strict=True)
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
     results = {}
-    for name, predictor in predictors.items():
+    for name, predictor in predictors:
         rows = scored_rows(predictor.to(device), loader, test, device)
         rows = [row for row in rows if row["level"] == ENSEMBLE]
         results[name] = {"iteration": None, "metrics": summarize_rows(rows, intervals=True)}
-        write_per_case(folder / f"per_case_{name}.csv", rows)
+        write_per_case(folder / _table_file(name), rows)
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
-    summary = {"what": "trivial predictors", "data": args.data, "without_map": train.without_map, "results": results}
+    summary = {"what": WHAT, "data": args.data, "without_map": train.without_map, "results": results}
     write_json(folder / SUMMARY_FILE, summary)
     return 0
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    return Path(args.exp_path or f"exp/{args.data}_baseline")
+
+
+def _table_file(predictor: str) -> str:
+    return f"per_case_{predictor}.csv"
 
 
 def _pseudo_masks(train, args: argparse.Namespace) -> torch.Tensor:

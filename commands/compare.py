@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from commands.outputs import Folder, Output
 from utils.comparison_table import comparisons_csv, comparisons_markdown, paired_csv
-from utils.files import check_writable, replacing
+from utils.files import replacing
 from utils.paired import (
     ComparedRun,
     Comparison,
@@ -47,6 +48,13 @@ class Compared(NamedTuple):
     notes: list[str]
 
 
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the folder of the comparison, on demand."""
+    names = (TABLE_FILE, NUMBERS_FILE, PAIRED_FILE, *FIGURE_FILES, REPORT_FILE)
+    form = r"^\| metric \| run \| cases \| baseline \|"
+    return [Folder("--to", Path(args.to), ours=form, names=names, sign=TABLE_FILE)] if args.to is not None else []
+
+
 def main(args: argparse.Namespace) -> int:
     """Print the table, and write it with numbers, cases and figure on demand; returns 0."""
     if args.report and not args.to:
@@ -71,7 +79,6 @@ def _write_report(args: argparse.Namespace, compared: Compared) -> None:
     # It brings torch along, which nothing else here needs.
     from commands.compare_report import write_report
 
-    check_writable(Path(args.to))
     path, size = write_report(
         Path(args.to), compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed
     )

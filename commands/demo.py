@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from commands.outputs import Folder, Output
 from datasets.synthetic import make_demo_dataset
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the data set."""
+    return [Folder("--root", Path(args.root), whole=True)]
 
 
 def main(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from commands.data_options import check_settings, id_numbers
 from commands.inference import Predictor, load_predictor
+from commands.outputs import Folder, Output
 from commands.reports import CasePictures, ReportCases
 from commands.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from commands.training.describe import said_of_ensemble
@@ -16,7 +17,7 @@ from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
 from utils.devices import pick_device
-from utils.files import check_writable, write_json
+from utils.files import write_json
 from utils.hashing import sha256_of
 from utils.log import code_version, write_scalars
 from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
@@ -25,6 +26,12 @@ from utils.reporting import SUMMARY_FILE, metrics_table
 from utils.staging import staged_folder
 
 RUN_NAME = "prediction"
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the folder of results."""
+    names = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
+    return [Folder("--exp_path", results_folder(args), ours='"split": ', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
@@ -41,7 +48,6 @@ def main(args: argparse.Namespace) -> int:
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
     folder = results_folder(args)
-    check_writable(folder)
     pictures = CasePictures(dataset.spec, args.root, args.fixations) if args.report else None
     # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
     with staged_folder(folder, before_moving=lambda: remove_earlier_results(folder), last=SUMMARY_FILE) as staged:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -32,10 +31,10 @@ from commands.exporting.facts import (
 from commands.exporting.formats import FORMATS, Format, pick_format
 from commands.exporting.snippet import usage
 from commands.inference import Predictor, load_predictor
+from commands.outputs import Output
 from models.exported import INPUT, Exported
 from utils.files import write_json, write_text
 from utils.hashing import sha256_of
-from utils.interrupt import sigterm_as_ctrl_c
 from utils.log import code_version
 from utils.model_card import model_card
 from utils.staging import staging
@@ -51,12 +50,18 @@ POSTPROCESSING = (
 )
 
 
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the network, its card, and weights that are too many for one file."""
+    return [Output("--to", Path(args.to), beside=(*CARD_ENDINGS, WEIGHTS_ENDING))]
+
+
 def main(args: argparse.Namespace) -> int:
     """Write, check, and describe the network; returns 0."""
     path = Path(args.to)
     name = pick_format(args.format, path)
     FORMATS[name].check_packages(name)
-    _check_free(path, args.overwrite, args.ckpt_path)
+    if str(path).encode(errors="ignore").decode() != str(path):
+        raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
     image_files = find_images(args.check_images)
     predictor = load_predictor(
         args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
@@ -67,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
     # In the layout that every engine expects.
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
-    with sigterm_as_ctrl_c(), _writable(path), staging(path) as staged:
+    with _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor.channels, staged)
         differences = largest_differences(
             module, FORMATS[name].load(staged), batches(images), names=image_files, network=predictor.network
@@ -91,19 +96,6 @@ def main(args: argparse.Namespace) -> int:
         write_json(f"{staged}.json", facts)
     _report(path, facts, time.monotonic() - start)
     return 0
-
-
-def _check_free(path: Path, overwrite: bool, checkpoints: Sequence[str]) -> None:
-    """Raise ValueError if a file would be replaced that should not be, or stands where a folder is."""
-    if str(path).encode(errors="ignore").decode() != str(path):
-        raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
-    if os.path.realpath(path) in map(os.path.realpath, checkpoints):
-        raise ValueError(f"--to {path}: expected another file than the checkpoint, which it would replace; rename it")
-    for file in (path, *(Path(f"{path}{ending}") for ending in (*CARD_ENDINGS, WEIGHTS_ENDING))):
-        if file.is_dir():
-            raise ValueError(f"--to {path}: expected {file} to be the name of a file, found a folder")
-        if file.exists() and not overwrite:
-            raise ValueError(f"--to {path}: expected names that are free, found {file}; --overwrite replaces it")
 
 
 @contextlib.contextmanager

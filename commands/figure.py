@@ -7,19 +7,24 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.outputs import Output
 from commands.qualitative import Wanted, choose_cases, contents
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from utils.files import replacing
 from utils.per_case import PER_CASE_FILE
-from utils.publication import FORMATS
+from utils.publication import FORMATS, MADE_BY
 from utils.qualitative_figure import write_qualitative
 from utils.run_names import NamedPath, named_paths
 
 
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the figure, in every format asked for."""
+    return [Output("--to", Path(path), tuple(f".{name}" for name in FORMATS), MADE_BY) for path in args.to]
+
+
 def main(args: argparse.Namespace) -> int:
     """Choose the cases, draw and write the figure, say what it shows; returns 0."""
-    outputs = _outputs(args.to)
     if args.by and args.ids:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")
@@ -40,23 +45,13 @@ def main(args: argparse.Namespace) -> int:
     shown = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:
-        files = [(stack.enter_context(replacing(path)), path.suffix[1:].lower()) for path in outputs]
+        files = [(stack.enter_context(replacing(path)), Path(path).suffix[1:].lower()) for path in args.to]
         layout = write_qualitative(shown.rows, shown.titles, files, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
     for note in shown.notes:
         print(note)
-    print(f"{', '.join(map(str, outputs))}: {layout.width:g} x {layout.height:.1f} mm")
+    print(f"{', '.join(args.to)}: {layout.width:g} x {layout.height:.1f} mm")
     return 0
-
-
-def _outputs(texts: Sequence[str]) -> list[Path]:
-    paths = [Path(text) for text in texts]
-    for index, path in enumerate(paths):
-        if path.suffix[1:].lower() not in FORMATS:
-            raise ValueError(f"--to {path}: expected an ending of {', '.join(FORMATS)}, found {path.suffix or 'none'}")
-        if path.resolve() in [other.resolve() for other in paths[:index]]:
-            raise ValueError(f"--to: expected every file once, found {path} twice")
-    return paths
 
 
 def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> list[str]:

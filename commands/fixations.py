@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.outputs import Output
 from datasets.gaze.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.detection import DetectionSettings
@@ -22,14 +23,24 @@ from datasets.gaze.recordings.trial_table import (
     with_rect,
 )
 from utils.files import write_text
+from utils.inputs import read_input
+
+# The header, and durations with a point: the published tables have the same header, and none.
+TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the fixation table, the table to fill in, or both."""
+    # A template is filled in by hand, and then no longer to be replaced.
+    options = (("--to", args.to, TABLE_FORM), ("--trials_template", args.trials_template, None))
+    return [Output(option, Path(name), (".csv",), form) for option, name, form in options if name]
 
 
 def main(args: argparse.Namespace) -> int:
     """Read all recordings, list their trials or write the table, print what became of each; returns 0."""
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
-    others = [name for name in (args.to, args.trials_template, args.trials) if name]
-    paths = _distinct([*args.recordings, *others])[: len(args.recordings)]
+    paths = _distinct(args.recordings)
     rows = read_trial_table(args.trials) if args.trials else None
     recordings = [_read(path, args, rows) for path in paths]
     _check_contents(paths)
@@ -69,15 +80,13 @@ def _say_unused(path: str, rows: Sequence[TrialRow], recordings: Sequence[Record
 
 
 def _distinct(names: Sequence[str]) -> list[Path]:
-    """The paths; ValueError if two are the same file, since the second would count twice or be overwritten."""
+    """The paths; ValueError if two are the same file, which would count twice."""
     paths = [Path(name) for name in names]
     seen: dict[Path, Path] = {}
     for path in paths:
         other = seen.setdefault(path.resolve(), path)
         if other is not path:
-            raise ValueError(
-                f"{path}: expected different files for recordings, --trials, --trials_template and --to, found it twice"
-            )
+            raise ValueError(f"{path}: expected different recordings, found it twice")
     return paths
 
 
@@ -85,7 +94,7 @@ def _check_contents(paths: Sequence[Path]) -> None:
     """ValueError if a recording is the copy of another, whose fixations would count twice."""
     seen: dict[bytes, Path] = {}
     for path in paths:
-        other = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+        other = seen.setdefault(hashlib.sha256(read_input(path)).digest(), path)
         if other is not path:
             raise ValueError(f"{path}: expected different recordings, found a copy of {other}; leave one out")
 

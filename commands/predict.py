@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from commands.inference import Predictor, load_predictor
+from commands.outputs import Folder, Output
 from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from commands.prediction.images import RENAME, FoundImage, dicom_by_content, find_images
 from commands.prediction.loading import Batch, Loaded, image_loader
@@ -22,13 +23,18 @@ from commands.prediction.writing import Writer
 from utils.devices import pick_device
 from utils.evaluation import all_logits, check_finite
 from utils.hashing import sha256_of
-from utils.interrupt import StopRequest, sigterm_as_ctrl_c
+from utils.interrupt import StopRequest
 from utils.printable import printable
 from utils.reporting import said_empty
 
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130
 MAX_WRITERS = 4
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the folder of results, which looks itself at what is there."""
+    return [Folder("--out", Path(args.out), inside=tuple(f"{name}/**" for name in FOLDERS))]
 
 
 def main(args: argparse.Namespace) -> int:
@@ -44,19 +50,18 @@ def main(args: argparse.Namespace) -> int:
         avoid=[out / name for name in FOLDERS],
         beside=(JOURNAL_FILE, FOLDERS),
     )
-    with sigterm_as_ctrl_c():
-        predictor = load_predictor(
-            args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
-        )
-        _check_channels(predictor)
-        with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
-            work = _Work(args, predictor, results)
-            for path, reason in refused:
-                work.refuse(path, reason)
-            _warn_of_unnamed_dicom(args.images)
-            stopped_by = work.do(images, stop)
-            if results.journal.names:
-                results.write_tables(work.refused)
+    predictor = load_predictor(
+        args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
+    )
+    _check_channels(predictor)
+    with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
+        work = _Work(args, predictor, results)
+        for path, reason in refused:
+            work.refuse(path, reason)
+        _warn_of_unnamed_dicom(args.images)
+        stopped_by = work.do(images, stop)
+        if results.journal.names:
+            results.write_tables(work.refused)
     return _report(work, out, len(images) + len(refused), stopped_by=stopped_by)
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import functools
+from pathlib import Path
 
 from tqdm import tqdm
 
+from commands.outputs import Folder, Output
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
 
 NUM_NAMED = 5
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the data set."""
+    return [Folder("--root", Path(args.root), inside=("images", "masks"))]
 
 
 def main(args: argparse.Namespace) -> int:

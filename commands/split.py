@@ -8,12 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name
 from datasets.settings import SETTINGS_FILE
 from datasets.specs import DatasetSpec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: lists in the data set's folder."""
+    return [Folder("--root", Path(args.root))]
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from commands.outputs import Output
 from utils.experiments import find_runs, group_runs
 from utils.files import write_text
-from utils.tables import experiments_csv, experiments_table
+from utils.tables import CSV_COLUMNS, experiments_csv, experiments_table
+
+TABLE_FORM = r"^\| run \| what \||: nothing was evaluated\.|^Without a summary yet, left out"
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the table, and the numbers."""
+    table, numbers = args.to, args.csv
+    return [
+        *([Output("--to", Path(table), (".md", ".markdown", ".txt"), TABLE_FORM)] if table is not None else []),
+        *([Output("--csv", Path(numbers), (".csv",), f"^{','.join(CSV_COLUMNS[:4])}")] if numbers is not None else []),
+    ]
 
 
 def main(args: argparse.Namespace) -> int:
@@ -15,8 +28,8 @@ def main(args: argparse.Namespace) -> int:
     experiments = group_runs(runs)
     table = experiments_table(experiments, unfinished)
     print(table, end="")
-    if args.to:
+    if args.to is not None:
         write_text(args.to, table)
-    if args.csv:
+    if args.csv is not None:
         write_text(args.csv, experiments_csv(experiments))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import torch
 
 from commands.data_options import complete
-from commands.scoring import examples_picture
+from commands.outputs import Folder, Output
+from commands.scoring import PER_CASE_FILE, examples_picture
 from commands.training.build import (
     build_data,
     build_network,
@@ -33,8 +35,8 @@ from commands.training.checkpoints import (
 from commands.training.describe import describe
 from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
 from commands.training.results import finish
-from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER, Data, Run
-from commands.training.seeds import train_seeds
+from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER, Data, Run
+from commands.training.seeds import NUMBERS_FILE, TABLE_FILE, args_of_seed, train_seeds
 from commands.training.targets import watched
 from datasets import get_spec
 from datasets.loaders import training_loader
@@ -43,24 +45,42 @@ from trainer import TrainState, train
 from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
 from utils.files import write_json
-from utils.interrupt import Deadline, StopRequest, sigterm_as_ctrl_c
+from utils.interrupt import Deadline, StopRequest
 from utils.log import NoLog, RunLog
+from utils.predictions import PREDICTIONS_FOLDER
+from utils.reporting import SUMMARY_FILE
 from utils.schedule import epoch_learning_rate
 from utils.seeding import seed_everything
+from utils.tables import CSV_COLUMNS
 
 STOPPED_CODE = 130
 NUM_PICTURES = 3
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """What is written: the run folder, or with seeds those of all runs and the one that they are in."""
+    if int(os.environ.get("RANK", "0")) > 0:
+        return []
+    args = complete(args, get_spec(args.data, args.root))
+    runs = [args_of_seed(args, seed) for seed in args.seeds] if args.seeds else [args]
+    # What is there already is looked at before it is resumed; weights to start from are not to be overwritten.
+    names = () if args.resume else (SUMMARY_FILE, PER_CASE_FILE)
+    names += (LATEST_FILE, PREVIOUS_FILE, BEST_FILE) if args.overwrite else ()
+    form = {"ours": '"exp_path": ', "names": names, "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER)}
+    over = {"ours": f"^{','.join(CSV_COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
+    return [
+        *([Folder("--exp_path", Path(args.exp_path), **over)] if args.seeds else []),
+        *(Folder("--exp_path", Path(one.exp_path), **form) for one in runs),
+    ]
 
 
 def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
-        # One that waits for another could not hear it: that one may have ended.
-        with sigterm_as_ctrl_c(enabled=group.size == 1):
-            if args.seeds:
-                return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
-            return train_one(args, group, device, deadline)
+        if args.seeds:
+            return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
+        return train_one(args, group, device, deadline)
 
 
 def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -14,6 +12,7 @@ import pandas as pd
 from scipy import ndimage
 
 from datasets.gaze.simulate import simulate_fixations
+from utils.staging import hidden_folder
 
 SETTINGS_FILE = "demo.json"
 # Raised whenever the same settings would give other pictures or other gaze.
@@ -62,17 +61,12 @@ def make_demo_dataset(
     if _is_made(root, settings):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".tmp-{root.name}-", dir=root.parent))
-    try:
+    with hidden_folder(root) as temporary:
         _write_dataset(temporary, num_train, num_test, image_size, seed)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        # mkdtemp makes folders private; data is meant to be shared like any other.
-        temporary.chmod((temporary / "images").stat().st_mode)
         if root.exists():
             root.rmdir()
         temporary.rename(root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return root
 
 
@@ -153,8 +147,12 @@ def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[
 
 
 def _write_jpeg(path: Path, values: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)):
-        raise OSError(f"{path}: expected to write an image, found that the file could not be written")
+    # OpenCV, writing itself, does not say what was in the way.
+    _, encoded = cv2.imencode(".jpg", values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

@@ -12,6 +12,8 @@ die() {
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=$root/.venv
 stamp=$venv/.setup-stamp
+# Stands in an environment that is of this script from its first moment on: any other is somebody's own.
+ours=$venv/.setup-ours
 
 files=(requirements.txt)
 modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytorch, pydicom, nrrd, numba, pymovements, matplotlib'
@@ -48,6 +50,21 @@ finish_if_ready() {
     fi
 }
 finish_if_ready
+
+# Neither what a link leads to nor what another made is changed, and none of it is removed.
+if [[ -L $venv ]]; then
+    target=$(readlink -f -- "$venv" || readlink -- "$venv")
+    if [[ -f $stamp && $(sed 1d "$stamp") == "$listed"* ]] &&
+        [[ $(head -n 1 "$stamp") == "$(version_of "$venv/bin/python") "* ]]; then
+        echo "setup: .venv is a link to $target, which has what is needed; used as it is"
+        exit 0
+    fi
+    die ".venv is a link to $target, which lacks what is needed; remove the link to have an environment made here, or bring that one up to date where it belongs."
+fi
+if [[ -e $venv && ! -d $venv ]]; then die '.venv is a file; rename or remove it.'; fi
+if [[ -d $venv && ! -e $stamp && ! -e $ours && -n $(ls -A -- "$venv") ]]; then
+    die '.venv is an environment that this script did not make, or an old one that was not finished; rename or remove it.'
+fi
 
 # Everything that can be missing is looked for before anything is written.
 unfit() {
@@ -117,13 +134,17 @@ if stamped ''; then
     echo 'setup: updating .venv to the requirements'
     # Tried first without a change, so that a slip in a list does not cost a whole environment.
     pip_install --dry-run --quiet || die 'pip cannot satisfy the requirements; .venv is as it was.'
+    touch "$ours"
     rm -f "$stamp"
 else
     # Without a stamp nothing in .venv is to be trusted: pip takes a package for installed whose files an
     # interrupted run copied only in part.
     echo "setup: making .venv with $python (about 6 GB, two to five minutes)"
+    mkdir -p "$venv"
+    touch "$ours"
     rm -f "$stamp"
-    rm -rf "$venv"
+    # Not the folder itself, which may be a mount.
+    find "$venv" -mindepth 1 ! -path "$ours" -delete
     "$python" -I -m venv "$venv" || die "$python could not make a virtual environment."
 fi
 

@@ -60,7 +60,7 @@ def test_the_baseline_replaces_no_run(tiny_root, tmp_path, capsys):
     for name in ("args.json", "summary.json"):
         (tmp_path / name).write_text("of the run")
     assert run.main(["baseline", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path)]) == 2
-    assert "expected a folder for the baseline, found that of a run" in capsys.readouterr().err
+    assert "expected a folder without args.json, or one that this command filled" in capsys.readouterr().err
     assert (tmp_path / "summary.json").read_text() == "of the run"
 
 

@@ -6,12 +6,20 @@ import contextlib
 import json
 import math
 import os
+import re
 import secrets
-import tempfile
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-TEMPORARY_PREFIX = ".tmp-"
+from utils.locks import in_use, left_behind
+
+TEMPORARY_NAME = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
+
+
+def temporary_beside(path: Path, suffix: str = "") -> Path:
+    """A new hidden path in the folder of ``path``, which ``remove_temporary`` knows again."""
+    return path.parent / f".tmp-{secrets.token_hex(8)}{suffix}"
 
 
 @contextlib.contextmanager
@@ -23,7 +31,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{path.suffix}"
+    temporary = temporary_beside(path, path.suffix)
     try:
         # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
         temporary.touch(exist_ok=False)
@@ -31,10 +39,11 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         # It names a file that nobody has asked for.
         raise OSError(error.errno, error.strerror, str(path)) from error
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with in_use(temporary):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
@@ -44,29 +53,19 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(folder: str | os.PathLike) -> None:
-    """Make a folder, and raise OSError with its name if nothing can be written there: before work begins."""
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise FileExistsError(f"{folder}: expected a folder, or nothing yet, found a file; choose another") from error
-    try:
-        with tempfile.TemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder) as file:
-            file.write(b"0")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from error
-
-
 def remove_temporary(folder: str | os.PathLike) -> None:
     """Remove what killed processes left half-written in a folder; nothing to do where it is absent.
 
-    Only for folders in which no other process writes at the same time.
+    What living processes are writing stays, as far as the file system has locks; without, all stays.
     """
-    for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-        # ``replacing`` makes no folders.
-        if not path.is_dir():
-            path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for path in [Path(entry.path) for entry in entries if TEMPORARY_NAME.fullmatch(entry.name)]:
+            if not left_behind(path):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

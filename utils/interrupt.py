@@ -1,9 +1,10 @@
-"""Ctrl-C, SIGTERM and the end of the time as a wish to stop, heard between two steps."""
+"""Ctrl-C, SIGTERM, a terminal that is gone and the end of the time as a wish to stop, heard between two steps."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,8 +38,8 @@ class Deadline:
 
 
 class StopRequest:
-    """While entered, true after the first SIGINT or SIGTERM, or when the deadline is near; a second signal acts as
-    usual.
+    """While entered, true after the first SIGINT, SIGTERM or SIGHUP, or when the deadline is near; a second signal acts
+    as usual.
 
     Args:
         deadline: asked too.
@@ -66,7 +67,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         self.deadline.restart_stretch()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *_ends()):
             self._previous[number] = signal.signal(number, self._handle)
         return self
 
@@ -83,12 +84,21 @@ class StopRequest:
             signal.signal(*self._previous.popitem())
 
 
+def _ends() -> list[int]:
+    """SIGTERM, and SIGHUP where it ends a program: ``nohup`` has it ignored."""
+    return [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else [])]
+
+
 @contextlib.contextmanager
-def sigterm_as_ctrl_c(*, enabled: bool = True) -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is said."""
-    before = signal.getsignal(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, signal.default_int_handler if enabled else before)
+def ended_as_by_ctrl_c(*, enabled: bool = True) -> Iterator[None]:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is
+    said.
+    """
+    # Python takes signals in the main thread only.
+    enabled = enabled and threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ends()} if enabled else {}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

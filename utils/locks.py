@@ -1,33 +1,165 @@
-"""One process at a time in a folder."""
+"""One process at a time in a folder or at a file, by the operating system's locks: they end with the process."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import socket
+import sys
+import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+
+LOCK_NAME = ".gazemedseg.lock"
+# Until a holder that has just begun has put its name down.
+NAME_S = 0.5
+
+
+class _Locked:
+    """An open file or folder, to put a lock on; processes that are forked from this one do not keep the lock alive."""
+
+    def __init__(self, path: Path, flags: int):
+        self.descriptor: int | None = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        _OPEN.add(self)
+
+    def lock(self, how: int) -> None:
+        """Lock at once, or BlockingIOError where another has it; another OSError where there are no locks."""
+        fcntl.flock(self.descriptor, how | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        """Close it, and so unlock it; in a forked process the lock of the parent stays."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+
+# Loader processes outlive a killed parent for some seconds, and would hold what it held.
+_OPEN: weakref.WeakSet[_Locked] = weakref.WeakSet()
+os.register_at_fork(after_in_child=lambda: [locked.close() for locked in list(_OPEN)])
 
 
 @contextlib.contextmanager
 def alone_in(folder: str | Path, what: str) -> Iterator[None]:
-    """Keep other processes that ask, too, out of a folder that there is; ends with the process, whatever ends it.
+    """Keep others that ask, too, out of a folder; see ``_alone``."""
+    with _alone(Path(folder) / LOCK_NAME, Path(folder), what):
+        yield
+
+
+@contextlib.contextmanager
+def alone_at(path: str | Path, what: str) -> Iterator[None]:
+    """Keep others that ask, too, from writing a file, or making a folder as a whole; see ``_alone``."""
+    path = Path(path)
+    # Names of files are limited to 255 bytes; two that begin alike may wait for each other.
+    name = os.fsdecode(os.fsencode(path.name)[:200])
+    with _alone(path.parent / f".{name}{LOCK_NAME}", path, what):
+        yield
+
+
+@contextlib.contextmanager
+def _alone(lock: Path, place: Path, what: str) -> Iterator[None]:
+    """Hold a file that says who holds it, and that goes in the end, as do folders made for it that stayed empty.
+
+    Where the file system has no locks this is said, and the work goes on.
 
     Args:
-        what: for the message, what another would be doing there, such as ``preparation``.
+        place: for the message, what is held.
+        what: for the message of others, who holds it, such as ``run.py train``.
 
     Raises:
-        ValueError: if another is there.
+        ValueError: if another is there, with its name, process and host.
+        OSError: if nothing can be written there.
     """
-    # On the folder itself: a lock that leaves no file behind.
-    handle = os.open(folder, os.O_RDONLY)
+    made = [folder for folder in lock.parents if not folder.exists()]
     try:
+        held = _hold(lock, place)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sign(held, lock, what)
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            held.close()
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _hold(lock: Path, place: Path) -> _Locked:
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise FileExistsError(
+                f"{lock.parent}: expected a folder, or nothing yet, found a file; choose another"
+            ) from error
+        try:
+            held = _Locked(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue  # another has just removed the folder that it had made
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        try:
+            held.lock(fcntl.LOCK_EX)
         except BlockingIOError as error:
-            raise ValueError(f"{folder}: expected to be alone, found another {what} at work; let it end") from error
+            said = _holder(held)
+            held.close()
+            raise ValueError(f"{place}: expected to be alone, found {said}; let it end") from error
         except OSError:
-            pass  # a file system without locks
+            print(f"{place}: no locks there; see to it that nothing else writes there meanwhile", file=sys.stderr)
+            return held
+        if _is_at(held, lock):
+            return held
+        held.close()  # of one who ended between our two looks and took its file along
+
+
+def _is_at(held: _Locked, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(held.descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(held: _Locked, lock: Path, what: str) -> None:
+    try:
+        os.ftruncate(held.descriptor, 0)
+        os.pwrite(held.descriptor, f"{what} at work (process {os.getpid()} on {socket.gethostname()})".encode(), 0)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(lock.parent)) from error
+
+
+def _holder(held: _Locked) -> str:
+    for _ in range(10):
+        text = os.pread(held.descriptor, 300, 0).decode("utf-8", "replace")
+        if text:
+            return text
+        time.sleep(NAME_S / 10)
+    return "another process at work"
+
+
+@contextlib.contextmanager
+def in_use(path: Path) -> Iterator[None]:
+    """While entered, ``left_behind`` is false of a file or folder that there is."""
+    locked = _Locked(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            locked.lock(fcntl.LOCK_SH)
         yield
     finally:
-        os.close(handle)
+        locked.close()
+
+
+def left_behind(path: Path) -> bool:
+    """Whether no living process uses a file or folder, as ``in_use`` has it; false where that cannot be known."""
+    try:
+        locked = _Locked(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        locked.lock(fcntl.LOCK_EX)
+        return True
+    except OSError:
+        return False
+    finally:
+        locked.close()

@@ -27,11 +27,12 @@ STYLE = {
     # Names of elements are drawn at random otherwise.
     "svg.hashsalt": "figure",
 }
-# No date, and no version of what drew it.
+# By which a figure of ours is known; no date, and no version of what drew it.
+MADE_BY = "GazeMedSeg figure"
 METADATA = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": MADE_BY, "Producer": None},
+    "png": {"Software": MADE_BY},
+    "svg": {"Date": None, "Creator": MADE_BY},
 }
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from utils.files import TEMPORARY_PREFIX
+from utils.files import temporary_beside
+from utils.locks import in_use
 
-# A name of its own, since the folders of killed processes are removed by it.
-STAGED_PREFIX = f"{TEMPORARY_PREFIX}staged-"
+
+@contextlib.contextmanager
+def hidden_folder(path: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it.
+
+    What a kill leaves of it is for ``utils.files.remove_temporary``.
+    """
+    hidden = temporary_beside(path)
+    hidden.mkdir()
+    try:
+        with in_use(hidden):
+            yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -20,7 +32,7 @@ def staged_folder(folder: str | os.PathLike, *, before_moving: Callable[[], None
     """Yield a hidden folder in ``folder``; when the block ends, all files in it take their places in ``folder``.
 
     Args:
-        folder: made if absent; no other process is to write into it. What a killed process left hidden in it goes.
+        folder: made if absent; no other process is to write into it.
         before_moving: called when all files are whole, as to remove older ones.
         last: the name of the file that moves last, so that whoever finds it finds the others.
 
@@ -28,10 +40,7 @@ def staged_folder(folder: str | os.PathLike, *, before_moving: Callable[[], None
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{STAGED_PREFIX}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    hidden = Path(tempfile.mkdtemp(prefix=STAGED_PREFIX, dir=folder))
-    try:
+    with hidden_folder(folder / last) as hidden:
         yield hidden
         before_moving()
         files = [path for path in hidden.rglob("*") if path.is_file()]
@@ -39,8 +48,6 @@ def staged_folder(folder: str | os.PathLike, *, before_moving: Callable[[], None
             place = folder / file.relative_to(hidden)
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, place)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -55,20 +62,17 @@ def staging(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     made = [folder for folder in path.parents if not folder.exists()]
-    hidden = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-        yield hidden / path.name
-        files = sorted(hidden.iterdir(), key=lambda file: file.name == path.name)
-        for file in files:
-            with open(file, "rb") as opened:
-                os.fsync(opened.fileno())
-        for file in files:
-            os.replace(file, path.parent / file.name)
+        with hidden_folder(path) as hidden:
+            yield hidden / path.name
+            files = sorted(hidden.iterdir(), key=lambda file: file.name == path.name)
+            for file in files:
+                with open(file, "rb") as opened:
+                    os.fsync(opened.fileno())
+            for file in files:
+                os.replace(file, path.parent / file.name)
     finally:
-        if hidden is not None:
-            shutil.rmtree(hidden, ignore_errors=True)
         if not path.exists():
             for folder in made:
                 with contextlib.suppress(OSError):

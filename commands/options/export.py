@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.options.shared import add_checkpoints
+from commands.options.shared import add_checkpoints, add_overwrite
 from commands.options.types import Parser
 
 
@@ -21,7 +21,7 @@ def add_export(parser: Parser) -> None:
     parser.add_argument(
         "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt (TorchScript) or *.pt2"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are already there")
+    add_overwrite(parser)
     parser.add_argument(
         "--check_images",
         nargs="+",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from commands.options.shared import add_data
+from commands.options.shared import add_data, add_overwrite
 from commands.options.types import (
     NATURAL,
     NOT_NEGATIVE,
@@ -73,6 +73,7 @@ def add_fixations(parser: Parser) -> None:
     parser.add_argument(
         "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
     )
+    add_overwrite(parser)
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     _add_fixations_method(parser)

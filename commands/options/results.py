@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from commands.options.shared import add_checkpoints, add_data, add_loading, add_skip_missing_gaze, add_split
+from commands.options.shared import (
+    add_checkpoints,
+    add_data,
+    add_loading,
+    add_overwrite,
+    add_skip_missing_gaze,
+    add_split,
+)
 from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, numbers, spacing, words
 from datasets.specs import DATASETS
 from utils.per_case import MEASURES
@@ -68,6 +75,7 @@ def add_summarize(parser: Parser) -> None:
     parser.add_argument(
         "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
     )
+    add_overwrite(parser)
 
 
 def add_compare(parser: Parser) -> None:
@@ -119,6 +127,7 @@ def add_figure(parser: Parser) -> None:
     parser.add_argument(
         "--to", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
     )
+    add_overwrite(parser)
     _add_figure_look(parser)
     group = parser.add_argument_group("levels and checkpoints")
     group.add_argument(

@@ -45,6 +45,11 @@ def add_checkpoints(parser: Parser) -> None:
     )
 
 
+def add_overwrite(parser: Parser) -> None:
+    """For commands that write single files."""
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there, whoever wrote them")
+
+
 def add_loading(parser: Parser) -> None:
     """Batch size, loader processes, device."""
     group = parser.add_argument_group("loading and device")

@@ -17,10 +17,9 @@ from pathlib import Path
 from commands.prediction.images import FoundImage
 from commands.prediction.loading import Job
 from datasets.dicom import is_dicom
-from utils.files import check_writable, remove_temporary, replacing, write_json
+from utils.files import replacing, write_json
 from utils.hashing import sha256_of
 from utils.journal import Journal
-from utils.locks import alone_in
 
 SETTINGS_FILE, JOURNAL_FILE = "settings.json", "predictions.jsonl"
 TABLE_FILE, ERRORS_FILE = "predictions.csv", "errors.csv"
@@ -101,7 +100,7 @@ class Results:
 
 @contextlib.contextmanager
 def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) -> Iterator[Results]:
-    """Open or make a folder of results, for this process alone.
+    """Open or make a folder of results, in which no other process is to write.
 
     Where nothing comes of it, what was made is removed again.
 
@@ -110,33 +109,27 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
         overwrite: remove the results in the folder first.
 
     Raises:
-        ValueError: for a folder with other settings, with files of other origin, or in which another process writes.
+        ValueError: for a folder with other settings, or with files of other origin.
         OSError: if it cannot be written.
     """
-    new_folders = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
-    check_writable(folder)
-    with alone_in(folder, "prediction"):
-        before = _read_settings(folder)
-        if before is None:
-            _check_fresh(folder)
-        elif not overwrite:
-            _check_same(folder, before, json.loads(json.dumps(settings)))
-        if before is not None:
-            for place in (folder, *(Path(found[0]) for kind in FOLDERS for found in os.walk(folder / kind))):
-                remove_temporary(place)
-            if overwrite:
-                _remove_results(folder)
-        write_json(folder / SETTINGS_FILE, settings)
-        with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
-            for name in journal.names:
-                if not _path_of(folder, "mask", name).is_file():
-                    journal.remove(name)
-            try:
-                yield Results(folder, journal)
-            finally:
-                journal.sync()
-                if not journal.names:
-                    _remove_traces(folder, new_folders)
+    before = _read_settings(folder)
+    if before is None:
+        _check_fresh(folder)
+    elif overwrite:
+        _remove_results(folder)
+    else:
+        _check_same(folder, before, json.loads(json.dumps(settings)))
+    write_json(folder / SETTINGS_FILE, settings)
+    with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
+        for name in journal.names:
+            if not _path_of(folder, "mask", name).is_file():
+                journal.remove(name)
+        try:
+            yield Results(folder, journal)
+        finally:
+            journal.sync()
+            if not journal.names:
+                _remove_traces(folder)
 
 
 def _path_of(folder: Path, kind: str, name: str) -> Path:
@@ -209,7 +202,7 @@ def _remove_files(folder: Path, name: str) -> None:
                 raise
 
 
-def _remove_traces(folder: Path, new_folders: Iterable[Path]) -> None:
+def _remove_traces(folder: Path) -> None:
     _remove_empty(Path(found[0]) for name in FOLDERS for found in os.walk(folder / name, topdown=False))
     if any((folder / name).exists() for name in FOLDERS):
         # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
@@ -217,7 +210,6 @@ def _remove_traces(folder: Path, new_folders: Iterable[Path]) -> None:
     _remove_tables(folder)
     for name in (SETTINGS_FILE, JOURNAL_FILE):
         (folder / name).unlink(missing_ok=True)
-    _remove_empty(new_folders)
 
 
 def _remove_tables(folder: Path) -> None:

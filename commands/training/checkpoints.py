@@ -30,7 +30,6 @@ from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from utils.checkpoint_schema import number, shown
 from utils.devices import amp_of
 from utils.distributed import Group
-from utils.files import remove_temporary
 from utils.predictions import PREDICTIONS_FOLDER
 from utils.schedule import total_epochs
 from utils.seeding import random_states, restore_random_states
@@ -189,8 +188,6 @@ def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
     """Take away what an earlier run left and the new one does not go on from."""
     if overwrite:
         remove_run(folder)
-    for place in (folder, folder / PREDICTIONS_FOLDER):
-        remove_temporary(place)
     if start.fell_back:
         # Else the next save would keep the broken one as the previous one.
         (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
@@ -198,7 +195,6 @@ def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
 
 def remove_run(folder: Path) -> None:
     """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
-    remove_temporary(folder)
     # Masks of a run, which others would take for those of the next one.
     masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
     for pattern in (*RUN_FILES, *masks):

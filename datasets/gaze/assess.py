@@ -13,6 +13,7 @@ from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresh
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
+from utils.locks import alone_in
 from utils.parallel import map_in_processes
 
 QUALITY_FILE = GAZE_FOLDER / "quality.json"
@@ -54,7 +55,6 @@ def assess_gaze(
         )
     seconds = read_seconds(root / PER_IMAGE_FILE)
     rows = {result["name"]: result["quality"] | {"seconds": seconds.get(result["name"])} for result in done}
-    write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
     report = {
         "data": data,
         "fixations": str(fixations_csv),
@@ -64,7 +64,9 @@ def assess_gaze(
         "left_out": left_out,
         "quality": summarize(list(rows.values()), thresholds),
     }
-    write_json(root / QUALITY_FILE, report)
+    with alone_in(root / GAZE_FOLDER, "assessment"):
+        write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+        write_json(root / QUALITY_FILE, report)
     return report
 
 

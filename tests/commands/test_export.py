@@ -248,8 +248,8 @@ def test_onnx_without_its_packages_says_what_to_install(package, checkpoint, fol
         ),
         ("model.pt", ("--check_images", "."), "expected a folder with images, found none in it"),
         ("model.pt", ("--results", "."), "expected the summary of a finished run, found none"),
-        ("file/model.pt", (), "expected a folder that can be written to"),
-        ("taken.pt", (), "expected names that are free, found .*taken.pt.md; --overwrite replaces it"),
+        ("file/model.pt", (), "expected a folder, or nothing yet, found a file"),
+        ("taken.pt", (), "expected names that are free or .* found .*taken.pt.md; choose .* --overwrite"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(to, more, message, checkpoint, folder, monkeypatch, capsys):

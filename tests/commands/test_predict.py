@@ -1,6 +1,5 @@
 """``run.py predict`` as a user types it: what is written, what is refused, and what a stop leaves."""
 
-import contextlib
 import csv
 import errno
 import json
@@ -18,7 +17,7 @@ import torch
 from PIL import Image
 
 import run
-from commands.prediction import folder, loading, writing
+from commands.prediction import loading, writing
 from commands.prediction.images import find_images
 from models import build_model
 from utils.hashing import sha256_of
@@ -553,24 +552,11 @@ class TestContinuing:
         assert predict(checkpoint, images, out, "--save_prob") == 0
         assert len(table(out)) == 5
 
-    def test_what_another_call_did_until_this_one_was_alone_counts(
-        self, checkpoint, images, tmp_path, capsys, monkeypatch
-    ):
-        out = tmp_path / "out"
-
-        @contextlib.contextmanager
-        def after_another(place, what):
-            (place / "settings.json").write_text('{"command": "predict", "threshold": 0.4}')
-            yield
-
-        monkeypatch.setattr(folder, "alone_in", after_another)
-        assert "as its predictions were made with" in fails(capsys, checkpoint, images, out)
-
     def test_two_calls_at_a_time_are_refused(self, checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"
         assert predict(checkpoint, images, out) == 0
-        with alone_in(out, "prediction"):
-            assert "found another prediction at work" in fails(capsys, checkpoint, images, out)
+        with alone_in(out, "run.py predict"):
+            assert "expected to be alone, found run.py predict at work" in fails(capsys, checkpoint, images, out)
 
     def test_a_batch_keeps_its_size_where_images_fall_out(self, images):
         """Last bits depend on it, and are to be those of an undisturbed call."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.files import check_writable, remove_temporary, replacing, write_json, write_text
+from utils.files import remove_temporary, replacing, write_json, write_text
 
 
 def _names(folder: Path) -> list[str]:
@@ -114,15 +114,13 @@ def test_json_of_something_else_leaves_the_older_file(tmp_path):
     assert _names(tmp_path) == ["a.json"]
 
 
-def test_only_temporary_files_are_removed_and_no_folders(tmp_path):
-    (tmp_path / ".tmp-half.png").write_bytes(b"x")
-    (tmp_path / ".tmp-folder").mkdir()
-    (tmp_path / "whole.png").write_bytes(b"x")
-    remove_temporary(tmp_path)
-    assert _names(tmp_path) == [".tmp-folder", "whole.png"]
-
-
-def test_a_file_that_is_to_be_a_folder_is_told_in_a_sentence(tmp_path):
-    (tmp_path / "out").write_text("x")
-    with pytest.raises(OSError, match=r"out: expected a folder, or nothing yet, found a file; choose another"):
-        check_writable(tmp_path / "out")
+def test_what_a_kill_left_is_removed_and_nothing_else(tmp_path):
+    kept = [".tmp-0123456789abcdefg", ".tmp-mine", ".tmp-mine.png", "whole.png"]
+    for name in (".tmp-0123456789abcdef.png", *kept):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / ".tmp-00000000000000aa").mkdir()
+    (tmp_path / ".tmp-00000000000000aa" / "half").write_bytes(b"x")
+    with replacing(tmp_path / "b.png") as living:
+        remove_temporary(tmp_path)
+        assert _names(tmp_path) == sorted([*kept, living.name])
+    remove_temporary(tmp_path / "absent")

@@ -5,20 +5,22 @@ import time
 
 import pytest
 
-from utils.interrupt import Deadline, StopRequest, sigterm_as_ctrl_c
+from utils.interrupt import Deadline, StopRequest, ended_as_by_ctrl_c
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def handlers_stay_as_they_were():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in SIGNALS]
     yield
-    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+    after = [signal.getsignal(number) for number in SIGNALS]
+    for number, handler in zip(SIGNALS, before, strict=True):
         signal.signal(number, handler)
     assert after == before
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_first_signal_is_a_wish(name):
     with StopRequest() as stop:
         assert not stop and stop.signal_name is None
@@ -100,9 +102,20 @@ def test_a_process_that_was_not_asked_has_no_reason():
         assert not stop and stop.reason is None
 
 
-def test_sigterm_outside_of_training_ends_as_ctrl_c_does():
-    with pytest.raises(KeyboardInterrupt), sigterm_as_ctrl_c():
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_the_end_outside_of_training_is_as_by_ctrl_c(name):
+    with pytest.raises(KeyboardInterrupt), ended_as_by_ctrl_c():
         with StopRequest() as stop:
-            signal.raise_signal(signal.SIGTERM)
-            assert stop.signal_name == "SIGTERM"
-        signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.Signals[name])
+            assert stop.signal_name == name
+        signal.raise_signal(signal.Signals[name])
+
+
+def test_what_nohup_has_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_as_by_ctrl_c(), StopRequest() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, before)

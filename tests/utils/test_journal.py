@@ -3,7 +3,6 @@ import resource
 import pytest
 
 from utils.journal import Journal
-from utils.locks import alone_in
 
 
 def test_the_last_record_of_a_name_counts_also_when_opened_again(tmp_path):
@@ -73,13 +72,3 @@ def test_a_record_that_finds_no_room_is_an_error_with_the_files_name_and_was_nev
     journal = Journal(path)
     assert journal.names == ["a"]
     journal.close()
-
-
-def test_a_folder_is_for_one_at_a_time(tmp_path):
-    with alone_in(tmp_path, "test"):
-        with pytest.raises(ValueError, match="expected to be alone, found another test at work"):
-            with alone_in(tmp_path, "test"):
-                pass
-    with alone_in(tmp_path, "test"):
-        pass
-    assert not list(tmp_path.iterdir())

@@ -46,8 +46,6 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 
 def test_a_folder_takes_the_files_once_all_are_whole_and_the_named_one_last(tmp_path, monkeypatch):
     (tmp_path / "kept").write_text("mine")
-    (tmp_path / ".tmp-staged-killed").mkdir()
-    (tmp_path / ".tmp-staged-killed" / "half").write_text("half")
     replace, moved, seen = os.replace, [], []
     monkeypatch.setattr(os, "replace", lambda source, place: (moved.append(place.name), replace(source, place)))
     with staged_folder(tmp_path, before_moving=lambda: seen.extend(moved), last="a") as staged:

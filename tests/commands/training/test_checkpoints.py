@@ -23,16 +23,6 @@ def test_processes_that_find_different_checkpoints_do_not_start():
         check_same_start(4, Path("exp"), Told(0, 2))
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_half_written_files_go_and_what_is_not_ours_stays(tmp_path, overwrite):
-    predictions = tmp_path / "predictions"
-    predictions.mkdir()
-    for path in (tmp_path / ".tmp-1.pth", predictions / ".tmp-2.png", predictions / "a.png", tmp_path / "notes.txt"):
-        path.touch()
-    prepare_folder(tmp_path, Start(None), overwrite=overwrite)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.png", "notes.txt", "predictions"]
-
-
 def test_masks_of_an_overwritten_run_go(tmp_path):
     (tmp_path / "predictions").mkdir()
     for name in ("args.json", "predictions/a.png", "predictions/notes.txt"):

@@ -126,7 +126,8 @@ def fails(capsys, words: list) -> str:
 
 def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
     table = tmp_path / "fix.csv"
-    table.write_text("old")
+    old = "IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\na.jpg,1,0.5,0.5,100.0\n"
+    table.write_text(old)
     path = write("pupil_player")
     assert "--image NAME" in fails(capsys, ["fixations", path, "--to", table])
     assert "expected an eye-tracker recording, found none" in fails(capsys, ["fixations", "no.asc", "--to", table])
@@ -134,9 +135,9 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
     geometry = fails(capsys, ["fixations", write("plain"), "--to", table, "--screen_px", "100,100"])
     assert "give --screen_px W,H --screen_cm W,H --distance_cm D" in geometry
     assert "found it twice" in fails(capsys, ["fixations", path, path, "--to", table])
-    assert table.read_text() == "old"
-    assert "found it twice" in fails(capsys, ["fixations", path, "--to", path])
-    assert "found it twice" in fails(capsys, ["fixations", path, "--trials_template", path])
+    assert table.read_text() == old
+    assert "expected another file than the input" in fails(capsys, ["fixations", path, "--to", path])
+    assert "expected another file than the input" in fails(capsys, ["fixations", path, "--trials_template", path])
     assert "expected --to CSV, --list or --trials_template CSV" in fails(capsys, ["fixations", path])
     assert path.read_text().startswith("id,")
 

@@ -1,0 +1,205 @@
+"""What a command writes: declared by each, and looked at in one place before anything is read or written."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.files import MAP_FOLDER
+from datasets.settings import SETTINGS_FILE
+from utils.files import remove_temporary
+from utils.locks import alone_at, alone_in
+
+# Of a data set; what lies in them is taken for images, truth and gaze.
+SAMPLE_FOLDERS = (Path("images"), Path("masks"), MAP_FOLDER, MAP_FOLDER.with_name("heatmap"))
+DATA_SET_FILES = (SETTINGS_FILE, "train.txt", "test.txt")
+# Where a recognisable form is looked for, from the start and from the end of a file.
+LOOK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file to be written.
+
+    Attributes:
+        option: that names it, for messages.
+        path: where it goes.
+        endings: in lower case, that fit what is written; empty for any.
+        ours: what is found in a file of this kind that this program wrote, a pattern; None where it cannot be known,
+            so that any file there counts as another's.
+        beside: endings of files that are written beside it, added to its name.
+    """
+
+    option: str
+    path: Path
+    endings: tuple[str, ...] = ()
+    ours: str | None = None
+    beside: tuple[str, ...] = ()
+
+    @property
+    def replaced(self) -> list[Path]:
+        """The files that go where they are there."""
+        return [self.path, *(Path(f"{self.path}{ending}") for ending in self.beside)]
+
+    def check(self, *, overwrite: bool) -> None:
+        """Raise ValueError where the path cannot be of such a file, or another's file is there."""
+        said = f"{self.option} {self.path}"
+        if self.endings and self.path.suffix.lower() not in self.endings:
+            raise ValueError(
+                f"{said}: expected a file name ending in {' or '.join(self.endings)}, found "
+                f"{self.path.suffix or 'no ending'}"
+            )
+        for path in self.replaced:
+            mode = _mode(path)
+            if mode is not None and not stat.S_ISREG(mode):
+                what = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+                raise ValueError(f"{said}: expected {path} to be the name of a file, found {what}; choose another")
+            if mode is not None and not overwrite and not _is_ours(path, self.ours):
+                raise ValueError(
+                    f"{said}: expected names that are free or of what this command wrote, found {path}; choose another "
+                    "name, or replace it with --overwrite"
+                )
+
+    @contextlib.contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Hold it, and take away what a killed process left there."""
+        with alone_at(self.path, what):
+            remove_temporary(self.path.parent)
+            yield
+
+
+@dataclass(frozen=True)
+class Folder(Output):
+    """A folder to be filled.
+
+    Attributes:
+        names: files that the command writes there.
+        sign: the one of them that tells, by ``ours``, that the others are of this command, too.
+        inside: patterns of folders in it in which files are written one by one.
+        whole: it is made beside its place, and takes it when it is finished.
+    """
+
+    names: tuple[str, ...] = ()
+    sign: str = ""
+    inside: tuple[str, ...] = ()
+    whole: bool = False
+
+    @property
+    def replaced(self) -> list[Path]:
+        """The files that go where they are there."""
+        return [self.path / name for name in self.names]
+
+    def check(self, *, overwrite: bool) -> None:
+        """Raise ValueError where a file is in its place, or files are in it that another wrote."""
+        mode = _mode(self.path)
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found a file")
+        there = [name for name in self.names if (self.path / name).exists()]
+        if there and not overwrite and not _is_ours(self.path / self.sign, self.ours):
+            raise ValueError(
+                f"{self.option} {self.path}: expected a folder without {there[0]}, or one that this command filled, "
+                "found the results of another; choose another folder"
+            )
+
+    @contextlib.contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Hold it, and take away what a killed process left there."""
+        with alone_at(self.path, what) if self.whole else alone_in(self.path, what):
+            remove_temporary(self.path.parent if self.whole else self.path)
+            for folder in itertools.chain(*map(self.path.glob, self.inside)):
+                remove_temporary(folder)
+            yield
+
+
+@contextlib.contextmanager
+def guarded(args: argparse.Namespace, outputs: Sequence[Output]) -> Iterator[None]:
+    """Check the outputs of a command and hold them until it ends.
+
+    Raises:
+        ValueError: for an output that is an input, another output, in a folder of a data set's samples, or held by
+            another process; and see the outputs' ``check``.
+        OSError: where it cannot be written.
+    """
+    for output in outputs:
+        _check_place(output, getattr(args, "root", None))
+        _check_no_input(output, args, outputs)
+        output.check(overwrite=getattr(args, "overwrite", False))
+    for one, other in itertools.combinations(outputs, 2):
+        if one.path.resolve() == other.path.resolve():
+            raise ValueError(f"{one.option}: expected every file once, found {other.path} twice")
+    with contextlib.ExitStack() as stack:
+        for output in outputs:
+            stack.enter_context(output.alone(f"run.py {args.command}"))
+        yield
+
+
+def _check_place(output: Output, root: str | None) -> None:
+    path = output.path.resolve()
+    kept = (*SAMPLE_FOLDERS, MAP_FOLDER.parent) if isinstance(output, Folder) else SAMPLE_FOLDERS
+    for data in [*([Path(root)] if root else []), *filter(_is_data_set, path.parents)]:
+        for folder in kept:
+            if path.is_relative_to((data / folder).resolve()):
+                raise ValueError(
+                    f"{output.option} {output.path}: expected a place outside of {data / folder}, which is the data "
+                    "set's; choose another"
+                )
+
+
+def _is_data_set(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (
+        (folder / "masks").is_dir() or any((folder / name).is_file() for name in DATA_SET_FILES)
+    )
+
+
+def _check_no_input(output: Output, args: argparse.Namespace, outputs: Sequence[Output]) -> None:
+    own = {other.option.lstrip("-") for other in outputs}
+    for text in _texts(value for option, value in vars(args).items() if option not in own):
+        # Of NAME=PATH, too.
+        for name, path in itertools.product({text, text.partition("=")[2]} - {""}, output.replaced):
+            if _are_same(name, path):
+                raise ValueError(
+                    f"{output.option} {output.path}: expected another file than the input {name}, which would be "
+                    "replaced; choose another"
+                )
+
+
+def _are_same(name: str, path: Path) -> bool:
+    try:
+        # The folders on the way may still be made, and a hard link has another path.
+        return os.path.realpath(name) == os.path.realpath(path) or os.path.samefile(name, path)
+    except (OSError, ValueError):
+        return False
+
+
+def _texts(values) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _texts(value)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _is_ours(path: Path, pattern: str | None) -> bool:
+    """Whether a file has the form of ours, or nothing in it to lose."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(LOOK_BYTES)
+            file.seek(max(0, path.stat().st_size - LOOK_BYTES))
+            end = file.read(LOOK_BYTES)
+    except OSError:
+        return False
+    return not start or (pattern is not None and any(re.search(pattern.encode(), part) for part in (start, end)))
