@@ -18,19 +18,22 @@ def test_golden_logits(golden, seeded_weights, data, channels):
     expected = np.load(golden / f"model_{data}.npz")
     model = build_model("unet", in_channels=channels, num_levels=2)
     seeded_weights(model)
-    # GroupNorm knows no modes, so training mode gives the same logits, and the propagated ones too.
+    x = torch.tensor(expected["x"])
+    # GroupNorm knows no modes, so training mode gives the same logits, and the propagated ones too. In float64 what is
+    # left is the reference's own rounding; in float32 processors differ by as much again.
     with torch.no_grad():
-        outputs = model.train()(torch.tensor(expected["x"]))
-        feature = model.model[0](torch.tensor(expected["x"]))[0]
+        in_float32 = model.train()(x)["logits"]
+        outputs = model.double()(x.double())
+        feature = model.model[0](x.double())[0]
     scale = {"rtol": 1e-5, "atol": 1e-5}
     np.testing.assert_allclose(outputs["logits"], expected["logits"], **scale)
+    np.testing.assert_allclose(in_float32, expected["logits"], rtol=1e-5, atol=5e-5)
     for level in (1, 2):
         np.testing.assert_allclose(outputs["level_logits"][level - 1], expected[f"logits_{level}"], **scale)
-        # Similarities of 128 float32 channels reach hundreds, and the softmax keeps their absolute error: the
-        # reference is 2.5e-5 from the same sum in float64, ours 1.1e-5.
+        # Similarities of 128 float32 channels reach hundreds, and the softmax keeps their absolute error.
         propagated = outputs["level_logits_prop"][level - 1]
         np.testing.assert_allclose(propagated, expected[f"logits_prop_{level}"], rtol=1e-5, atol=6e-5)
-    np.testing.assert_allclose(feature.mean(dim=(2, 3)), expected["feature_1_mean"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(feature.mean(dim=(2, 3)), expected["feature_1_mean"], **scale)
 
 
 def test_output_contract_in_training_and_evaluation():
