@@ -131,7 +131,7 @@ def _add_fixations_method(parser: Parser) -> None:
         default=None,
         help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
     )
-    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else that with more data")
+    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else the right one")
     group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
     group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
     group.add_argument(

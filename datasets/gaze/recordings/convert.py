@@ -36,7 +36,8 @@ class ConversionSettings:
 
     Attributes:
         method: ``events`` takes the tracker's own fixations; None does where there are some, else ``ivt``.
-        eye: ``auto`` takes the eye with more data; ``both-averaged`` (or ``both``) the mean of both eyes' samples.
+        eye: ``auto`` takes the right eye, if there is anything of it; ``both-averaged`` (or ``both``) the mean of both
+            eyes' samples.
         screen_px: the screen's size, in whose pixels rectangles are given.
     """
 
@@ -140,7 +141,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
             f"its {len(recording.trials)} trials, found none"
             + ("; --method ivt or idt finds them among samples" if method == "events" else "")
         )
-    eye = _choose_eye(recording.path, pd.concat(gaze), kind, settings.eye)
+    whole = pd.concat(gaze)
+    eye = _choose_eye(recording.path, whole, kind, settings.eye)
     summary = Summary(
         recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
     )
@@ -156,6 +158,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     if summary.other_eye:
         note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
         summary.notes.append(note)
+    elif settings.eye == "auto" and eye == RIGHT and _seen(whole, LEFT) > _seen(whole, RIGHT):
+        summary.notes.append(f"more {kind} of the left eye than of the right; --eye left takes those")
     longest = table["CURRENT_FIX_DURATION"].max() if len(table) else 0
     if longest > MAX_DURATION_MS:
         raise ValueError(
@@ -233,7 +237,7 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
 
 
 def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
-    """The eye to use: the tracker's mean of both, or the wanted one, or the one with more data."""
+    """The eye to use: the tracker's mean of both, or the wanted one, or the right one if there is anything of it."""
     there = set(gaze["eye"])
     if wanted in (LEFT, RIGHT):
         if wanted not in there:
@@ -250,17 +254,21 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
                 f"tracker's fixations are of one eye each (here: {' and '.join(sorted(there))})"
             )
         return BOTH
-    weight = gaze["duration_ms"] if kind == "fixations" else gaze["x"].notna()
-    totals = weight.groupby(gaze["eye"]).sum()
-    return max(sorted(totals.index, reverse=True), key=lambda eye: totals[eye])
+    return RIGHT if _seen(gaze, RIGHT) or LEFT not in there else LEFT
+
+
+def _seen(gaze: pd.DataFrame, eye: str) -> int:
+    """How many fixations or samples of an eye have a position."""
+    return int(gaze.loc[gaze["eye"] == eye, "x"].notna().sum())
 
 
 def _eye_of_trial(gaze: pd.DataFrame, wanted: str, summary: Summary) -> str:
     """The recording's eye, or the only one there, where the other was recorded for a while."""
-    if wanted != "auto" or summary.eye == BOTH or (gaze["eye"] == summary.eye).any():
+    other = LEFT if summary.eye == RIGHT else RIGHT
+    if wanted != "auto" or summary.eye == BOTH or _seen(gaze, summary.eye) or not _seen(gaze, other):
         return summary.eye
     summary.other_eye += 1
-    return gaze["eye"].iloc[0]
+    return other
 
 
 def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:

@@ -89,12 +89,12 @@ def both_eyes(text: str) -> str:
 
 def test_binocular_events_count_once(write, convert, examples):
     path = write("eyelink", both_eyes(examples["eyelink"][1]))
-    left, summary = convert(path)
-    assert summary.eye == "left"
-    assert len(left) == 4
-    right, summary = convert(path, settings=ConversionSettings(eye="right"))
+    right, summary = convert(path)
     assert summary.eye == "right"
     assert right["CURRENT_FIX_PUPIL"].unique().tolist() == [800]
+    left, summary = convert(path, settings=ConversionSettings(eye="left"))
+    assert summary.eye == "left"
+    assert len(left) == 4
     with pytest.raises(ValueError, match="--eye both: expected --method ivt or idt"):
         convert(path, settings=ConversionSettings(eye="both"))
 
@@ -105,7 +105,7 @@ def test_an_eye_that_was_changed_between_trials_is_followed_and_said(write, conv
     path = write("eyelink", first + "MSG\t4500" + second)
     table, summary = convert(path)
     assert len(table) == 4
-    assert summary.notes == ["in 1 trials the left eye was not recorded and the other one taken"]
+    assert summary.notes == ["in 1 trials the right eye was not recorded and the other one taken"]
     assert len(convert(path, settings=ConversionSettings(eye="left"))[0]) == 2
 
 

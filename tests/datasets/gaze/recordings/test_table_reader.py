@@ -67,9 +67,10 @@ def test_fixations_of_one_eye_count_and_those_of_the_other_are_counted(write, co
     lines = [row.replace("L,", f"{left},").replace("R,", f"{right},") for row in order(EYES)]
     path = write("plain", table(EYE_HEADER, *lines))
     found, summary = convert(path, settings=SCREEN)
-    assert ([row[3] for row in rows(found)], summary.eye, summary.other_eyes) == ([300, 300], "left", 1)
-    found, summary = convert(path, settings=ConversionSettings(eye="right", screen_px=(1920, 1080)))
     assert ([row[3] for row in rows(found)], summary.eye, summary.other_eyes) == ([298], "right", 2)
+    assert "more fixations of the left eye than of the right; --eye left takes those" in summary.notes
+    found, summary = convert(path, settings=ConversionSettings(eye="left", screen_px=(1920, 1080)))
+    assert ([row[3] for row in rows(found)], summary.eye, summary.other_eyes) == ([300, 300], "left", 1)
     for both in ("both", "both-averaged"):
         with pytest.raises(ValueError, match=f"--eye {both}: expected --method ivt or idt"):
             convert(path, settings=ConversionSettings(eye=both, screen_px=(1920, 1080)))
@@ -98,7 +99,7 @@ def test_two_eyes_in_one_column_that_nothing_tells_apart_are_noticed(write, conv
 
 @pytest.mark.parametrize("names", ["x_left,y_left,x_right,y_right", "LX,LY,RX,RY", "left_gaze_x,left_gaze_y,r x,r y"])
 @pytest.mark.parametrize(
-    ("eye", "x", "said"), [("auto", 500, "left"), ("right", 520, "right"), ("both-averaged", 510, "both-averaged")]
+    ("eye", "x", "said"), [("auto", 520, "right"), ("left", 500, "left"), ("both-averaged", 510, "both-averaged")]
 )
 def test_a_column_an_eye(write, convert, rows, names, eye, x, said):
     lines = samples(f"time,{names},image", "T,500,300,520,300,a.png", 50) + ["200,500,300,,,a.png"]
