@@ -64,7 +64,7 @@ def assess_gaze(
         "left_out": left_out,
         "quality": summarize(list(rows.values()), thresholds),
     }
-    with alone_in(root / GAZE_FOLDER, "assessment"):
+    with alone_in(root / GAZE_FOLDER, "an assessment"):
         write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
         write_json(root / QUALITY_FILE, report)
     return report

@@ -306,7 +306,7 @@ def _with_seconds(result: dict, known: dict[str, float]) -> dict:
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other preparations out of a folder, and clear what a killed one left half-written."""
     folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder, "preparation"):
+    with alone_in(folder, "a preparation"):
         for place in (folder, *(folder.parent / maps for maps in MAP_FOLDERS.values())):
             remove_temporary(place)
         yield

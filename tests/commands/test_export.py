@@ -283,7 +283,7 @@ def test_a_checkpoint_is_not_replaced_by_what_is_made_of_it(tmp_path, capsys):
     checkpoint = save(tmp_path / "model.pt")
     before = checkpoint.read_bytes()
     error = refused(capsys, checkpoint, to=tmp_path / "x" / ".." / "model.pt", more=["--overwrite"])
-    assert "expected another file than the checkpoint" in error and checkpoint.read_bytes() == before
+    assert "expected another file than the input" in error and checkpoint.read_bytes() == before
 
 
 def test_a_name_that_is_no_text(checkpoint, folder, capsys):

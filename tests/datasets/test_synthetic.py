@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import json
 from pathlib import Path
@@ -179,8 +180,11 @@ def test_interruption_midway_leaves_nothing(tmp_path: Path, monkeypatch):
 
 
 def test_image_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(synthetic.cv2, "imwrite", lambda *_: False)
-    with pytest.raises(OSError, match=r"demo0000\.jpg"):
+    def full(path, _):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device.*demo0000\.jpg"):
         make_demo_dataset(tmp_path / "demo", **SMALL)
     assert list(tmp_path.iterdir()) == []
 

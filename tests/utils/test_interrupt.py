@@ -12,12 +12,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.fixture(autouse=True)
 def handlers_stay_as_they_were():
-    before = [signal.getsignal(number) for number in SIGNALS]
+    # Whoever runs the tests in the background may have them ignored.
+    usual = [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
+    before = [signal.signal(number, handler) for number, handler in zip(SIGNALS, usual, strict=True)]
     yield
-    after = [signal.getsignal(number) for number in SIGNALS]
-    for number, handler in zip(SIGNALS, before, strict=True):
-        signal.signal(number, handler)
-    assert after == before
+    after = [signal.signal(number, handler) for number, handler in zip(SIGNALS, before, strict=True)]
+    assert after == usual
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

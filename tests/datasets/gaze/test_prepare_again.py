@@ -188,7 +188,7 @@ def test_interrupted_preparation_is_not_trained_on(tiny_root):
 
 def test_two_preparations_of_one_folder_at_once(tiny_root):
     def other(results, total):
-        with pytest.raises(ValueError, match="expected to be alone, found another preparation at work"):
+        with pytest.raises(ValueError, match="expected to be alone, found a preparation at work"):
             _prepare(tiny_root)
         yield from results
 

@@ -475,7 +475,7 @@ def test_a_full_disk_stops_with_one_line(archive, capsys):
         assert run.main(["prepare-nci", "--raw", str(archive.raw), "--root", str(root)]) == 2
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "expected to write" in capsys.readouterr().err
+    assert "expected a folder, or nothing yet, found a file" in capsys.readouterr().err
     assert list(itertools.chain(root.rglob("*.dcm"), root.rglob("*.txt"), root.rglob(".tmp*"))) == []
 
 
@@ -484,7 +484,7 @@ def test_a_root_that_cannot_be_made(archive, capsys):
     file = archive.raw.parent / "file"
     file.write_text("")
     assert run.main(["prepare-nci", "--raw", str(archive.raw), "--root", str(file)]) == 2
-    assert "expected to write" in capsys.readouterr().err
+    assert "expected a folder, or nothing yet, found a file" in capsys.readouterr().err
 
 
 REAL = {"Prostate3T-03-0001": (19, range(5, 17)), "Prostate3T-03-0002": (21, range(5, 19))}
