@@ -7,4 +7,5 @@ bash "$root/scripts/setup.sh" --test
 cd "$root"
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check --quiet . || { echo 'test: not formatted; run: .venv/bin/ruff format .' >&2; exit 1; }
-exec .venv/bin/python -m pytest "$@"
+# A test file may take minutes: whoever is done takes over from the others.
+exec .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"
