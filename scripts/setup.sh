@@ -21,7 +21,7 @@ case "$#:${1-}" in
     0:) ;;
     1:--test)
         files+=(requirements-dask.txt requirements-export.txt requirements-test.txt)
-        modules+=', distributed, onnxscript, onnxruntime, monai, playwright, pytest, hypothesis, nbclient, nbformat, ipykernel'
+        modules+=', distributed, onnxscript, onnxruntime, monai, playwright, pytest, xdist, hypothesis, nbclient, nbformat, ipykernel'
         ;;
     *) die 'usage: scripts/setup.sh [--test]' ;;
 esac
