@@ -23,6 +23,7 @@ KINDS = {
     "user event": ("userevent", "user event", "msg"),
     SAMPLE: ("smp",),
 }
+LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
 # Names that say nothing else than what the eye did.
 PARTICULAR_KINDS = ("eventtype", "eyemovementtype", "gazeeventtype", "eyemovement", "movementtype", "eyeevent", "event")
 EYES = {
@@ -39,7 +40,10 @@ LOST = (0.0, -1.0, -9999.0, -32768.0, 100000000.0)
 def kinds(table: Table, column: str) -> np.ndarray:
     """The kind of every row, its own text where it is none that is known."""
     text = table.words(column)
-    known = {word: _kind(word) for word in set(text)}
+    words = set(text)
+    # A fixation alone may be anything that begins with its letter.
+    letters = words - {""} <= set(LETTERS) and {"f", "s"} <= words
+    known = {word: LETTERS.get(word, "") if letters else _kind(word) for word in words}
     return np.array([known[word] for word in text], dtype=object)
 
 
@@ -59,13 +63,14 @@ def has_kinds(table: Table, column: str) -> bool:
 
 
 def check_no_codes(table: Table, names: Sequence[str]) -> None:
-    """ValueError for numbers that may stand for kinds in a column that says nothing else."""
+    """ValueError for codes that may stand for kinds in a column that says nothing else."""
     for column in filter(None, (table.column(name, units=None) for name in names)):
         values = set(table.words(column)) - {""}
-        codes = all(re.fullmatch(r"\d{1,2}(\.0)?", value) for value in values)
-        if codes and 2 <= len(values) <= 6 and len(table.frame) > 2 * len(values) and _is_particular(column):
+        codes = all(re.fullmatch(r"\d{1,2}(\.0)?|[a-z]", value) for value in values)
+        # Where each row has another number, they are counted.
+        if codes and 2 <= len(values) <= 6 and len(values) < len(table.frame) and _is_particular(column):
             raise ValueError(
-                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the numbers "
+                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the codes "
                 f"{', '.join(sorted(values))}; write the kinds, or leave the rows and the column out"
             )
 

@@ -61,8 +61,8 @@ def _distrusted(content: Content, side: str) -> np.ndarray:
 
     if content.has(f"{side}valid"):
         bad = invalid(f"{side}valid")
-    elif side == "" and content.has("left_valid", "right_valid"):
-        bad = invalid("left_valid") & invalid("right_valid")
+    elif side == "" and (eyes := [role for role in ("left_valid", "right_valid") if content.has(role)]):
+        bad = np.all([invalid(role) for role in eyes], axis=0)
     else:
         bad = invalid("valid" if side != "fix_" else "fix_valid")
     bad = bad | (content.table.words(content.columns.get("on")) == "false")

@@ -28,12 +28,12 @@ EVENTS = [
 
 @pytest.mark.parametrize("column", ["event", "Event Type", "label", "TYPE", "category", "eye_movement_type"])
 @pytest.mark.parametrize(
-    "words", [("fixation", "blink", "saccade"), ("FIX", "BLINK", "SACC"), ("EFIX", "EBLINK", "ESACC")]
+    "words", [("fixation", "blink", "saccade"), ("FIX", "BLINK", "SACC"), ("EFIX", "EBLINK", "ESACC"), ("F", "B", "S")]
 )
 def test_saccades_and_blinks_are_no_fixations(write, convert, rows, column, words):
     text = table(f"trial,start,end,x,y,dur,{column},image", *EVENTS)
     for old, new in zip(("fixation", "blink", "saccade"), words, strict=True):
-        text = text.replace(old, new)
+        text = text.replace(f",{old},", f",{new},")
     found, summary = convert(write("plain", text), settings=SCREEN)
     assert [row[3] for row in rows(found)] == [300, 300]
     assert summary.left_out == {"rows of kind blink": 1, "rows of kind saccade": 1}
@@ -49,8 +49,11 @@ def test_a_column_of_kinds_by_option_and_one_that_holds_none(write, convert):
 
 def test_kinds_as_numbers_are_a_question(write, convert):
     text = table("start,x,y,dur,event,image", *(f"{i * 300},{500 + i},500,{200 + i},{i % 2 + 1},a" for i in range(12)))
-    with pytest.raises(ValueError, match="expected kinds of rows in 'event', .* found the numbers 1, 2"):
+    with pytest.raises(ValueError, match="expected kinds of rows in 'event', .* found the codes 1, 2"):
         convert(write("plain", text), settings=SCREEN)
+    events = [",".join(row) for row in zip("0369", "1234", "5678", "4444", "1321", "aaaa", strict=True)]
+    with pytest.raises(ValueError, match="found the codes 1, 2, 3; write the kinds"):
+        convert(write("plain", table("start,x,y,dur,event,image", *events)), settings=SCREEN)
     with pytest.raises(ValueError, match="expected rows that are fixations in 'event', found 1, 2"):
         convert(write("plain", text), ReadingSettings(columns={"kind": "event"}), SCREEN)
 
@@ -109,8 +112,9 @@ def test_a_column_an_eye(write, convert, rows, names, eye, x, said):
     assert summary.eye in (said, "both")
 
 
-def test_the_codes_of_validity_of_the_older_tobii_software(write, convert, rows):
-    lines = samples("time_ms,x,y,validity,image", "T,300,300,0,a.png", 60) + ["240,300,300,1,a.png"]
+@pytest.mark.parametrize("column", ["validity", "ValidityLeft"])
+def test_the_codes_of_validity_of_the_older_tobii_software(write, convert, rows, column):
+    lines = samples(f"time_ms,x,y,{column},image", "T,300,300,0,a.png", 60) + ["240,300,300,1,a.png"]
     lines += [f"{244 + 4 * i},900,700,{code},a.png" for i, code in enumerate([2, 3, 4] * 20)]
     found, summary = convert(write("plain", table(*lines)), settings=SCREEN)
     assert [row[1:4] for row in rows(found)] == [(300 / 1920, 300 / 1080, 244)]
