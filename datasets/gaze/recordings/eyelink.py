@@ -30,7 +30,10 @@ from datasets.gaze.recordings.recording import (
     overlapping,
     plain,
 )
+from utils.time_limit import time_limit
 
+# A second does for a hundred thousand messages; some patterns never end.
+TRIAL_SECONDS = 20
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
 # What a sample's line has behind its values, for one eye or two: what the tracker warns of.
 FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
@@ -108,10 +111,15 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     blocks = [(block.start_ms, block.end_ms) for block in content.blocks]
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
-    trials = [
-        replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt)
-        for trial in find_trials(path, content.messages, blocks, screen, settings)
-    ]
+    try:
+        with time_limit(TRIAL_SECONDS):
+            found = find_trials(path, content.messages, blocks, screen, settings)
+    except TimeoutError:
+        raise ValueError(
+            f"{path}: expected its messages to be searched within {TRIAL_SECONDS} s, found that it takes longer; write "
+            "--image_message, --onset_message and --offset_message without repetitions inside or behind others"
+        ) from None
+    trials = [replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt) for trial in found]
     rates = {block.rate_hz for block in content.blocks} - {None}
     left_out = {
         "fixations outside the time of every trial": _in_none(trials, fixations),

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from datasets.gaze.recordings import eyelink
 from datasets.gaze.recordings.convert import ConversionSettings
 from datasets.gaze.recordings.detect import read_recording
 from datasets.gaze.recordings.recording import ReadingSettings, Rect
@@ -545,3 +546,11 @@ def test_real_samples_alone_and_a_recording_whose_trials_run_backwards(real_reco
     for name in ("monocular", "monocular_2khz"):
         with pytest.raises(ValueError, match="line 137: expected a trial after 2339225 ms, found 2154560 ms"):
             read_recording(real_recordings / "eyelink" / f"pymovements_eyelink_{name}_example.asc", ReadingSettings())
+
+
+@pytest.mark.parametrize("option", ["image_message", "onset_message", "offset_message"])
+def test_a_pattern_that_never_ends_is_named(write, monkeypatch, examples, option):
+    monkeypatch.setattr(eyelink, "TRIAL_SECONDS", 0.2)
+    path = write("eyelink", re.sub(r"(MSG\t\d+) ", rf"\1 {'a' * 50}! ", examples["eyelink"][1]))
+    with pytest.raises(ValueError, match=r"\.asc: expected its messages to be searched within 0\.2 s"):
+        read_recording(path, ReadingSettings(**{option: "(a+)+$"}))
