@@ -93,6 +93,9 @@ def expected_error(error: Exception) -> str | None:
     for pattern, (what, remedy) in SHORTAGES.items():
         if re.search(pattern, str(error)) or (what == "memory" and isinstance(error, MemoryError)):
             return f"expected more {what}, found too little ({said[:300]}); {remedy}"
+    # So does Path.resolve, in an error that is none of the system's.
+    if said.startswith("Symlink loop from "):
+        return f"expected a path that leads to a file or folder, found a link that leads to itself: {said[18:]}"
     return said if isinstance(error, ValueError | OSError) else None
 
 

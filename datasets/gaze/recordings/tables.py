@@ -36,11 +36,9 @@ def read_text(path: Path) -> str:
     """The text of a file: UTF-8 or UTF-16 with a byte order mark, else UTF-8, else Windows' Western European.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        OSError: if there is no such file, or it is a folder, say.
         ValueError: if it is empty or not text.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected an eye-tracker recording, found none")
     content = read_input(path)
     for magic, kind in BINARY_KINDS:
         if content.startswith(magic):

@@ -131,7 +131,11 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
     table.write_text(old)
     path = write("pupil_player")
     assert "--image NAME" in fails(capsys, ["fixations", path, "--to", table])
-    assert "expected an eye-tracker recording, found none" in fails(capsys, ["fixations", "no.asc", "--to", table])
+    assert "expected a file, found none" in fails(capsys, ["fixations", "no.asc", "--to", table])
+    assert "expected a regular file, found a folder" in fails(capsys, ["fixations", table.parent, "--to", table])
+    loop = table.with_name("loop.asc")
+    loop.symlink_to(loop)
+    assert "found a link that leads to itself: " in fails(capsys, ["fixations", loop, "--to", table])
     assert "expected the column 'q'" in fails(capsys, ["fixations", write("plain"), "--to", table, "--columns", "t=q"])
     geometry = fails(capsys, ["fixations", write("plain"), "--to", table, "--screen_px", "100,100"])
     assert "give --screen_px W,H --screen_cm W,H --distance_cm D" in geometry

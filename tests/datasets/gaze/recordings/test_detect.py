@@ -46,7 +46,7 @@ def test_files_of_another_kind(tmp_path, content, message):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected an eye-tracker recording, found none"):
+    with pytest.raises(FileNotFoundError, match="expected a file, found none"):
         read_recording(tmp_path / "none.asc", ReadingSettings())
 
 
