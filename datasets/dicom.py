@@ -17,6 +17,7 @@ from pydicom.pixels import pixel_array
 
 from datasets.decoding import MAX_PIXELS, RefusedError, check_depth, full_range, inverted, naming
 from utils.inputs import open_input
+from utils.time_limit import time_limit
 
 DICOM_EXTS = (".dcm", ".dicom")
 GREY_KINDS = ("MONOCHROME1", "MONOCHROME2")
@@ -41,6 +42,8 @@ PADDING_TAGS = {
 # A whole file: the largest image of 16 bits, and a header.
 MAX_BYTES = 2 * MAX_PIXELS + 2**20
 CHUNK_BYTES = 2**16
+# The largest image takes one; many millions of empty elements would take many minutes.
+MAX_SECONDS = 20
 
 
 def is_dicom(path: Path) -> bool:
@@ -57,7 +60,8 @@ def read_header(path: str | Path, tags: Sequence[str] = HEADER_TAGS) -> pydicom.
     """
     with naming(path, "a DICOM image"), open_input(path) as file:
         _check_unpacked_size(path, file)
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
+        with time_limit(MAX_SECONDS):
+            return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
 
 
 def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
@@ -74,7 +78,8 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
     with naming(path, "a DICOM image"):
         with open_input(path) as file:
             _check_unpacked_size(path, file)
-            dicom = pydicom.dcmread(file)
+            with time_limit(MAX_SECONDS):
+                dicom = pydicom.dcmread(file)
         check_dicom(path, dicom, needs_8_bit)
         _check_frames(path, dicom)
         pixels = dicom.pixel_array
@@ -84,6 +89,7 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
                 f"{path}: expected pixels of the shape that the header says, {shape}, found {pixels.shape}; save every "
                 "frame as a file of its own"
             )
+        _check_length(path, dicom, pixels)
         padding = _padding(path, dicom, pixels) if pixels.ndim == 2 else None
         dark_is_high = dicom.PhotometricInterpretation == "MONOCHROME1"
         if padding is not None:
@@ -164,6 +170,21 @@ def _check_frames(path: Path, dicom: pydicom.Dataset) -> None:
         raise RefusedError(
             f"{path}: expected compressed pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x "
             f"height), found {size[0]}x{size[1]}; replace it or leave it out"
+        )
+
+
+def _check_length(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> None:
+    """Refuse plain pixels of which a row or column, or more, is left over: with another width they lie elsewhere."""
+    left = max(len(dicom.get(kind) or b"") for kind in PADDING_TAGS) - pixels.nbytes
+    # One byte makes an odd length even.
+    if (
+        not dicom.file_meta.TransferSyntaxUID.is_encapsulated
+        and left > 1
+        and left >= pixels.nbytes / max(pixels.shape[:2])
+    ):
+        raise RefusedError(
+            f"{path}: expected pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x height), found "
+            f"{left} bytes more; correct Rows and Columns, or save every frame as a file of its own"
         )
 
 

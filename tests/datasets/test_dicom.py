@@ -135,12 +135,31 @@ GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
         (GREY, {"BitsStored": 6, "HighBit": 7}, "expected HighBit 5, one below BitsStored, found 7"),
         (GREY, {"SamplesPerPixel": 3}, "expected grey, or colour of 8 bits, found MONOCHROME2"),
         (GREY, {"PixelPaddingValue": [1, 2]}, "expected PixelPaddingValue to be a number"),
+        (GREY, {"Rows": 3}, r"6x3 \(width x height\), found 6 bytes more"),
+        (GREY, {"Columns": 5}, r"5x4 \(width x height\), found 4 bytes more"),
     ],
-    ids=["frames_unsaid", "claims", "no_rows", "rows_empty", "high_bit", "samples", "padding_of_two"],
+    ids=["frames_unsaid", "claims", "no_rows", "rows_empty", "high_bit", "samples", "padding_of_two", "row", "column"],
 )
 def test_a_header_that_does_not_fit_is_refused(made, values, header, message):
     with pytest.raises(ValueError, match=rf"a\.dcm: .*{message}"):
         read_image(made(values, **header))
+
+
+@pytest.mark.parametrize("values", [GREY[:3, :5], GREY[:1, :1]])
+def test_bytes_that_only_fill_up_are_no_pixels(made, values):
+    slice_ = pydicom.dcmread(path := made(values))
+    slice_.PixelData += b"\0" * (len(slice_.PixelData) % 2)
+    slice_.save_as(path)
+    np.testing.assert_array_equal(read_image(path, 1)[..., 0], values)
+
+
+def test_a_file_of_empty_elements_is_refused_in_bounded_time(made, monkeypatch):
+    monkeypatch.setattr(dicom, "MAX_SECONDS", 0.05)
+    path = made(GREY)
+    with open(path, "ab") as file:
+        file.truncate(2**25)
+    with pytest.raises(ValueError, match=r"a\.dcm: .* it takes longer than 0\.05 s"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("ways", [[0], [0, 0]], ids=["one", "two"])
