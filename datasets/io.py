@@ -23,8 +23,9 @@ PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
-# The highest value of 12 bits, of which many a program writes pictures of 16.
-MAX_OF_12_BITS = 4095
+# The highest value of 15 bits: programs write pictures of 8 to 15 as 16, and a map that does not reach the middle of
+# its range has no foreground.
+MAX_OF_15_BITS = 32767
 MAX_TEXT_BYTES = 2**26
 
 
@@ -91,7 +92,7 @@ def read_gray(path: Path) -> np.ndarray:
     Raises:
         FileNotFoundError: if there is none.
         ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
-            more than 16 bits, and of 16 bits that 12 can hold, where nothing says that 65535 stands for 1.
+            more than 16 bits, and of 16 bits that 15 can hold, where nothing says that 65535 stands for 1.
     """
     return read_with_comment(path)[0]
 
@@ -235,10 +236,10 @@ def _deep_map(path: Path, image: Image.Image, comment: str | None) -> np.ndarray
             f"{image.mode}); save it as such, 255 or 65535 standing for 1"
         )
     values = np.array(image).astype(np.uint16)
-    if 0 < values.max(initial=0) <= MAX_OF_12_BITS and comment != FULL_SCALE:
+    if 0 < values.max(initial=0) <= MAX_OF_15_BITS and comment != FULL_SCALE:
         raise RefusedError(
             f"{path}: expected a map of 16 bits in which 65535 stands for 1, found values up to {values.max()}, as of "
-            "a map of 8 or 12 bits; save it as 8 bits, or scale it"
+            "a map of 8 to 15 bits; save it as 8 bits, or scale it"
         )
     return 65535 - values if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else values
 

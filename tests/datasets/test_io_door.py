@@ -110,10 +110,11 @@ def test_dice_of_a_map_does_not_depend_on_its_depth():
         ("a.png", COLOUR, "found colours"),
         ("a.tif", MAP / np.float32(255), "another kind of number"),
         ("a.tif", MAP.astype(np.int32), "another kind of number"),
-        ("a.png", MAP.astype(np.uint16), "found values up to 255, as of a map of 8 or 12 bits"),
+        ("a.png", MAP.astype(np.uint16), "found values up to 255, as of a map of 8 to 15 bits"),
         ("a.png", MAP.astype(np.uint16) * 16, "found values up to 4080"),
+        ("a.png", MAP.astype(np.uint16) * 128, "found values up to 32640"),
     ],
-    ids=["alpha", "colour", "float", "32_bit", "8_bits_in_16", "12_bits_in_16"],
+    ids=["alpha", "colour", "float", "32_bit", "8_bits_in_16", "12_bits_in_16", "15_bits_in_16"],
 )
 def test_what_is_not_certainly_a_map_is_refused(tmp_path, name, image, found):
     with pytest.raises(ValueError, match=rf"{name}: expected .*{found}"):
