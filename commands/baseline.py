@@ -20,6 +20,7 @@ from utils.evaluation import ENSEMBLE
 from utils.files import write_json
 from utils.reporting import SUMMARY_FILE, describe_metrics
 from utils.results import summarize_rows, write_per_case
+from utils.staging import staged_folder
 
 WHAT = "trivial predictors"
 PREDICTORS = ("everything", "mean_map")
@@ -42,15 +43,18 @@ def main(args: argparse.Namespace) -> int:
         print(said_without_map(train.without_map, len(train), SUMMARY_FILE))
     predictors = zip(PREDICTORS, (everything(args.spatial_size), mean_map(_pseudo_masks(train, args))), strict=True)
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
-    results = {}
+    results, tables = {}, {}
     for name, predictor in predictors:
         rows = scored_rows(predictor.to(device), loader, test, device)
         rows = [row for row in rows if row["level"] == ENSEMBLE]
         results[name] = {"iteration": None, "metrics": summarize_rows(rows, intervals=True)}
-        write_per_case(folder / _table_file(name), rows)
+        tables[name] = rows
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
     summary = {"what": WHAT, "data": args.data, "without_map": train.without_map, "results": results}
-    write_json(folder / SUMMARY_FILE, summary)
+    with staged_folder(folder, before_moving=lambda: None, last=SUMMARY_FILE) as staged:
+        for name, rows in tables.items():
+            write_per_case(staged / _table_file(name), rows)
+        write_json(staged / SUMMARY_FILE, summary)
     return 0
 
 

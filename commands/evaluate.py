@@ -31,6 +31,7 @@ RUN_NAME = "prediction"
 def outputs(args: argparse.Namespace) -> list[Output]:
     """What is written: the folder of results."""
     names = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
+    names += (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROBABILITIES_FOLDER}/*",) * args.save_prob
     return [Folder("--exp_path", results_folder(args), ours='"split": ', names=names, sign=SUMMARY_FILE)]
 
 

@@ -80,7 +80,7 @@ class Folder(Output):
     """A folder to be filled.
 
     Attributes:
-        names: files that the command writes there.
+        names: files that the command writes there, patterns.
         sign: the one of them that tells, by ``ours``, that the others are of this command, too.
         inside: patterns of folders in it in which files are written one by one.
         whole: it is made beside its place, and takes it when it is finished.
@@ -99,10 +99,13 @@ class Folder(Output):
     def check(self, *, overwrite: bool) -> None:
         """Raise ValueError where a file is in its place, or files are in it that another wrote."""
         mode = _mode(self.path)
-        if mode is not None and not stat.S_ISDIR(mode):
-            raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found a file")
-        there = [name for name in self.names if (self.path / name).exists()]
-        if there and not overwrite and not _is_ours(self.path / self.sign, self.ours):
+        if not stat.S_ISDIR(mode) if mode is not None else self.path.is_symlink():
+            what = "a link that leads nowhere" if mode is None else "a file"
+            raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found {what}")
+        there = [name for name in self.names if any(self.path.glob(name))]
+        # Where a kill came while all took their places, the sign had not done so.
+        signs = (self.path / self.sign, *self.path.glob(f".tmp-*/{self.sign}"))
+        if there and not overwrite and not any(_is_ours(sign, self.ours) for sign in signs):
             raise ValueError(
                 f"{self.option} {self.path}: expected a folder without {there[0]}, or one that this command filled, "
                 "found the results of another; choose another folder"

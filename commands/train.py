@@ -13,7 +13,7 @@ import torch
 
 from commands.data_options import complete
 from commands.outputs import Folder, Output
-from commands.scoring import PER_CASE_FILE, examples_picture
+from commands.scoring import EXAMPLES_FILE, examples_picture
 from commands.training.build import (
     build_data,
     build_network,
@@ -27,6 +27,7 @@ from commands.training.checkpoints import (
     Start,
     check_same_start,
     checkpoint_to_start_from,
+    has_checkpoint,
     prepare_folder,
     restore,
     save,
@@ -59,18 +60,23 @@ NUM_PICTURES = 3
 
 def outputs(args: argparse.Namespace) -> list[Output]:
     """What is written: the run folder, or with seeds those of all runs and the one that they are in."""
-    if int(os.environ.get("RANK", "0")) > 0:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK") != "0":
         return []
     args = complete(args, get_spec(args.data, args.root))
     runs = [args_of_seed(args, seed) for seed in args.seeds] if args.seeds else [args]
-    # What is there already is looked at before it is resumed; weights to start from are not to be overwritten.
-    names = () if args.resume else (SUMMARY_FILE, PER_CASE_FILE)
+    names = (SUMMARY_FILE, "per_case*.csv", EXAMPLES_FILE)
+    names += (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROFILE_FOLDER}/*",) * bool(args.profile)
+    # Weights to start from are not to be overwritten.
     names += (LATEST_FILE, PREVIOUS_FILE, BEST_FILE) if args.overwrite else ()
-    form = {"ours": '"exp_path": ', "names": names, "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER)}
+    form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER)}
     over = {"ours": f"^{','.join(CSV_COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
         *([Folder("--exp_path", Path(args.exp_path), **over)] if args.seeds else []),
-        *(Folder("--exp_path", Path(one.exp_path), **form) for one in runs),
+        # What is there already is looked at before it is resumed.
+        *(
+            Folder("--exp_path", path, names=() if args.resume and has_checkpoint(path) else names, **form)
+            for path in (Path(one.exp_path) for one in runs)
+        ),
     ]
 
 
@@ -193,10 +199,11 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
         if run.state.validated == run.state.iteration:
             save(run, LATEST_FILE, again=True)
 
-    # Saved before the validation too: what it fails of, such as a broken mask, is not to cost the steps.
+    # Saved before anything is said or validated too: what that fails of, such as a terminal that is gone or a broken
+    # mask, is not to cost the steps.
     before, after = SaveHook(lambda: save(run, LATEST_FILE), **steps), SaveHook(save_again, **steps)
     try:
-        yield validate, [*to_close, TimeHook(), StopHook(request, group), before, validate, after]
+        yield validate, [TimeHook(), StopHook(request, group), before, *to_close, validate, after]
     finally:
         for hook in to_close:
             hook.close()

@@ -15,6 +15,8 @@ from pathlib import Path
 LOCK_NAME = ".gazemedseg.lock"
 # Until a holder that has just begun has put its name down.
 NAME_S = 0.5
+# Others may take their folder or file away between two of our steps, but not each time.
+TRIES = 100
 
 
 class _Locked:
@@ -87,7 +89,7 @@ def _alone(lock: Path, place: Path, what: str) -> Iterator[None]:
 
 
 def _hold(lock: Path, place: Path) -> _Locked:
-    while True:
+    for left in reversed(range(TRIES)):
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -96,9 +98,9 @@ def _hold(lock: Path, place: Path) -> _Locked:
             ) from error
         try:
             held = _Locked(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            continue  # another has just removed the folder that it had made
         except OSError as error:
+            if left and isinstance(error, FileNotFoundError):
+                continue  # another has just removed the folder that it had made, or nothing can be made, as in /proc
             raise OSError(error.errno, error.strerror, str(place)) from error
         try:
             held.lock(fcntl.LOCK_EX)

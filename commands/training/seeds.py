@@ -144,6 +144,7 @@ def _report(folder: Path, runs: Iterable[argparse.Namespace]) -> None:
     finished = [FinishedRun(name, Path(one.exp_path), read_summary(one.exp_path)) for one in runs]
     experiments = group_runs(finished)
     table = experiments_table(experiments)
-    write_text(folder / TABLE_FILE, table)
+    # By these a folder is known as ours.
     write_text(folder / NUMBERS_FILE, experiments_csv(experiments))
+    write_text(folder / TABLE_FILE, table)
     print(f"\n{table}\nin {folder / TABLE_FILE} and {folder / NUMBERS_FILE}")

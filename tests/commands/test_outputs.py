@@ -1,5 +1,6 @@
 """What no command writes over: inputs, data, the files of others, and what another process is writing."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -157,6 +158,41 @@ def test_results_do_not_go_over_those_of_another_command(tiny_root, tmp_path, ex
     assert "expected a folder, or nothing yet, found a file" in fails(*evaluate, "exp/summary.json")
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        (["train", "--resume"], "summary.json"),
+        (["train"], "per_case_test_selected.csv"),
+        (["train", "--save_pred"], "predictions/a.png"),
+        (["train", "--profile", "1"], "profile/trace.json"),
+        (["train"], "examples.png"),
+        (["evaluate", "--ckpt_path", "weights.pth", "--save_pred"], "predictions/a.png"),
+        (["evaluate", "--ckpt_path", "weights.pth", "--save_prob"], "probabilities/level1/a.png"),
+    ],
+)
+def test_results_of_others_stay_whatever_is_asked_for(tiny_root, tmp_path, fails, words, there):
+    (tmp_path / "other" / there).parent.mkdir(parents=True)
+    (tmp_path / "other" / there).write_text("mine")
+    data = ["--data", "kvasir", "--root", tiny_root, "--exp_path", "other"]
+    assert f"expected a folder without {there.split('/')[0].split('_test')[0]}" in fails(*words, *data)
+
+
+def test_where_a_kill_came_while_results_took_their_places(tmp_path):
+    folder = Folder("--exp_path", tmp_path, ours='"split": ', names=("a.csv", "summary.json"), sign="summary.json")
+    (tmp_path / "a.csv").write_text("of an evaluation")
+    with pytest.raises(ValueError, match="expected a folder without a.csv"):
+        folder.check(overwrite=False)
+    (tmp_path / ".tmp-0123456789abcdef").mkdir()
+    (tmp_path / ".tmp-0123456789abcdef" / "summary.json").write_text('{"split": "test"}')
+    folder.check(overwrite=False)
+
+
+def test_a_link_that_leads_nowhere_is_no_folder(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ValueError, match="expected a folder, or nothing yet, found a link that leads nowhere"):
+        Folder("--root", tmp_path / "link").check(overwrite=False)
+
+
 def test_weights_to_start_from_are_not_overwritten(tiny_root, exp, fails):
     words = ["train", "--data", "kvasir", "--root", tiny_root, "--exp_path", "exp", "--overwrite"]
     assert "expected another file than the input exp/model_latest.pth" in fails(
@@ -200,3 +236,14 @@ def test_what_a_kill_left_in_a_folder_and_below(tmp_path):
         (place / ".tmp-0123456789abcdef.png").touch()
     with guarded(Namespace(command="predict"), [Folder("--out", tmp_path, inside=("masks/**",))]):
         assert [path.parent for path in tmp_path.rglob(".tmp-*")] == [tmp_path / "other"]
+
+
+def test_a_terminal_that_is_gone_does_not_cost_the_steps(tiny_root, tmp_path, monkeypatch):
+    def gone(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("commands.train.StopRequest.__bool__", lambda _: True)
+    monkeypatch.setattr("commands.train.LogHook.__call__", gone)
+    data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "exp"), "--mode", "full_sup"]
+    assert run.main(["train", *data, *SMALL, "--max_ite", "9"]) == 2
+    assert (tmp_path / "exp" / "model_latest.pth").is_file()

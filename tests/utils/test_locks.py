@@ -84,6 +84,11 @@ def test_a_file_in_the_place_of_a_folder_and_a_link_in_that_of_the_lock(tmp_path
     assert (tmp_path / "out").read_text() == "kept"
 
 
+def test_where_nothing_can_be_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match="/proc/a.md"), alone_at("/proc/a.md", "run.py summarize"):
+        pass
+
+
 def test_what_a_process_uses_is_not_left_behind(tmp_path):
     for path in (tmp_path / "folder", tmp_path / "file"):
         path.mkdir() if path.name == "folder" else path.touch()
