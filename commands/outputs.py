@@ -114,8 +114,10 @@ class Folder(Output):
     @contextlib.contextmanager
     def alone(self, what: str) -> Iterator[None]:
         """Hold it, and take away what a killed process left there."""
-        with alone_at(self.path, what) if self.whole else alone_in(self.path, what):
-            remove_temporary(self.path.parent if self.whole else self.path)
+        # Beside where a link leads to, and not in the folder itself where that is called ".".
+        beside = self.path.resolve()
+        with alone_at(beside, what) if self.whole else alone_in(self.path, what):
+            remove_temporary(beside.parent if self.whole else self.path)
             for folder in itertools.chain(*map(self.path.glob, self.inside)):
                 remove_temporary(folder)
             yield

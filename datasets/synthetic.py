@@ -60,13 +60,18 @@ def make_demo_dataset(
     _check_settings(num_train, num_test, image_size, seed)
     if _is_made(root, settings):
         return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with hidden_folder(root) as temporary:
+    # Through links, and of "." the name.
+    place = root.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with hidden_folder(place) as temporary:
         _write_dataset(temporary, num_train, num_test, image_size, seed)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        if root.exists():
-            root.rmdir()
-        temporary.rename(root)
+        if place.exists():
+            # Somebody may be in it, so that it stays.
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == SETTINGS_FILE):
+                path.rename(place / path.name)
+        else:
+            temporary.rename(place)
     return root
 
 

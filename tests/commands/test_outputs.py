@@ -247,3 +247,13 @@ def test_a_terminal_that_is_gone_does_not_cost_the_steps(tiny_root, tmp_path, mo
     data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "exp"), "--mode", "full_sup"]
     assert run.main(["train", *data, *SMALL, "--max_ite", "9"]) == 2
     assert (tmp_path / "exp" / "model_latest.pth").is_file()
+
+
+@pytest.mark.parametrize("root", [".", "link"])
+def test_an_empty_folder_is_filled_where_it_is(tmp_path, monkeypatch, root):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "link").symlink_to("demo")
+    monkeypatch.chdir(tmp_path / ("demo" if root == "." else ""))
+    assert run.main(["demo", "--root", root, "--num_train", "1", "--num_test", "1"]) == 0
+    assert (Path(root) / "demo.json").is_file()
+    assert sorted(os.listdir(tmp_path)) == ["demo", "link"] and (tmp_path / "link").is_symlink()
