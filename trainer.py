@@ -80,7 +80,7 @@ def train(
         optimizer: over the model's parameters; its learning rate is set here.
         loader: yields dicts with ``image`` and what the objective needs, from ``state.iteration`` on; of several
             processes, this one's part of each batch.
-        learning_rate: from epoch (from 0) to learning rate.
+        learning_rate: from the steps taken to the learning rate of the next.
         state: advanced in place.
         device: where the model is.
         autocast, scaler: of mixed precision; see ``utils.devices.precision``.
@@ -96,7 +96,7 @@ def train(
     scaler = scaler or torch.GradScaler(device.type, enabled=False)
     model.train()
     for batch in loader:
-        lr = learning_rate(state.iteration // state.iterations_per_epoch)
+        lr = learning_rate(state.iteration)
         for param_group in optimizer.param_groups:
             param_group["lr"] = lr
         batch = _to_device(batch, device, memory_format)

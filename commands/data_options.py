@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from datasets.specs import DatasetSpec
+from models.pretrained import encoder_input
 
 NUM_NAMED = 5
 
@@ -28,6 +29,7 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
             f"--in_channels {args.in_channels}: expected {spec.in_channels}, the channels of --data {args.data}"
         )
     args.in_channels = spec.in_channels
+    args.encoder_input = encoder_input(args.encoder_weights, spec.normalisation)
     if args.num_levels is None:
         args.num_levels = len(spec.end_thresholds) if args.mode == "gaze_sup" else 1
     if args.exp_path is None:

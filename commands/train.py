@@ -15,6 +15,7 @@ from commands.data_options import complete
 from commands.outputs import Folder, Output
 from commands.scoring import EXAMPLES_FILE, examples_picture
 from commands.training.build import (
+    build_average,
     build_data,
     build_network,
     build_optimizer,
@@ -34,8 +35,10 @@ from commands.training.checkpoints import (
     schedule,
 )
 from commands.training.describe import describe
-from commands.training.hooks import LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
+from commands.training.hooks import AverageHook, LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
+from commands.training.labels import MAPS_FOLDER
 from commands.training.results import finish
+from commands.training.rounds import has_rounds, round_folders, train_rounds
 from commands.training.run import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER, Data, Run
 from commands.training.seeds import NUMBERS_FILE, TABLE_FILE, args_of_seed, train_seeds
 from commands.training.targets import watched
@@ -50,7 +53,7 @@ from utils.interrupt import Deadline, StopRequest
 from utils.log import NoLog, RunLog
 from utils.predictions import PREDICTIONS_FOLDER
 from utils.reporting import SUMMARY_FILE
-from utils.schedule import epoch_learning_rate
+from utils.schedule import iteration_learning_rate
 from utils.seeding import seed_everything
 from utils.tables import CSV_COLUMNS
 
@@ -68,14 +71,15 @@ def outputs(args: argparse.Namespace) -> list[Output]:
     names += (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROFILE_FOLDER}/*",) * bool(args.profile)
     # Weights to start from are not to be overwritten.
     names += (LATEST_FILE, PREVIOUS_FILE, BEST_FILE) if args.overwrite else ()
-    form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER)}
+    form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER, MAPS_FOLDER)}
     over = {"ours": f"^{','.join(CSV_COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
         *([Folder("--exp_path", Path(args.exp_path), **over)] if args.seeds else []),
         # What is there already is looked at before it is resumed.
         *(
             Folder("--exp_path", path, names=() if args.resume and has_checkpoint(path) else names, **form)
-            for path in (Path(one.exp_path) for one in runs)
+            for one in runs
+            for path in (round_folders(one) if has_rounds(one) else [Path(one.exp_path)])
         ),
     ]
 
@@ -84,9 +88,13 @@ def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
-        if args.seeds:
-            return train_seeds(args, lambda one: train_one(one, group, device, deadline), group)
-        return train_one(args, group, device, deadline)
+
+        def train_all(one: argparse.Namespace) -> int:
+            if has_rounds(one):
+                return train_rounds(one, lambda of_round: train_one(of_round, group, device, deadline), group, device)
+            return train_one(one, group, device, deadline)
+
+        return train_seeds(args, train_all, group) if args.seeds else train_all(args)
 
 
 def train_one(args: argparse.Namespace, group: Group, device: torch.device, deadline: Deadline) -> int:
@@ -132,6 +140,7 @@ def _build_run(
     _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
     run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, NoLog(), group)
+    run = run._replace(average=build_average(args, model))
     restore(run, start)
     return run
 
@@ -167,7 +176,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 autocast=autocast,
                 scaler=run.scaler,
                 hooks=hooks,
-                learning_rate=lambda epoch: epoch_learning_rate(epoch, **rates),
+                learning_rate=lambda iteration: iteration_learning_rate(iteration, state.iterations_per_epoch, rates),
                 group=group,
                 share=loader.batch_sampler.share,
                 memory_format=memory_layout(args, run.device),
@@ -203,7 +212,8 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
     # mask, is not to cost the steps.
     before, after = SaveHook(lambda: save(run, LATEST_FILE), **steps), SaveHook(save_again, **steps)
     try:
-        yield validate, [TimeHook(), StopHook(request, group), before, *to_close, validate, after]
+        average = [AverageHook(run.average, run.model, max_ite=args.max_ite)] if run.average is not None else []
+        yield validate, [*average, TimeHook(), StopHook(request, group), before, *to_close, validate, after]
     finally:
         for hook in to_close:
             hook.close()
@@ -213,7 +223,7 @@ def _validation(run: Run, request: StopRequest) -> ValidateHook:
     data, args = run.data, run.args
     shown = data.train.showcase(NUM_PICTURES)
     return ValidateHook(
-        run.model,
+        run.network,
         run.loader(data.selection) if data.selection else None,
         run.device,
         run.log,
@@ -223,5 +233,5 @@ def _validation(run: Run, request: StopRequest) -> ValidateHook:
         group=run.group,
         request=request,
         on_best=lambda: save(run, BEST_FILE),
-        picture=lambda: examples_picture(run.model, shown, shown.names, run.device),
+        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
     )

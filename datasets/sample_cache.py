@@ -164,6 +164,7 @@ def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
         dataset.spec.normalisation,
         dataset.spec.ignore_value,
         dataset.thresholds,
+        str(dataset.map_folder or ""),
         [(name, shape, str(dtype)) for name, shape, dtype in fields],
         [package.__version__ for package in (torch, np, PIL, pydicom)],
         features.version("libjpeg_turbo") or features.version("jpg"),

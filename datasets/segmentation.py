@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datasets import io
+from datasets.augment import AUGMENTATIONS
 from datasets.files import (
     UNFINISHED_FILE,
     check_one_file_a_name,
@@ -60,6 +61,8 @@ class SegmentationDataset(Dataset):
         self.spatial_size, self.thresholds = spatial_size, thresholds
         self.has_labels, self.full_size_labels = has_labels, full_size_labels
         self.flip_probability, self.seed = flip_probability, seed
+        self.augmentation = "flips"
+        self.map_folder: Path | None = None
         self.without_map: list[str] = []
         self.cache: SampleCache | None = None
         self.cache_note = "cache: off"
@@ -69,12 +72,13 @@ class SegmentationDataset(Dataset):
 
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, epoch = key if isinstance(key, tuple) else (key, None)
-        flip = self._draw_flip(index, epoch)
         arrays = self.cache.sample(index, self._decode) if self.cache else self._decode(index)
-        return {**{name: flip(array).float() for name, array in arrays.items()}, "name": self.names[index]}
+        return {**self._augmented(arrays, index, epoch), "name": self.names[index]}
 
     def path(self, kind: str, name: str) -> Path:
         """The file of a sample; ``kind`` is ``images``, ``masks`` or ``map``."""
+        if kind == "map" and self.map_folder is not None:
+            return self.map_folder / f"{name}.png"
         return sample_path(self.spec, self.root, kind, name)
 
     @property
@@ -126,6 +130,19 @@ class SegmentationDataset(Dataset):
         part.names, part.cache = list(names), None
         return part
 
+    def _augmented(self, arrays: dict[str, Tensor], index: int, epoch: int | None) -> dict[str, Tensor]:
+        """Copies of a sample's arrays, float32, all of them turned alike."""
+        if not self.flip_probability:
+            return {name: Flip()(array).float() for name, array in arrays.items()}
+        rng = np.random.default_rng(torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index])
+        flip = Flip.draw(rng, self.flip_probability)
+        sample = {name: flip(array).float() for name, array in arrays.items()}
+        kind = AUGMENTATIONS[self.augmentation]
+        if kind is None:
+            return sample
+        drawn = kind.draw(rng, self.spatial_size, self.spec.in_channels)
+        return {name: (drawn.on_image if name == "image" else drawn.on_mask)(x) for name, x in sample.items()}
+
     def _decode(self, index: int) -> dict[str, Tensor]:
         """The sample as it is before flipping."""
         name = self.names[index]
@@ -146,12 +163,6 @@ class SegmentationDataset(Dataset):
             return full_size
         return {key: resize_labels(x, self.spatial_size) for key, x in full_size.items()}
 
-    def _draw_flip(self, index: int, epoch: int | None) -> Flip:
-        if not self.flip_probability:
-            return Flip()
-        key = torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index]
-        return Flip.draw(np.random.default_rng(key), self.flip_probability)
-
 
 def build_dataset(
     data: str,
@@ -168,6 +179,7 @@ def build_dataset(
     val_fraction: float = 0.0,
     seed: int = 0,
     skip_missing_gaze: bool = False,
+    map_folder: str | Path | None = None,
 ) -> SegmentationDataset:
     """Build and check one split of a data set.
 
@@ -187,6 +199,7 @@ def build_dataset(
         val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
         seed: of flips, validation split and subset.
         skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
+        map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -211,6 +224,8 @@ def build_dataset(
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
     )
+    if map_folder is not None and training:
+        dataset.map_folder = Path(map_folder)
     if skip_missing_gaze and thresholds:
         dataset.leave_out({name for name in names if not dataset.path("map", name).is_file()})
     check_files(dataset)
@@ -251,7 +266,9 @@ def check_files(dataset: SegmentationDataset) -> None:
             readers[kind](dataset.path(kind, name))
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
-        sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in kinds[1:]}
+        # Maps of a round are of the size at which its network saw the image.
+        sized = [kind for kind in kinds[1:] if kind != "map" or dataset.map_folder is None]
+        sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in sized}
         for kind, size in sizes.items():
             if size != sizes["images"]:
                 raise ValueError(

@@ -9,13 +9,17 @@ from torch import Tensor, nn
 
 from models.basic_unet import check_features
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet
+from models.pretrained import INPUTS
+from models.smp_unet import DECODER_CHANNELS, SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 
 MODELS = ("unet", "smp-unet")
 DEFAULT_ENCODER = "resnet34"
 # Of the arguments of ``build_model``, those that one level is made from.
-LEVEL_KEYS = ("name", "in_channels", "features", "feat_dim", "encoder", "encoder_weights")
+LEVEL_KEYS = (
+    *("name", "in_channels", "features", "feat_dim"),
+    *("encoder", "encoder_weights", "encoder_input", "decoder_channels"),
+)
 # What weights of no known architecture are compared with.
 FOREIGN = {"in_channels": 3, "num_levels": 1}
 
@@ -34,6 +38,8 @@ def build_model(
     prop_dilation: int = 2,
     encoder: str = DEFAULT_ENCODER,
     encoder_weights: str | None = None,
+    encoder_input: str = INPUTS[0],
+    decoder_channels: Sequence[int] = DECODER_CHANNELS,
     ensemble: str = "logits",
 ) -> nn.Module:
     """Build a multi-level segmentation model; ``forward`` is described in ``MultiLevelModel``.
@@ -47,13 +53,15 @@ def build_model(
         feat_dim: channels of the full-resolution feature; None takes the last of ``features``.
         init: ``copy`` or ``independent``.
         prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
-        encoder, encoder_weights: of the ``smp-unet``.
+        encoder, encoder_weights, encoder_input, decoder_channels: of the ``smp-unet``; see ``SmpLevelUNet``.
         ensemble: what the levels' prediction averages, ``logits`` or ``probs``.
 
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    build_level = _level_builder(name, in_channels, features, feat_dim, encoder, encoder_weights)
+    build_level = _level_builder(
+        name, in_channels, features, feat_dim, encoder, encoder_weights, encoder_input, decoder_channels
+    )
     return MultiLevelModel(
         build_level,
         num_levels,
@@ -73,13 +81,17 @@ def _level_builder(
     feat_dim: int | None = None,
     encoder: str = DEFAULT_ENCODER,
     encoder_weights: str | None = None,
+    encoder_input: str = INPUTS[0],
+    decoder_channels: Sequence[int] = DECODER_CHANNELS,
 ) -> Callable[[], nn.Module]:
     """What makes one level; arguments as of ``build_model``."""
     check_features(features)
     feat_dim = feat_dim or features[-1]
     builders = {
         "unet": lambda: LevelUNet(in_channels, features, feat_dim),
-        "smp-unet": lambda: SmpLevelUNet(in_channels, feat_dim, encoder, encoder_weights),
+        "smp-unet": lambda: SmpLevelUNet(
+            in_channels, feat_dim, encoder, encoder_weights, encoder_input, decoder_channels
+        ),
     }
     if name not in builders:
         raise ValueError(f"model: expected one of {', '.join(builders)}, found {name!r}")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.multi_level import statistics_stay
+from models.pretrained import INPUTS, is_local, load_encoder_weights
 from models.recording import is_recording, resized_at_border
 
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
+DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
+# Of its channels, for images in 0..1.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class SmpLevelUNet(nn.Module):
@@ -27,19 +31,39 @@ class SmpLevelUNet(nn.Module):
         in_channels: image channels.
         feat_dim: channels of the full-resolution feature.
         encoder: a key of ``encoders()``, for example ``resnet34``.
-        encoder_weights: ``imagenet`` (downloaded by smp from its hub if not in the local cache) or None.
+        encoder_weights: ``imagenet`` (downloaded by smp from its hub if not in the local cache), a file or package as
+            ``models.pretrained`` takes it, or None.
+        encoder_input: what the weights were made for; images come normalised by ImageNet's statistics.
+        decoder_channels: of the five stages of the decoder, from the smallest resolution on.
 
     Raises:
         ValueError: for an encoder or weights that smp does not offer, or cannot fetch.
     """
 
-    def __init__(self, in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None):
+    def __init__(
+        self,
+        in_channels: int,
+        feat_dim: int,
+        encoder: str,
+        encoder_weights: str | None,
+        encoder_input: str = INPUTS[0],
+        decoder_channels: Sequence[int] = DECODER_CHANNELS,
+    ):
         super().__init__()
         self.in_channels = in_channels
-        self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, encoder_weights)
+        hub_weights = None if is_local(encoder_weights) else encoder_weights
+        self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, hub_weights, tuple(decoder_channels))
+        if is_local(encoder_weights):
+            load_encoder_weights(self.encoder.encoder, encoder, encoder_weights)
         self.classifier = nn.Conv2d(feat_dim, 1, kernel_size=1)
+        scale, shift = _to_input(encoder_input)
+        # Not among the weights: the setting says it.
+        self.register_buffer("input_scale", scale, persistent=False)
+        self.register_buffer("input_shift", shift, persistent=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if self.input_scale is not None:
+            x = x * self.input_scale + self.input_shift
         height, width = x.shape[-2:]
         pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
         if is_recording():
@@ -87,7 +111,17 @@ def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
         ) from error
 
 
-def _build_smp_unet(in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None) -> nn.Module:
+def _to_input(kind: str) -> tuple[Tensor | None, Tensor | None]:
+    """Factor and summand (3,1,1) from images normalised by ImageNet's statistics to what an encoder is fed."""
+    if kind == INPUTS[0]:
+        return None, None
+    mean, std = torch.tensor(IMAGENET_MEAN)[:, None, None], torch.tensor(IMAGENET_STD)[:, None, None]
+    return std * 255 / 128, (mean * 255 - 127) / 128
+
+
+def _build_smp_unet(
+    in_channels: int, feat_dim: int, encoder: str, encoder_weights: str | None, decoder_channels: tuple[int, ...]
+) -> nn.Module:
     # Imported here: it takes seconds, and the default network does not need it.
     import segmentation_models_pytorch as smp
 
@@ -101,7 +135,13 @@ def _build_smp_unet(in_channels: int, feat_dim: int, encoder: str, encoder_weigh
         )
     with _no_retries(enabled=encoder_weights is not None):
         try:
-            return smp.Unet(encoder, encoder_weights=encoder_weights, in_channels=in_channels, classes=feat_dim)
+            return smp.Unet(
+                encoder,
+                encoder_weights=encoder_weights,
+                decoder_channels=decoder_channels,
+                in_channels=in_channels,
+                classes=feat_dim,
+            )
         except OSError as error:
             raise ValueError(
                 f"--encoder_weights {encoder_weights}: the weights of {encoder} are not in the local cache and could "

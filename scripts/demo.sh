@@ -11,10 +11,8 @@ run() { .venv/bin/python run.py "$@"; }
 
 data=data/demo
 results=exp/demo
-# The released recipe, on a network and images small enough for a CPU, and with Adam, as a momentum of 0.99 is made for
-# many more iterations. The test set is read once, at the end.
-recipe=(--data kvasir --root "$data" --features 16,32,64,128,256,32 --spatial_size 64 --max_ite 400 --val_step 400
-    --opt adam --lr 1e-3 --lr_min 1e-5 --num_worker 2 --device cpu --overwrite)
+# The released method on a network and images small enough for a CPU. The test set is read once, at the end.
+recipe=(--recipe small --data kvasir --root "$data" --num_worker 2 --device cpu --overwrite)
 
 run demo --root "$data"
 run prepare --data kvasir --root "$data" --fixations "$data/fixations.csv"

@@ -1,5 +1,6 @@
 import pytest
 
+from commands.options.recipes import RECIPES
 from parse_args import COMMANDS, parse_args
 
 NEEDED = ["--data", "kvasir", "--root", "data/kvasir"]
@@ -117,3 +118,29 @@ def test_numbers_that_no_training_takes(capsys, option, value, message):
 
 def test_a_cache_may_be_unbounded():
     assert parse_args([*NEEDED, "--cache_gb", "inf"]).cache_gb == float("inf")
+
+
+def test_a_recipe_is_a_set_of_defaults():
+    released = vars(parse_args(NEEDED))
+    assert released["recipe"] == "released" and vars(parse_args([*NEEDED, "--recipe", "released"])) == released
+    for name, recipe in RECIPES.items():
+        args = vars(parse_args([*NEEDED, "--recipe", name, "--fixations", "F"]))
+        expected = released | recipe | {"recipe": name, "fixations": "F"}
+        assert args == expected and set(recipe) <= set(released)
+
+
+def test_options_go_before_the_recipe():
+    args = parse_args([*NEEDED, "--recipe", "strong", "--fixations", "F", "--lr", "0.5", "--rounds", "1"])
+    assert (args.lr, args.rounds, args.opt) == (0.5, 1, "adamw")
+
+
+def test_every_mask_needs_no_rounds():
+    args = parse_args([*NEEDED, "-m", "full_sup", "--recipe", "strong"])
+    assert (args.rounds, args.pseudo, args.encoder) == (1, "levels", "tu-tf_efficientnet_lite0")
+
+
+def test_help_lists_what_a_recipe_sets(capsys):
+    with pytest.raises(SystemExit):
+        parse_args(["train", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--encoder_weights package:efficientnet-lite0" in said and "--features 16,32,64,128,256,32" in said

@@ -67,18 +67,18 @@ def linear_objective(outputs, batch):
 def run(loader, state, hooks=(), rates=None):
     model = OneWeight()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    learning_rate = (rates or [0.1] * 9).__getitem__
+    learning_rate = (rates or [0.1] * 9).__getitem__  # by steps taken
     train(
         model, linear_objective, optimizer, loader, learning_rate=learning_rate, state=state, device=CPU, hooks=hooks
     )  # fmt: skip
     return model.weight.item()
 
 
-def test_each_epoch_has_its_learning_rate():
+def test_each_step_has_its_learning_rate():
     batches = [{"image": torch.ones(1)}] * 4
     state = TrainState(iterations_per_epoch=2)
-    # Gradient 1 in every step: two steps at 0.1 and two at 0.01.
-    assert run(batches, state, rates=[0.1, 0.01]) == pytest.approx(1 - 0.2 - 0.02)
+    # Gradient 1 in every step.
+    assert run(batches, state, rates=[0.1, 0.1, 0.01, 0.01]) == pytest.approx(1 - 0.2 - 0.02)
     assert (state.iteration, state.epoch) == (4, 2)
 
 

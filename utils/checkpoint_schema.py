@@ -67,6 +67,10 @@ BYTES = Entry(
     lambda value: isinstance(value, Tensor) and value.dtype == torch.uint8 and value.ndim == 1 and len(value) < 2**16,
 )
 COUNT = whole(0)
+WEIGHTS = Entry(
+    "weights by name",
+    lambda value: isinstance(value, Mapping) and all(isinstance(weight, Tensor) for weight in value.values()),
+)
 
 
 def _are_options(value: Any) -> bool:
@@ -91,7 +95,9 @@ MODEL = {
     "prop_kernel_size": whole(1, 2**10),
     "prop_dilation": whole(1, 2**10),
     "encoder": WORD,
-    "encoder_weights": or_none(WORD),
+    "encoder_weights": or_none(TEXT),
+    "encoder_input": one_of("imagenet", "symmetric"),
+    "decoder_channels": list_of(whole(1, 2**16), 5),
     "ensemble": one_of("logits", "probs"),
 }
 CONFIG = {
@@ -128,6 +134,8 @@ RANDOM = {
 CHECKPOINT: dict[str, Any] = {
     "opt": OPTIONS,
     "epoch": COUNT,
+    "averaged": COUNT,
+    "trained": WEIGHTS,
     "iteration": or_none(COUNT),
     "best_performance": or_none(number(0, 1)),
     "best_iteration": or_none(COUNT),
@@ -156,7 +164,8 @@ def check_content(content: Mapping, *, size: int) -> None:
     """
     for where, expected, value in _misfits(content, CHECKPOINT):
         raise ValueError(f"expected {where} to be {expected}, found {shown(value)}")
-    _check_weights(content["state_dict"], size)
+    for weights in ("state_dict", "trained"):
+        _check_weights(content.get(weights, {}), size)
 
 
 def _misfits(content: Mapping, schema: Mapping, where: str = "") -> Iterator[tuple[str, str, Any]]:

@@ -58,10 +58,19 @@ def precision(
 
 def amp_of(amp: str | None, fp16: bool, device: torch.device) -> str:
     """The precision that ``--amp`` names, or else ``--fp16``: float16 on a GPU, bfloat16 on a CPU, whose float16
-    arithmetic is slow."""
+    arithmetic is slow; ``auto`` is bfloat16 where the device has it, else float32."""
+    if amp == "auto":
+        return "bf16" if has_bfloat16(device) else "off"
     if amp is not None:
         return amp
     return ("fp16" if device.type == "cuda" else "bf16") if fp16 else "off"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether it computes in bfloat16 itself: where it only can emulate that, it takes ten times as long."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def make_deterministic(device: torch.device) -> None:

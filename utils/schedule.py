@@ -1,4 +1,4 @@
-"""Learning rates: one value an epoch."""
+"""Learning rates: one value an epoch, as released, or one an iteration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ def constant(done: float, *, lr: float, lr_min: float) -> float:
     return lr
 
 
-SCHEDULERS: dict[str, Schedule] = {f.__name__: f for f in (cosine, linear, poly, constant)}
+def onecycle(done: float, *, lr: float, lr_min: float) -> float:
+    """As ``cosine``, but an iteration at a time and after a linear warm-up (Smith and Topin, arXiv 1708.07120)."""
+    return cosine(done, lr=lr, lr_min=lr_min)
+
+
+SCHEDULERS: dict[str, Schedule] = {f.__name__: f for f in (cosine, linear, poly, constant, onecycle)}
+# Of its iterations, where no other warm-up is asked for.
+ONECYCLE_WARMUP = 0.15
 
 
 def learning_rate(
@@ -58,6 +65,25 @@ def epoch_learning_rate(epoch: int, **schedule) -> float:
     every later one lags by one. Kept, since the released numbers come from it.
     """
     return learning_rate(max(epoch - 1, 0), **schedule)
+
+
+def schedule_of(
+    iterations_per_epoch: int, *, scheduler: str, max_ite: int, warmup_ite: int, lr: float, lr_min: float
+) -> dict:
+    """The arguments of ``learning_rate`` beside the index, which counts epochs, or iterations with ``onecycle``."""
+    common = {"scheduler": scheduler, "lr": lr, "lr_min": lr_min}
+    if scheduler == "onecycle":
+        warmup = warmup_ite or round(ONECYCLE_WARMUP * max_ite)
+        return common | {"total_epochs": max_ite, "warmup_epochs": warmup}
+    warmup = -(-warmup_ite // iterations_per_epoch)
+    return common | {"total_epochs": total_epochs(max_ite, iterations_per_epoch), "warmup_epochs": warmup}
+
+
+def iteration_learning_rate(iteration: int, iterations_per_epoch: int, schedule: dict) -> float:
+    """The learning rate of an iteration (from 0), by a schedule of ``schedule_of``."""
+    if schedule["scheduler"] == "onecycle":
+        return learning_rate(iteration, **schedule)
+    return epoch_learning_rate(iteration // iterations_per_epoch, **schedule)
 
 
 def total_epochs(max_ite: int, iterations_per_epoch: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
+from commands.options.recipes import RECIPES, described
 from commands.options.results import add_evaluate
 from commands.options.shared import add_data, add_loading, add_skip_missing_gaze, add_split
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
@@ -15,7 +16,8 @@ RELEASED_SPATIAL_SIZE = 224
 RELEASED_ENSEMBLE = "logits"
 DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
-AMP_MODES = ("off", "bf16", "fp16")
+AMP_MODES = ("off", "bf16", "fp16", "auto")
+SELECTIONS = ("best", "last")
 
 
 def add_train(parser: Parser) -> None:
@@ -25,6 +27,12 @@ def add_train(parser: Parser) -> None:
     from losses.objectives import OBJECTIVES
 
     parser.add_argument("-m", "--mode", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
+    parser.add_argument(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="released",
+        help=f"a set of defaults, which options given go before. {described()}",
+    )
     add_data(parser)
     parser.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the run folder")
@@ -54,6 +62,7 @@ def add_train(parser: Parser) -> None:
     )
     _add_model(parser)
     _add_levels(parser)
+    _add_rounds(parser)
     _add_recipe(parser)
     add_split(parser)
     _add_engine(parser)
@@ -76,6 +85,8 @@ def _add_cache(parser: Parser) -> None:
 def _add_model(parser: Parser) -> None:
     from models import MODELS, RELEASED_FEATURES
     from models.multi_level import INITS
+    from models.pretrained import PACKAGES
+    from models.smp_unet import DECODER_CHANNELS
 
     group = parser.add_argument_group("model")
     group.add_argument("--model", choices=MODELS, default="unet", help="network of each level")
@@ -100,7 +111,20 @@ def _add_model(parser: Parser) -> None:
     )
     group.add_argument("--encoder", default=DEFAULT_ENCODER, help="encoder of the smp-unet")
     group.add_argument(
-        "--encoder_weights", default=None, help="imagenet: downloads them if not cached (default: from scratch)"
+        "--encoder_weights",
+        default=None,
+        help=(
+            "of the encoder: a .pth or .safetensors file; package:NAME, as "
+            f"{', '.join(PACKAGES)}, from an installed package; or imagenet, which is downloaded if not cached "
+            "(default: from scratch)"
+        ),
+    )
+    group.add_argument(
+        "--decoder_channels",
+        type=numbers(int),
+        default=DECODER_CHANNELS,
+        metavar="C,C,C,C,C",
+        help=f"of the smp-unet, from the smallest resolution on (default: {','.join(map(str, DECODER_CHANNELS))})",
     )
     group.add_argument("--init", choices=INITS, default="copy", help="start all levels alike (released) or not (paper)")
 
@@ -122,6 +146,11 @@ def _add_levels(parser: Parser) -> None:
         default=None,
         metavar="T,T,...",
         help="a threshold on the CRF map for each level (default: the data set's)",
+    )
+    group.add_argument(
+        "--map_folder",
+        default=None,
+        help="gaze maps to train on, <id>.png of any size (default: those of the data folder, gaze/crf_compat1)",
     )
     group.add_argument(
         "--cons_mode",
@@ -149,7 +178,36 @@ def _add_levels(parser: Parser) -> None:
     )
 
 
+def _add_rounds(parser: Parser) -> None:
+    from datasets.gaze.policies import POLICIES
+
+    group = parser.add_argument_group("rounds: the network labels the training images together with their gaze")
+    group.add_argument("--rounds", type=POSITIVE_INT, default=1, help="trainings, one after another, all kept")
+    group.add_argument(
+        "--pseudo",
+        choices=tuple(POLICIES),
+        default="levels",
+        help=(
+            "how labels are made: levels, the CRF map as released; area, map, hull of the gaze and network, cut at "
+            "the area that the gaze foretells; fusion, fitted on --masks; network, without gaze, from --masks on"
+        ),
+    )
+    group.add_argument("--fixations", default=None, help="the fixation table, for --pseudo area and fusion")
+    group.add_argument(
+        "--masks",
+        type=NATURAL,
+        default=0,
+        metavar="N",
+        help="training images, drawn by the seed, whose masks may be used: to fit the labels on, and as labels",
+    )
+    group.add_argument("--round_ite", type=POSITIVE_INT, default=None, help="of rounds before the last (--max_ite)")
+    group.add_argument(
+        "--round_size", type=number(int, 16), default=None, help="network input of rounds before the last"
+    )
+
+
 def _add_recipe(parser: Parser) -> None:
+    from datasets.augment import AUGMENTATIONS
     from losses.objectives import SEGMENTATION_LOSSES
 
     group = parser.add_argument_group("recipe (defaults: as released)")
@@ -160,7 +218,12 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument("--opt", choices=OPTIMIZERS, default="sgd", help="sgd: Nesterov momentum 0.99")
     group.add_argument("--lr", type=POSITIVE, default=1e-2, help="highest learning rate")
     group.add_argument("--lr_min", type=NOT_NEGATIVE, default=1e-4, help="last learning rate")
-    group.add_argument("--lr_scheduler", choices=tuple(SCHEDULERS), default="cosine", help="an epoch at a time")
+    group.add_argument(
+        "--lr_scheduler",
+        choices=tuple(SCHEDULERS),
+        default="cosine",
+        help="an epoch at a time, or an iteration: onecycle",
+    )
     group.add_argument(
         "--warmup_ite", type=NATURAL, default=0, help="iterations of linear warm-up, rounded up to epochs"
     )
@@ -174,6 +237,19 @@ def _add_recipe(parser: Parser) -> None:
     )
     add_skip_missing_gaze(group)
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
+    group.add_argument(
+        "--augment", choices=tuple(AUGMENTATIONS), default="flips", help="full: also turns, scales, shifts and colours"
+    )
+    group.add_argument(
+        "--ema",
+        type=number(float, 0, 1),
+        default=0.0,
+        metavar="DECAY",
+        help="predict with the running mean of the weights over the second half, of this decay an iteration; 0: off",
+    )
+    group.add_argument(
+        "--select", choices=SELECTIONS, default="best", help="the checkpoint: best on the split at hand, or the last"
+    )
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
@@ -181,7 +257,12 @@ def _add_recipe(parser: Parser) -> None:
 
 def _add_engine(parser: Parser) -> None:
     group = parser.add_argument_group("computation (results agree up to rounding, or exactly)")
-    group.add_argument("--amp", choices=AMP_MODES, default=None, help="mixed precision (default: off)")
+    group.add_argument(
+        "--amp",
+        choices=AMP_MODES,
+        default=None,
+        help="mixed precision (default: off); auto: bf16 if computed natively",
+    )
     group.add_argument("--fp16", action="store_true", help="as --amp fp16 on a GPU, and --amp bf16 on the CPU")
     group.add_argument(
         "--channels_last",
@@ -219,6 +300,9 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
             if not hasattr(args, name):
                 setattr(args, name, default)
         return
+    if args.mode == "full_sup" and RECIPES[args.recipe]:
+        # Labels that are all there need no rounds.
+        args.rounds, args.pseudo = 1, "levels"
     if args.num_levels is None and args.level_thresholds:
         args.num_levels = len(args.level_thresholds)
     for message in _contradictions(args):
@@ -227,6 +311,7 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
         args.seed = args.seed or 0
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
     args.ensemble = args.ensemble or RELEASED_ENSEMBLE
+    args.is_last_round = True
 
 
 def _defaults_of_evaluate() -> dict:
@@ -246,6 +331,8 @@ def _contradictions(args: argparse.Namespace):
         yield "--encoder: expected --model smp-unet, found --model unet, which has an encoder of its own"
     if args.encoder_weights and args.model != "smp-unet":
         yield "--encoder_weights: expected --model smp-unet, found --model unet, which starts from scratch"
+    if len(args.decoder_channels) != 5 or min(args.decoder_channels) < 1:
+        yield f"--decoder_channels: expected five numbers of 1 or more, found {list(args.decoder_channels)}"
     if args.lr_min > args.lr:
         yield f"--lr_min {args.lr_min}: expected at most --lr, found --lr {args.lr}"
     if args.prop_kernel_size % 2 == 0:
@@ -256,7 +343,21 @@ def _contradictions(args: argparse.Namespace):
         yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"
+    yield from _contradictions_of_rounds(args)
     yield from _contradictions_of_seeds(args)
+
+
+def _contradictions_of_rounds(args: argparse.Namespace):
+    from datasets.gaze.policies import NEED_GAZE, NEED_MASKS
+
+    if args.mode == "full_sup" and (args.rounds > 1 or args.pseudo != "levels" or args.masks):
+        yield "--rounds, --pseudo, --masks: expected -m gaze_sup, found -m full_sup, which has every mask"
+    if args.pseudo in NEED_GAZE and not args.fixations:
+        yield f"--pseudo {args.pseudo}: expected --fixations, the fixation table, found none"
+    if args.pseudo in NEED_MASKS and not args.masks:
+        yield f"--pseudo {args.pseudo}: expected --masks, the number of masks to start from, found none"
+    if args.map_folder and (args.rounds > 1 or args.pseudo != "levels" or args.masks):
+        yield "--map_folder: expected without --rounds, --pseudo and --masks, which make maps of their own, found both"
 
 
 def _contradictions_of_seeds(args: argparse.Namespace):

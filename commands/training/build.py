@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from commands.training.run import MODEL_KEYS, Data, first_options
 from datasets import build_dataset
+from datasets.gaze.levels import default_thresholds
 from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.smp_unet import freeze_unused
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
+
+# Ends of levels on maps whose target is where they are above 0.5.
+MADE_THRESHOLDS = (0.5, 0.3)
 
 
 def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
@@ -36,25 +42,36 @@ def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
         split="train",
         data_size_rate=args.data_size_rate,
         num_levels=args.num_levels if gaze else None,
-        level_thresholds=args.level_thresholds,
+        level_thresholds=level_thresholds(args) if gaze else None,
         labels="none" if gaze else "required",
         augment=args.flip_prob > 0,
         skip_missing_gaze=args.skip_missing_gaze,
+        map_folder=args.map_folder,
         **common,
     )
     if args.resume and args.skip_missing_gaze:
         # Also those whose maps have been made since.
         before = first_options(Path(args.exp_path)).get("without_map")
         train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
-    train_set.flip_probability = args.flip_prob
+    train_set.flip_probability, train_set.augmentation = args.flip_prob, args.augment
     sharing = group.on_this_machine if args.cache == "memory" else 1
     train_set.use_cache(args.cache, max_gb=args.cache_gb / sharing, folder=args.cache_dir)
     root = Path(args.root)
     has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
-    test = build_dataset(args.data, split="test", **common) if has_masks and (root / "test.txt").is_file() else None
+    has_test = args.is_last_round and has_masks and (root / "test.txt").is_file()
+    test = build_dataset(args.data, split="test", **common) if has_test else None
+    if args.select == "last":
+        return Data(train_set, None, None, test)
     if args.val_fraction or (has_masks and has_validation_file(root)):
         return Data(train_set, build_dataset(args.data, split="val", **common), "validation", test)
     return Data(train_set, test, "test" if test else None, test)
+
+
+def level_thresholds(args: argparse.Namespace) -> Sequence[float] | None:
+    """The thresholds of a command line, or those of the maps that it makes; None for the data set's own."""
+    if args.level_thresholds or args.pseudo == "levels":
+        return args.level_thresholds
+    return default_thresholds(MADE_THRESHOLDS, args.num_levels)
 
 
 def model_settings(args: argparse.Namespace) -> dict:
@@ -102,6 +119,11 @@ def build_network(args: argparse.Namespace, device: torch.device, smallest_batch
         for level in model.model:
             level.compile()
     return model
+
+
+def build_average(args: argparse.Namespace, model: nn.Module) -> AveragedModel | None:
+    """The running mean of weights and statistics (``--ema``), or None; it is the model's own copy at first."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema), use_buffers=True) if args.ema else None
 
 
 def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:

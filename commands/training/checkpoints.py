@@ -31,9 +31,10 @@ from utils.checkpoint_schema import number, shown
 from utils.devices import amp_of
 from utils.distributed import Group
 from utils.predictions import PREDICTIONS_FOLDER
-from utils.schedule import total_epochs
+from utils.schedule import schedule_of
 from utils.seeding import random_states, restore_random_states
 
+ROUND_KEYS = ("rounds", "pseudo", "masks", "round_ite", "round_size")
 # What a resumed run must share with the one that it continues.
 RECIPE_KEYS = (
     "mode",
@@ -55,16 +56,29 @@ RECIPE_KEYS = (
     "data_size_rate",
     "val_fraction",
     "flip_prob",
+    "augment",
+    "ema",
+    "select",
+    *ROUND_KEYS,
     "fp16",
     "amp",
     "seed",
 )
 # What holds for runs from before there was the option.
-EARLIER_RECIPE = {"ensemble": "logits"}
+EARLIER_RECIPE = {
+    "ensemble": "logits",
+    "encoder_input": "imagenet",
+    "decoder_channels": [256, 128, 64, 32, 16],
+    "augment": "flips",
+    "ema": 0.0,
+    "select": "best",
+    **dict(zip(ROUND_KEYS, (1, "levels", 0, None, None), strict=True)),
+}
 # Of TrainState, under "state".
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 # Of a checkpoint, what a run cannot go on without.
 RESUME_KEYS = ("iteration", "best_performance", "best_iteration", "optimizer", "scaler")
+MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
 
@@ -80,7 +94,8 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
     save_checkpoint(
         run.folder / file,
         {
-            "state_dict": run.model.state_dict(),
+            "state_dict": run.network.state_dict(),
+            **trained_weights(run),
             "opt": vars(args),
             "epoch": state.epoch,
             "iteration": state.iteration,
@@ -114,15 +129,23 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
     )
 
 
+def trained_weights(run: Run) -> dict:
+    """Beside the mean of the weights, which predicts, those that training goes on from."""
+    if run.average is None:
+        return {}
+    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
+
+
 def schedule(args: argparse.Namespace, state: TrainState) -> dict:
-    """The arguments of ``epoch_learning_rate`` beside the epoch."""
-    return {
-        "scheduler": args.lr_scheduler,
-        "lr": args.lr,
-        "lr_min": args.lr_min,
-        "total_epochs": total_epochs(args.max_ite, state.iterations_per_epoch),
-        "warmup_epochs": -(-args.warmup_ite // state.iterations_per_epoch),
-    }
+    """The learning rates, as ``iteration_learning_rate`` takes them."""
+    return schedule_of(
+        state.iterations_per_epoch,
+        scheduler=args.lr_scheduler,
+        max_ite=args.max_ite,
+        warmup_ite=args.warmup_ite,
+        lr=args.lr,
+        lr_min=args.lr_min,
+    )
 
 
 class Start(NamedTuple):
@@ -235,7 +258,8 @@ def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
 def _check_resumable(args: argparse.Namespace, checkpoint: dict, path) -> None:
     before = checkpoint.get("opt")
     # Released checkpoints hold a Namespace.
-    if not isinstance(before, dict) or any(key not in checkpoint for key in RESUME_KEYS):
+    keys = RESUME_KEYS + MEAN_KEYS * bool(args.ema)
+    if not isinstance(before, dict) or any(key not in checkpoint for key in keys):
         raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
     check_same_options(args, before, path)
     if not (checkpoint["iteration"] or 0) <= args.max_ite:
@@ -290,7 +314,11 @@ def restore(run: Run, start: Start) -> None:
     if start.checkpoint is None:
         return
     try:
-        load_weights(run.model, start.checkpoint["state_dict"])
+        resumes_mean = start.resumes and run.average is not None
+        load_weights(run.model, start.checkpoint["trained" if resumes_mean else "state_dict"])
+        if run.average is not None:
+            load_weights(run.average.module, start.checkpoint["state_dict"])
+            run.average.n_averaged.fill_(start.checkpoint["averaged"] if resumes_mean else 0)
         if start.resumes:
             _restore_state(run, start.checkpoint)
     except ValueError as error:

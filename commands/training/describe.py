@@ -71,7 +71,11 @@ def what_is_trained(args: argparse.Namespace) -> str:
         method = f"full supervision, {levels}"
     else:
         consistency = f", {args.cons_mode} consistency x {args.cons_weight:g}" if args.num_levels > 1 else ""
-        method = f"gaze, {levels}{consistency}"
+        masks = f" and {args.masks} masks" if args.masks else ""
+        rounds = f", {args.rounds} rounds" if args.rounds > 1 else ""
+        source = f"{args.masks} masks" if args.pseudo == "network" else f"gaze{masks}"
+        policy = f", labels by {args.pseudo}" if args.pseudo != "levels" else ""
+        method = f"{source}, {levels}{consistency}{policy}{rounds}"
     return method + said_of_ensemble(args.ensemble)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from trainer import TrainState
@@ -79,6 +80,22 @@ class TimeHook:
         now = time.monotonic()
         state.seconds += now - self.since
         self.since = now
+
+
+class AverageHook:
+    """Takes each step's weights into their running mean, from the middle of the run on; before, the mean is a copy.
+
+    Args:
+        average: of the model that is trained.
+    """
+
+    def __init__(self, average: AveragedModel, model: nn.Module, *, max_ite: int):
+        self.average, self.model, self.max_ite = average, model, max_ite
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if state.iteration <= self.max_ite // 2:
+            self.average.n_averaged.zero_()
+        self.average.update_parameters(self.model)
 
 
 class StopHook:

@@ -27,7 +27,7 @@ def finish(run: Run) -> None:
     headline = "validation_selected" if run.data.selection_split == "validation" and has_best else "last"
     if run.data.test is not None:
         loader = run.loader(run.data.test)
-        results["last"] = _score(run, run.model, loader, "last", headline, run.state.iteration)
+        results["last"] = _score(run, run.network, loader, "last", headline, run.state.iteration)
         if has_best:
             label = f"{run.data.selection_split}_selected"
             best = load_checkpoint(run.folder / BEST_FILE)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
@@ -43,6 +44,8 @@ MODEL_KEYS = (
     "prop_dilation",
     "encoder",
     "encoder_weights",
+    "encoder_input",
+    "decoder_channels",
     "ensemble",
 )
 
@@ -69,6 +72,12 @@ class Run(NamedTuple):
     device: torch.device
     log: RunLog | NoLog
     group: Group
+    average: AveragedModel | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """What predicts: the mean of the weights where there is one, else the model that is trained."""
+        return self.model if self.average is None else self.average.module
 
     def loader(self, dataset: SegmentationDataset):
         """A loader of this process's part of a data set, to evaluate."""

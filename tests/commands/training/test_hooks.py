@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from commands.training.hooks import LogHook, ProfileHook, ValidateHook
+from commands.training.hooks import AverageHook, LogHook, ProfileHook, ValidateHook
 from trainer import TrainState
 from utils.distributed import SINGLE
 
@@ -162,3 +163,15 @@ def profiled(log, folder, steps):
         hook(TrainState(iterations_per_epoch=5), {}, 0.1)
     hook.close()
     return hook
+
+
+def test_the_mean_of_weights_begins_in_the_middle():
+    model = nn.Linear(1, 1, bias=False)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
+    hook, means = AverageHook(average, model, max_ite=4), []
+    for iteration in (1, 2, 3, 4):
+        model.weight.data.fill_(iteration)
+        hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)
+        means.append(average.module.weight.item())
+    # A copy up to iteration 2; then three quarters of the mean and a quarter of the weight.
+    assert means == [1, 2, 2.25, 2.6875]

@@ -1,0 +1,55 @@
+"""Recipes: named sets of defaults of ``train``. Each option can still be given beside them."""
+
+from __future__ import annotations
+
+RECIPES: dict[str, dict] = {
+    # The defaults of the options as they are.
+    "released": {},
+    # For a CPU and images as small as the demo's: Adam, as a momentum of 0.99 is made for many more iterations.
+    "small": {
+        "features": (16, 32, 64, 128, 256, 32),
+        "spatial_size": 64,
+        "max_ite": 400,
+        "val_step": 400,
+        "opt": "adam",
+        "lr": 1e-3,
+        "lr_min": 1e-5,
+    },
+    # For a laptop and the best result: a small pretrained encoder, strong augmentation, and labels that get better
+    # round by round.
+    "strong": {
+        "model": "smp-unet",
+        "encoder": "tu-tf_efficientnet_lite0",
+        "encoder_weights": "package:efficientnet-lite0",
+        "decoder_channels": (128, 64, 32, 24, 16),
+        "feat_dim": 16,
+        "num_levels": 1,
+        "spatial_size": 160,
+        "rounds": 3,
+        "pseudo": "area",
+        "round_ite": 600,
+        "max_ite": 1200,
+        "opt": "adamw",
+        "lr": 1e-3,
+        "lr_min": 1e-6,
+        "lr_scheduler": "onecycle",
+        "weight_decay": 1e-2,
+        "seg_loss": "dice_ce",
+        "augment": "full",
+        "ema": 0.99,
+        "amp": "auto",
+        "select": "last",
+    },
+}
+
+
+def described() -> str:
+    """The recipes in a few lines, for ``--help``."""
+    return "; ".join(
+        f"{name}: " + (", ".join(f"--{key} {_said(value)}" for key, value in of.items()) or "as released (default)")
+        for name, of in RECIPES.items()
+    )
+
+
+def _said(value) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

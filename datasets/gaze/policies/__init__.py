@@ -1,0 +1,14 @@
+"""Policies: how gaze, map, network and perhaps a few masks become the map whose levels are the pseudo-masks."""
+
+from datasets.gaze.policies.area import Area
+from datasets.gaze.policies.evidence import Evidence, read_evidence
+from datasets.gaze.policies.fusion import Fusion
+from datasets.gaze.policies.levels import Levels
+from datasets.gaze.policies.network import Network
+
+# By name; each has ``fit(evidence, masks)`` and ``score(evidence)``, a logit that is above 0 on the target.
+POLICIES = {"levels": Levels, "area": Area, "fusion": Fusion, "network": Network}
+# What needs the fixation table, and what needs masks.
+NEED_GAZE, NEED_MASKS = ("area", "fusion"), ("fusion", "network")
+
+__all__ = ["NEED_GAZE", "NEED_MASKS", "POLICIES", "Evidence", "read_evidence"]

@@ -1,0 +1,83 @@
+"""``area``: the agreement of map, hull and network, with the odds of the area that the gaze foretells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets.gaze.policies.agreement import agreement
+from datasets.gaze.policies.evidence import CUT, Evidence, logit
+
+# What the log odds of the area are foretold from, beside 1.
+FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
+MAP_CUT = 0.4
+LEAST_AREA, MOST_AREA = 0.002, 0.9
+# The ridge of the fit, on standardised facts: none where there are many images, and no division by zero.
+RIDGE = 1e-3
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class Area:
+    """A fitted policy: how large a target is that is looked at so long, so widely and so often.
+
+    A large target and a small one are equally well seen in a map; what differs is how likely a pixel belongs to them
+    before it is looked at, by Bayes' rule a summand of its logit. The areas are learnt from the network's own: what
+    is wrong with a single one of them averages out over all images.
+
+    Attributes:
+        weights: of 1 and ``FACTS``; None before there is a network: then the agreement is all.
+        mean: of the foretold log odds over the images.
+        residual: standard deviation of the network's own log odds around them.
+        num_images: that it was fitted on.
+    """
+
+    weights: tuple[float, ...] | None = None
+    mean: float = 0.0
+    residual: float | None = None
+    num_images: int = 0
+
+    @classmethod
+    def fit(cls, evidence: Mapping[str, Evidence], masks: Mapping[str, np.ndarray]) -> Area:
+        """From the areas that the network predicts on all images that were looked at; masks are not used."""
+        seen = [one for one in evidence.values() if one.crf is not None and one.logits is not None]
+        if len(seen) < FEWEST:
+            return cls()
+        facts, own = np.stack([_facts(one) for one in seen]), np.array([own_odds(one) for one in seen])
+        gram = facts.T @ facts / len(seen) + RIDGE * np.diag([0.0] + [1.0] * len(FACTS))
+        weights = np.linalg.solve(gram, facts.T @ own / len(seen))
+        foretold = facts @ weights
+        return cls(tuple(map(float, weights)), float(foretold.mean()), float((own - foretold).std()), len(seen))
+
+    def foretold(self, evidence: Evidence) -> float:
+        """The log odds of the target's share of the image, by its gaze, less their mean; 0 before there is a fit."""
+        return 0.0 if self.weights is None else float(_facts(evidence) @ np.array(self.weights)) - self.mean
+
+    def score(self, evidence: Evidence) -> np.ndarray:
+        """(S,S) float32, a logit."""
+        score = agreement(evidence)
+        if self.weights is None or evidence.crf is None:
+            return score
+        return score + np.float32(self.foretold(evidence) - logit(CUT))
+
+
+def _facts(evidence: Evidence) -> np.ndarray:
+    return np.array([1.0, *evidence.gaze_facts, map_odds(evidence)])
+
+
+def own_odds(evidence: Evidence) -> float:
+    """The log odds of the area that the network predicts."""
+    return odds((evidence.logits > 0).mean())
+
+
+def map_odds(evidence: Evidence) -> float:
+    """The log odds of the area of the CRF map."""
+    return odds((evidence.crf > MAP_CUT).mean())
+
+
+def odds(share: float) -> float:
+    """log(a / (1 - a)) of an area a, of one that is almost nothing or all as of some."""
+    area = np.clip(share, LEAST_AREA, MOST_AREA)
+    return float(np.log(area / (1 - area)))

