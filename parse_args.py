@@ -11,7 +11,7 @@ from commands.options.export import add_export
 from commands.options.gaze import add_assess, add_fixations, add_prepare
 from commands.options.inference import add_predict
 from commands.options.recipes import RECIPES
-from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_summarize
+from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_hours, add_summarize
 from commands.options.training import add_train, complete_training
 from commands.options.types import Parser
 
@@ -27,6 +27,7 @@ COMMANDS = {
     "prepare-nci": (add_prepare_nci, "the prostate set from its archive's downloads"),
     "demo": (add_demo, "make a small data set with simulated gaze"),
     "baseline": (add_baseline, "score the trivial predictors: everything, and the mean training map"),
+    "hours": (add_hours, "test Dice against hours of annotation: gaze, masks, both, all masks"),
     "summarize": (add_summarize, "a table of several runs"),
     "compare": (add_compare, "runs against a baseline, case by case: differences, intervals, tests"),
     "figure": (add_figure, "a figure for a paper: images, gaze, predictions of several runs, truth"),

@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from commands.exporting.check import (
-    TOLERANCE,
     batches,
     check_differences,
     find_images,
@@ -73,11 +72,11 @@ def main(args: argparse.Namespace) -> int:
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
     with _writable(path), staging(path) as staged:
-        written = _write(FORMATS[name], module, predictor.channels, staged)
+        written = _write(FORMATS[name], module, predictor, staged)
         differences = largest_differences(
             module, FORMATS[name].load(staged), batches(images), names=image_files, network=predictor.network
         )
-        check_differences(differences)
+        check_differences(differences, FORMATS[name].tolerance)
         facts = {
             **_of_file(staged, name, written),
             **_of_network(predictor, name, tta=args.tta),
@@ -87,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
             "check": {
                 "num_images": len(images),
                 "real_images": bool(image_files),
-                "tolerance": TOLERANCE,
+                "tolerance": FORMATS[name].tolerance,
                 **differences,
             },
             "versions": _versions(FORMATS[name]),
@@ -108,8 +107,8 @@ def _writable(path: Path) -> Iterator[None]:
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
 
 
-def _write(format_: Format, module: Exported, channels: int, path: Path) -> dict:
-    facts = format_.write(module, channels, path)
+def _write(format_: Format, module: Exported, predictor: Predictor, path: Path) -> dict:
+    facts = format_.write(module, predictor, path)
     weights = Path(f"{path}{WEIGHTS_ENDING}")
     if not weights.exists():
         return facts
@@ -148,7 +147,7 @@ def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
         "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
         "preprocessing": preprocessing(predictor),
         "postprocessing": POSTPROCESSING,
-        "usage": usage(predictor, FORMATS[format_name]),
+        "usage": usage(predictor, FORMATS[format_name]) if FORMATS[format_name].usage else None,
         "licence": CODE_LICENCE,
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 from utils.files import replacing
 
 KIND_COLOURS = {"heatmap": "#d1662b", "crf": "#2b6cb0"}
+TRACK_COLOURS = ("#2b6cb0", "#5a8f5a", "#d1662b", "black")
 KIND_NAMES = {"heatmap": "heatmap", "crf": "CRF map"}
 
 
@@ -96,3 +97,33 @@ def _legend_or_note(axes) -> None:
         axes.legend(frameon=False)
     else:
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color="grey")
+
+
+def write_hours_figure(path: Path, rows: Sequence[Mapping], tracks: Mapping[str, str]) -> None:
+    """Draw test Dice against hours of annotation: a line a track through the means over seeds, a dot a seed.
+
+    Args:
+        path: the PNG to write.
+        rows: with ``track``, ``hours`` and ``dice``, one a run.
+        tracks: what the tracks are called.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for colour, (track, name) in zip(TRACK_COLOURS, tracks.items(), strict=True):
+        dices: dict[float, list[float]] = {}
+        for row in rows:
+            if row["track"] == track:
+                dices.setdefault(row["hours"], []).append(100 * row["dice"])
+        hours = sorted(dices)
+        axes.plot(hours, [np.mean(dices[h]) for h in hours], "o-", color=colour, label=name)
+        seeds = [(h, d) for h in hours for d in dices[h]]
+        axes.scatter([h for h, _ in seeds], [d for _, d in seeds], s=9, color=colour)
+    axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(frameon=False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -19,6 +19,8 @@ masks: its levels and their ensemble in one graph. The JSON file beside this one
 HOW_TO_RUN = """\
 This program needs NumPy, Pillow and what else it imports. Its arguments are this file, an image, and a name for the
 mask."""
+WITH_PROJECT = """\
+With this project: `python run.py predict --ckpt_path FILE --images FOLDER`."""
 CITATION = """\
 Zhong et al., *Weakly-supervised Medical Image Segmentation with Gaze Annotations*, MICCAI 2024, LNCS 15003,
 pp. 530-540. This file was made with an independent reimplementation of it; please say so, and cite the data."""
@@ -33,8 +35,7 @@ def model_card(facts: dict) -> str:
         "Preprocessing": [_preprocessing(facts["preprocessing"])],
         "Postprocessing": [f"{facts['postprocessing']}."],
         "How to run it": [
-            HOW_TO_RUN,
-            f"```python\n{facts['usage']}```",
+            *([HOW_TO_RUN, f"```python\n{facts['usage']}```"] if facts["usage"] else [WITH_PROJECT]),
         ],
         "Training data and licence": [_licence(facts)],
         "Training": [_checkpoint(checkpoint) for checkpoint in facts["checkpoints"]],

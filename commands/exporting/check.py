@@ -17,7 +17,6 @@ from datasets.specs import PICTURE_EXTS
 from models.exported import Exported
 from utils.evaluation import all_logits, check_finite
 
-TOLERANCE = 1e-4
 # Of a folder: at even steps through its names.
 IMAGES_OF_A_FOLDER = 8
 SMALLEST_SIDE = 16
@@ -118,11 +117,11 @@ def _difference(expected: Tensor, found: Tensor) -> float:
     return difference if difference == difference else float("inf")
 
 
-def check_differences(differences: dict) -> None:
+def check_differences(differences: dict, tolerance: float) -> None:
     """Raise ValueError where a file says something else than the network."""
-    if not max(differences["probability"], differences["logits"]) <= TOLERANCE:
+    if not max(differences["probability"], differences["logits"]) <= tolerance:
         raise ValueError(
-            f"the written file: expected what PyTorch computes to {TOLERANCE:g}, found probabilities up to "
+            f"the written file: expected what PyTorch computes to {tolerance:g}, found probabilities up to "
             f"{differences['probability']:.1e} and logits up to {differences['logits']:.1e} (relative) away; it was "
             "removed, choose another --format"
         )

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from commands.exporting import onnx_file, torch_export, torchscript
+from commands.exporting import checkpoint_file, onnx_file, torch_export, torchscript
+from commands.inference import Predictor
 from models.exported import Exported
 
 Runner = Callable[[Tensor], dict[str, Tensor]]
@@ -22,18 +23,21 @@ class Format(NamedTuple):
     Attributes:
         endings: of its files, the usual one first.
         packages: that it needs beside torch.
-        write: (network, image channels, path) -> facts for the card; may write further files beside the path.
+        write: (network, predictor that it is made from, path) -> facts for the card; may write further files beside it.
         load: path -> a function from an image (B,C,H,W) to the outputs by name, run by what users of the file have.
-        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both.
+        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both; None
+            where this project is what reads it.
         note: a sentence for the card, or nothing.
+        tolerance: how far probabilities, and logits relative to the largest, may be from the network's.
     """
 
     endings: tuple[str, ...]
     packages: tuple[str, ...]
-    write: Callable[[Exported, int, Path], dict]
+    write: Callable[[Exported, Predictor, Path], dict]
     load: Callable[[Path], Runner]
-    usage: tuple[str, str, str]
+    usage: tuple[str, str, str] | None
     note: str = ""
+    tolerance: float = 1e-4
 
     def check_packages(self, name: str) -> None:
         """Raise ValueError with the remedy where a package is absent or broken."""
@@ -82,6 +86,15 @@ FORMATS = {
             'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
         ),
         "PyTorch does not promise to read it in other versions than the one that wrote it, named below.",
+    ),
+    "checkpoint": Format(
+        (".pth",),
+        (),
+        checkpoint_file.write,
+        checkpoint_file.load,
+        None,
+        "A checkpoint of this project, its weights in half precision and without what training needs.",
+        tolerance=0.02,
     ),
 }
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_shapes
 
 from commands.exporting.torch_export import record
+from commands.inference import Predictor
 from models.exported import INPUT, OUTPUTS, Exported
 
 # What torch 2.11 writes without converting. Of the file format, the version of that time: torch's own would shut out
@@ -24,9 +25,9 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 }
 
 
-def write(module: Exported, channels: int, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
+def write(module: Exported, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
-    program = record(_with_plain_group_norm(module), channels)
+    program = record(_with_plain_group_norm(module), predictor.channels)
     with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
         # Of torch's and onnxscript's own calls.
         warnings.simplefilter("ignore")

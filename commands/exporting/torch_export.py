@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
+from commands.inference import Predictor
 from models.exported import INPUT, Exported
 
 # Any would do: neither a size nor the batch is kept. Different ones, so that torch takes none for the other.
@@ -33,9 +34,9 @@ def record(module: Exported, channels: int) -> ExportedProgram:
     return program
 
 
-def write(module: Exported, channels: int, path: Path) -> dict:
+def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     """Write the program; see ``formats.Format``."""
-    program = record(module, channels)
+    program = record(module, predictor.channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # On a full disk torch's own writer ends the process.

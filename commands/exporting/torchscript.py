@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from commands.inference import Predictor
 from models.exported import Exported
 
 EXAMPLE_SIZE = (2, 80, 64)
 
 
-def write(module: Exported, channels: int, path: Path) -> dict:
+def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     """Trace and write; see ``formats.Format``.
 
     Recorded and not compiled from the source, which smp's networks are not made for. While it is recorded, the networks
@@ -28,7 +29,7 @@ def write(module: Exported, channels: int, path: Path) -> dict:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # strict=False allows a dict of outputs.
-        traced = torch.jit.trace(module, torch.zeros(batch, channels, *size), strict=False, check_trace=False)
+        traced = torch.jit.trace(module, torch.zeros(batch, predictor.channels, *size), strict=False, check_trace=False)
         # On a full disk torch's own writer ends the process.
         whole = io.BytesIO()
         torch.jit.save(traced, whole)

@@ -19,7 +19,10 @@ def add_export(parser: Parser) -> None:
         help="of the file (default: by its ending); torchscript is deprecated by torch",
     )
     parser.add_argument(
-        "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt (TorchScript) or *.pt2"
+        "--to",
+        required=True,
+        metavar="FILE",
+        help="file to write: *.onnx, *.pt (TorchScript), *.pt2 or *.pth (checkpoint)",
     )
     add_overwrite(parser)
     parser.add_argument(

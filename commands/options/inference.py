@@ -22,7 +22,12 @@ def add_predict(parser: Parser) -> None:
 
 def _add_output(parser: Parser) -> None:
     group = parser.add_argument_group("results")
-    group.add_argument("--out", required=True, metavar="FOLDER", help="where they go; the same call continues there")
+    group.add_argument(
+        "--out",
+        default="predicted",
+        metavar="FOLDER",
+        help="where they go (default: predicted); the same call continues there",
+    )
     group.add_argument(
         "--save_prob", action="store_true", help="write the probabilities, too, as 16-bit PNG: value / 65535"
     )

@@ -437,3 +437,25 @@ def _program_of_the_card_agrees(path: Path, checkpoint: Path, picture: Path, mon
     expected = probability > 0.5
     assert 0 < expected.mean() < 1
     assert ((np.array(Image.open(mask)) == 255) == expected)[certain].all() and certain.mean() > 0.99
+
+
+def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(checkpoint, folder, tiny_root, capsys):
+    path = folder / "slim.pth"
+    assert export(checkpoint, to=path, more=["--check_images", tiny_root / "images"]) == 0
+    assert names(folder) == ["slim.pth", "slim.pth.json", "slim.pth.md"]
+    content = torch.load(path, weights_only=True)
+    assert set(content) == {"state_dict", "config", "iteration", "selected_on", "best_iteration"}
+    kinds = {weight.dtype: weight.ndim for weight in content["state_dict"].values()}
+    assert set(kinds) == {torch.float16, torch.float32} and kinds[torch.float32] == 1
+    whole, slim = (load_predictor([file], CPU) for file in (checkpoint, path))
+    image = torch.randn(1, 3, 32, 32)
+    assert (whole.model(image)["logits"].sigmoid() - slim.model(image)["logits"].sigmoid()).abs().max() < 0.01
+    assert slim.spatial_size == 32 and "run.py predict --ckpt_path FILE" in (folder / "slim.pth.md").read_text()
+
+
+def test_one_checkpoint_cannot_hold_an_average(checkpoint, folder, tmp_path, capsys):
+    other = save(tmp_path / "other.pth", seed=1)
+    said = "--format checkpoint: expected one --ckpt_path and no --tta, found an average"
+    assert said in refused(capsys, checkpoint, other, to=folder / "a.pth")
+    assert said in refused(capsys, checkpoint, to=folder / "a.pth", more=["--tta"])
+    assert names(folder) == []

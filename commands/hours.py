@@ -1,0 +1,135 @@
+"""``run.py hours``: test Dice against hours of annotation: gaze, a few masks, both, and every mask."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from commands import train
+from commands.outputs import Folder, Output
+from datasets import get_spec
+from datasets.splits import split_names
+from utils.figures import write_hours_figure
+from utils.files import write_text
+from utils.markdown import table
+from utils.reporting import SUMMARY_FILE, read_summary
+
+TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
+COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
+TRACKS = {
+    "gaze": "gaze alone",
+    "gaze+masks": "gaze and n masks",
+    "masks": "n masks, self-trained on all images",
+    "all": "every mask",
+}
+SECONDS_AN_HOUR = 3600
+
+
+class Point(NamedTuple):
+    """A way to annotate: its track, how many masks it has, the hours that it takes, and the options of training."""
+
+    track: str
+    masks: int
+    hours: float
+    options: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.track}_{self.masks}" if self.track in ("gaze+masks", "masks") else self.track
+
+
+def outputs(args: argparse.Namespace) -> list[Output]:
+    """The folder of the table and figure; each run looks after its own."""
+    form = {"ours": f"^{','.join(COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE), "sign": NUMBERS_FILE}
+    return [Folder("--exp_path", Path(args.exp_path), **form)]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train what is not there yet, seed by seed, a row as soon as it is done; 0, or the code of a run that stopped."""
+    folder, rows = Path(args.exp_path), []
+    points = list(points_of(args))
+    for seed in args.seeds:
+        for point in points:
+            run_folder = folder / point.name / f"seed{seed}"
+            if not (run_folder / SUMMARY_FILE).is_file():
+                code = train.main(_command_line(args, point, run_folder, seed))
+                if code:
+                    print(f"stopped in {run_folder}; the same command goes on")
+                    return code
+            rows.append(_row(point, seed, run_folder))
+            write_text(folder / NUMBERS_FILE, _as_csv(rows))
+            write_text(folder / TABLE_FILE, hours_table(rows))
+            write_hours_figure(folder / FIGURE_FILE, rows, TRACKS)
+    print(f"\n{hours_table(rows)}\nin {folder / TABLE_FILE}, {folder / NUMBERS_FILE} and {folder / FIGURE_FILE}")
+    return 0
+
+
+def points_of(args: argparse.Namespace) -> Iterator[Point]:
+    """All ways to annotate, the cheapest of each track first."""
+    num_images = len(split_names(get_spec(args.data, args.root), Path(args.root), "train"))
+    looking = num_images * args.gaze_seconds / SECONDS_AN_HOUR
+    drawing = args.mask_seconds / SECONDS_AN_HOUR
+    too_many = [n for n in args.masks if n > num_images]
+    if too_many:
+        raise ValueError(f"--masks {too_many[0]}: expected at most {num_images}, the training images, found more")
+    gaze = ("--fixations", args.fixations)
+    yield Point("gaze", 0, looking, (*gaze, "--pseudo", "area"))
+    for n in filter(None, args.masks):
+        both = (*gaze, "--pseudo", "fusion", "--masks", str(n))
+        yield Point("gaze+masks", n, looking + n * drawing, both)
+        yield Point("masks", n, n * drawing, ("--pseudo", "network", "--masks", str(n)))
+    yield Point("all", num_images, num_images * drawing, ("-m", "full_sup"))
+
+
+def hours_table(rows: Sequence[dict]) -> str:
+    """Markdown: a line a way to annotate, the mean and deviation over its seeds."""
+    lines = []
+    for track, masks in dict.fromkeys((row["track"], row["masks"]) for row in rows):
+        of_point = [row for row in rows if (row["track"], row["masks"]) == (track, masks)]
+        dice = 100 * np.array([row["dice"] for row in of_point])
+        deviation = f" ± {dice.std(ddof=1):.2f}" if len(dice) > 1 else ""
+        minutes = np.mean([row["training_minutes"] for row in of_point])
+        shown = (f"{of_point[0]['hours']:.1f}", f"{dice.mean():.2f}{deviation}", len(dice), f"{minutes:.0f}")
+        lines.append((TRACKS[track].replace("n masks", f"{masks} masks"), *shown))
+    return table(("annotation", "hours", "test Dice %", "seeds", "minutes of training"), lines) + "\n"
+
+
+def _command_line(args: argparse.Namespace, point: Point, folder: Path, seed: int) -> argparse.Namespace:
+    from parse_args import parse_args
+
+    options = list(point.options)
+    if point.track == "all":
+        # As many steps as all rounds of the others together.
+        before = args.round_ite * (args.rounds - 1)
+        options += ["--max_ite", str(args.max_ite + before)]
+    else:
+        options += ["--max_ite", str(args.max_ite), "--round_ite", str(args.round_ite), "--rounds", str(args.rounds)]
+    shared = ["--recipe", args.recipe, "--data", args.data, "--root", args.root, "--exp_path", str(folder), "--resume"]
+    loading = ["-bs", str(args.batch_size), "--num_worker", str(args.num_worker), "--seed", str(seed)]
+    device = ["--device", args.device] if args.device else []
+    return parse_args(["train", *shared, *loading, *device, *options])
+
+
+def _row(point: Point, seed: int, folder: Path) -> dict:
+    summary = read_summary(folder)
+    if "last" not in summary["results"]:
+        raise ValueError(f"{folder}: expected a score on test images, found none; put masks/ and test.txt in --root")
+    seconds = sum(read_summary(part)["seconds"] for part in (folder, *sorted(folder.glob("round[0-9]*"))))
+    dice = summary["results"]["last"]["metrics"]["ensemble"]["dice_mean"]
+    values = (point.track, point.masks, round(point.hours, 3), seed, dice, round(seconds / 60, 2))
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _as_csv(rows: Sequence[dict]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

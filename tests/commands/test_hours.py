@@ -1,0 +1,79 @@
+"""``run.py hours`` as a user types it, on made data."""
+
+import csv
+import json
+
+import pytest
+
+import run
+from commands import hours
+
+QUICK = ["--recipe", "small", "--rounds", "2", "--round_ite", "2", "--max_ite", "2", "-bs", "2", "--num_worker", "0"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A made data set with its gaze prepared, and the folder of all runs, finished."""
+    folder = tmp_path_factory.mktemp("hours")
+    root, exp = folder / "demo", folder / "exp"
+    assert run.main(["demo", "--root", str(root), "--num_train", "9", "--num_test", "2"]) == 0
+    table = ["--fixations", str(root / "fixations.csv")]
+    assert run.main(["prepare", "--data", "kvasir", "--root", str(root), *table, "--workers", "1"]) == 0
+    assert call(root, exp) == 0
+    return root, exp
+
+
+def call(root, exp, *more):
+    line = ["--data", "kvasir", "--root", str(root), "--fixations", str(root / "fixations.csv"), "--exp_path", str(exp)]
+    return run.main(["hours", *line, "--masks", "8", "--seeds", "0,1", "--device", "cpu", *QUICK, *more])
+
+
+def rows_of(exp):
+    with open(exp / "hours.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_a_track_and_seed_with_the_hours_that_it_takes(made):
+    _, exp = made
+    rows = rows_of(exp)
+    assert [(row["track"], row["masks"], row["seed"]) for row in rows] == [
+        *(("gaze", "0", "0"), ("gaze+masks", "8", "0"), ("masks", "8", "0"), ("all", "9", "0")),
+        *(("gaze", "0", "1"), ("gaze+masks", "8", "1"), ("masks", "8", "1"), ("all", "9", "1")),
+    ]
+    gaze, mask = 9 * 8.8 / 3600, 74.8 / 3600
+    found = [float(row["hours"]) for row in rows[:4]]
+    assert found == pytest.approx([gaze, gaze + 8 * mask, 8 * mask, 9 * mask], abs=5e-4)
+    summary = json.loads((exp / "gaze" / "seed1" / "summary.json").read_text())
+    assert float(rows[4]["dice"]) == summary["results"]["last"]["metrics"]["ensemble"]["dice_mean"]
+    assert "| gaze and 8 masks | 0.2 |" in (exp / "hours.md").read_text()
+    assert (exp / "hours.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_masks_have_as_many_steps_as_all_rounds(made):
+    _, exp = made
+    steps = {name: json.loads((exp / name / "seed0" / "args.json").read_text())["max_ite"] for name in ("gaze", "all")}
+    assert steps == {"gaze": 2, "all": 4}
+
+
+def test_the_same_command_trains_only_what_is_not_there(made, monkeypatch):
+    root, exp = made
+    before, trained = rows_of(exp), []
+    (exp / "all" / "seed1" / "summary.json").unlink()
+    train = hours.train.main
+    monkeypatch.setattr(hours.train, "main", lambda args: trained.append(args.exp_path) or train(args))
+    assert call(root, exp) == 0
+    assert trained == [str(exp / "all" / "seed1")]
+    assert [row["dice"] for row in rows_of(exp)] == [row["dice"] for row in before]
+
+
+def test_a_run_that_stops_leaves_the_rows_before(made, tmp_path, monkeypatch, capsys):
+    root, _ = made
+    monkeypatch.setattr(hours.train, "main", lambda args: 130)
+    assert call(root, tmp_path / "exp") == 130
+    assert f"stopped in {tmp_path / 'exp' / 'gaze' / 'seed0'}; the same command goes on" in capsys.readouterr().out
+
+
+def test_more_masks_than_images_are_refused(made, tmp_path, capsys):
+    root, _ = made
+    assert call(root, tmp_path / "exp", "--masks", "10") == 2
+    assert "--masks 10: expected at most 9, the training images, found more" in capsys.readouterr().err
