@@ -26,6 +26,7 @@ def main(args: argparse.Namespace) -> int:
         args.root,
         args.fixations,
         num_levels=args.num_levels,
+        map_folder=args.map_folder,
         workers=args.workers,
         progress=functools.partial(tqdm, desc="assess", unit="image", disable=None),
     )
@@ -33,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     print(f"assessed {report['num_images']} images{missing and f' ({missing})'}, left out {report['num_left_out']}")
     print_named("left out", report["left_out"], QUALITY_FILE)
     print_quality(report["quality"])
-    root = Path(args.root)
+    root = Path(args.map_folder).resolve().parent if args.map_folder else Path(args.root)
     print(f"an image a row: {root / PER_IMAGE_FILE}\nmeans: {root / QUALITY_FILE}\nfigure: {write_figure(root)}")
     return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
 

@@ -96,7 +96,7 @@ def hours_table(rows: Sequence[dict]) -> str:
         dice = 100 * np.array([row["dice"] for row in of_point])
         deviation = f" ± {dice.std(ddof=1):.2f}" if len(dice) > 1 else ""
         minutes = np.mean([row["training_minutes"] for row in of_point])
-        shown = (f"{of_point[0]['hours']:.1f}", f"{dice.mean():.2f}{deviation}", len(dice), f"{minutes:.0f}")
+        shown = (f"{of_point[0]['hours']:.1f}", f"{dice.mean():.2f}{deviation}", str(len(dice)), f"{minutes:.0f}")
         lines.append((TRACKS[track].replace("n masks", f"{masks} masks"), *shown))
     return table(("annotation", "hours", "test Dice %", "seeds", "minutes of training"), lines) + "\n"
 

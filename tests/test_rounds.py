@@ -201,3 +201,17 @@ def test_labels_that_are_broken_are_a_sentence(root, tmp_path, capsys):
     (tmp_path / "exp" / "labels.json").write_text("{")
     assert train(root, tmp_path / "exp", "--resume") == 2
     assert "labels.json: expected what is known of labels" in capsys.readouterr().err
+
+
+def test_assess_scores_the_maps_of_a_round(root, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "levels", "--masks", "6") == 0
+    line = ["assess", "--data", "kvasir", "--root", str(root), "--fixations", str(root / "fixations.csv")]
+    assert run.main([*line, "--map_folder", str(exp / "maps"), "--workers", "1"]) == 0
+    # All labels are masks here.
+    assert "0.5: 1.0000" in capsys.readouterr().out
+    assert json.loads((exp / "gaze" / "quality.json").read_text())["num_images"] == 6
+    assert not (root / "gaze" / "quality.json").exists()
+    (tmp_path / "nothing").mkdir()
+    assert run.main([*line, "--map_folder", str(tmp_path / "nothing")]) == 2
+    assert "expected maps, <id>.png, of images with fixations, found none" in capsys.readouterr().err

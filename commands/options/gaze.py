@@ -50,6 +50,9 @@ def add_assess(parser: Parser) -> None:
     """Options of ``assess``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
+    parser.add_argument(
+        "--map_folder", default=None, help="maps of a round of training to score in place of the data folder's CRF maps"
+    )
     _add_assessing(parser)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
+
 from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
@@ -25,12 +27,15 @@ def assess_gaze(
     fixations_csv: str | Path,
     *,
     num_levels: int | None = None,
+    map_folder: str | Path | None = None,
     workers: int = -1,
     progress: Callable = iterate_plain,
 ) -> dict:
     """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
 
     Args: as ``prepare_gaze`` takes them. Times an image, where an earlier preparation left them, are kept.
+        map_folder: maps of a round, PNG files of any size, which are scored in place of the data folder's CRF maps; the
+            two files are then written beside it.
 
     Returns:
         ``num_images``, ``without_map``: by kind of map, the number of images that have none, ``left_out`` with
@@ -43,17 +48,23 @@ def assess_gaze(
     fixations = read_fixations(fixations_csv)
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
-    items = ((spec, root, name, fixations[name], thresholds) for name in names)
+    made = None if map_folder is None else Path(map_folder).resolve()
+    if made is not None:
+        names = [name for name in names if (made / f"{name}.png").is_file()]
+    items = ((spec, root, name, fixations[name], thresholds, made) for name in names)
     results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
     left_out += [result for result in results if "reason" in result]
     done = [result for result in results if "reason" not in result]
     without = {kind: sum(kind not in result["maps"] for result in done) for kind in MAP_FOLDERS}
+    if made is not None and not done:
+        raise ValueError(f"{made}: expected maps, <id>.png, of images with fixations, found none")
     if done and all(count == len(done) for count in without.values()):
         raise ValueError(
             f"{root / GAZE_FOLDER}: expected gaze maps, found none of {len(done)} images; "
             + why_missing(spec, root, [result["name"] for result in done], fixations_csv)
         )
-    seconds = read_seconds(root / PER_IMAGE_FILE)
+    out = root if made is None else made.parent
+    seconds = read_seconds(out / PER_IMAGE_FILE)
     rows = {result["name"]: result["quality"] | {"seconds": seconds.get(result["name"])} for result in done}
     report = {
         "data": data,
@@ -64,19 +75,31 @@ def assess_gaze(
         "left_out": left_out,
         "quality": summarize(list(rows.values()), thresholds),
     }
-    with alone_in(root / GAZE_FOLDER, "an assessment"):
-        write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
-        write_json(root / QUALITY_FILE, report)
+    (out / GAZE_FOLDER).mkdir(exist_ok=True)
+    with alone_in(out / GAZE_FOLDER, "an assessment"):
+        write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
+        write_json(out / QUALITY_FILE, report)
     return report
 
 
-def assess_image(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, thresholds: Sequence[float]) -> dict:
+def assess_image(
+    spec: DatasetSpec,
+    root: Path,
+    name: str,
+    fixations: Fixations,
+    thresholds: Sequence[float],
+    made: Path | None = None,
+) -> dict:
     """Score one image; ``name`` with ``maps`` (the kinds found) and ``quality``, or with ``reason``."""
     try:
         paths = {kind: find_map(spec, root, kind, name) for kind in MAP_FOLDERS}
+        if made is not None:
+            paths["crf"] = made / f"{name}.png"
         maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}
         mask_path = sample_path(spec, root, "masks", name)
         mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
+        if made is not None and mask is not None:
+            maps["crf"] = cv2.resize(maps["crf"], mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds, ignore)}
     except ValueError as error:
         return {"name": name, "reason": str(error), "broken": True}

@@ -12,7 +12,6 @@ from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
 # What the log odds of the area are foretold from, beside 1.
 FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
-MAP_CUT = 0.4
 LEAST_AREA, MOST_AREA = 0.002, 0.9
 # The ridge of the fit, on standardised facts: none where there are many images, and no division by zero.
 RIDGE = 1e-3
@@ -74,7 +73,7 @@ def own_odds(evidence: Evidence) -> float:
 
 def map_odds(evidence: Evidence) -> float:
     """The log odds of the area of the CRF map."""
-    return odds((evidence.crf > MAP_CUT).mean())
+    return odds((evidence.crf > evidence.map_cut).mean())
 
 
 def odds(share: float) -> float:

@@ -35,6 +35,7 @@ class Evidence:
         gaze_facts: (3,) half the log determinant of the fixations' covariance, weighted by duration, in shares of the
             sides; the log of their number; the log of their time in ms.
         logits: (S,S), of the network of the round before; None before there is one.
+        map_cut: the value of the CRF map that says neither, the middle of the data set's thresholds.
     """
 
     heatmap: np.ndarray | None = None
@@ -42,6 +43,7 @@ class Evidence:
     distance: np.ndarray | None = None
     gaze_facts: np.ndarray | None = None
     logits: np.ndarray | None = None
+    map_cut: float = 0.4
 
     @property
     def is_empty(self) -> bool:
@@ -60,7 +62,7 @@ def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations
         values.astype(np.float16)  # enough for what has eight bits, and half the memory of all images
         for values in (*(resized(values, size) for values in maps), hull_distance(fixations, size))
     )
-    return Evidence(heatmap, crf, distance, gaze_facts(fixations))
+    return Evidence(heatmap, crf, distance, gaze_facts(fixations), map_cut=float(np.mean(spec.end_thresholds)))
 
 
 def hull_distance(fixations: Fixations, size: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def seen(area, crf=UNSURE, logits=None, spread=0.0):
     if logits is None:
         logits = np.where(np.arange(100).reshape(10, 10) < 100 * area, 1.0, -1.0)
     crf = np.resize(crf, logits.shape)
-    return Evidence(crf, crf, np.full(logits.shape, -0.05), np.array([spread, 0.0, 0.0]), logits)
+    return Evidence(crf, crf, np.full(logits.shape, -0.04), np.array([spread, 0.0, 0.0]), logits, map_cut=0.5)
 
 
 def square(*corners, durations=None):
@@ -53,8 +53,9 @@ def test_facts_of_gaze_by_hand():
 
 def test_the_agreement_is_half_of_each_map_and_the_hull():
     crf = np.array([[0.8, 0.5]], np.float32)
-    one = Evidence(crf, crf, np.array([[0.5, -0.05]], np.float32), np.zeros(3), np.array([[2.0, -2.0]]))
-    expected = [0.5 * math.log(4) + 14 * 0.1 + 1.0, -1.0]
+    one = Evidence(crf, crf, np.array([[0.5, -0.04]], np.float32), np.zeros(3), np.array([[2.0, -2.0]]), map_cut=0.2)
+    # The map says neither at 0.2.
+    expected = [0.5 * (math.log(4) + math.log(4)) + 14 * 0.1 + 1.0, 0.5 * math.log(4) - 1.0]
     np.testing.assert_allclose(agreement(one)[0], expected, rtol=1e-5)
     np.testing.assert_allclose(agreement(Evidence(logits=np.array([[3.0]]))), [[3.0]])
     with pytest.raises(ValueError, match="expected an image with gaze or a network"):
