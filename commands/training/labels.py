@@ -29,6 +29,7 @@ from utils.images import write_image
 LABELS_FILE, MAPS_FOLDER = "labels.json", "maps"
 # Of the labels that no mask gives; more that are empty or full, and there is nothing left to learn from.
 MOST_COLLAPSED = 0.5
+BATCH_SIZE = 8  # of images that the network labels
 # Apart from other draws of the same seed.
 MASK_STREAM = 5
 
@@ -144,11 +145,12 @@ def _with_network(
     evidence: Mapping[str, Evidence], predictor: Predictor, spec: DatasetSpec, root: Path
 ) -> dict[str, Evidence]:
     """The evidence with the network's logits, four mirrored views averaged."""
-    said = {}
-    for name, one in evidence.items():
-        image, _ = predictor.prepared(sample_path(spec, root, "images", name))
-        logits = predictor.model(image[None].to(predictor.device))["logits"][0, 0]
-        said[name] = one.with_logits(logits.float().cpu().numpy().astype(np.float16))
+    names, said = list(evidence), {}
+    for start in range(0, len(names), BATCH_SIZE):
+        some = names[start : start + BATCH_SIZE]
+        images = torch.stack([predictor.prepared(sample_path(spec, root, "images", name))[0] for name in some])
+        logits = predictor.model(images.to(predictor.device))["logits"][:, 0].float().cpu().numpy()
+        said |= {name: evidence[name].with_logits(x.astype(np.float16)) for name, x in zip(some, logits, strict=True)}
     return said
 
 

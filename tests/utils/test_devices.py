@@ -91,3 +91,10 @@ def test_peak_memory_never_falls_and_is_that_of_a_process():
     block = torch.ones(100_000_000, dtype=torch.uint8)
     assert peak_memory_gb(torch.device("cpu")) >= before > 0.05
     del block
+
+
+@pytest.mark.parametrize(("native", "meant"), [(True, "bf16"), (False, "off")])
+def test_auto_is_bfloat16_where_the_machine_has_it(monkeypatch, native, meant):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: native)
+    assert amp_of("auto", False, torch.device("cpu")) == meant

@@ -8,6 +8,8 @@ from datasets.gaze.policies.evidence import Evidence, logit
 
 # Of the two maps, half the say each, also where there is no network yet.
 MAP_WEIGHT = 0.5
+# A network that is sure of nothing but background is not to silence a gaze that dwells on a place.
+NETWORK_REACH = 4.0
 # The gaze follows an outline from inside and ends short of it, by about its own error; further away than the reach
 # says no more. In shares of the side; the weight is of a logit a side. Chosen on made images with simulated gaze.
 HULL_WEIGHT, HULL_MARGIN, HULL_REACH = 14.0, 0.04, 0.1
@@ -19,7 +21,14 @@ def agreement(evidence: Evidence) -> np.ndarray:
         return _of_network(evidence)
     of_map = logit(evidence.crf.astype(np.float32)) - np.float32(logit(evidence.map_cut))
     score = MAP_WEIGHT * of_map + hull_score(evidence)
-    return score if evidence.logits is None else score + MAP_WEIGHT * evidence.logits.astype(np.float32)
+    if evidence.logits is None:
+        return score
+    return score + MAP_WEIGHT * network_logits(evidence)
+
+
+def network_logits(evidence: Evidence) -> np.ndarray:
+    """What the network says, (S,S) float32, as far as it may be sure."""
+    return np.clip(evidence.logits.astype(np.float32), -NETWORK_REACH, NETWORK_REACH)
 
 
 def hull_score(evidence: Evidence) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from datasets.gaze.policies.agreement import agreement
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
@@ -13,6 +14,8 @@ from datasets.gaze.policies.evidence import CUT, Evidence, logit
 # What the log odds of the area are foretold from, beside 1.
 FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
 LEAST_AREA, MOST_AREA = 0.002, 0.9
+# Of the fit's residual: no label is smaller or larger than so many from what is foretold.
+DEVIATIONS = 2
 # The ridge of the fit, on standardised facts: none where there are many images, and no division by zero.
 RIDGE = 1e-3
 FEWEST = 8
@@ -56,10 +59,26 @@ class Area:
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """(S,S) float32, a logit."""
+        return self.bounded(self.unbounded(evidence), evidence)
+
+    def unbounded(self, evidence: Evidence) -> np.ndarray:
+        """The score before its area is looked at."""
         score = agreement(evidence)
+        fitted = self.weights is not None and evidence.crf is not None
+        return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
+
+    def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
+        """The score, shifted where its area is further from the foretold one than most of the network's own are.
+
+        There is a target wherever somebody has looked for long, also where the network finds none.
+        """
         if self.weights is None or evidence.crf is None:
             return score
-        return score + np.float32(self.foretold(evidence) - logit(CUT))
+        foretold = expit(self.foretold(evidence) + self.mean)
+        factor = np.exp(DEVIATIONS * self.residual)
+        share = (score > 0).mean()
+        allowed = np.clip(share, min(foretold / factor, MOST_AREA), min(foretold * factor, MOST_AREA))
+        return score if allowed == share else score - np.float32(np.quantile(score, 1 - allowed))
 
 
 def _facts(evidence: Evidence) -> np.ndarray:

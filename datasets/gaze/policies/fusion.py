@@ -1,4 +1,4 @@
-"""``fusion``: a logistic regression over what map, gaze and network say, fitted on a few masks."""
+"""``fusion``: what ``area`` says, corrected by a logistic regression that is fitted on a few masks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
-from datasets.gaze.policies.agreement import hull_score
+from datasets.gaze.policies.agreement import hull_score, network_logits
 from datasets.gaze.policies.area import Area, map_odds, own_odds
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
@@ -15,8 +16,9 @@ FEATURES = (
     *("logit of network", "logit of CRF map", "heatmap", "heatmap squared", "heatmap times logit of network"),
     *("foretold log odds of area", "the network's own", "the CRF map's", "hull of fixations"),
 )
-# On every fourth pixel, to the square of standardised weights; steps of Newton's method, of which five are enough.
-PIXEL_STEP, RIDGE, STEPS = 4, 1e-3, 25
+# On every fourth pixel, to the square of the corrections of standardised features, so that a few masks that are unlike
+# the rest do little harm; steps of Newton's method, of which five are enough.
+PIXEL_STEP, RIDGE, STEPS = 4, 0.02, 25
 FEWEST = 8
 
 
@@ -25,9 +27,9 @@ class Fusion:
     """A fitted policy.
 
     Attributes:
-        weights: of 1 and the standardised ``FEATURES``.
+        weights: of 1 and the standardised ``FEATURES``, to be added to the score of ``area``.
         means, deviations: of the features.
-        area: what foretells the area.
+        area: what is corrected.
         num_images: that it was fitted on.
     """
 
@@ -53,8 +55,9 @@ class Fusion:
         area = Area.fit(evidence, masks)
         x = np.concatenate([_features(evidence[name], area)[:, ::PIXEL_STEP].T for name in known])
         y = np.concatenate([masks[name].reshape(-1)[::PIXEL_STEP] for name in known])
+        before = np.concatenate([area.unbounded(evidence[name]).reshape(-1)[::PIXEL_STEP] for name in known])
         means, deviations = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
-        weights = _logistic_regression((x - means) / deviations, y)
+        weights = _logistic_regression((x - means) / deviations, y, before + logit(CUT))
         return cls(*(tuple(map(float, part)) for part in (weights, means, deviations)), area, len(known))
 
     def score(self, evidence: Evidence) -> np.ndarray:
@@ -62,26 +65,26 @@ class Fusion:
         if evidence.crf is None:
             return evidence.logits.astype(np.float32)
         x = (_features(evidence, self.area).T - self.means) / self.deviations
-        score = self.weights[0] + x @ np.array(self.weights[1:]) - logit(CUT)
-        return score.reshape(evidence.crf.shape).astype(np.float32)
+        correction = (self.weights[0] + x @ np.array(self.weights[1:])).reshape(evidence.crf.shape)
+        return self.area.bounded(self.area.unbounded(evidence) + correction.astype(np.float32), evidence)
 
 
 def _features(evidence: Evidence, area: Area) -> np.ndarray:
     """(9,S*S) float64; before there is a network, it says nothing, 0."""
     heat, crf = evidence.heatmap.astype(np.float64), evidence.crf.astype(np.float64)
-    network = np.zeros_like(heat) if evidence.logits is None else evidence.logits.astype(np.float64)
+    network = np.zeros_like(heat) if evidence.logits is None else network_logits(evidence).astype(np.float64)
     scalars = (area.foretold(evidence), 0.0 if evidence.logits is None else own_odds(evidence), map_odds(evidence))
     maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, s) for s in scalars))
     return np.stack([part.reshape(-1) for part in (*maps, hull_score(evidence))])
 
 
-def _logistic_regression(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Weights of 1 and the columns of x (N,F), by Newton's method on the mean cross-entropy and a ridge."""
+def _logistic_regression(x: np.ndarray, y: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Weights of 1 and the columns of x (N,F), beside given logits (N,), by Newton's method."""
     x = np.column_stack([np.ones(len(x)), x])
     weights = np.zeros(x.shape[1])
     ridge = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
     for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-(x @ weights)))
+        p = expit(before + x @ weights)
         gradient = x.T @ (p - y) / len(y) + ridge @ weights
         hessian = (x * (p * (1 - p))[:, None]).T @ x / len(y) + ridge
         step = np.linalg.solve(hessian + 1e-9 * np.eye(len(hessian)), gradient)

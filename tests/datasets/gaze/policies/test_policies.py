@@ -70,9 +70,19 @@ def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
     policy = POLICIES["area"].fit(evidence, {})
     assert policy.num_images == 12 and policy.residual < 0.02
     large = max(evidence.values(), key=lambda one: one.gaze_facts[0])
-    added = policy.score(large) - agreement(large)
+    added = policy.unbounded(large) - agreement(large)
     mean = np.mean([one.gaze_facts[0] for one in evidence.values()])
     np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
+
+
+def test_no_label_is_far_from_the_foretold_area():
+    evidence = {str(i): seen(0.04 * (i + 1)) for i in range(12)}
+    policy = POLICIES["area"].fit(evidence, {})
+    # Nothing is found at all, but for one pixel that is less unlikely than the others.
+    logits = np.full((10, 10), -4.0)
+    logits[3, 3] = -3.0
+    label = policy.score(seen(0, logits=logits)) > 0
+    assert label[3, 3] and 0 < label.mean() < 0.2
 
 
 def test_before_there_is_a_network_area_is_the_agreement():
