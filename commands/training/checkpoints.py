@@ -24,6 +24,7 @@ from commands.training.run import (
     first_options,
 )
 from datasets import SegmentationDataset
+from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from trainer import TrainState
 from utils.checkpoint import load_checkpoint, load_latest, save_checkpoint
@@ -115,7 +116,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
             },
             "random": random_states(),
             "config": {
-                "model": {"name": args.model, **model_settings(args)},
+                "model": {"name": args.model, **model_settings(args), "encoder_weights": _named_weights(args)},
                 "data": args.data,
                 **remembered_settings(run.data.train.spec),
                 "level_thresholds": list(run.data.train.thresholds or ()),
@@ -127,6 +128,12 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
         },
         previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and not again else None,
     )
+
+
+def _named_weights(args: argparse.Namespace) -> str | None:
+    """Where the encoder began; of a file its name, as where it lay is nobody's business."""
+    source = args.encoder_weights
+    return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
 
 
 def trained_weights(run: Run) -> dict:

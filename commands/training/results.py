@@ -58,7 +58,7 @@ def finish(run: Run) -> None:
     }
     if run.group.is_main:
         write_json(run.folder / SUMMARY_FILE, summary)
-    if not results:
+    if not results and args.is_last_round:
         run.log.info("no masks or no test.txt: nothing was evaluated on test images")
     _tell_of_best(run)
 
@@ -66,6 +66,8 @@ def finish(run: Run) -> None:
 def _tell_of_best(run: Run) -> None:
     """What ``model_best.pth`` is, where it may not be what is expected of it."""
     split, dice, log = run.data.selection_split, run.state.best_performance, run.log
+    if run.args.select == "last":
+        return
     if split is None:
         log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
     elif dice is None:
