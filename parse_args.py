@@ -10,9 +10,8 @@ from commands.options.datasets import add_demo, add_prepare_nci, add_split_comma
 from commands.options.export import add_export
 from commands.options.gaze import add_assess, add_fixations, add_prepare
 from commands.options.inference import add_predict
-from commands.options.recipes import RECIPES
 from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_hours, add_summarize
-from commands.options.training import add_train, complete_training
+from commands.options.training import add_train, parse_training
 from commands.options.types import Parser
 
 COMMANDS = {
@@ -57,13 +56,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             _top_level_parser().parse_args(argv)
     parser = Parser(prog=f"run.py {command}", description=COMMANDS[command][1])
     COMMANDS[command][0](parser)
-    args = parser.parse_args(argv)
     if command == "train":
-        if RECIPES[args.recipe]:
-            parser.set_defaults(**RECIPES[args.recipe])
-            args = parser.parse_args(argv)
-        command = "evaluate" if args.test else "train"
-        complete_training(parser, args)
+        return parse_training(parser, argv)
+    args = parser.parse_args(argv)
     args.command = command
     return args
 

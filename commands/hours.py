@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from commands import train
+from commands.options.training import add_train, parse_training
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names
@@ -102,8 +104,6 @@ def hours_table(rows: Sequence[dict]) -> str:
 
 
 def _command_line(args: argparse.Namespace, point: Point, folder: Path, seed: int) -> argparse.Namespace:
-    from parse_args import parse_args
-
     options = list(point.options)
     if point.track == "all":
         # As many steps as all rounds of the others together.
@@ -114,7 +114,9 @@ def _command_line(args: argparse.Namespace, point: Point, folder: Path, seed: in
     shared = ["--recipe", args.recipe, "--data", args.data, "--root", args.root, "--exp_path", str(folder), "--resume"]
     loading = ["-bs", str(args.batch_size), "--num_worker", str(args.num_worker), "--seed", str(seed)]
     device = ["--device", args.device] if args.device else []
-    return parse_args(["train", *shared, *loading, *device, *options])
+    parser = Parser(prog="run.py train")
+    add_train(parser)
+    return parse_training(parser, [*shared, *loading, *device, *options])
 
 
 def _row(point: Point, seed: int, folder: Path) -> dict:

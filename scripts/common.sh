@@ -1,11 +1,12 @@
-# Sourced by the experiment scripts: checks their two variables and defines `train`.
+# Sourced by the experiment scripts: checks their variables (and those in `more`) and defines `train`.
 # Defaults of run.py are the released recipe, so the scripts only name data, method and paths.
 
-for name in ROOT EXP_PATH; do
+for name in ROOT EXP_PATH ${more:-}; do
     if [[ -z ${!name:-} ]]; then
         case $name in
             ROOT) what='the data folder, with images/, train.txt, test.txt and gaze/' ;;
             EXP_PATH) what='the run folder to write' ;;
+            FIXATIONS) what='the fixation table, as GazeMedSeg/kvasir_fixation.csv' ;;
         esac
         printf '%s: set %s to %s, as in: ROOT=data/kvasir EXP_PATH=exp/run bash %s\n' \
             "$(basename -- "$0")" "$name" "$what" "$0" >&2

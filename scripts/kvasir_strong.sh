@@ -5,8 +5,8 @@
 # train, as --seeds 0,1,2; with --resume the same command goes on where it was stopped.
 # Time on two CPU cores: two minutes for the gaze, then the training that docs/results.md gives for its row.
 set -euo pipefail
+more=FIXATIONS
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
-: "${FIXATIONS:?set it to the fixation table, as in: FIXATIONS=GazeMedSeg/kvasir_fixation.csv}"
 [[ -f $ROOT/gaze/report.json ]] ||
     "$python" "$repository/run.py" prepare --data kvasir --root "$ROOT" --fixations "$FIXATIONS"
 policy=()

@@ -271,12 +271,13 @@ def test_a_released_checkpoint_gives_the_golden_evaluation(golden, seeded_weight
     assert [row["name"] for row in read_rows(tmp_path / "out" / "per_case.csv")[::3]] == expected["ids"]
 
 
-SCRIPTS = sorted((REPOSITORY / "scripts").glob("*_*.sh"))
+STRONG = REPOSITORY / "scripts" / "kvasir_strong.sh"
+SCRIPTS = sorted(path for path in STRONG.parent.glob("*_*.sh") if path != STRONG)
 
 
-def run_script(path, **variables):
+def run_script(path, *more, **variables):
     environment = {name: value for name, value in os.environ.items() if name not in ("ROOT", "EXP_PATH")}
-    command = ["bash", str(path), *SMALL, "--max_ite", "2", "--data_size_rate", "0.5"]
+    command = ["bash", str(path), *SMALL, "--max_ite", "2", "--data_size_rate", "0.5", *more]
     return subprocess.run(command, capture_output=True, text=True, env=environment | variables, timeout=120)
 
 
@@ -297,6 +298,18 @@ def test_an_experiment_script_trains_with_further_options(path, tiny_root, tiny_
     )
     assert args["cons_mode"] == ("pure" if path.stem.endswith("pure") else "prop")
     assert args["max_ite"] == 2
+
+
+def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
+    given = {"ROOT": str(tiny_root), "EXP_PATH": str(tmp_path / "exp")}
+    done = run_script(STRONG, "--round_ite", "2", **given)
+    assert done.returncode == 2 and "set FIXATIONS to the fixation table" in done.stderr
+    table = str(tiny_root / "fixations.csv")
+    done = run_script(STRONG, "--round_ite", "2", "--data_size_rate", "1", FIXATIONS=table, **given)
+    assert done.returncode == 0, done.stderr
+    assert (tiny_root / "gaze" / "report.json").is_file() and (tmp_path / "exp" / "rounds.md").is_file()
+    args = json.loads((tmp_path / "exp" / "args.json").read_text())
+    assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 3)
 
 
 @pytest.mark.parametrize(("given", "missing"), [({}, "ROOT"), ({"ROOT": "data"}, "EXP_PATH")])

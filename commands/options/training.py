@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 
 from commands.options.recipes import RECIPES, described
 from commands.options.results import add_evaluate
@@ -64,6 +65,7 @@ def add_train(parser: Parser) -> None:
     _add_levels(parser)
     _add_rounds(parser)
     _add_recipe(parser)
+    _add_further(parser)
     add_split(parser)
     _add_engine(parser)
     add_loading(parser)
@@ -148,11 +150,6 @@ def _add_levels(parser: Parser) -> None:
         help="a threshold on the CRF map for each level (default: the data set's)",
     )
     group.add_argument(
-        "--map_folder",
-        default=None,
-        help="gaze maps to train on, <id>.png of any size (default: those of the data folder, gaze/crf_compat1)",
-    )
-    group.add_argument(
         "--cons_mode",
         choices=CONS_MODES,
         default="prop",
@@ -202,12 +199,16 @@ def _add_rounds(parser: Parser) -> None:
     )
     group.add_argument("--round_ite", type=POSITIVE_INT, default=None, help="of rounds before the last (--max_ite)")
     group.add_argument(
+        "--map_folder",
+        default=None,
+        help="gaze maps to train on, <id>.png of any size (default: those of the data folder, gaze/crf_compat1)",
+    )
+    group.add_argument(
         "--round_size", type=number(int, 16), default=None, help="network input of rounds before the last"
     )
 
 
 def _add_recipe(parser: Parser) -> None:
-    from datasets.augment import AUGMENTATIONS
     from losses.objectives import SEGMENTATION_LOSSES
 
     group = parser.add_argument_group("recipe (defaults: as released)")
@@ -237,6 +238,15 @@ def _add_recipe(parser: Parser) -> None:
     )
     add_skip_missing_gaze(group)
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
+    group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
+    group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
+    group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+
+
+def _add_further(parser: Parser) -> None:
+    from datasets.augment import AUGMENTATIONS
+
+    group = parser.add_argument_group("recipe, beyond the released one")
     group.add_argument(
         "--augment", choices=tuple(AUGMENTATIONS), default="flips", help="full: also turns, scales, shifts and colours"
     )
@@ -250,9 +260,6 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument(
         "--select", choices=SELECTIONS, default="best", help="the checkpoint: best on the split at hand, or the last"
     )
-    group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
-    group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
-    group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
 
 
 def _add_engine(parser: Parser) -> None:
@@ -286,6 +293,17 @@ def _add_engine(parser: Parser) -> None:
         metavar="N",
         help="trace N steps, from the fourth on, with torch's profiler into <exp_path>/profile",
     )
+
+
+def parse_training(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
+    """A command line of ``train``, with the defaults of its recipe and what follows from its options."""
+    args = parser.parse_args(argv)
+    if RECIPES[args.recipe]:
+        parser.set_defaults(**RECIPES[args.recipe])
+        args = parser.parse_args(argv)
+    args.command = "evaluate" if args.test else "train"
+    complete_training(parser, args)
+    return args
 
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:
