@@ -117,3 +117,14 @@ def test_evaluate(tiny_root, tmp_path):
     assert "| plain way: batch of one, propagation computed |" in table and "| ours, batch of 2 |" in table
     differences = re.findall(r"\| (\d[\d.e-]*) \|$", table, re.MULTILINE)
     assert len(differences) == 4 and max(map(float, differences)) < 0.02
+
+
+def test_augment(tmp_path):
+    """Its three ways are compared before they are measured."""
+    to = tmp_path / "table.md"
+    command = [sys.executable, "benchmarks/augment.py", "--spatial_size", "64", "--repeats", "2", "--to", str(to)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^\| (OpenCV|torch|torchvision v2) \|", to.read_text(), re.MULTILINE) == [
+        *("OpenCV", "torch", "torchvision v2")
+    ]

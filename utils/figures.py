@@ -10,6 +10,7 @@ import numpy as np
 from utils.files import replacing
 
 KIND_COLOURS = {"heatmap": "#d1662b", "crf": "#2b6cb0"}
+HOUR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 TRACK_COLOURS = ("#2b6cb0", "#5a8f5a", "#d1662b", "black")
 KIND_NAMES = {"heatmap": "heatmap", "crf": "CRF map"}
 
@@ -123,7 +124,11 @@ def write_hours_figure(path: Path, rows: Sequence[Mapping], tracks: Mapping[str,
         seeds = [(h, d) for h in hours for d in dices[h]]
         axes.scatter([h for h, _ in seeds], [d for _, d in seeds], s=9, color=colour)
     axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
-    axes.grid(alpha=0.3, which="both")
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in HOUR_TICKS if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
