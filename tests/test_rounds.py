@@ -163,11 +163,22 @@ def test_gaze_that_misses_images_is_named_or_left_out(root, tmp_path, capsys):
     table = pd.read_csv(root / "fixations.csv")
     table[~table["IMAGE"].str.startswith("polyp1")].to_csv(root / "fixations.csv", index=False)
     assert train(root, tmp_path / "exp", "--pseudo", "area") == 2
-    assert "expected fixations on all 6 training images, found none on 1 (first: polyp1)" in capsys.readouterr().err
+    said = "expected fixations of every training image, found 1 without (first: polyp1)"
+    assert said in capsys.readouterr().err
     assert train(root, tmp_path / "exp", "--pseudo", "area", "--skip_missing_gaze") == 0
     # What the network says of it is its label from round 2 on.
     assert len(list((tmp_path / "exp" / "round1" / "maps").glob("*.png"))) == 5
     assert len(list((tmp_path / "exp" / "maps").glob("*.png"))) == 6
+
+
+@pytest.mark.parametrize("policy", ["levels", "area"])
+def test_images_without_a_map_are_named_or_left_out(root, tmp_path, capsys, policy):
+    (root / "gaze" / "crf_compat1" / "polyp2.jpg").unlink()
+    assert train(root, tmp_path / "exp", "--pseudo", policy) == 2
+    said = capsys.readouterr().err
+    assert "expected map of every training image, found 1 without (first: polyp2)" in said and "run.py prepare" in said
+    assert train(root, tmp_path / "exp", "--pseudo", policy, "--skip_missing_gaze") == 0
+    assert len(list((tmp_path / "exp" / "round1" / "maps").glob("*.png"))) == 5
 
 
 def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):

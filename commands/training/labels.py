@@ -15,9 +15,10 @@ from scipy.special import expit
 from commands.inference import Predictor, load_predictor
 from commands.training.build import level_thresholds
 from datasets import get_spec, io
-from datasets.files import sample_path
+from datasets.files import MAP_FOLDER, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
+from datasets.gaze.maps import why_missing
 from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
 from datasets.gaze.policies.evidence import resized
 from datasets.gaze.policies.quality import label_quality
@@ -125,19 +126,34 @@ def _evidence(args: argparse.Namespace, spec: DatasetSpec, names: list[str], siz
     root = Path(args.root)
     if args.pseudo == "network":
         return {name: Evidence() for name in names}
+    paths = {name: sample_path(spec, root, "map", name) for name in names}
+    _check_gaze({name: "map" for name, path in paths.items() if not path.is_file()}, args, spec)
     if args.pseudo not in NEED_GAZE:
-        return {name: Evidence(crf=resized(io.read_map(sample_path(spec, root, "map", name)), size)) for name in names}
+        return {
+            name: Evidence(crf=resized(io.read_map(path), size)) if path.is_file() else Evidence()
+            for name, path in paths.items()
+        }
     fixations = read_fixations(args.fixations)
-    missing = [name for name in names if name not in fixations]
-    if missing and not args.skip_missing_gaze:
-        raise FileNotFoundError(
-            f"{args.fixations}: expected fixations on all {len(names)} training images, found none on {len(missing)} "
-            f"(first: {missing[0]}); --skip_missing_gaze learns from what the network says of them from round 2 on"
-        )
+    _check_gaze({name: "fixations" for name in names if name not in fixations}, args, spec)
     return {
-        name: read_evidence(spec, root, name, fixations[name], size) if name in fixations else Evidence()
-        for name in names
+        name: read_evidence(spec, root, name, fixations[name], size)
+        if name in fixations and path.is_file()
+        else Evidence()
+        for name, path in paths.items()
     }
+
+
+def _check_gaze(missing: Mapping[str, str], args: argparse.Namespace, spec: DatasetSpec) -> None:
+    """Raise FileNotFoundError for images that lack something, unless they may be left out."""
+    if not missing or args.skip_missing_gaze:
+        return
+    first, what = next(iter(missing.items()))
+    where = args.fixations if what == "fixations" else Path(args.root) / MAP_FOLDER
+    made = f"; {why_missing(spec, Path(args.root), missing, args.fixations or 'CSV')}" if what == "map" else ""
+    raise FileNotFoundError(
+        f"{where}: expected {what} of every training image, found {len(missing)} without (first: {first}){made}; "
+        "--skip_missing_gaze learns what the network says of them, from round 2 on"
+    )
 
 
 @torch.inference_mode()
