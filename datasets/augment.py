@@ -19,7 +19,7 @@ BLUR_PROBABILITY, BLUR_SIGMA_PX = 0.25, (0.3, 1.2)
 class Distortion:
     """A drawn change of place and colour.
 
-    OpenCV's warp, as it takes a twentieth of the time that torch's and torchvision's take at these sizes.
+    OpenCV's warp, as torch's and torchvision's take twice the time or more (``benchmarks/augment.md``).
 
     Attributes:
         matrix: (2,3) float64, from places in the input to places in the output, in pixels.
