@@ -16,7 +16,11 @@ HULL_WEIGHT, HULL_MARGIN, HULL_REACH = 14.0, 0.04, 0.1
 
 
 def agreement(evidence: Evidence) -> np.ndarray:
-    """The score of every pixel, (S,S) float32, a logit; of an image without gaze, what the network says."""
+    """The score of every pixel, (S,S) float32, a logit; of an image without gaze, what the network says.
+
+    Raises:
+        ValueError: for an image with neither.
+    """
     if evidence.crf is None:
         return _of_network(evidence)
     of_map = logit(evidence.crf.astype(np.float32)) - np.float32(logit(evidence.map_cut))

@@ -16,7 +16,7 @@ FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of th
 LEAST_AREA, MOST_AREA = 0.002, 0.9
 # Of the fit's residual: no label is smaller or larger than so many from what is foretold.
 DEVIATIONS = 2
-# The ridge of the fit, on standardised facts: none where there are many images, and no division by zero.
+# Of the squares of the weights beside the mean square error: too little to matter but where facts are all alike.
 RIDGE = 1e-3
 FEWEST = 8
 
@@ -58,17 +58,17 @@ class Area:
         return 0.0 if self.weights is None else float(_facts(evidence) @ np.array(self.weights)) - self.mean
 
     def score(self, evidence: Evidence) -> np.ndarray:
-        """(S,S) float32, a logit."""
+        """(S,S) float32, a logit, above 0 on the target; errors as of ``agreement``."""
         return self.bounded(self.unbounded(evidence), evidence)
 
     def unbounded(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area is looked at."""
+        """The score before its area is looked at, (S,S) float32, a logit."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
     def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """The score, shifted where its area is further from the foretold one than most of the network's own are.
+        """The score (S,S), shifted where its area is further from the foretold one than most of the network's own are.
 
         There is a target wherever somebody has looked for long, also where the network finds none.
         """
