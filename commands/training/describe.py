@@ -11,7 +11,7 @@ from commands.data_options import said_without_map
 from commands.training.build import memory_layout
 from commands.training.checkpoints import Start
 from commands.training.run import ARGS_FILE, Run
-from utils.devices import amp_of, device_name
+from utils.devices import amp_of, device_name, has_bfloat16
 from utils.log import code_version
 
 
@@ -59,6 +59,8 @@ def _computation(run: Run) -> str:
     args = run.args
     amp = amp_of(args.amp, args.fp16, run.device)
     parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
+    if amp == "bf16" and not has_bfloat16(run.device):
+        parts += f" (which this {run.device.type} only emulates, some ten times slower: --amp auto takes float32 then)"
     options = [name for name in ("compile", "checkpoint_levels", "deterministic") if getattr(args, name)]
     layout = ["channels_last"] if memory_layout(args, run.device) is torch.channels_last else []
     return ", ".join(["computes in " + parts, *layout, *options])

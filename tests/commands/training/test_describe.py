@@ -40,6 +40,15 @@ def test_machine_versions_and_sizes_stand_first(lines, tmp_path):
 def test_a_validation_split_is_counted_and_the_test_set_not_chosen_on(lines):
     said = lines("--val_fraction", "0.34", "--num_levels", "1", "--fp16", "--no-channels_last", "--checkpoint_levels")
     assert said[0].startswith("gaze, 1 level; run folder")
-    assert said[2] == "computes in bfloat16 autocast, checkpoint_levels"
+    assert said[2].startswith("computes in bfloat16 autocast")
+    assert said[2].endswith(", checkpoint_levels")
     assert said[3].endswith("parameters; 4 training, 2 validation, 3 test images")
     assert not any("chosen on the test set" in line for line in said)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_emulated_bfloat16_is_said(lines, monkeypatch, has):
+    monkeypatch.setattr("commands.training.describe.has_bfloat16", lambda device: has)
+    said = lines("--amp", "bf16")[2]
+    assert said.startswith("computes in bfloat16 autocast")
+    assert ("cpu only emulates, some ten times slower: --amp auto" in said) is not has
