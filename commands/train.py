@@ -35,6 +35,7 @@ from commands.training.checkpoints import (
     schedule,
 )
 from commands.training.describe import describe
+from commands.training.forecast import ForecastHook
 from commands.training.hooks import AverageHook, LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
 from commands.training.labels import MAPS_FOLDER
 from commands.training.results import finish
@@ -200,6 +201,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
         images_a_step=len(run.data.train) / run.state.iterations_per_epoch,
         device=run.device,
     )
+    forecast = ForecastHook(run.log, args, run.device, start=run.state.iteration)
     to_close = [log]
     if args.profile and group.is_main:
         to_close.append(ProfileHook(run.folder / PROFILE_FOLDER, steps=args.profile, device=run.device, log=run.log))
@@ -215,7 +217,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
     before, after = SaveHook(lambda: save(run, LATEST_FILE), **steps), SaveHook(save_again, **steps)
     try:
         average = [AverageHook(run.average, run.model, max_ite=args.max_ite)] if run.average is not None else []
-        yield validate, [*average, TimeHook(), StopHook(request, group), before, *to_close, validate, after]
+        yield validate, [*average, TimeHook(), StopHook(request, group), before, *to_close, forecast, validate, after]
     finally:
         for hook in to_close:
             hook.close()

@@ -329,7 +329,7 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
         args.seed = args.seed or 0
     args.spatial_size = args.spatial_size or RELEASED_SPATIAL_SIZE
     args.ensemble = args.ensemble or RELEASED_ENSEMBLE
-    args.is_last_round = True
+    args.is_last_round, args.work_after = True, 0
 
 
 def _defaults_of_evaluate() -> dict:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from commands.training.forecast import duration
 from trainer import TrainState
 from utils.devices import peak_memory_gb
 from utils.distributed import Group
@@ -55,11 +56,14 @@ class LogHook:
         now = time.monotonic()
         per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
         self.since, self.since_iteration = now, state.iteration
+        left = self.bar.total - state.iteration
         images_per_second, memory = per_second * self.images_a_step, peak_memory_gb(self.device)
         listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
         self.log.info(
             f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
-            f"{images_per_second:.3g} images/s" + (f", peak {memory:.2f} GB" if memory else "")
+            f"{images_per_second:.3g} images/s"
+            + (f", peak {memory:.2f} GB" if memory else "")
+            + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
         )
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
         counts = {"skipped_steps": state.skipped, "float16_overflows": state.overflows}

@@ -15,6 +15,7 @@ import torch
 
 from commands.data_options import complete
 from commands.training.checkpoints import has_checkpoint, remove_run
+from commands.training.forecast import work
 from commands.training.labels import LABELS_FILE, MAPS_FOLDER, make_labels, read_labels, said_of_quality
 from commands.training.run import ARGS_FILE, LATEST_FILE
 from datasets import get_spec
@@ -85,6 +86,7 @@ def args_of_round(args: argparse.Namespace, number: int) -> argparse.Namespace:
     one.exp_path, one.map_folder, one.overwrite = str(folder), str(folder / MAPS_FOLDER), False
     one.resume = args.resume and has_checkpoint(folder)
     one.is_last_round = number == args.rounds
+    one.work_after += work(args, after=number)
     if not one.is_last_round:
         one.max_ite = args.round_ite or args.max_ite
         one.spatial_size = args.round_size or args.spatial_size

@@ -12,6 +12,7 @@ from pathlib import Path
 from commands.data_options import complete
 from commands.training.build import build_data, check_batch_size
 from commands.training.checkpoints import check_same_options, has_checkpoint, remove_run
+from commands.training.forecast import work
 from commands.training.run import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from datasets import get_spec
 from utils.checkpoint import load_checkpoint
@@ -73,6 +74,7 @@ def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
     """The command line of one run."""
     one = copy.copy(args)
     one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
+    one.work_after = work(args) * (len(args.seeds) - 1 - list(args.seeds).index(seed))
     if args.resume and args.ckpt_path:
         # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
         begun = has_checkpoint(Path(one.exp_path))
