@@ -208,13 +208,18 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
     validate = _validation(run, request)
     steps = {"step": args.save_step, "max_ite": args.max_ite}
 
+    def save_latest() -> None:
+        save(run, LATEST_FILE)
+        if args.keep_all and run.state.iteration % args.save_step == 0:
+            save(run, f"model_ite{run.state.iteration}.pth")
+
     def save_again() -> None:
         if run.state.validated == run.state.iteration:
             save(run, LATEST_FILE, again=True)
 
     # Saved before anything is said or validated too: what that fails of, such as a terminal that is gone or a broken
     # mask, is not to cost the steps.
-    before, after = SaveHook(lambda: save(run, LATEST_FILE), **steps), SaveHook(save_again, **steps)
+    before, after = SaveHook(save_latest, **steps), SaveHook(save_again, **steps)
     try:
         average = [AverageHook(run.average, run.model, max_ite=args.max_ite)] if run.average is not None else []
         yield validate, [*average, TimeHook(), StopHook(request, group), before, *to_close, forecast, validate, after]

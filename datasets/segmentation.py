@@ -176,6 +176,7 @@ def build_dataset(
     labels: str = "auto",
     full_size_labels: bool | None = None,
     data_size_rate: float = 1.0,
+    draw_subset: bool = False,
     val_fraction: float = 0.0,
     seed: int = 0,
     skip_missing_gaze: bool = False,
@@ -195,7 +196,8 @@ def build_dataset(
         labels: ``required``, ``none``, or ``auto``: where the split's masks are there (the training split
             alone; others need theirs).
         full_size_labels: labels keep their original size; None means for validation and test.
-        data_size_rate: share of the training samples to keep, drawn by ``seed``.
+        data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
+            ``split_names``.
         val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
         seed: of flips, validation split and subset.
         skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
@@ -209,7 +211,15 @@ def build_dataset(
     spec, root, training = get_spec(data, root), Path(root), split == "train"
     if labels not in LABELS:
         raise ValueError(f"labels: expected one of {', '.join(LABELS)}, found {labels!r}")
-    names = split_names(spec, root, split, data_size_rate=data_size_rate, val_fraction=val_fraction, seed=seed)
+    names = split_names(
+        spec,
+        root,
+        split,
+        data_size_rate=data_size_rate,
+        draw_subset=draw_subset,
+        val_fraction=val_fraction,
+        seed=seed,
+    )
     thresholds = _thresholds(spec, num_levels, level_thresholds) if training else None
     if labels == "auto":
         labels = "none" if training and not _all_exist(spec, root, "masks", names) else "required"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ def split_names(
     split: str,
     *,
     data_size_rate: float = 1.0,
+    draw_subset: bool = False,
     val_fraction: float = 0.0,
     seed: int = 0,
 ) -> list[str]:
@@ -29,9 +29,10 @@ def split_names(
     Args:
         split: ``train`` (train.txt less the validation part), ``val`` (val.txt where there is one, otherwise a part of
             train.txt) or ``test``.
-        data_size_rate: share of the training ids to keep, above 0 and up to 1; at least one is kept.
+        data_size_rate: share of the training ids to keep, above 0 and up to 1, rounded down; at least one is kept.
+        draw_subset: those kept are drawn by the seed, in place of the first ones, as released.
         val_fraction: share of the training cases for validation, 0 up to (not including) 1; 0 with a val.txt.
-        seed: of both draws.
+        seed: of all draws.
 
     Raises:
         FileNotFoundError: no such folder or split file.
@@ -57,7 +58,7 @@ def split_names(
     if split == "val":
         return [name for name in names if spec.case_of(name) in validation_cases]
     names = [name for name in names if spec.case_of(name) not in validation_cases]
-    return _subset(names, data_size_rate, seed)
+    return _subset(names, data_size_rate, seed if draw_subset else None)
 
 
 def has_validation_file(root: str | Path) -> bool:
@@ -132,9 +133,9 @@ def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: 
     return {cases[i] for i in np.random.default_rng([seed, 1]).permutation(len(cases))[:count]}
 
 
-def _subset(names: list[str], rate: float, seed: int) -> list[str]:
-    if rate == 1:
-        return names
-    count = math.ceil(rate * len(names))
+def _subset(names: list[str], rate: float, seed: int | None) -> list[str]:
+    count = max(1, int(rate * len(names)))
+    if seed is None:
+        return names[:count]
     kept = np.random.default_rng([seed, 2]).permutation(len(names))[:count]
     return [names[i] for i in sorted(kept)]

@@ -35,6 +35,16 @@ def test_a_whole_command_line_of_the_reference():
     )
 
 
+@pytest.mark.parametrize(("word", "meaning"), [("cos", "cosine"), ("none", "constant"), ("poly", "poly")])
+def test_schedules_have_the_words_of_the_reference(word, meaning):
+    assert parse_args([*NEEDED, "--method", "gaze_sup", "--lr_scheduler", word]).lr_scheduler == meaning
+
+
+def test_of_a_run_folder_the_latest_checkpoint_is_taken(tmp_path):
+    args = parse_args([*NEEDED, "--resume", "--ckpt_path", str(tmp_path)])
+    assert args.ckpt_path == str(tmp_path / "model_latest.pth")
+
+
 def test_the_command_may_be_named_or_left_out():
     assert vars(parse_args(["train", *NEEDED])) == vars(parse_args(NEEDED))
 
@@ -54,7 +64,8 @@ def test_thresholds_give_the_number_of_levels():
     [
         (["--foo", "1"], "unrecognized arguments: --foo"),
         (["--max", "10"], "unrecognized arguments: --max"),
-        (["--opt", "a"], "invalid choice: 'a'"),
+        (["--opt", "a"], "found 'a', the reference's default, which is none: its scripts say --opt sgd"),
+        (["--opt", "b"], "invalid choice: 'b'"),
         (["--max_ite", "0"], "expected a whole number from 1, found '0'"),
         (["--lr", "-1"], "expected a number above 0, found '-1'"),
         (["--lr", "nan"], "expected a number above 0, found 'nan'"),

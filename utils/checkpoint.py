@@ -159,9 +159,13 @@ def _with_state_dict(content: Any) -> dict:
 
 
 def _unwrapped(key: str) -> str:
-    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level."""
+    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level.
+
+    Released full supervision has one network, whose names lack the ``model.0.`` of a level.
+    """
     key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
-    return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
+    key = re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
+    return re.sub(r"^(?=(?:encoder|classifier|head)\.)", "model.0.", key)
 
 
 def _is_state_dict(content: Mapping) -> bool:

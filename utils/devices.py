@@ -14,7 +14,8 @@ AMP_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(choice: str | None) -> torch.device:
-    """A device from the command line: a CUDA index, ``cuda``, ``cpu``, or None for the GPU if there is one.
+    """A device from the command line: a CUDA index, ``cuda``, ``cpu``, or None for the GPU if there is one; of several
+    CUDA indices (``0,1``) the first.
 
     Raises:
         ValueError: for another word, or a GPU that is not there.
@@ -24,9 +25,10 @@ def pick_device(choice: str | None) -> torch.device:
     text = str(choice).strip().lower()
     if text == "cpu":
         return torch.device("cpu")
-    index = text.removeprefix("cuda").removeprefix(":") or "0"
-    if not index.isdigit():
+    indices = (text.removeprefix("cuda").removeprefix(":") or "0").split(",")
+    if not all(index.isdigit() for index in indices):
         raise ValueError(f"--device: expected a CUDA index or cpu, found {choice!r}")
+    index = indices[0]
     if int(index) >= torch.cuda.device_count():
         raise ValueError(
             f"--device {choice}: expected one of {torch.cuda.device_count()} CUDA devices; use --device cpu"

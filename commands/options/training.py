@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from commands.options.recipes import RECIPES, described
 from commands.options.results import add_evaluate
@@ -19,6 +20,7 @@ DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 AMP_MODES = ("off", "bf16", "fp16", "auto")
 SELECTIONS = ("best", "last")
+LATEST_FILE = "model_latest.pth"
 
 
 def add_train(parser: Parser) -> None:
@@ -27,7 +29,7 @@ def add_train(parser: Parser) -> None:
     # commands that train nothing.
     from losses.objectives import OBJECTIVES
 
-    parser.add_argument("-m", "--mode", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
+    parser.add_argument("-m", "--mode", "--method", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
     parser.add_argument(
         "--recipe",
         choices=tuple(RECIPES),
@@ -45,6 +47,7 @@ def add_train(parser: Parser) -> None:
     parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
     parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
     parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
+    parser.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
     parser.add_argument(
         "--seed", type=NATURAL, default=None, help="of weights, order, flips and validation split (default: 0)"
     )
@@ -216,14 +219,15 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument(
         "--spatial_size", type=number(int, 16), default=None, help="side of the network input, pixels (default: 224)"
     )
-    group.add_argument("--opt", choices=OPTIMIZERS, default="sgd", help="sgd: Nesterov momentum 0.99")
+    group.add_argument("--opt", type=optimizer, choices=OPTIMIZERS, default="sgd", help="sgd: Nesterov momentum 0.99")
     group.add_argument("--lr", type=POSITIVE, default=1e-2, help="highest learning rate")
     group.add_argument("--lr_min", type=NOT_NEGATIVE, default=1e-4, help="last learning rate")
     group.add_argument(
         "--lr_scheduler",
+        type=scheduler,
         choices=tuple(SCHEDULERS),
         default="cosine",
-        help="an epoch at a time, or an iteration: onecycle",
+        help="an epoch at a time, or an iteration: onecycle; also cos and none, the reference's words",
     )
     group.add_argument(
         "--warmup_ite", type=NATURAL, default=0, help="iterations of linear warm-up, rounded up to epochs"
@@ -234,13 +238,15 @@ def _add_recipe(parser: Parser) -> None:
         "--data_size_rate",
         type=number(float, 0, 1, open_low=True),
         default=1.0,
-        help="share of the training images to use",
+        help="share of the training images to use: the first of the split file, as released",
     )
+    group.add_argument("--draw_subset", action="store_true", help="draw that share by the seed")
     add_skip_missing_gaze(group)
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+    group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
 
 
 def _add_further(parser: Parser) -> None:
@@ -295,6 +301,21 @@ def _add_engine(parser: Parser) -> None:
     )
 
 
+def scheduler(text: str) -> str:
+    """A type for schedules, also by the reference's words."""
+    return {"cos": "cosine", "none": "constant"}.get(text, text)
+
+
+def optimizer(text: str) -> str:
+    """A type for optimizers."""
+    if text == "a":
+        # argparse.ArgumentTypeError's text is shown as it is.
+        raise argparse.ArgumentTypeError(
+            "expected an optimizer, found 'a', the reference's default, which is none: its scripts say --opt sgd"
+        )
+    return text
+
+
 def parse_training(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
     """A command line of ``train``, with the defaults of its recipe and what follows from its options."""
     args = parser.parse_args(argv)
@@ -302,8 +323,14 @@ def parse_training(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
         parser.set_defaults(**RECIPES[args.recipe])
         args = parser.parse_args(argv)
     args.command = "evaluate" if args.test else "train"
+    args.ckpt_path = _checkpoint_file(args.ckpt_path)
     complete_training(parser, args)
     return args
+
+
+def _checkpoint_file(path: str | None) -> str | None:
+    """Of a run folder its latest checkpoint."""
+    return str(Path(path) / LATEST_FILE) if path and Path(path).is_dir() else path
 
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:

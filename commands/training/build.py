@@ -41,6 +41,7 @@ def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
         args.data,
         split="train",
         data_size_rate=args.data_size_rate,
+        draw_subset=args.draw_subset,
         num_levels=args.num_levels if gaze else None,
         level_thresholds=level_thresholds(args) if gaze else None,
         labels="none" if gaze else "required",

@@ -55,6 +55,7 @@ RECIPE_KEYS = (
     "warmup_ite",
     "weight_decay",
     "data_size_rate",
+    "draw_subset",
     "val_fraction",
     "flip_prob",
     "augment",
@@ -73,6 +74,8 @@ EARLIER_RECIPE = {
     "augment": "flips",
     "ema": 0.0,
     "select": "best",
+    # Drawn then; where that matters, the images are others, which is looked at apart.
+    "draw_subset": False,
     **dict(zip(ROUND_KEYS, (1, "levels", 0, None, None), strict=True)),
 }
 # Of TrainState, under "state".

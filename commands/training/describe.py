@@ -41,6 +41,14 @@ def describe(run: Run, start: Start) -> None:
         log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
         log.info("batch normalisation sees each process's part of the batch alone: the number of processes matters")
+    devices = str(args.device).split(",")
+    if len(devices) > 1 and run.group.size == 1:
+        log.info(
+            f"--device {args.device}: a process computes on one GPU, here the first; on all of them, without --device: "
+            f"CUDA_VISIBLE_DEVICES={args.device} torchrun --nproc_per_node {len(devices)} run.py ..."
+        )
+    if args.finalize:
+        log.info("--finalize does nothing here: every run is evaluated at its end")
     for note in start.notes:
         log.info(note)
     if start.resumes:

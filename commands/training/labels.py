@@ -57,7 +57,13 @@ def make_labels(
     """
     spec, root = get_spec(args.data, args.root), Path(args.root)
     names = split_names(
-        spec, root, "train", data_size_rate=args.data_size_rate, val_fraction=args.val_fraction, seed=args.seed
+        spec,
+        root,
+        "train",
+        data_size_rate=args.data_size_rate,
+        draw_subset=args.draw_subset,
+        val_fraction=args.val_fraction,
+        seed=args.seed,
     )
     given = masks_given(spec, root, names, args.masks, args.seed)
     predictor = load_predictor([previous], device, tta=True) if previous else None

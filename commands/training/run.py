@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from commands.options.training import LATEST_FILE
 from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
 from trainer import TrainState
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
-LATEST_FILE, BEST_FILE, ARGS_FILE = "model_latest.pth", "model_best.pth", "args.json"
+BEST_FILE, ARGS_FILE = "model_best.pth", "args.json"
 PREVIOUS_FILE, PROFILE_FOLDER = "model_previous.pth", "profile"
 RUN_FILES = (
     "args.json",
@@ -26,6 +27,7 @@ RUN_FILES = (
     LATEST_FILE,
     PREVIOUS_FILE,
     BEST_FILE,
+    "model_ite*.pth",
     "per_case*.csv",
     "summary.json",
     "examples.png",

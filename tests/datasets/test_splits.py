@@ -69,19 +69,23 @@ def test_a_small_share_still_gives_one_validation_case(root):
     assert len(split_names(KVASIR, root, "val", val_fraction=0.01)) == 1
 
 
-@pytest.mark.parametrize(("rate", "count"), [(1.0, 10), (0.5, 5), (0.25, 3), (0.01, 1)])
-def test_data_size_rate_rounds_up_and_keeps_the_order(root, rate, count):
+@pytest.mark.parametrize(("rate", "count"), [(1.0, 10), (0.5, 5), (0.25, 2), (0.01, 1)])
+def test_data_size_rate_takes_the_first_as_released(root, rate, count):
     _write(root, "train", TEN)
     names = split_names(KVASIR, root, "train", data_size_rate=rate)
-    assert len(names) == count
-    assert names == sorted(names)
+    assert names == TEN[:count]
+    drawn = split_names(KVASIR, root, "train", data_size_rate=rate, draw_subset=True)
+    assert len(drawn) == count and drawn == sorted(drawn)
 
 
-def test_data_size_rate_draws_by_seed(root):
+def test_a_subset_can_be_drawn_by_seed(root):
     _write(root, "train", TEN)
-    draws = {tuple(split_names(KVASIR, root, "train", data_size_rate=0.5, seed=seed)) for seed in range(5)}
-    assert len(draws) > 1
-    assert tuple(split_names(KVASIR, root, "train", data_size_rate=0.5, seed=0)) in draws
+
+    def draw(seed):
+        return tuple(split_names(KVASIR, root, "train", data_size_rate=0.5, draw_subset=True, seed=seed))
+
+    assert len({draw(seed) for seed in range(5)}) > 1
+    assert draw(0) == draw(0)
 
 
 def test_data_size_rate_leaves_validation_and_test_alone(root):

@@ -22,7 +22,9 @@ def test_no_choice_takes_the_gpu_if_there_is_one(monkeypatch, num_devices, expec
     assert pick_device(None) == torch.device(expected)
 
 
-@pytest.mark.parametrize(("choice", "index"), [("0", 0), ("1", 1), (1, 1), ("cuda", 0), ("cuda:1", 1), ("CUDA:0", 0)])
+@pytest.mark.parametrize(
+    ("choice", "index"), [("0", 0), ("1", 1), (1, 1), ("1,0", 1), ("cuda", 0), ("cuda:1", 1), ("CUDA:0", 0)]
+)
 def test_gpu_by_index(monkeypatch, choice, index):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device(choice) == torch.device("cuda", index)
@@ -35,7 +37,7 @@ def test_gpu_that_is_not_there(monkeypatch, choice, num_devices):
         pick_device(choice)
 
 
-@pytest.mark.parametrize("choice", ["gpu", "-1", "cuda:x", "0,1", "mps"])
+@pytest.mark.parametrize("choice", ["gpu", "-1", "cuda:x", "0,x", "0,", "mps"])
 def test_another_word(choice):
     with pytest.raises(ValueError, match="expected a CUDA index or cpu, found"):
         pick_device(choice)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # NCI-ISBI 2013, gaze, two levels, consistency without propagated features.
-# Usage: ROOT=<data folder> EXP_PATH=<run folder> bash scripts/prostate_gaze_pure.sh [further options of run.py]
+# Usage: ROOT=<data folder> EXP_PATH=<run folder> bash scripts/gazesup_prostate_2_levels_pure.sh [further options of run.py]
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 train -m gaze_sup --data prostate --num_levels 2 --cons_mode pure "$@"
