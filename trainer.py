@@ -24,7 +24,8 @@ class TrainState:
     Attributes:
         iterations_per_epoch: steps in one pass over the training samples.
         iteration: steps taken, skipped ones included; it decides the learning rate and the place in the data.
-        best_performance: mean ensemble Dice of the best validation, or None before the first.
+        best_performance: of the best validation, the ensemble's mean of the metric that chooses, or None before the
+            first.
         best_iteration: when that was.
         validated: the iteration of the last validation.
         skipped: steps not taken, since the loss or a gradient was not finite.

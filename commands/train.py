@@ -45,7 +45,7 @@ from commands.training.seeds import NUMBERS_FILE, TABLE_FILE, args_of_seed, trai
 from commands.training.targets import watched
 from datasets import get_spec
 from datasets.loaders import training_loader
-from losses import build_objective
+from losses import OBJECTIVES, build_objective
 from trainer import TrainState, train
 from utils.devices import amp_of, keep_freed_memory, make_deterministic, precision
 from utils.distributed import Group, process_group
@@ -237,6 +237,7 @@ def _validation(run: Run, request: StopRequest) -> ValidateHook:
         run.device,
         run.log,
         split=data.selection_split or "",
+        selected_by=OBJECTIVES[args.mode].selected_by,
         step=args.val_step,
         max_ite=args.max_ite,
         group=run.group,

@@ -21,7 +21,7 @@ class FullSupervision:
     Pixels of the batch's ``ignore``, where it has such, have no part in it.
     """
 
-    target = "label"
+    target, selected_by = "label", "iou"
 
     def __init__(self, *, seg_loss: str = "bce"):
         self.seg_loss = SEGMENTATION_LOSSES[seg_loss]
@@ -40,7 +40,7 @@ class GazeSupervision:
     training. ``loss_cons`` is the mean of K_i over levels, as the reference logs it.
     """
 
-    target = "pseudo"
+    target, selected_by = "pseudo", "dice"
 
     def __init__(self, *, cons_mode: str = "prop", cons_weight: float = 3.0, seg_loss: str = "bce"):
         self.cons_mode = cons_mode
@@ -73,7 +73,8 @@ def build_objective(mode: str, **settings) -> Objective:
 
     Returns:
         A callable (outputs, batch) -> (scalar loss, detached terms by name); its ``target`` names the entry
-        of the batch that it learns from.
+        of the batch that it learns from, and ``selected_by`` the metric whose mean chooses the best checkpoint, as
+        released.
 
     Raises:
         ValueError: for an unknown mode.

@@ -51,6 +51,31 @@ def test_every_checkpoint_is_kept_and_a_run_goes_on_from_a_folder(tiny_root, tmp
     assert not list(whole.glob("model_ite*"))
 
 
+def test_full_supervision_chooses_by_iou_and_gaze_by_dice(tiny_root, tmp_path):
+    for mode, metric in (("full_sup", "iou"), ("gaze_sup", "dice")):
+        exp = tmp_path / mode
+        assert run.main(released(tiny_root, exp, "-m", mode, "--num_levels", "1", "--val_step", "4")) == 0
+        means = json.loads((exp / "summary.json").read_text())["results"]["test_selected"]["metrics"]["ensemble"]
+        best = torch.load(exp / "model_best.pth")
+        assert best["selected_by"] == metric
+        assert best["best_performance"] == pytest.approx(means[f"{metric}_mean"], abs=1e-6)
+
+
+def test_a_run_from_before_chose_by_dice_and_chooses_anew(tiny_root, tmp_path):
+    line = released(tiny_root, tmp_path, "-m", "full_sup", "--num_levels", "1", "--val_step", "2", "--save_step", "2")
+    assert run.main([*line, "--keep_all"]) == 0
+    content = torch.load(tmp_path / "model_ite2.pth")
+    del content["selected_by"]
+    content["best_performance"] = 1.0
+    torch.save(content, tmp_path / "model_latest.pth")
+    assert run.main([*line, "--resume", "--keep_all"]) == 0
+    assert (
+        "expected the best checkpoint by its iou, found one by its dice; it is chosen anew"
+        in (tmp_path / "train.log").read_text()
+    )
+    assert torch.load(tmp_path / "model_latest.pth")["best_performance"] < 1
+
+
 def test_a_released_checkpoint_of_full_supervision_predicts(tiny_root, tmp_path):
     exp = tmp_path / "exp"
     assert run.main(released(tiny_root, exp, "-m", "full_sup", "--num_levels", "1")) == 0

@@ -24,6 +24,7 @@ from commands.training.run import (
     first_options,
 )
 from datasets import SegmentationDataset
+from losses import OBJECTIVES
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from trainer import TrainState
@@ -106,6 +107,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
             "best_performance": state.best_performance,
             "best_iteration": state.best_iteration,
             "selected_on": run.data.selection_split,
+            "selected_by": OBJECTIVES[args.mode].selected_by,
             "selection_ids": _selection_ids(run),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
@@ -195,9 +197,10 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
         _check_resumable(args, checkpoint, path)
         _check_same_settings(data, checkpoint.get("config") or {}, path)
         notes = (note,) if note else ()
-        if checkpoint["best_performance"] is not None and not (folder / BEST_FILE).is_file():
+        anew = _why_chosen_anew(args, checkpoint, folder / BEST_FILE)
+        if anew:
             checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
-            notes += (f"{folder / BEST_FILE}: expected the best checkpoint so far, found none; it is chosen anew",)
+            notes += (f"{anew}; it is chosen anew",)
         return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
     if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
@@ -205,6 +208,16 @@ def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: Segme
             "add --resume to continue it or --overwrite to replace it"
         )
     return Start(load_checkpoint(args.ckpt_path), Path(args.ckpt_path)) if args.ckpt_path else Start(None)
+
+
+def _why_chosen_anew(args: argparse.Namespace, checkpoint: Mapping, best: Path) -> str | None:
+    """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
+    if checkpoint["best_performance"] is None:
+        return None
+    if not best.is_file():
+        return f"{best}: expected the best checkpoint so far, found none"
+    before, now = checkpoint.get("selected_by", "dice"), OBJECTIVES[args.mode].selected_by
+    return None if before == now else f"{best}: expected the best checkpoint by its {now}, found one by its {before}"
 
 
 def check_same_start(iteration: int, folder: Path, group: Group) -> None:

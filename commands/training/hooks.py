@@ -28,8 +28,8 @@ NUM_OPERATIONS = 30
 # Training has begun in earnest after so many iterations, or once any level reaches this Dice. Before, networks may well
 # find no foreground: the first thing that they learn is that there is little.
 BEGUN_ITERATIONS, BEGUN_DICE = 1000, 0.7
-# Of mean Dice: numbers as close are equal but for the order in which several processes add them up.
-SAME_DICE = 1e-9
+# Of a mean over cases: numbers as close are equal but for the order in which several processes add them up.
+SAME_MEAN = 1e-9
 
 
 class LogHook:
@@ -113,7 +113,7 @@ class StopHook:
 
 
 class ValidateHook:
-    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean Dice.
+    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean.
 
     Of equal ones the first is the best, one of 0 too; where no case has a value, there is none.
     A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
@@ -121,6 +121,7 @@ class ValidateHook:
     Args:
         loader: of this process's part of the cases; None to evaluate nothing.
         split: what it evaluates on, for the log: ``validation`` or ``test``.
+        selected_by: the metric whose mean over cases is to be high.
         request: looked at between batches, where there is one process.
         picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
     """
@@ -133,6 +134,7 @@ class ValidateHook:
         log: RunLog,
         *,
         split: str,
+        selected_by: str = "dice",
         step: int,
         max_ite: int,
         group: Group,
@@ -141,7 +143,7 @@ class ValidateHook:
         picture: Callable[[], object],
     ):
         self.model, self.loader, self.device, self.log = model, loader, device, log
-        self.split, self.step, self.max_ite = split, step, max_ite
+        self.split, self.selected_by, self.step, self.max_ite = split, selected_by, step, max_ite
         self.group, self.request = group, request
         self.on_best, self.picture = on_best, picture
         self.highest = 0.0  # mean Dice of any level so far
@@ -180,8 +182,8 @@ class ValidateHook:
         for level, values in metrics.items():
             self.log.scalars(f"{self.split}_{level}", values, state.iteration)
         self._tell_of_empty_levels(rows, metrics, state)
-        performance, best = metrics[ENSEMBLE]["dice_mean"], state.best_performance
-        if performance is not None and (best is None or performance > best + SAME_DICE):
+        performance, best = metrics[ENSEMBLE][f"{self.selected_by}_mean"], state.best_performance
+        if performance is not None and (best is None or performance > best + SAME_MEAN):
             state.best_performance, state.best_iteration = performance, state.iteration
             self.on_best()
 

@@ -49,10 +49,11 @@ def batches(count=2):
     return [{"image": image, "label": [(image[0] > 0).float()], "name": [f"case{i}"]} for i in range(count)]
 
 
-def validation(log, request, loader=None, best=None, model=None):
+def validation(log, request, loader=None, best=None, model=None, **more):
     return ValidateHook(
         model or Levels(), batches() if loader is None else loader, CPU, log, split="validation", step=3, max_ite=10,
         group=SINGLE, request=request, on_best=lambda: [] if best is None else best.append(1), picture=lambda: None,
+        **more,
     )  # fmt: skip
 
 
@@ -93,6 +94,15 @@ def test_of_equal_dice_the_first_is_the_best(best_so_far, better):
     # The ensemble finds nothing: Dice 0.
     validation(Recorder(), False, best=best).catch_up(state)
     assert (bool(best), state.best_iteration) == ((True, 3) if better else (False, 1))
+
+
+@pytest.mark.parametrize(("by", "expected"), [("dice", 4 / 5), ("iou", 2 / 3)])
+def test_the_best_is_chosen_by_the_metric_that_is_named(by, expected):
+    state = TrainState(iterations_per_epoch=5, iteration=3)
+    # Two of three pixels are found.
+    cases = [{**case, "label": [torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])]} for case in batches()]
+    validation(Recorder(), False, loader=cases, model=Levels(1000.0), selected_by=by).catch_up(state)
+    assert state.best_performance == pytest.approx(expected)
 
 
 class After:
