@@ -139,7 +139,7 @@ def _build_run(
     seed_everything(args.seed)
     if args.deterministic:
         make_deterministic(device)
-    model = build_network(args, device, smallest_batch(args, len(data.train), group))
+    model = build_network(args, device, smallest_batch(args, len(data.train), group), group)
     _, scaler = precision(amp_of(args.amp, args.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // args.batch_size))
     run = Run(args, folder, data, model, build_optimizer(args, model), scaler, state, device, NoLog(), group)

@@ -21,6 +21,16 @@ DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+def synchronised(model: nn.Module) -> nn.Module:
+    """The model with batch normalisation over the whole batch of several processes, which GPUs alone can do.
+
+    By timm, whose layers normalise and activate in one and lose their activation in torch's own conversion.
+    """
+    from timm.layers import convert_sync_batchnorm
+
+    return convert_sync_batchnorm(model)
+
+
 class SmpLevelUNet(nn.Module):
     """smp U-Net of one level: image (B,C,H,W) -> feature (B,feat_dim,H,W) and logits (B,1,H,W).
 

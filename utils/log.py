@@ -68,6 +68,12 @@ class RunLog:
                 if value is not None:
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
+    def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
+        """Add what a run was made with and what it came to: TensorBoard's table of runs."""
+        kept = {name: value for name, value in options.items() if isinstance(value, (int, float, str))}
+        with self._naming_the_folder():
+            self.writer.add_hparams(kept, dict(metrics), run_name=".", global_step=iteration)
+
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
         """Add an (H,W,3) uint8 picture."""
         with self._naming_the_folder():
@@ -113,6 +119,9 @@ class NoLog:
         """Nothing."""
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
+        """Nothing."""
+
+    def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
         """Nothing."""
 
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:

@@ -16,7 +16,7 @@ from datasets.gaze.levels import default_thresholds
 from datasets.splits import has_validation_file
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import freeze_unused
+from models.smp_unet import freeze_unused, synchronised
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
@@ -103,7 +103,9 @@ def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memor
     return torch.channels_last if args.channels_last else torch.contiguous_format
 
 
-def build_network(args: argparse.Namespace, device: torch.device, smallest_batch: int = 1) -> MultiLevelModel:
+def build_network(
+    args: argparse.Namespace, device: torch.device, smallest_batch: int = 1, group: Group = SINGLE
+) -> MultiLevelModel:
     """The model on its device, with weights to start from scratch.
 
     Raises:
@@ -114,6 +116,8 @@ def build_network(args: argparse.Namespace, device: torch.device, smallest_batch
     if args.model == "smp-unet":
         freeze_unused(model.model, torch.zeros(min(smallest_batch, 2), args.in_channels, *2 * [args.spatial_size]))
     model = model.to(device, memory_format=memory_layout(args, device))
+    if group.size > 1 and device.type == "cuda":
+        model = synchronised(model)
     if args.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True

@@ -40,7 +40,10 @@ def describe(run: Run, start: Start) -> None:
     if args.mode == "full_sup" or args.num_levels == 1:
         log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
-        log.info("batch normalisation sees each process's part of the batch alone: the number of processes matters")
+        log.info(
+            "batch normalisation sees each process's part of the batch alone, as it cannot be synchronised on a CPU: "
+            "results depend on the number of processes"
+        )
     devices = str(args.device).split(",")
     if len(devices) > 1 and run.group.size == 1:
         log.info(

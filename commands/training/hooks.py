@@ -66,7 +66,8 @@ class LogHook:
             + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
         )
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
-        counts = {"skipped_steps": state.skipped, "float16_overflows": state.overflows}
+        # No curve of zeros.
+        counts = {"skipped_steps": state.skipped or None, "float16_overflows": state.overflows or None}
         self.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
 
     def close(self) -> None:

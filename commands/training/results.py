@@ -14,8 +14,10 @@ from commands.training.run import BEST_FILE, LATEST_FILE, Run
 from models import build_from_weights
 from utils.checkpoint import load_checkpoint
 from utils.devices import device_name
+from utils.evaluation import ENSEMBLE
 from utils.files import write_json
 from utils.log import code_version
+from utils.metrics import HEADLINE
 from utils.predictions import PREDICTIONS_FOLDER, MaskWriter
 from utils.reporting import SUMMARY_FILE, describe_metrics
 
@@ -58,6 +60,10 @@ def finish(run: Run) -> None:
     }
     if run.group.is_main:
         write_json(run.folder / SUMMARY_FILE, summary)
+    if results:
+        final = {f"final/{name}": results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
+        known = {name: value for name, value in final.items() if value is not None}
+        run.log.hyperparameters(summary["recipe"] | {"seed": args.seed}, known, run.state.iteration)
     if not results and args.is_last_round:
         run.log.info("no masks or no test.txt: nothing was evaluated on test images")
     _tell_of_best(run)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import build_from_weights, build_model
-from models.smp_unet import encoders, freeze_unused
+from models.smp_unet import encoders, freeze_unused, synchronised
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,19 @@ def test_what_gets_no_gradient_is_frozen_on_all_levels(encoder, unused):
     # What is left gets a gradient, all of it.
     model(torch.randn(2, 3, 32, 32))["logits"].sum().backward()
     assert all((p.grad is None) == (name in frozen) for name, p in model.named_parameters())
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-tf_efficientnet_lite0"])
+def test_synchronised_batch_normalisation_is_of_the_same_weights_and_function(encoder):
+    torch.manual_seed(0)
+    model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder=encoder).eval()
+    image = torch.randn(2, 3, 32, 32)
+    before, weights = model(image)["logits"], {key: x.clone() for key, x in model.state_dict().items()}
+    model = synchronised(model)
+    kinds = {type(layer) for layer in model.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)}
+    assert kinds and all(issubclass(kind, torch.nn.SyncBatchNorm) for kind in kinds)
+    assert all(torch.equal(x, weights[key]) for key, x in model.state_dict().items())
+    assert torch.equal(model(image)["logits"], before)
 
 
 def test_a_batch_of_one_at_a_bottleneck_of_one_pixel():

@@ -7,7 +7,7 @@ const SHORTCUTS = [
   ...(report.numWith.ignore ? [["x", "ignored pixels"]] : []),
   ["i", "image only"],
   ["0 … 9", "probability of the ensemble (0) or a level; the same again: off"],
-  ["/", "filter by name; Escape empties it"],
+  ["/", "filter by name; Escape empties and leaves it"],
   ["s", "choose what to sort by"],
   ["r", "reverse the order"],
   ["g", "go to the cases"],
@@ -82,7 +82,10 @@ function isTyping(target) {
 function pressed(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
   if (isTyping(event.target)) {
-    if (event.key === "Escape" && event.target.id === "filter") change({ filter: "" });
+    if (event.key === "Escape" && event.target.id === "filter") {
+      change({ filter: "" });
+      event.target.blur();
+    }
     return;
   }
   if (handled(event.key, event.target)) event.preventDefault();
