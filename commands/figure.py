@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.options.training import LATEST_FILE
 from commands.outputs import Output
 from commands.qualitative import Wanted, choose_cases, contents
 from datasets.gaze.levels import default_thresholds
@@ -15,6 +16,7 @@ from utils.files import replacing
 from utils.per_case import PER_CASE_FILE
 from utils.publication import FORMATS, MADE_BY
 from utils.qualitative_figure import write_qualitative
+from utils.reporting import SUMMARY_FILE, read_summary
 from utils.run_names import NamedPath, named_paths
 
 
@@ -62,7 +64,21 @@ def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> list[str]:
         raise ValueError(
             f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"
         )
-    names = choose_cases(args.by or folders[0], how, number)
+    names = choose_cases(_table_of(args.by or folders[0], runs), how, number)
     if len(names) < number:
         print(f"--{how} {number}: expected as many cases with a Dice, found {len(names)}")
     return names
+
+
+def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
+    """The table of a run to rank cases by: that of its checkpoint which is drawn, where one is, else its headline's."""
+    folder = Path(run)
+    checkpoints = [
+        one.path for one in drawn if one.path.suffix == ".pth" and one.path.parent.resolve() == folder.resolve()
+    ]
+    if not checkpoints or not (folder / SUMMARY_FILE).is_file():
+        return folder
+    summary = read_summary(folder)
+    selected = [label for label in summary["results"] if label.endswith("_selected")]
+    label = "last" if checkpoints[0].name == LATEST_FILE or not selected else selected[0]
+    return folder if label == summary["headline"] else folder / f"per_case_{label}.csv"

@@ -1,5 +1,6 @@
 """``run.py figure`` as a user types it."""
 
+import json
 import re
 import shutil
 
@@ -198,6 +199,21 @@ def test_the_first_run_with_a_table_ranks(figure, results, capsys):
     (results / "per_case.csv").write_text("name,level,dice\npolyp7,ensemble,\n")
     assert figure("--best", "1", "--runs", results, ids=()) == 2
     assert "expected a Dice of the ensemble to rank cases by, found none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("drawn", "first"), [("model_latest.pth", "polyp7"), ("model_best.pth", "polyp9")])
+def test_a_run_ranks_by_the_checkpoint_that_is_drawn(drawn, first, figure, results, capsys):
+    model = build_model("unet", in_channels=3, num_levels=1, features=(4,) * 6)
+    torch.save({"state_dict": model.state_dict()}, results / drawn)
+    # The headline is the last iteration; the selected checkpoint has the cases in the other order.
+    worst_last = "name,level,dice\npolyp7,ensemble,0.9\npolyp9,ensemble,0.1\n"
+    (results / "per_case_test_selected.csv").write_text(worst_last)
+    means = dict.fromkeys(("num_cases", "dice_mean", "dice_std", "iou_mean", "iou_std"), 0)
+    result = {"iteration": 1, "metrics": {"ensemble": means}}
+    summary = {"headline": "last", "results": {"last": result, "test_selected": result}}
+    (results / "summary.json").write_text(json.dumps(summary))
+    assert figure("--worst", "1", "--by", results, "--runs", results / drawn, ids=()) == 0
+    assert capsys.readouterr().out.startswith(f"cases: {first}\n")
 
 
 def test_where_it_goes(figure, tmp_path, capsys):
