@@ -3,10 +3,8 @@
     python benchmarks/step.py propagation
     python benchmarks/step.py step --batch_size 2
     python benchmarks/step.py step --batch_size 8 --device cuda
-    python benchmarks/step.py step --batch_size 8 --size 160 --ways "strong" "strong, freed memory kept"
 
-A step is forward, loss and backward of the released network (two levels, 224x224), on made images, or of that of a
-recipe. Each way runs in a
+A step is forward, loss and backward of the released network (two levels, 224x224), on made images. Each way runs in a
 process of its own, for the peak of memory, several times in turn; the median step counts. "Plain formula"
 unfolds the features twice, as the formula reads. The floor is the U-Nets alone, each with its cross-entropy.
 ``--to FILE`` appends the printed table.
@@ -29,18 +27,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import parse_args as run_options
 from benchmarks.table import command_line, hardware, markdown, report
-from commands.training.build import build_network
 from losses import build_objective
 from models import RELEASED_FEATURES, build_model
 from models.propagation import propagate, propagate_features
-from utils.devices import keep_freed_memory, peak_memory_gb, pick_device, precision
+from utils.devices import peak_memory_gb, pick_device, precision
 
 CHANNELS, PIXELS = 128, 224
 NUM_STEPS = 3
 NUM_STEPS_CUDA = 50
-FLOOR, PLAIN, STRONG = "two plain U-Nets", "plain formula", "strong"
+FLOOR, PLAIN = "two plain U-Nets", "plain formula"
 # Options of a step beside its way of propagating.
 STEPS: dict[str, dict] = {
     FLOOR: {"propagation": "none"},
@@ -54,14 +50,6 @@ STEPS: dict[str, dict] = {
     "ours, five levels": {"levels": 5},
     "ours, five levels, checkpoint_levels": {"levels": 5, "checkpoint_levels": True},
     PLAIN: {"propagation": "plain"},
-    STRONG: {"propagation": "none", "recipe": STRONG, "levels": 1, "channels_last": True},
-    f"{STRONG}, freed memory kept": {
-        "propagation": "none",
-        "recipe": STRONG,
-        "levels": 1,
-        "channels_last": True,
-        "keep": True,
-    },
 }
 PROPAGATIONS = (PLAIN, "ours", "ours, one channel (as in a step)")
 
@@ -172,15 +160,9 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
     """A step of the ways of ``STEPS``."""
     options = {"levels": 2, "propagation": "ours", "amp": "off", **STEPS[args.way]}
     levels, layout = options["levels"], torch.channels_last if options.get("channels_last") else torch.contiguous_format
+    features = tuple(map(int, args.features.split(",")))
     mode = "pure" if options["propagation"] == "none" else "prop"
-    if options.get("keep"):
-        keep_freed_memory()
-    if "recipe" in options:
-        typed = ["train", "--root", ".", "--exp_path", ".", "--recipe", options["recipe"]]
-        model = build_network(run_options.parse_args(typed), device)
-    else:
-        features = tuple(map(int, args.features.split(",")))
-        model = build_model("unet", in_channels=3, num_levels=levels, cons_mode=mode, features=features)
+    model = build_model("unet", in_channels=3, num_levels=levels, cons_mode=mode, features=features)
     model = model.to(device, memory_format=layout).train()
     model.checkpoint_levels = options.get("checkpoint_levels", False)
     if options["propagation"] == "plain":

@@ -13,10 +13,9 @@ from commands.qualitative import Wanted, choose_cases, contents
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from utils.files import replacing
-from utils.per_case import PER_CASE_FILE
+from utils.per_case import PER_CASE_FILE, SUMMARY_FILE
 from utils.publication import FORMATS, MADE_BY
 from utils.qualitative_figure import write_qualitative
-from utils.reporting import SUMMARY_FILE, read_summary
 from utils.run_names import NamedPath, named_paths
 
 
@@ -78,6 +77,9 @@ def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
     ]
     if not checkpoints or not (folder / SUMMARY_FILE).is_file():
         return folder
+    # Here, as it brings torch along.
+    from utils.reporting import read_summary
+
     summary = read_summary(folder)
     selected = [label for label in summary["results"] if label.endswith("_selected")]
     label = "last" if checkpoints[0].name == LATEST_FILE or not selected else selected[0]

@@ -47,7 +47,7 @@ from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import OBJECTIVES, build_objective
 from trainer import TrainState, train
-from utils.devices import amp_of, keep_freed_memory, make_deterministic, precision
+from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.interrupt import Deadline, StopRequest
@@ -89,8 +89,6 @@ def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
-        if device.type == "cpu":
-            keep_freed_memory()
 
         def train_all(one: argparse.Namespace) -> int:
             if has_rounds(one):

@@ -155,17 +155,16 @@ def _with_state_dict(content: Any) -> dict:
     weights = {_unwrapped(key): value for key, value in state_dict.items()}
     if len(weights) < len(state_dict):
         raise ValueError("expected each weight once, found some with and without the prefix of a wrapper")
+    if {key.partition(".")[0] for key in weights} == {"encoder", "classifier", "head"}:
+        # Released full supervision has one network, whose names lack those of its level.
+        weights = {f"model.0.{key}": value for key, value in weights.items()}
     return {**content, "state_dict": weights}
 
 
 def _unwrapped(key: str) -> str:
-    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level.
-
-    Released full supervision has one network, whose names lack the ``model.0.`` of a level.
-    """
+    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level."""
     key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
-    key = re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
-    return re.sub(r"^(?=(?:encoder|classifier|head)\.)", "model.0.", key)
+    return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
 
 
 def _is_state_dict(content: Mapping) -> bool:

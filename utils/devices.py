@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -87,19 +86,6 @@ def make_deterministic(device: torch.device) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
-
-
-def keep_freed_memory() -> bool:
-    """Let this process keep the memory of freed tensors for the next ones; whether the C library can be told so.
-
-    glibc gives blocks of more than some MiB back to the system at once and asks for them, page by page, in the next
-    step: a sixth of a training step on a CPU (``benchmarks/step.md``). The most memory used stays the same.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    most_mapped, trim_threshold = -4, -1  # M_MMAP_MAX, M_TRIM_THRESHOLD of glibc's malloc.h; -1 is never
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and mallopt(most_mapped, 0) == 1 and mallopt(trim_threshold, -1) == 1
 
 
 def peak_memory_gb(device: torch.device) -> float | None:

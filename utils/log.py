@@ -70,9 +70,14 @@ class RunLog:
 
     def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
         """Add what a run was made with and what it came to: TensorBoard's table of runs."""
+        from torch.utils.tensorboard.summary import hparams
+
         kept = {name: value for name, value in options.items() if isinstance(value, (int, float, str))}
         with self._naming_the_folder():
-            self.writer.add_hparams(kept, dict(metrics), run_name=".", global_step=iteration)
+            # Not add_hparams, which opens an event file of its own.
+            for part in hparams(kept, {f"final/{name}": value for name, value in metrics.items()}):
+                self.writer.file_writer.add_summary(part)
+        self.scalars("final", metrics, iteration)
 
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
         """Add an (H,W,3) uint8 picture."""

@@ -47,7 +47,6 @@ def add_train(parser: Parser) -> None:
     parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
     parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
     parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
-    parser.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
     parser.add_argument(
         "--seed", type=NATURAL, default=None, help="of weights, order, flips and validation split (default: 0)"
     )
@@ -246,6 +245,7 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+    group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
     group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
 
 

@@ -61,7 +61,7 @@ def finish(run: Run) -> None:
     if run.group.is_main:
         write_json(run.folder / SUMMARY_FILE, summary)
     if results:
-        final = {f"final/{name}": results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
+        final = {name: results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
         known = {name: value for name, value in final.items() if value is not None}
         run.log.hyperparameters(summary["recipe"] | {"seed": args.seed}, known, run.state.iteration)
     if not results and args.is_last_round:

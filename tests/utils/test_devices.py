@@ -1,14 +1,11 @@
 """Devices and precision."""
 
 import os
-import platform
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from utils.devices import amp_of, keep_freed_memory, make_deterministic, peak_memory_gb, pick_device, precision
+from utils.devices import amp_of, make_deterministic, peak_memory_gb, pick_device, precision
 
 
 @pytest.mark.parametrize("choice", ["cpu", "CPU", " cpu "])
@@ -103,26 +100,3 @@ def test_auto_is_bfloat16_where_the_machine_has_it(monkeypatch, native, meant):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: native)
     assert amp_of("auto", False, torch.device("cpu")) == meant
-
-
-def test_freed_memory_is_kept():
-    """Filled for the first time, a block costs a page fault for each 4 KiB; kept, it costs none the second time."""
-    if platform.libc_ver()[0] != "glibc":
-        assert not keep_freed_memory()
-        return
-    script = """if True:
-        import resource, sys, torch
-        from utils.devices import keep_freed_memory
-        if sys.argv[1] == "keep":
-            assert keep_freed_memory()
-        for _ in range(2):
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            torch.zeros(16_000_000)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-    """
-
-    def faults(word: str) -> int:
-        done = subprocess.run([sys.executable, "-c", script, word], capture_output=True, text=True, check=True)
-        return int(done.stdout)
-
-    assert faults("keep") < 100 < 1000 < faults("give back")

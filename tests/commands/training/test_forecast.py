@@ -112,5 +112,5 @@ def test_asking_how_long_changes_no_number(tiny_root, tmp_path, monkeypatch):
     for name, long in (("asked", 0.0), ("not", 1e9)):
         monkeypatch.setattr(forecast, "LONG", long)
         assert run.main([*line, "--exp_path", str(tmp_path / name)]) == 0
-        weights.append(torch.load(tmp_path / name / "model_latest.pth", weights_only=True)["model"])
+        weights.append(torch.load(tmp_path / name / "model_latest.pth", weights_only=True)["state_dict"])
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
