@@ -24,7 +24,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def synchronised(model: nn.Module) -> nn.Module:
     """The model with batch normalisation over the whole batch of several processes, which GPUs alone can do.
 
-    By timm, whose layers normalise and activate in one and lose their activation in torch's own conversion.
+    By timm: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
+
+    Args:
+        model: changed in place; weights, their names and what it computes in eval mode stay the same.
     """
     from timm.layers import convert_sync_batchnorm
 

@@ -69,7 +69,13 @@ class RunLog:
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
-        """Add what a run was made with and what it came to: TensorBoard's table of runs."""
+        """Add what a run was made with and what it came to: TensorBoard's table of runs.
+
+        Args:
+            options: by name; those that are neither numbers nor words are left out.
+            metrics: means by name, overlaps in 0..1; curves of one point too, as ``final/name``.
+            iteration: of the results.
+        """
         from torch.utils.tensorboard.summary import hparams
 
         kept = {name: value for name, value in options.items() if isinstance(value, (int, float, str))}

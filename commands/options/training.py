@@ -245,8 +245,8 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
-    group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
     group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
+    group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
 
 
 def _add_further(parser: Parser) -> None:
@@ -307,9 +307,8 @@ def scheduler(text: str) -> str:
 
 
 def optimizer(text: str) -> str:
-    """A type for optimizers."""
+    """A type for optimizers; argparse.ArgumentTypeError for the reference's default."""
     if text == "a":
-        # argparse.ArgumentTypeError's text is shown as it is.
         raise argparse.ArgumentTypeError(
             "expected an optimizer, found 'a', the reference's default, which is none: its scripts say --opt sgd"
         )
