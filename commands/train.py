@@ -57,6 +57,7 @@ from utils.reporting import SUMMARY_FILE
 from utils.schedule import iteration_learning_rate
 from utils.seeding import seed_everything
 from utils.tables import CSV_COLUMNS
+from utils.wandb_mirror import check_wandb, wandb_mirror
 
 STOPPED_CODE = 130
 NUM_PICTURES = 3
@@ -87,6 +88,8 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 def main(args: argparse.Namespace) -> int:
     """One run, or one a seed; 0, or 130 if stopped before the end. Raises ValueError and OSError for what is wrong."""
+    if args.wandb:
+        check_wandb()
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
 
@@ -112,8 +115,7 @@ def train_one(args: argparse.Namespace, group: Group, device: torch.device, dead
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
         prepare_folder(folder, start, overwrite=args.overwrite)
-    redo_from = run.state.iteration + 1 if args.resume else None
-    with RunLog(folder, redo_from=redo_from) if group.is_main else NoLog() as log:
+    with _log(args, folder, run.state, group) as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(spec), "without_map": data.train.without_map}
@@ -144,6 +146,18 @@ def _build_run(
     run = run._replace(average=build_average(args, model))
     restore(run, start)
     return run
+
+
+@contextlib.contextmanager
+def _log(args: argparse.Namespace, folder: Path, state: TrainState, group: Group) -> Iterator[RunLog | NoLog]:
+    """The log of the run, which the main process alone writes."""
+    if not group.is_main:
+        yield NoLog()
+        return
+    redo_from = state.iteration + 1 if args.resume else None
+    mirror = wandb_mirror(folder, vars(args), resume=args.resume) if args.wandb else contextlib.nullcontext()
+    with mirror, RunLog(folder, redo_from=redo_from) as log:
+        yield log
 
 
 def _train(run: Run, deadline: Deadline) -> str | None:

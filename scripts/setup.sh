@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the environment .venv at the repository root from requirements.txt, or brings it up to date.
 # usage: [PYTHON=...] [CXX=...] scripts/setup.sh [--test]
-#   --test   also installs requirements-dask.txt, requirements-export.txt and requirements-test.txt
+#   --test   also installs requirements-dask.txt, -export.txt, -wandb.txt and -test.txt
 set -euo pipefail
 
 die() {
@@ -20,8 +20,8 @@ modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytor
 case "$#:${1-}" in
     0:) ;;
     1:--test)
-        files+=(requirements-dask.txt requirements-export.txt requirements-test.txt)
-        modules+=', distributed, onnxscript, onnxruntime, monai, playwright, pytest, xdist, hypothesis, nbclient, nbformat, ipykernel'
+        files+=(requirements-dask.txt requirements-export.txt requirements-wandb.txt requirements-test.txt)
+        modules+=', distributed, onnxscript, onnxruntime, monai, wandb, playwright, pytest, xdist, hypothesis, nbclient, nbformat, ipykernel'
         ;;
     *) die 'usage: scripts/setup.sh [--test]' ;;
 esac

@@ -246,6 +246,9 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
     group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
     group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
+    group.add_argument(
+        "--wandb", action="store_true", help="log to Weights & Biases too (package in requirements-wandb.txt)"
+    )
     group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
 
 

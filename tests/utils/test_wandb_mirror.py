@@ -1,0 +1,52 @@
+"""Weights & Biases beside TensorBoard, without a network: what its own file of a run holds."""
+
+import re
+import sys
+
+import numpy as np
+import wandb
+
+import run
+from utils.log import RunLog
+from utils.wandb_mirror import wandb_mirror
+
+
+def _said(folder) -> list[bytes]:
+    """The printable pieces of the file of the one offline run in a run folder."""
+    (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    return re.findall(rb"[ -~]{3,}", file.read_bytes())
+
+
+def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name, loss in (("first", 0.25), ("second", 0.75)):
+        folder = tmp_path / name
+        with wandb_mirror(folder, {"lr": 0.0123}, resume=False), RunLog(folder, quiet=True) as log:
+            log.scalars("train", {"loss": loss}, 1)
+            log.picture("examples", np.zeros((8, 8, 3), np.uint8), 1)
+        said = _said(folder)
+        # Of a step as it was taken, and as the latest value; a digit of the encoding may stand before or after.
+        assert [piece for piece in said if str(loss).encode() in piece and len(piece) < 8]
+        assert sum(piece == b"train/loss" for piece in said) == 2
+        assert any(b"0.0123" in piece for piece in said)
+        assert any(f"{tmp_path.name}/{name}".encode() in piece for piece in said)
+        assert len(list(folder.glob("wandb/offline-run-*/files/media/images/*.png"))) == 1
+
+
+def _not_logged_in(**_):
+    raise wandb.errors.UsageError("No API key")
+
+
+def test_a_run_that_cannot_begin_and_a_missing_package_are_sentences(tiny_root, tmp_path, monkeypatch, capsys):
+    line = f"--data kvasir --root {tiny_root} --exp_path {tmp_path / 'exp'} --wandb --num_levels 1 --device cpu"
+    line += " --spatial_size 32 --features 4,8,8,8,8,4 -bs 2 --max_ite 1 --num_worker 0"
+    monkeypatch.setattr(wandb, "init", _not_logged_in)
+    assert run.main(line.split()) == 2
+    message = capsys.readouterr().err
+    assert "error: --wandb: expected a run to begin, found No API key" in message and "WANDB_MODE=offline" in message
+    assert not wandb.patched["tensorboard"]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert run.main(line.split()) == 2
+    message = capsys.readouterr().err
+    assert "--wandb: expected the package wandb, found it missing" in message
+    assert "pip install -r requirements-wandb.txt" in message and message.count("\n") == 1

@@ -1,0 +1,64 @@
+"""Weights & Biases beside TensorBoard (``--wandb``), by that package's own synchronisation of event files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+PROJECT = "gaze_sup"  # the reference's
+REQUIREMENTS = "requirements-wandb.txt"
+
+
+def check_wandb() -> None:
+    """Whether the package is there; a ValueError if not."""
+    try:
+        import wandb  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"--wandb: expected the package wandb, found it missing ({error}); pip install -r {REQUIREMENTS}, "
+            "or leave the option out"
+        ) from error
+
+
+@contextlib.contextmanager
+def wandb_mirror(folder: Path, options: Mapping[str, object], *, resume: bool) -> Iterator[None]:
+    """What TensorBoard's writers opened within are told, scalars and pictures, Weights & Biases is told too.
+
+    Mode, account and server are those that the package reads from its environment (``WANDB_MODE=offline`` ...). Its
+    own files lie in ``<folder>/wandb``.
+
+    Args:
+        folder: the run folder, which gives the run's name, below the folder that it is in.
+        options: kept as the run's configuration.
+        resume: go on with the run that was cut off here, if one was; not known to the offline mode.
+
+    Raises:
+        ValueError: if the package does not start a run, with its reason.
+    """
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # Each run anew: of an earlier one in this process the package has kept the folder.
+    wandb.tensorboard.patch(root_logdir=str(folder), pytorch=True, save=False)
+    try:
+        run = wandb.init(
+            project=PROJECT,
+            name="/".join(folder.resolve().parts[-2:]),
+            dir=folder,
+            config=dict(options),
+            resume="auto" if resume else None,
+        )
+    except (wandb.Error, OSError) as error:
+        wandb.tensorboard.unpatch()
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"--wandb: expected a run to begin, found {reason}; run `wandb login` once, or set WANDB_MODE=offline"
+        ) from error
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        run.finish(exit_code=0 if finished else 1)
+        wandb.tensorboard.unpatch()
