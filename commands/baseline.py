@@ -15,6 +15,7 @@ from commands.training.run import ARGS_FILE
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from models.trivial import everything, mean_map
+from utils.cores import with_cores
 from utils.devices import pick_device
 from utils.evaluation import ENSEMBLE
 from utils.files import write_json
@@ -35,6 +36,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Score both trivial predictors and write their results; returns 0."""
     folder, device = _folder(args), pick_device(args.device)
+    args = with_cores(args, device)
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
     options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}

@@ -16,6 +16,7 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
+from utils.cores import with_cores
 from utils.devices import pick_device
 from utils.files import write_json
 from utils.hashing import sha256_of
@@ -39,9 +40,11 @@ def main(args: argparse.Namespace) -> int:
     """Score the checkpoint, write and print the results; returns 0."""
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
+    device = pick_device(args.device)
+    args = with_cores(args, device)
     predictor = load_predictor(
         args.ckpt_path,
-        pick_device(args.device),
+        device,
         ensemble=args.ensemble,
         tta=args.tta,
         spatial_size=args.spatial_size,

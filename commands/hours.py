@@ -112,8 +112,9 @@ def _command_line(args: argparse.Namespace, point: Point, folder: Path, seed: in
     else:
         options += ["--max_ite", str(args.max_ite), "--round_ite", str(args.round_ite), "--rounds", str(args.rounds)]
     shared = ["--recipe", args.recipe, "--data", args.data, "--root", args.root, "--exp_path", str(folder), "--resume"]
-    loading = ["-bs", str(args.batch_size), "--num_worker", str(args.num_worker), "--seed", str(seed)]
-    device = ["--device", args.device] if args.device else []
+    loading = ["-bs", str(args.batch_size), "--seed", str(seed)]
+    given = {"--device": args.device, "--threads": args.threads, "--num_worker": args.num_worker}
+    device = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     parser = Parser(prog="run.py train")
     add_train(parser)
     return parse_training(parser, [*shared, *loading, *device, *options])

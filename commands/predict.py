@@ -20,6 +20,7 @@ from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FI
 from commands.prediction.images import RENAME, FoundImage, dicom_by_content, find_images
 from commands.prediction.loading import Batch, Loaded, image_loader
 from commands.prediction.writing import Writer
+from utils.cores import with_cores
 from utils.devices import pick_device
 from utils.evaluation import all_logits, check_finite
 from utils.hashing import sha256_of
@@ -44,6 +45,7 @@ def main(args: argparse.Namespace) -> int:
         ValueError: if none is done, or for options, checkpoints and folders that do not fit.
     """
     device, out = pick_device(args.device), Path(args.out)
+    args = with_cores(args, device)
     images, refused = find_images(
         args.images,
         recursive=args.recursive,

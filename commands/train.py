@@ -47,6 +47,7 @@ from datasets import get_spec
 from datasets.loaders import training_loader
 from losses import OBJECTIVES, build_objective
 from trainer import TrainState, train
+from utils.cores import with_cores
 from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
 from utils.files import write_json
@@ -92,6 +93,7 @@ def main(args: argparse.Namespace) -> int:
         check_wandb()
     deadline = Deadline(args.max_minutes)
     with process_group(args.device) as (group, device):
+        args = with_cores(args, device, group.on_this_machine)
 
         def train_all(one: argparse.Namespace) -> int:
             if has_rounds(one):

@@ -12,7 +12,7 @@ run() { .venv/bin/python run.py "$@"; }
 data=data/demo
 results=exp/demo
 # The released method on a network and images small enough for a CPU. The test set is read once, at the end.
-recipe=(--recipe small --data kvasir --root "$data" --num_worker 2 --device cpu --overwrite)
+recipe=(--recipe small --data kvasir --root "$data" --device cpu --overwrite)
 
 run demo --root "$data"
 run prepare --data kvasir --root "$data" --fixations "$data/fixations.csv"

@@ -138,9 +138,9 @@ def test_gaze_training_needs_no_masks(tiny_root, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tiny_root, tmp_path):
-    assert train(tiny_root, tmp_path / "a") == 0
-    assert train(tiny_root, tmp_path / "b", "--num_worker", "2") == 0
-    assert train(tiny_root, tmp_path / "c", "--seed", "1") == 0
+    assert train(tiny_root, tmp_path / "a", "--threads", "1") == 0
+    assert train(tiny_root, tmp_path / "b", "--threads", "1", "--num_worker", "2") == 0
+    assert train(tiny_root, tmp_path / "c", "--threads", "1", "--seed", "1") == 0
     first, second, other = (weights(tmp_path / name / "model_latest.pth") for name in "abc")
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert not all(torch.equal(first[key], other[key]) for key in first)
@@ -235,7 +235,11 @@ def test_an_interrupt_of_the_whole_group_saves_and_says_how_to_go_on(tiny_root, 
     command = [sys.executable, str(REPOSITORY / "run.py"), *options, "--log_step", "1"]
     # Terminals and queues signal loader processes too.
     process = subprocess.Popen(
-        [*command, "--num_worker", "2"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, start_new_session=True
+        [*command, "--threads", "1", "--num_worker", "2"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        start_new_session=True,
     )
     for line in process.stdout:
         if "Ite 2]" in line:
@@ -361,7 +365,7 @@ def test_an_image_cut_short_is_named_even_from_a_loader_process(tiny_root, tmp_p
     name = (tiny_root / "train.txt").read_text().split()[0]
     path = tiny_root / "images" / f"{name}.jpg"
     path.write_bytes(path.read_bytes()[:-200])
-    error = fails(capsys, training(tiny_root, tmp_path / "exp", "--num_worker", workers))
+    error = fails(capsys, training(tiny_root, tmp_path / "exp", "--threads", "1", "--num_worker", workers))
     assert str(path) in error
     assert "unreadable" in error
 

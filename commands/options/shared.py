@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from commands.options.types import NATURAL, POSITIVE_INT, Parser, number
 from datasets.specs import DATASETS
 
@@ -56,9 +54,17 @@ def add_loading(parser: Parser) -> None:
     group.add_argument(
         "-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch, of all processes together"
     )
-    workers = min(4, os.cpu_count() or 1)
     group.add_argument(
-        "--num_worker", type=NATURAL, default=workers, help="loader processes; results do not depend on it"
+        "--threads",
+        type=POSITIVE_INT,
+        default=None,
+        help="that compute (default: on a CPU all cores that this process may use)",
+    )
+    group.add_argument(
+        "--num_worker",
+        type=NATURAL,
+        default=None,
+        help="loader processes, as far as --threads leaves cores (default: up to 4); results do not depend on it",
     )
     group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
 

@@ -22,8 +22,9 @@ def describe(run: Run, start: Start) -> None:
     validation = data.selection if data.selection_split == "validation" else ()
     log.info(f"{what_is_trained(args)}; run folder {run.folder}; seed {args.seed}")
     log.info(
-        f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, code {code_version()}"
+        f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, "
+        f"{_counted(args.num_worker, 'loader process', 'es')}, Python {platform.python_version()}, torch "
+        f"{torch.__version__}, code {code_version()}"
     )
     log.info(_computation(run))
     log.info(
@@ -62,8 +63,8 @@ def _processes(run: Run) -> str:
     return "" if run.group.size == 1 else f"{run.group.size} processes, each with "
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str, ending: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else ending}"
 
 
 def _computation(run: Run) -> str:

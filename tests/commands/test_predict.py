@@ -145,7 +145,7 @@ class TestWhatIsWritten:
         assert run.main(["evaluate", "--ckpt_path", str(checkpoint), *data, *PLAIN, *more]) == 0
         names = (tiny_root / "test.txt").read_text().split()
         files = [tiny_root / "images" / f"{name}.jpg" for name in names]
-        assert predict(checkpoint, files, out, "--num_worker", "2", "--save_prob", *more) == 0
+        assert predict(checkpoint, files, out, "--threads", "1", "--num_worker", "2", "--save_prob", *more) == 0
         for name in names:
             expected = pixels(scores / "predictions" / f"{name}.png")
             assert expected.any()
@@ -391,7 +391,7 @@ class TestHostileNames:
             os.rename(folder / "plain.png", path)
         before = {path for path in tmp_path.iterdir()}
         taken = [name for name in HOSTILE if not name.startswith(b".")]
-        assert predict(checkpoint, folder, out, "--save_prob", "--num_worker", "2") == 0
+        assert predict(checkpoint, folder, out, "--save_prob", "--threads", "1", "--num_worker", "2") == 0
         assert {os.fsencode(path.name) for path in (out / "masks").iterdir()} == set(taken)
         assert set(tmp_path.iterdir()) == before | {out}
         rows = table(out)
@@ -437,7 +437,7 @@ class TestContinuing:
         out = tmp_path / "out"
         assert predict(checkpoint, images, out) == 0
         whole, before = contents(out), stamps(out / "masks")
-        assert predict(checkpoint, images, out, "--num_worker", "2") == 0
+        assert predict(checkpoint, images, out, "--threads", "1", "--num_worker", "2") == 0
         assert "(5 were up to date)" in capsys.readouterr().out
         assert stamps(out / "masks") == before and contents(out) == whole
         (out / "masks" / "i1.png").unlink()
@@ -601,7 +601,20 @@ def many(tmp_path):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["ctrl_c", "sigkill"])
 def test_stopped_from_outside_and_called_again(checkpoint, many, tmp_path, capsys, stop):
     out = tmp_path / "out"
-    given = ["--ckpt_path", checkpoint, "--images", many, "--out", out, "-bs", "2", "--num_worker", "2"]
+    given = [
+        "--ckpt_path",
+        checkpoint,
+        "--images",
+        many,
+        "--out",
+        out,
+        "-bs",
+        "2",
+        "--threads",
+        "1",
+        "--num_worker",
+        "2",
+    ]
     command = [sys.executable, str(REPOSITORY / "run.py"), "predict", *map(str, given), "--device", "cpu"]
     pipe = subprocess.PIPE
     # Terminals and queues signal loader processes, too.

@@ -28,8 +28,8 @@ def test_machine_versions_and_sizes_stand_first(lines, tmp_path):
     assert method == f"gaze, 2 levels, prop consistency x 3; run folder {tmp_path / 'exp'}; seed 0"
     threads = torch.get_num_threads()
     assert machine == (
-        f"device cpu, {threads} thread{'s' if threads > 1 else ''}, Python {platform.python_version()}, torch "
-        f"{torch.__version__}, code {code_version()}"
+        f"device cpu, {threads} thread{'s' if threads > 1 else ''}, 0 loader processes, Python "
+        f"{platform.python_version()}, torch {torch.__version__}, code {code_version()}"
     )
     assert computation == "computes in float32, channels_last"
     assert re.fullmatch(r"[\d,]+ parameters; 6 training, 0 validation, 3 test images", sizes)
