@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from commands.options.recipes import RECIPES
@@ -155,3 +157,16 @@ def test_help_lists_what_a_recipe_sets(capsys):
         parse_args(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert "--encoder_weights package:efficientnet-lite0" in said and "--features 16,32,64,128,256,32" in said
+
+
+def test_the_help_of_train_begins_with_the_ten_options_that_most_runs_need(capsys):
+    with pytest.raises(SystemExit):
+        parse_args(["train", "--help"])
+    usage, _, _, first, *rest = capsys.readouterr().out.split("\n\n")
+    assert usage == "usage: run.py train --data NAME --root FOLDER [options]"
+    assert first.startswith("what most runs need:")
+    assert re.findall(r"^  (-+\w+)", first, re.MULTILINE) == [
+        "--data", "--root", "-m", "--recipe", "--exp_path", "--resume", "--seeds", "--max_minutes", "--val_fraction",
+        "--device",
+    ]  # fmt: skip
+    assert rest[0].startswith("run:") and rest[-1].startswith("recipes: released: as released")

@@ -7,8 +7,12 @@ from datasets.specs import DATASETS
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
+    """Which data set, and where it is, in a group of their own."""
+    add_data_to(parser.add_argument_group("data"), required=required)
+
+
+def add_data_to(group, *, required: bool = True) -> None:
     """Which data set, and where it is."""
-    group = parser.add_argument_group("data")
     group.add_argument("--data", choices=tuple(DATASETS), required=required, help="data set")
     group.add_argument("--root", required=True, help="its folder")
 
@@ -49,8 +53,14 @@ def add_overwrite(parser: Parser) -> None:
 
 
 def add_loading(parser: Parser) -> None:
-    """Batch size, loader processes, device."""
+    """Batch size, threads, loader processes, device, in a group of their own."""
     group = parser.add_argument_group("loading and device")
+    add_loading_to(group)
+    add_device_to(group)
+
+
+def add_loading_to(group) -> None:
+    """Batch size, threads, loader processes."""
     group.add_argument(
         "-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch, of all processes together"
     )
@@ -66,12 +76,20 @@ def add_loading(parser: Parser) -> None:
         default=None,
         help="loader processes, as far as --threads leaves cores (default: up to 4); results do not depend on it",
     )
+
+
+def add_device_to(group) -> None:
+    """The device."""
     group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
 
 
 def add_split(parser: Parser) -> None:
+    """The validation split, in a group of its own."""
+    add_split_to(parser.add_argument_group("splits"))
+
+
+def add_split_to(group) -> None:
     """The validation split."""
-    group = parser.add_argument_group("splits")
     group.add_argument(
         "--val_fraction",
         type=number(float, 0, 0.9),

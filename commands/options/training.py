@@ -9,7 +9,13 @@ from pathlib import Path
 
 from commands.options.recipes import RECIPES, described
 from commands.options.results import add_evaluate
-from commands.options.shared import add_data, add_loading, add_skip_missing_gaze, add_split
+from commands.options.shared import (
+    add_data_to,
+    add_device_to,
+    add_loading_to,
+    add_skip_missing_gaze,
+    add_split_to,
+)
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
 from datasets.cache import CACHES
 from utils.schedule import SCHEDULERS
@@ -29,49 +35,66 @@ def add_train(parser: Parser) -> None:
     # commands that train nothing.
     from losses.objectives import OBJECTIVES
 
-    parser.add_argument("-m", "--mode", "--method", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
-    parser.add_argument(
+    parser.usage = f"{parser.prog} --data NAME --root FOLDER [options]"
+    group = parser.add_argument_group("what most runs need")
+    add_data_to(group)
+    group.add_argument("-m", "--mode", "--method", choices=tuple(OBJECTIVES), default="gaze_sup", help="supervision")
+    group.add_argument(
         "--recipe",
         choices=tuple(RECIPES),
         default="released",
-        help=f"a set of defaults, which options given go before. {described()}",
+        help=f"a set of defaults, which options given go before: {', '.join(RECIPES)} (listed at the end)",
     )
-    add_data(parser)
-    parser.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
-    parser.add_argument("--overwrite", action="store_true", help="replace a run that is already in the run folder")
-    parser.add_argument(
+    group.add_argument("--exp_path", default=None, help="run folder (default: exp/<data>_<mode>_..., printed)")
+    group.add_argument(
         "--resume",
         action="store_true",
         help="continue the run in the run folder (or at --ckpt_path); start it where there is none yet",
     )
-    parser.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
-    parser.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
-    parser.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
-    parser.add_argument(
-        "--seed", type=NATURAL, default=None, help="of weights, order, flips and validation split (default: 0)"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--seeds",
         type=numbers(NATURAL),
         default=None,
         metavar="N,N,...",
         help="one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
     )
-    parser.add_argument(
+    group.add_argument(
         "--max_minutes",
         type=POSITIVE,
         default=None,
         help="save and stop before so many minutes, of all seeds together, are over (exit code 130); --resume goes on",
     )
+    add_split_to(group)
+    add_device_to(group)
+    _add_run(parser)
     _add_model(parser)
     _add_levels(parser)
     _add_rounds(parser)
     _add_recipe(parser)
     _add_further(parser)
-    add_split(parser)
     _add_engine(parser)
-    add_loading(parser)
+    add_loading_to(parser.add_argument_group("loading"))
     _add_cache(parser)
+    parser.epilog = f"recipes: {described()}"
+
+
+def _add_run(parser: Parser) -> None:
+    group = parser.add_argument_group("run")
+    group.add_argument("--overwrite", action="store_true", help="replace a run that is already in the run folder")
+    group.add_argument("--ckpt_path", default=None, help="weights to start from, or with --test to evaluate")
+    group.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
+    group.add_argument("--save_pred", action="store_true", help="write the test predictions as PNG")
+    group.add_argument(
+        "--seed", type=NATURAL, default=None, help="of weights, order, flips and validation split (default: 0)"
+    )
+    group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
+    group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
+    group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
+    group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
+    group.add_argument(
+        "--wandb", action="store_true", help="log to Weights & Biases too (package in requirements-wandb.txt)"
+    )
+    group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
 
 
 def _add_cache(parser: Parser) -> None:
@@ -242,14 +265,6 @@ def _add_recipe(parser: Parser) -> None:
     group.add_argument("--draw_subset", action="store_true", help="draw that share by the seed")
     add_skip_missing_gaze(group)
     group.add_argument("--flip_prob", type=number(float, 0, 1), default=0.5, help="probability of each flip")
-    group.add_argument("--log_step", type=POSITIVE_INT, default=50, help="iterations between log lines")
-    group.add_argument("--val_step", type=POSITIVE_INT, default=1000, help="iterations between validations")
-    group.add_argument("--save_step", type=POSITIVE_INT, default=1000, help="iterations between checkpoints")
-    group.add_argument("--keep_all", action="store_true", help="keep each of them, as model_ite<N>.pth")
-    group.add_argument(
-        "--wandb", action="store_true", help="log to Weights & Biases too (package in requirements-wandb.txt)"
-    )
-    group.add_argument("--finalize", action="store_true", help="of the reference; does nothing here")
 
 
 def _add_further(parser: Parser) -> None:
