@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from commands.outputs import Folder, Output
+from datasets.nci_isbi.made import make_demo_prostate
 from datasets.synthetic import make_demo_dataset
 
 
@@ -16,7 +17,8 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 def main(args: argparse.Namespace) -> int:
     """Make the data set and say what to do next; returns 0."""
-    make_demo_dataset(args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
+    make = {"kvasir": make_demo_dataset, "prostate": make_demo_prostate}[args.data]
+    make(args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
     print(f"made {args.num_train} training and {args.num_test} test images with simulated gaze in {args.root}")
-    print(f"next: python run.py prepare --data kvasir --root {args.root} --fixations {args.root}/fixations.csv")
+    print(f"next: python run.py prepare --data {args.data} --root {args.root} --fixations {args.root}/fixations.csv")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -58,13 +59,23 @@ def make_demo_dataset(
         "seed": seed,
     }
     _check_settings(num_train, num_test, image_size, seed)
+    make_whole(root, settings, lambda place: _write_dataset(place, num_train, num_test, image_size, seed))
+    return root
+
+
+def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> None:
+    """Make a folder whole or not at all, and ``demo.json`` with its settings; nothing where it is made already.
+
+    Raises:
+        ValueError: where ``root`` holds something else.
+    """
     if _is_made(root, settings):
-        return root
+        return
     # Through links, and of "." the name.
     place = root.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     with hidden_folder(place) as temporary:
-        _write_dataset(temporary, num_train, num_test, image_size, seed)
+        write(temporary)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         if place.exists():
             # Somebody may be in it, so that it stays.
@@ -72,7 +83,6 @@ def make_demo_dataset(
                 path.rename(place / path.name)
         else:
             temporary.rename(place)
-    return root
 
 
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +103,7 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
     inside = 1 / (1 + np.exp(-np.clip(depth / softness * 3, -30, 30)))
     lumen_xy = rng.uniform((0.1, 0.1), (0.9, 0.9))
     relief = _folds(size, lumen_xy, rng) + rng.uniform(0.06, 0.16) * _dome(depth)
-    relief += 0.004 * _noise(size, 9, rng) + rng.uniform(0.001, 0.0035) * inside * _noise(size, 26, rng)
+    relief += 0.004 * noise(size, 9, rng) + rng.uniform(0.001, 0.0035) * inside * noise(size, 26, rng)
     colour = _tissue(size, inside, rng)
     lit = _darkness(size, lumen_xy, inside, rng)
     colour = (colour * _light(relief, rng)[..., None] + _highlights(relief, rng)[..., None]) * lit[..., None]
@@ -145,7 +155,7 @@ def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[
         image, mask = make_demo_image(size, rng)
         _write_jpeg(root / "images" / f"{name}.jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         _write_jpeg(root / "masks" / f"{name}.jpg", mask.astype(np.uint8) * 255)
-        tables.append(_fixation_rows(name, mask, rng))
+        tables.append(fixation_rows(name, mask, rng))
     for split, members in (("train", names[:num_train]), ("test", names[num_train:])):
         (root / f"{split}.txt").write_text("\n".join(members) + "\n", encoding="utf-8")
     pd.concat(tables).to_csv(root / "fixations.csv", index=False)
@@ -160,7 +170,8 @@ def _write_jpeg(path: Path, values: np.ndarray) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Simulated gaze on an image whose target (H,W) is known, in the columns of the real table."""
     fixations = simulate_fixations(mask, rng=rng)
     count = len(fixations)
     pupil = rng.normal(1700, 350) + rng.normal(0, 60, count)
@@ -189,16 +200,16 @@ def _target_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray
     while not smallest <= area <= largest:
         area = median * np.exp(rng.normal(0, spread))
     centre = np.clip(rng.normal((0.53, 0.5), 0.15), 0.15, 0.85)
-    distance = _blob_distance(size, centre, rng)
+    distance = blob_distance(size, centre, rng)
     if rng.uniform() < 0.125:
         apart = rng.uniform(0, 2 * np.pi)
         other = centre + rng.uniform(1.2, 1.7) * np.sqrt(area) * np.array([np.cos(apart), np.sin(apart)])
-        distance = np.minimum(distance, _blob_distance(size, np.clip(other, 0.1, 0.9), rng) * rng.uniform(1.2, 1.6))
+        distance = np.minimum(distance, blob_distance(size, np.clip(other, 0.1, 0.9), rng) * rng.uniform(1.2, 1.6))
     # The distance that just the wanted share of the pixels falls below, wherever the image cuts the target.
     return 1 - distance / np.quantile(distance, area)
 
 
-def _blob_distance(size: tuple[int, int], centre_xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def blob_distance(size: tuple[int, int], centre_xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W): distance from a point, stretched so that equal distances make a smooth, irregular outline."""
     x, y = _grid(size)
     x, y = x - centre_xy[0] * size[1] / size[0], y - centre_xy[1]
@@ -225,7 +236,7 @@ def _grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return (x + 0.5) / size[0], (y + 0.5) / size[0]
 
 
-def _noise(size: tuple[int, int], cells: float, rng: np.random.Generator) -> np.ndarray:
+def noise(size: tuple[int, int], cells: float, rng: np.random.Generator) -> np.ndarray:
     """(H,W) smooth noise of mean 0 and deviation 1 with about this number of cells along the height."""
     height, width = size
     coarse = rng.normal(size=(round(cells) + 3, round(cells * width / height) + 3))
@@ -236,24 +247,24 @@ def _noise(size: tuple[int, int], cells: float, rng: np.random.Generator) -> np.
 def _folds(size: tuple[int, int], lumen_xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W) relief of the gut's folds: arcs around the lumen, of uneven height, and a few bumps."""
     x, y = _grid(size)
-    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) + 0.07 * _noise(size, 2, rng)
+    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) + 0.07 * noise(size, 2, rng)
     waves = np.sin(2 * np.pi * (rng.uniform(1.5, 3.5) * distance + rng.uniform()))
-    ridges = np.exp(2.5 * (waves - 1)) * np.clip(0.6 + 0.6 * _noise(size, 2, rng), 0, 1.5)
-    return rng.uniform(0.02, 0.07) * ridges + 0.02 * _noise(size, 3, rng)
+    ridges = np.exp(2.5 * (waves - 1)) * np.clip(0.6 + 0.6 * noise(size, 2, rng), 0, 1.5)
+    return rng.uniform(0.02, 0.07) * ridges + 0.02 * noise(size, 3, rng)
 
 
 def _tissue(size: tuple[int, int], inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W,3) colour in 0..1 before lighting: mucosa with vessels, patches, and a target of another tint."""
     base = rng.dirichlet(np.full(len(TISSUE_COLOURS), 0.7)) @ np.array(TISSUE_COLOURS)
     base = base * rng.uniform(0.9, 1.1) * rng.normal(1, 0.03, 3)
-    colour = base * (1 + 0.07 * _noise(size, 3, rng)[..., None] + 0.03 * _noise(size, 12, rng)[..., None])
-    vessels = np.exp(-((_noise(size, 6, rng) / 0.12) ** 2)) * np.clip(_noise(size, 2, rng), 0, 1)
+    colour = base * (1 + 0.07 * noise(size, 3, rng)[..., None] + 0.03 * noise(size, 12, rng)[..., None])
+    vessels = np.exp(-((noise(size, 6, rng) / 0.12) ** 2)) * np.clip(noise(size, 2, rng), 0, 1)
     colour *= 1 - rng.uniform(0, 0.35) * ((1 - inside) * vessels)[..., None] * np.array((0.5, 1, 1))
     # The same tint shows faintly elsewhere, so that colour alone does not tell the target.
     tint = np.array(_tint(rng))
-    elsewhere = 0.6 * np.clip(_noise(size, 2.5, rng) - 0.9, 0, 1) * (1 - inside)
+    elsewhere = 0.6 * np.clip(noise(size, 2.5, rng) - 0.9, 0, 1) * (1 - inside)
     colour *= 1 + (inside + elsewhere)[..., None] * tint
-    return colour * (1 + rng.uniform(0.04, 0.09) * (inside * _noise(size, 22, rng))[..., None])
+    return colour * (1 + rng.uniform(0.04, 0.09) * (inside * noise(size, 22, rng))[..., None])
 
 
 def _tint(rng: np.random.Generator) -> np.ndarray:
@@ -273,9 +284,9 @@ def _light(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _darkness(size: tuple[int, int], lumen_xy: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W) brightness lost with depth: the lumen is dark, but a target in front of it is lit."""
     x, y = _grid(size)
-    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) * (1 + 0.15 * _noise(size, 2, rng))
+    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) * (1 + 0.15 * noise(size, 2, rng))
     hole = rng.uniform(0.2, 0.9) * np.exp(-((distance / rng.uniform(0.12, 0.28)) ** 2))
-    return (1 - hole * (1 - 0.85 * inside)) * (1 + 0.08 * _noise(size, 1, rng))
+    return (1 - hole * (1 - 0.85 * inside)) * (1 + 0.08 * noise(size, 1, rng))
 
 
 def _highlights(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -283,7 +294,7 @@ def _highlights(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     down, right = np.gradient(ndimage.gaussian_filter(relief, 1.2) * relief.shape[0])
     facing = rng.normal(0, 0.35, 2)
     miss = (right - facing[0]) ** 2 + (down - facing[1]) ** 2
-    wet = np.clip(_noise(relief.shape, 7, rng) - 0.6, 0, 1)
+    wet = np.clip(noise(relief.shape, 7, rng) - 0.6, 0, 1)
     return np.minimum(1.2 * wet * np.exp(-miss / 0.02), 0.8)
 
 

@@ -15,6 +15,8 @@ results=exp/demo
 recipe=(--recipe small --data kvasir --root "$data" --device cpu --overwrite)
 
 run demo --root "$data"
+# For the notebooks of the prostate.
+run demo --data prostate --root data/demo_prostate --num_train 24 --num_test 12
 run prepare --data kvasir --root "$data" --fixations "$data/fixations.csv"
 run train -m gaze_sup --num_levels 1 --exp_path "$results/gaze_one_level" "${recipe[@]}"
 run train -m gaze_sup --num_levels 2 --exp_path "$results/gaze_two_levels" "${recipe[@]}"

@@ -12,9 +12,11 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
+import run
 from datasets.io import read_mask
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+REPOSITORY = Path(__file__).resolve().parents[1]
+FOLDER = REPOSITORY / "notebooks"
 NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 # The fixture with the data of each notebook, and an image in it.
@@ -53,17 +55,44 @@ def test_no_definitions(path: Path):
         assert not any(isinstance(node, DEFINITIONS) for node in ast.walk(ast.parse(cell.source))), cell.source
 
 
-@pytest.mark.parametrize("masks", ["with_masks", "without_masks"])
+@pytest.fixture(scope="module")
+def after_the_demo(tmp_path_factory) -> Path:
+    """A checkout in which a demo has run, a small one: what ``scripts/demo.sh`` leaves, under the same names."""
+    checkout = tmp_path_factory.mktemp("demo") / "checkout"
+    checkout.mkdir()
+    for path in REPOSITORY.iterdir():
+        if path.name not in {"data", "exp", "notebooks"}:
+            (checkout / path.name).symlink_to(path)
+    shutil.copytree(FOLDER, checkout / "notebooks")
+    for data, root in (("kvasir", "data/demo"), ("prostate", "data/demo_prostate")):
+        size = ["--num_train", "4", "--num_test", "4"]
+        assert run.main(["demo", "--data", data, "--root", str(checkout / root), *size]) == 0
+    root = checkout / "data" / "demo"
+    prepare = ["prepare", "--data", "kvasir", "--root", str(root), "--fixations", str(root / "fixations.csv")]
+    assert run.main(prepare) == 0
+    small = f"--data kvasir --root {root} --features 4,8,8,8,8,4 -bs 4 --max_ite 1 --spatial_size 32 --device cpu"
+    for levels, name in (("1", "gaze_one_level"), ("2", "gaze_two_levels")):
+        line = ["train", "--num_levels", levels, "--exp_path", str(checkout / "exp" / "demo" / name), *small.split()]
+        assert run.main(line) == 0
+    return checkout
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=_id)
+def test_every_notebook_runs_right_after_the_demo(path: Path, after_the_demo: Path, monkeypatch, tmp_path: Path):
+    pictures, printed = _execute(after_the_demo / "notebooks" / _id(path), {}, monkeypatch, tmp_path)
+    assert pictures == (2 if path.name == "qualitative_results.ipynb" else NUM_PICTURES)
+    assert ("Dice against the mask" in printed) == (path in GAZE_NOTEBOOKS)
+
+
 @pytest.mark.parametrize("path", GAZE_NOTEBOOKS, ids=_id)
-def test_runs_and_shows_pictures(path: Path, masks: str, request, monkeypatch, tmp_path: Path):
+def test_gaze_without_masks(path: Path, request, monkeypatch, tmp_path: Path):
     fixture, name = INPUTS[_id(path)]
     root = request.getfixturevalue(fixture)
-    if masks == "without_masks":
-        (root / "masks").rename(root / "hidden")
+    (root / "masks").rename(root / "hidden")
     inputs = {"GAZE_ROOT": root, "GAZE_FIXATIONS": root / "fixations.csv", "GAZE_NAME": name}
     pictures, printed = _execute(path, inputs, monkeypatch, tmp_path)
     assert pictures == NUM_PICTURES
-    assert ("Dice against the mask" in printed) == (masks == "with_masks")
+    assert "level 2: threshold" in printed and "Dice against the mask" not in printed
 
 
 def test_the_prostate_set_is_made_from_downloads(tiny_nci_downloads: Path, monkeypatch, tmp_path: Path):
@@ -79,8 +108,8 @@ def test_the_prostate_set_is_made_from_downloads(tiny_nci_downloads: Path, monke
 def test_runs_are_compared_and_drawn(tiny_root: Path, monkeypatch, tmp_path: Path):
     path = FOLDER / "qualitative_results.ipynb"
     shutil.copytree(tiny_root / "gaze" / "crf_compat1", tiny_root / "gaze" / "heatmap")
-    for run, share in (("a", 1.0), ("b", 0.5)):
-        _write_results(tiny_root, tmp_path / run, share)
+    for name, share in (("a", 1.0), ("b", 0.5)):
+        _write_results(tiny_root, tmp_path / name, share)
     inputs = {
         "FIGURE_ROOT": tiny_root,
         "FIGURE_FIXATIONS": tiny_root / "fixations.csv",

@@ -6,6 +6,8 @@ from commands.options.types import NATURAL, POSITIVE_INT, Parser, number
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.specs import DATASETS
 
+DEMO_DATA = ("kvasir", "prostate")
+
 
 def add_split_command(parser: Parser) -> None:
     """Options of ``split``."""
@@ -41,6 +43,9 @@ def add_prepare_nci(parser: Parser) -> None:
 
 def add_demo(parser: Parser) -> None:
     """Options of ``demo``."""
+    parser.add_argument(
+        "--data", choices=DEMO_DATA, default="kvasir", help="pictures of polyps, or MR slices of prostates"
+    )
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
     parser.add_argument("--num_test", type=POSITIVE_INT, default=60, help="test images")

@@ -9,8 +9,8 @@ from pathlib import Path
 import nrrd
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+from datasets.nci_isbi import made
 
 SIZE = (6, 8)  # rows, columns
 STEP_MM = 3.0
@@ -23,26 +23,9 @@ HEADER = {
 
 
 def write_slice(path: Path, case: str, number: int, **tags) -> None:
-    """A slice whose first pixel is its number; ``tags`` replace header values, None takes one away."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = MRImageStorage, ExplicitVRLittleEndian
-    meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
-    header = Dataset()
-    header.file_meta = meta
-    header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
-    header.Modality, header.PatientID, header.SeriesInstanceUID = "MR", case, "1.2.3"
-    header.InstanceNumber, (header.Rows, header.Columns) = number, SIZE
-    header.ImagePositionPatient = [-10, -20, 30 + STEP_MM * (number - 1)]
-    header.ImageOrientationPatient, header.PixelSpacing = [1, 0, 0, 0, 1, 0], list(SPACING_MM)
-    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
-    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 12, 11, 0
-    header.PixelData = np.full(SIZE, number, "<u2").tobytes()
-    for tag, value in tags.items():
-        setattr(header, tag, value)
-        if value is None:
-            delattr(header, tag)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pydicom.dcmwrite(path, header, enforce_file_format=True)
+    """A slice whose pixels are its number; ``tags`` replace header values, None takes one away."""
+    own = {"ImagePositionPatient": [-10, -20, 30 + STEP_MM * (number - 1)], "PixelSpacing": list(SPACING_MM)}
+    made.write_slice(path, case, number, np.full(SIZE, number), **own | tags)
 
 
 def mask_values(num_slices: int, kept) -> np.ndarray:
