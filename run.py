@@ -12,8 +12,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from utils.inputs import printable
 from utils.interrupt import ended_as_by_ctrl_c
-from utils.printable import printable
 
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130

@@ -26,11 +26,11 @@ from benchmarks.step import plain_propagation
 from benchmarks.table import command_line, hardware, markdown, report
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
+from evaluation.metrics import HEADLINE
+from evaluation.scores import Row, evaluate
 from models import Averaged, build_from_weights, build_model
-from utils.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint
 from utils.devices import fastest_layout, pick_device
-from utils.evaluation import Row, evaluate
-from utils.metrics import HEADLINE
 
 PLAIN = "plain way: batch of one, propagation computed"
 

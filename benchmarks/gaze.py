@@ -34,7 +34,7 @@ from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import CANVAS_PX, TRUNCATE_SIGMAS, fixation_heatmap, to_uint8
-from datasets.gaze.maps import MAP_FOLDERS
+from datasets.gaze.map_files import MAP_FOLDERS
 from datasets.gaze.prepare import prepare_gaze
 from datasets.gaze.quality import dice_over_thresholds
 from utils.images import write_image

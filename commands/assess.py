@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
 from tqdm import tqdm
 
 from datasets.gaze.assess import QUALITY_FILE, assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE
-from utils.figures import write_gaze_figure
+from reporting.gaze_quality import print_named, print_quality, write_figure
 
-FIGURE_FILE = Path("gaze", "quality.png")
 SOME_BROKEN_CODE = 1
-NUM_NAMED = 5
 
 
 def main(args: argparse.Namespace) -> int:
@@ -37,40 +33,3 @@ def main(args: argparse.Namespace) -> int:
     root = Path(args.map_folder).resolve().parent if args.map_folder else Path(args.root)
     print(f"an image a row: {root / PER_IMAGE_FILE}\nmeans: {root / QUALITY_FILE}\nfigure: {write_figure(root)}")
     return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
-
-
-def print_named(what: str, items: Sequence[Mapping], listed_in: Path) -> None:
-    """Name the first images of some, each with its reason; those first that are ``broken``."""
-    for item in sorted(items, key=lambda item: not item.get("broken"))[:NUM_NAMED]:
-        print(f"  {what} {item['name']}: {item['reason']}")
-    if len(items) > NUM_NAMED:
-        print(f"  ... and {len(items) - NUM_NAMED} more, all in {listed_in}")
-
-
-def print_quality(quality: dict | None) -> None:
-    """Print the means over images, as ``datasets.gaze.quality.summarize`` gives them."""
-    if quality is None:
-        print("no masks to score against: the quality of the maps is not known")
-        return
-    print(f"mean Dice against {quality['num_images']} masks, by threshold:")
-    for kind, means in quality["dice"].items():
-        print(f"  {kind:<8}" + "  ".join(f"{t}: {_number(value)}" for t, value in means.items()))
-    share = quality["fixations_inside"]["share"]
-    print(f"fixations inside the target: mean {_number(share['mean'])}, median {_number(share['median'])} over images")
-    x, y = (quality["centroid_offset"][axis] for axis in ("x", "y"))
-    print(
-        f"gaze centroid less the target's, over images: {_number(x['mean'])} (std {_number(x['std'])}) of the width, "
-        f"{_number(y['mean'])} (std {_number(y['std'])}) of the height"
-    )
-
-
-def write_figure(root: Path) -> Path:
-    """Draw the per-image table under ``root``; the figure's path."""
-    table = pd.read_csv(root / PER_IMAGE_FILE, dtype={"name": str}).set_index("name").astype(float)
-    thresholds = [float(column.rpartition("_")[2]) for column in table if column.startswith("crf_dice_")]
-    write_gaze_figure(root / FIGURE_FILE, {column: table[column].to_numpy() for column in table}, thresholds)
-    return root / FIGURE_FILE
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"

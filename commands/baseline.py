@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.data_options import said_without_map
 from commands.outputs import Folder, Output
-from commands.scoring import scored_rows
-from commands.training.run import ARGS_FILE
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
+from evaluation.results import summarize_rows, write_per_case
+from evaluation.scores import ENSEMBLE
+from evaluation.summary import SUMMARY_FILE, describe_metrics
+from inference.scoring import scored_rows
 from models.trivial import everything, mean_map
+from training.data_options import said_without_map
+from training.run_folder import ARGS_FILE
 from utils.cores import with_cores
 from utils.devices import pick_device
-from utils.evaluation import ENSEMBLE
 from utils.files import write_json
-from utils.reporting import SUMMARY_FILE, describe_metrics
-from utils.results import summarize_rows, write_per_case
 from utils.staging import staged_folder
 
 WHAT = "trivial predictors"

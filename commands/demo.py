@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from commands.outputs import Folder, Output
-from datasets.nci_isbi.made import make_demo_prostate
-from datasets.synthetic import make_demo_dataset
+from datasets.demo.pictures import make_demo_dataset
+from datasets.demo.prostate import make_demo_prostate
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.data_options import check_settings, id_numbers
-from commands.inference import Predictor, load_predictor
 from commands.outputs import Folder, Output
-from commands.reports import CasePictures, ReportCases
-from commands.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
-from commands.training.describe import said_of_ensemble
-from commands.training.run import ARGS_FILE
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
+from evaluation.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
+from evaluation.summary import SUMMARY_FILE, metrics_table
+from inference.predictor import Predictor, load_predictor
+from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
+from reporting.case_pictures import CasePictures, ReportCases
+from reporting.html import REPORT_FILE, ReportRun, ReportWriter
+from training.data_options import check_settings, id_numbers
+from training.describe import said_of_ensemble
+from training.run_folder import ARGS_FILE
 from utils.cores import with_cores
 from utils.devices import pick_device
 from utils.files import write_json
-from utils.hashing import sha256_of
+from utils.inputs import sha256_of
 from utils.log import code_version, write_scalars
-from utils.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
-from utils.report import REPORT_FILE, ReportRun, ReportWriter
-from utils.reporting import SUMMARY_FILE, metrics_table
 from utils.staging import staged_folder
 
 RUN_NAME = "prediction"

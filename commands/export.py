@@ -12,14 +12,15 @@ from pathlib import Path
 
 import torch
 
-from commands.exporting.check import (
+from commands.outputs import Output
+from inference.exporting.check import (
     batches,
     check_differences,
     find_images,
     largest_differences,
     prepared_images,
 )
-from commands.exporting.facts import (
+from inference.exporting.facts import (
     CODE_LICENCE,
     THRESHOLD,
     checkpoint_facts,
@@ -27,15 +28,14 @@ from commands.exporting.facts import (
     find_results,
     preprocessing,
 )
-from commands.exporting.formats import FORMATS, Format, pick_format
-from commands.exporting.snippet import usage
-from commands.inference import Predictor, load_predictor
-from commands.outputs import Output
-from models.exported import INPUT, Exported
+from inference.exporting.formats import FORMATS, Format, pick_format
+from inference.exporting.network import INPUT, Exported
+from inference.exporting.snippet import usage
+from inference.predictor import Predictor, load_predictor
+from reporting.model_card import model_card
 from utils.files import write_json, write_text
-from utils.hashing import sha256_of
+from utils.inputs import sha256_of
 from utils.log import code_version
-from utils.model_card import model_card
 from utils.staging import staging
 
 CARD_ENDINGS = (".md", ".json")

@@ -7,16 +7,16 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.training import LATEST_FILE
 from commands.outputs import Output
-from commands.qualitative import Wanted, choose_cases, contents
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
+from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
+from evaluation.run_names import NamedPath, named_paths
+from inference.qualitative import Wanted, choose_cases, contents
+from reporting.publication import FORMATS, MADE_BY
+from reporting.qualitative_figure import write_qualitative
+from training.run_folder import LATEST_FILE
 from utils.files import replacing
-from utils.per_case import PER_CASE_FILE, SUMMARY_FILE
-from utils.publication import FORMATS, MADE_BY
-from utils.qualitative_figure import write_qualitative
-from utils.run_names import NamedPath, named_paths
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
@@ -78,7 +78,7 @@ def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
     if not checkpoints or not (folder / SUMMARY_FILE).is_file():
         return folder
     # Here, as it brings torch along.
-    from utils.reporting import read_summary
+    from evaluation.summary import read_summary
 
     summary = read_summary(folder)
     selected = [label for label in summary["results"] if label.endswith("_selected")]

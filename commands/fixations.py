@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.outputs import Output
-from datasets.gaze.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
-from datasets.gaze.recordings.detect import read_recording
-from datasets.gaze.recordings.detection import DetectionSettings
-from datasets.gaze.recordings.listing import list_trials
-from datasets.gaze.recordings.recording import ReadingSettings, Recording, Rect
-from datasets.gaze.recordings.trial_table import (
+from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
+from datasets.recordings.detect import read_recording
+from datasets.recordings.detection import DetectionSettings
+from datasets.recordings.listing import list_trials
+from datasets.recordings.recording import ReadingSettings, Recording, Rect
+from datasets.recordings.trial_table import (
     TrialRow,
     apply_trial_table,
     is_of,

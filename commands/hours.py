@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from commands import train
 from commands.options.training import add_train, parse_training
 from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names
-from utils.figures import write_hours_figure
+from evaluation.summary import SUMMARY_FILE, read_summary
+from reporting.figures import write_hours_figure
+from reporting.markdown import table
+from training.fit import fit
 from utils.files import write_text
-from utils.markdown import table
-from utils.reporting import SUMMARY_FILE, read_summary
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
         for point in points:
             run_folder = folder / point.name / f"seed{seed}"
             if not (run_folder / SUMMARY_FILE).is_file():
-                code = train.main(_command_line(args, point, run_folder, seed))
+                code = fit(_command_line(args, point, run_folder, seed))
                 if code:
                     print(f"stopped in {run_folder}; the same command goes on")
                     return code

@@ -14,19 +14,18 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.inference import Predictor, load_predictor
 from commands.outputs import Folder, Output
-from commands.prediction.folder import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
-from commands.prediction.images import RENAME, FoundImage, dicom_by_content, find_images
-from commands.prediction.loading import Batch, Loaded, image_loader
-from commands.prediction.writing import Writer
+from evaluation.scores import all_logits, check_finite
+from evaluation.summary import said_empty
+from inference.folder.images import RENAME, FoundImage, dicom_by_content, find_images
+from inference.folder.loading import Batch, Loaded, image_loader
+from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
+from inference.folder.writing import Writer
+from inference.predictor import Predictor, load_predictor
 from utils.cores import with_cores
 from utils.devices import pick_device
-from utils.evaluation import all_logits, check_finite
-from utils.hashing import sha256_of
+from utils.inputs import printable, sha256_of
 from utils.interrupt import StopRequest
-from utils.printable import printable
-from utils.reporting import said_empty
 
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.assess import print_named, print_quality, write_figure
 from datasets.files import REPORT_FILE
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
-from datasets.gaze.picture import EXAMPLES_FILE, gaze_picture
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
+from reporting.gaze_picture import EXAMPLES_FILE, gaze_picture
+from reporting.gaze_quality import print_named, print_quality, write_figure
 from utils.images import write_image
 
 NUM_EXAMPLES = 4

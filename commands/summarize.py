@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from commands.outputs import Output
-from utils.experiments import find_runs, group_runs
+from evaluation.experiments import find_runs, group_runs
+from reporting.tables import CSV_COLUMNS, experiments_csv, experiments_table
 from utils.files import write_text
-from utils.tables import CSV_COLUMNS, experiments_csv, experiments_table
 
 TABLE_FORM = r"^\| run \| what \||: nothing was evaluated\.|^Without a summary yet, left out"
 

@@ -22,7 +22,7 @@ from datasets.files import (
     similar_files,
 )
 from datasets.gaze.levels import check_thresholds, default_thresholds, threshold_levels
-from datasets.gaze.maps import why_missing
+from datasets.gaze.map_files import why_missing
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names

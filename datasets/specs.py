@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets.dicom import DICOM_EXTS
 from datasets.settings import SETTINGS_FILE, read_settings
-from utils.time_limit import time_limit
+from datasets.time_limit import time_limit
 
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAP_EXTS = (".png", ".jpg")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.recording import is_recording, resized_at_border
+from models.graph_export import is_recording, resized_at_border
 
 NORM_GROUPS = 4
 NEGATIVE_SLOPE = 0.1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from utils.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint
 
 PACKAGE = "package:"
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.graph_export import is_recording, resized_at_border
 from models.multi_level import statistics_stay
 from models.pretrained import INPUTS, is_local, load_encoder_weights
-from models.recording import is_recording, resized_at_border
 
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own

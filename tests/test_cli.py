@@ -176,7 +176,7 @@ def test_a_validation_that_fails_costs_no_steps(tiny_root, tmp_path, capsys, mon
 
     command = [*training(tiny_root, tmp_path / "exp"), "--max_ite", "4", "--val_step", "4", "--save_step", "4"]
     with monkeypatch.context() as patch:
-        patch.setattr("commands.training.hooks.evaluate", broken)
+        patch.setattr("training.hooks.evaluate", broken)
         assert "a broken mask" in fails(capsys, command)
     checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
     assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (4, 0)
@@ -210,7 +210,7 @@ def test_images_a_second_are_those_there_are(tiny_root, tmp_path):
 
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(tiny_root, tmp_path, monkeypatch):
     assert train(tiny_root, tmp_path / "whole", "--val_step", "2", "--save_step", "2") == 0
-    from commands.training.hooks import StopHook
+    from training.hooks import StopHook
 
     class CutError(Exception):
         pass
@@ -413,7 +413,7 @@ def test_a_stop_while_the_test_set_is_scored_costs_nothing(name, tiny_root, tmp_
         signal.raise_signal(signal.Signals[name])
 
     with monkeypatch.context() as patch:
-        patch.setattr("commands.training.results.score", stopped)
+        patch.setattr("training.results.score", stopped)
         assert train(tiny_root, tmp_path / "exp") == run.INTERRUPTED_CODE
     assert "run.py train: stopped" in capsys.readouterr().err
     assert train(tiny_root, tmp_path / "exp", "--resume") == 0

@@ -109,7 +109,7 @@ def launch_script(processes, folder, script, *more):
 STOP_OF_ONE = """
 import os, signal, sys, time
 import run
-from commands.training.hooks import TimeHook
+from training.hooks import TimeHook
 from utils.log import RunLog
 count, say = TimeHook.__call__, RunLog.info
 def count_and_stop(self, state, terms, lr):
@@ -135,7 +135,7 @@ def test_a_stop_of_one_process_stops_all_and_rank_0_ends_in_peace(tiny_root, tmp
 TWO_PROCESSES = """
 import torch
 from utils.distributed import process_group
-from utils.evaluation import evaluate
+from evaluation.scores import evaluate
 class Model(torch.nn.Module):
     def __init__(self, rank):
         super().__init__()

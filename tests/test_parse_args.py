@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from commands.options.recipes import RECIPES
 from parse_args import COMMANDS, parse_args
+from training.recipes import RECIPES
 
 NEEDED = ["--data", "kvasir", "--root", "data/kvasir"]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import run
-from commands.inference import load_predictor
+from inference.predictor import load_predictor
 from utils.devices import pick_device
 
 LINE = (

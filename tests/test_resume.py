@@ -217,7 +217,7 @@ def test_a_full_disk_stops_with_a_sentence_and_the_last_checkpoint_intact(runs, 
 def test_the_random_generators_go_on_where_they_were(runs, tiny_root, tmp_path):
     assert runs(tiny_root, tmp_path / "exp", "--max_ite", "1", "--seed", "5") == 0
     states = contents(tmp_path / "exp" / "model_latest.pth")["random"]
-    from utils.seeding import random_states, restore_random_states, seed_everything
+    from training.seeding import random_states, restore_random_states, seed_everything
 
     seed_everything(1)
     restore_random_states(states)

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from commands.training.hooks import SaveHook, StopHook
 from datasets import build_dataset
 from datasets.loaders import training_loader
 from losses import build_objective
 from models import build_model
 from trainer import MAX_OVERFLOWS, MAX_SKIPPED, TrainState, train
+from training.hooks import SaveHook, StopHook
+from training.schedule import epoch_learning_rate, total_epochs
 from utils.distributed import SINGLE
-from utils.schedule import epoch_learning_rate, total_epochs
 
 CPU = torch.device("cpu")
 

@@ -1,7 +1,8 @@
-"""Opening of files that others wrote: regular ones alone, and no more of them than there is."""
+"""Files that others wrote: opened if regular, no more of them than there is, their fingerprints, their names."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
@@ -54,3 +55,16 @@ def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
     if max_bytes is not None and len(content) > max_bytes:
         raise ValueError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
     return content
+
+
+def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal; OSError where it is no file, cannot be read, or is larger."""
+    with open_input(path) as file:
+        if max_bytes is not None and os.stat(path).st_size > max_bytes:
+            raise OSError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def printable(text: object) -> str:
+    """A text with what terminals obey or cannot show escaped: names of files may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

@@ -9,7 +9,7 @@ from commands.options.types import Parser
 def add_export(parser: Parser) -> None:
     """Options of ``export``."""
     # Here, as the registry brings torch along.
-    from commands.exporting.formats import FORMATS
+    from inference.exporting.formats import FORMATS
 
     add_checkpoints(parser)
     parser.add_argument(

@@ -16,8 +16,8 @@ from commands.options.types import (
     workers,
 )
 from datasets.gaze.crf import CRF_ENGINES
-from datasets.gaze.maps import MAP_FORMAT_CHOICES
-from datasets.gaze.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
+from datasets.gaze.map_files import MAP_FORMAT_CHOICES
+from datasets.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 
 
 def add_prepare(parser: Parser) -> None:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.recipes import RECIPES, described
 from commands.options.results import add_evaluate
 from commands.options.shared import (
     add_data_to,
@@ -18,7 +17,9 @@ from commands.options.shared import (
 )
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
 from datasets.cache import CACHES
-from utils.schedule import SCHEDULERS
+from training.recipes import RECIPES, described
+from training.run_folder import LATEST_FILE
+from training.schedule import SCHEDULERS
 
 RELEASED_SPATIAL_SIZE = 224
 RELEASED_ENSEMBLE = "logits"
@@ -26,7 +27,6 @@ DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 AMP_MODES = ("off", "bf16", "fp16", "auto")
 SELECTIONS = ("best", "last")
-LATEST_FILE = "model_latest.pth"
 
 
 def add_train(parser: Parser) -> None:

@@ -10,7 +10,7 @@ import cv2
 from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.maps import GAZE_FOLDER, MAP_FOLDERS, find_map, why_missing
+from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, find_map, why_missing
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.gaze.packing import lattice_packing
+from datasets.gaze.dense_crf.packing import lattice_packing
 
 PROBABILITY_FLOOR = 1e-5
 
@@ -68,8 +68,8 @@ def _infer_compiled(
     image: np.ndarray, unary: np.ndarray, *, compat: float, iterations: int, sxy: float, srgb: float
 ) -> np.ndarray:
     # Importing numba takes a third of a second, which other commands need not spend.
-    from datasets.gaze.mean_field import foreground_marginal
-    from datasets.gaze.permutohedral import build_lattice
+    from datasets.gaze.dense_crf.lattice import build_lattice
+    from datasets.gaze.dense_crf.mean_field import foreground_marginal
 
     return foreground_marginal(build_lattice(image, sxy, srgb), unary, compat=compat, iterations=iterations)
 

@@ -33,7 +33,7 @@ from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
-from datasets.gaze.maps import (
+from datasets.gaze.map_files import (
     GAZE_FOLDER,
     MAP_FOLDERS,
     fingerprint,

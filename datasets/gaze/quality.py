@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets.gaze.fixations import Fixations
+from evaluation.metrics import Counts, dice
 from utils.files import write_text
-from utils.metrics import Counts, dice
 
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
 KINDS = ("heatmap", "crf")

@@ -12,9 +12,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import run
+from evaluation.distances import boundary_distances
 from models import build_model
-from utils.distances import boundary_distances
-from utils.hashing import sha256_of
+from utils.inputs import sha256_of
 
 SMALL = {"features": (4, 8, 8, 8, 8, 4)}
 SIZE = 32

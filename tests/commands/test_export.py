@@ -18,15 +18,15 @@ from PIL import Image
 
 import run
 from commands.export import _versions
-from commands.exporting import check, onnx_file
-from commands.exporting.facts import checkpoint_facts, find_results
-from commands.exporting.formats import FORMATS, pick_format
-from commands.inference import load_predictor
+from evaluation.scores import full_size_probabilities
+from inference.exporting import check, onnx_file
+from inference.exporting.facts import checkpoint_facts, find_results
+from inference.exporting.formats import FORMATS, pick_format
+from inference.exporting.network import Exported
+from inference.predictor import load_predictor
 from models import build_model
 from models.basic_unet import BasicUNet
-from models.exported import Exported
-from utils.evaluation import full_size_probabilities
-from utils.hashing import sha256_of
+from utils.inputs import sha256_of
 
 CPU = torch.device("cpu")
 WHOLE_FORWARD = BasicUNet.forward

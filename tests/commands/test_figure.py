@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import run
-from commands.qualitative import choose_cases
 from datasets.io import read_mask
+from inference.qualitative import choose_cases
 from models import build_model
 
 TEST = ("polyp7", "polyp8", "polyp9")

@@ -242,8 +242,8 @@ def test_a_terminal_that_is_gone_does_not_cost_the_steps(tiny_root, tmp_path, mo
     def gone(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("commands.train.StopRequest.__bool__", lambda _: True)
-    monkeypatch.setattr("commands.train.LogHook.__call__", gone)
+    monkeypatch.setattr("training.fit.StopRequest.__bool__", lambda _: True)
+    monkeypatch.setattr("training.fit.LogHook.__call__", gone)
     data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "exp"), "--mode", "full_sup"]
     assert run.main(["train", *data, *SMALL, "--max_ite", "9"]) == 2
     assert (tmp_path / "exp" / "model_latest.pth").is_file()

@@ -17,12 +17,12 @@ import torch
 from PIL import Image
 
 import run
-from commands.prediction import loading, writing
-from commands.prediction.images import find_images
+from inference.folder import loading, writing
+from inference.folder.images import find_images
 from models import build_model
-from utils.hashing import sha256_of
+from reporting.visualize import PREDICTION_COLOUR
+from utils.inputs import sha256_of
 from utils.locks import alone_in
-from utils.visualize import PREDICTION_COLOUR
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = ["-bs", "2", "--num_worker", "0", "--device", "cpu"]

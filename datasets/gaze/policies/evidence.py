@@ -12,7 +12,7 @@ import numpy as np
 from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations
-from datasets.gaze.maps import heatmap_path
+from datasets.gaze.map_files import heatmap_path
 from datasets.specs import DatasetSpec
 
 # Probabilities from eight bits are none of 0 and 1.

@@ -14,7 +14,7 @@ from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.heatmap import to_uint8
-from datasets.gaze.maps import heatmap_path
+from datasets.gaze.map_files import heatmap_path
 from datasets.gaze.prepare import GazeSettings, prepare_gaze, prepare_image
 from datasets.specs import get_spec
 from utils.images import write_image

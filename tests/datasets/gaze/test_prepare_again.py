@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from datasets import build_dataset, io
-from datasets.gaze.maps import find_map
+from datasets.gaze.map_files import find_map
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import get_spec
 

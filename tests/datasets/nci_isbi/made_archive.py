@@ -10,7 +10,7 @@ import nrrd
 import numpy as np
 import pydicom
 
-from datasets.nci_isbi import made
+from datasets.demo import prostate as made
 
 SIZE = (6, 8)  # rows, columns
 STEP_MM = 3.0

@@ -1,0 +1,1 @@
+"""Made images with a simulated viewer's gaze."""

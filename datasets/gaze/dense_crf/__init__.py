@@ -1,0 +1,1 @@
+"""The fully-connected CRF of two classes, compiled."""

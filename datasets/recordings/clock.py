@@ -1,0 +1,111 @@
+"""Times and durations of a table's rows in milliseconds, and their order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.recordings.content import Content
+from datasets.recordings.formats import PLAIN
+from datasets.recordings.recording import check_times, plain
+from datasets.recordings.tables import MS_PER_UNIT, ms_per_unit, unit_of
+
+# Fixations last differently: so many rows of one duration are no chance.
+MANY_ROWS = 10
+# Nobody's fixations last so short in milliseconds as a rule; and these are the ends of what is usual.
+SHORTEST_MS, USUAL_MS = 5, (30, 3000)
+# A row that is further from its place in order of time was not written there by chance.
+MAX_MOVED_ROWS = 10
+UNITS = "|".join(MS_PER_UNIT)
+
+
+def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
+    """Time, or start, of every row, NaN without a column of times; and durations, if there are any.
+
+    Raises:
+        ValueError: for a unit that nothing tells, or values that do not fit each other.
+    """
+    table, columns, settings = content.table, content.columns, content.settings
+    durations = _durations_ms(content)
+    if not content.has("t"):
+        return np.full(len(table.frame), np.nan), durations
+    times = table.complete_numbers(columns["t"], "a time")
+    ends = table.complete_numbers(columns["end"], "an end") if content.mode == "rows" and content.has("end") else None
+    unit = settings.time_unit or unit_of(columns["t"])
+    unit = unit if unit in MS_PER_UNIT else content.format.time_unit
+    if unit:
+        scale = MS_PER_UNIT[unit]
+    elif ends is not None:
+        scale = _scale_of_spans(content, ends - times, durations)
+    else:
+        rows = max(content.trials, key=len)
+        # One eye's, as those of both lie close together.
+        rows = rows[content.eye[rows] == content.eye[rows[0]]]
+        of_fixations = durations[rows] if content.mode == "rows" else None
+        scale = ms_per_unit(columns["t"], times[rows], None, table.path, durations_ms=of_fixations)
+    if durations is None and ends is not None:
+        durations = (ends - times) * scale
+    if durations is not None and (durations < 0).any():
+        row = int((durations < 0).argmax())
+        raise ValueError(f"{table.where(row)}: expected a duration of at least 0, found {plain(durations[row])} ms")
+    return times * scale, durations
+
+
+def _scale_of_spans(content: Content, spans: np.ndarray, durations_ms: np.ndarray | None) -> float:
+    """Milliseconds in the unit of starts and ends, by what lies between them: durations, or how long fixations last."""
+    span = float(np.median(spans))
+    low, high = USUAL_MS if durations_ms is None else np.array((0.5, 2)) * np.median(durations_ms)
+    scale = next((scale for scale in MS_PER_UNIT.values() if low <= span * scale <= high), None)
+    if scale is None:
+        what = "of a fixation" if durations_ms is None else f"in {content.columns['duration']!r}"
+        raise ValueError(
+            f"{content.table.path}: expected ends that fit the durations {what}, found {plain(span)} from "
+            f"{content.columns['t']!r} to {content.columns['end']!r} as a rule; give --time_unit {UNITS}"
+        )
+    return scale
+
+
+def _durations_ms(content: Content) -> np.ndarray | None:
+    column, table = content.columns.get("duration"), content.table
+    if column is None or content.mode is None:
+        return None
+    # In rows of samples some may have none.
+    durations = table.complete_numbers(column, "a duration") if content.mode == "rows" else table.numbers(column)
+    unit = unit_of(column) if unit_of(column) in MS_PER_UNIT else None
+    unit = unit or content.format.duration_unit or content.settings.time_unit
+    if content.format is PLAIN and content.mode == "rows":
+        _check_differ(content, durations)
+    usual = np.nanmedian(durations) if np.isfinite(durations).any() else 0
+    if not unit and 0 < usual < SHORTEST_MS:
+        raise ValueError(
+            f"{table.path}: expected durations of fixations in ms in {column!r}, found {plain(usual)} as a rule; give "
+            "--time_unit s if they are seconds, else --time_unit ms"
+        )
+    return durations * MS_PER_UNIT.get(unit, 1.0)
+
+
+def _check_differ(content: Content, durations: np.ndarray) -> None:
+    """ValueError if they are durations of trials, which samples may have a column of too."""
+    if all(len({*durations[rows]}) == 1 for rows in content.trials) and max(map(len, content.trials)) >= MANY_ROWS:
+        raise ValueError(
+            f"{content.table.where(0)}: expected durations of fixations in {content.columns['duration']!r}, found the "
+            "same one in all rows of every image or trial; if the rows are samples, rename or remove the column"
+        )
+
+
+def in_order(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
+    """The rows of a trial and eye in order of time; ValueError if samples are too far from it."""
+    times = time_ms[rows]
+    back = np.diff(times) < 0
+    if not back.any():
+        return rows
+    order = np.argsort(times, kind="stable")
+    if content.mode != "rows" and np.abs(order - np.arange(len(order))).max() > MAX_MOVED_ROWS:
+        check_times(times, lambda row: content.table.where(rows[row]))
+    content.moved.update(rows[1:][back].tolist())
+    return rows[order]
+
+
+def usual_step(times: np.ndarray) -> float:
+    """The median of the steps forward; 0 without any."""
+    steps = np.diff(times)
+    return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0

@@ -1,0 +1,150 @@
+"""What trackers write for kinds of rows, eyes, validity and lost samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from datasets.recordings.recording import BOTH, LEFT, RIGHT
+from datasets.recordings.tables import Table, plain_name
+
+FIXATION, SAMPLE = "fixation", "sample"
+# How texts begin, in lower case. BeGaze calls a fixation of glasses a visual intake.
+KINDS = {
+    FIXATION: ("fix", "efix", "visual intake"),
+    "saccade": ("sac", "sacc", "esacc", "sakk"),
+    "blink": ("bl", "eblink"),
+    "smooth pursuit": ("purs", "smooth", "sp"),
+    "post-saccadic oscillation": ("pso", "hpso", "lpso", "ihps", "ilps"),
+    "unclassified": ("unclass", "unknown", "undef", "noise"),
+    "gap": ("gap", "eyesnotfound", "eyes not found", "missing", "lost", "noeyes"),
+    "user event": ("userevent", "user event", "msg"),
+    SAMPLE: ("smp",),
+}
+LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
+# Names that say nothing else than what the eye did.
+PARTICULAR_KINDS = ("eventtype", "eyemovementtype", "gazeeventtype", "eyemovement", "movementtype", "eyeevent", "event")
+EYES = {
+    **dict.fromkeys(("l", "left", "os", "links", "lefteye"), LEFT),
+    **dict.fromkeys(("r", "right", "od", "rechts", "righteye"), RIGHT),
+    **dict.fromkeys(("b", "both", "binocular", "average", "averaged", "avg", "mean", "cyclopean", "combined"), BOTH),
+}
+GOOD = ("true", "valid", "yes", "good", "ok", "y", "t")
+BAD = ("false", "invalid", "no", "bad", "lost", "missing", "n", "f")
+# Both coordinates alike: no eye rests there to the last digit.
+LOST = (0.0, -1.0, -9999.0, -32768.0, 100000000.0)
+
+
+def kinds(table: Table, column: str) -> np.ndarray:
+    """The kind of every row, its own text where it is none that is known."""
+    text = table.words(column)
+    words = set(text)
+    # A fixation alone may be anything that begins with its letter.
+    letters = words - {""} <= set(LETTERS) and {"f", "s"} <= words
+    known = {word: LETTERS.get(word, "") if letters else _kind(word) for word in words}
+    return np.array([known[word] for word in text], dtype=object)
+
+
+def _kind(word: str) -> str:
+    if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start", word):
+        return "start of an event"
+    return next((kind for kind, beginnings in KINDS.items() if word.startswith(beginnings)), word)
+
+
+def has_kinds(table: Table, column: str) -> bool:
+    """Whether a column says what the eye did, and is not called by chance as one that does: a phase of an experiment
+    may be named "fixation" too.
+    """
+    found = set(kinds(table, column)) - {""}
+    movements = found & set(KINDS)
+    return bool(movements) and (movements != {FIXATION} or found == {FIXATION} or _is_particular(column))
+
+
+def check_no_codes(table: Table, names: Sequence[str]) -> None:
+    """ValueError for codes that may stand for kinds in a column that says nothing else."""
+    for column in filter(None, (table.column(name, units=None) for name in names)):
+        values = set(table.words(column)) - {""}
+        codes = all(re.fullmatch(r"\d{1,2}(\.0)?|[a-z]", value) for value in values)
+        # Where each row has another number, they are counted.
+        if codes and 2 <= len(values) <= 6 and len(values) < len(table.frame) and _is_particular(column):
+            raise ValueError(
+                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the codes "
+                f"{', '.join(sorted(values))}; write the kinds, or leave the rows and the column out"
+            )
+
+
+def _is_particular(column: str) -> bool:
+    return plain_name(column) in PARTICULAR_KINDS
+
+
+def eyes(table: Table, column: str | None) -> np.ndarray:
+    """The eye of every row, ``both`` where no row says; ValueError for what is no eye."""
+    text = table.words(column)
+    if not (text != "").any():
+        return np.full(len(text), BOTH, dtype=object)
+    known = {word: _eye(word) for word in set(text)}
+    unknown = np.array([known[word] is None for word in text], dtype=bool)
+    if unknown.any():
+        row = int(unknown.argmax())
+        raise ValueError(
+            f"{table.where(row)}: expected left or right (L, R, ...) in {column!r}, found {text[row][:40]!r}; "
+            "write which eye it is, or give --columns eye=NAME if another column says"
+        )
+    return np.array([known[word] for word in text], dtype=object)
+
+
+def _eye(word: str) -> str | None:
+    found = [EYES[part] for part in re.findall(r"[a-z]+", word) if part in EYES]
+    return found[-1] if found else None
+
+
+def invalid(table: Table, column: str | None, coding: str | None, good: tuple[str, ...] | None) -> np.ndarray:
+    """Where a column of validity says that a row is not to be trusted; nowhere without a column.
+
+    Args:
+        coding: what 0 and 1 mean, if the format says: ``flag`` or ``codes``.
+        good: the values that the user calls good; None goes by the values.
+
+    Raises:
+        ValueError: for values that do not say which of them are good.
+    """
+    text = table.words(column)
+    if column is None:
+        return np.zeros(len(text), dtype=bool)
+    values = sorted(set(text) - {""})
+    if good is not None:
+        wanted = {_number(word.strip().lower()) for word in good}
+        bad = {value for value in values if _number(value) not in wanted}
+        return np.isin(text, [*bad, ""])
+    if all(value in GOOD + BAD for value in values):
+        return np.isin(text, [*BAD, ""]) & bool(values)
+    numbers = {value: _number(value) for value in values}
+    if plain_name(column) in ("valid", "isvalid") or plain_name(column).endswith("valid"):
+        coding = coding or "flag"
+    if set(numbers.values()) <= {0, 1} and coding is None and set(numbers.values()) != {1}:
+        raise ValueError(
+            f"{table.path}: expected to know what is good in {column!r}, found {' and '.join(values)} alone, where "
+            "1 is good in some software and 0 in other (the older Tobii's); give --valid 1 or --valid 0"
+        )
+    if set(numbers.values()) <= ({0, 1} if coding == "flag" else {0, 1, 2, 3, 4}):
+        # 0 is certain and 1 probable, in the codes of the older Tobii software; 4 is lost.
+        return np.isin(text, [value for value, n in numbers.items() if (n == 0 if coding == "flag" else n > 1)])
+    raise ValueError(
+        f"{table.path}: expected validity in {column!r} as true or false, valid or invalid, 1 or 0, or 0 to 4, found "
+        f"{', '.join(values)[:80]}; give --valid with the values that are good"
+    )
+
+
+def _number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+def lost(xy: np.ndarray) -> dict[float, np.ndarray]:
+    """By value that stands for "not found": where both coordinates have it. ``xy`` is (2,N)."""
+    found = {value: (xy[0] == value) & (xy[1] == value) for value in LOST}
+    return {value: there for value, there in found.items() if there.any()}

@@ -1,0 +1,231 @@
+"""A table as its declaration finds it: the columns by role, the rows that count, and the trials that they are of."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from datasets.gaze.fixations import IMAGE_ENDINGS
+from datasets.recordings import codings
+from datasets.recordings.codings import FIXATION, SAMPLE
+from datasets.recordings.formats import PLAIN, Plane, TableFormat
+from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
+from datasets.recordings.tables import Table
+
+SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
+
+
+@dataclass
+class Content:
+    """What is known of a table, row by row, while it is read.
+
+    Attributes:
+        columns: by role; None for what is not there.
+        mode: what gives the tracker's fixations: ``rows`` (a fixation has rows of its own), ``growing`` (rows of
+            samples repeat their fixation with its start), ``runs`` (stretches of rows are one), or None.
+        moved: the rows that stood behind a later one.
+    """
+
+    table: Table
+    format: TableFormat
+    settings: ReadingSettings
+    columns: dict[str, str | None]
+    plane: Plane
+    mode: str | None = None
+    left_out: Counter = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    moved: set[int] = field(default_factory=set)
+
+    def text(self, role: str) -> np.ndarray:
+        return self.table.text(self.columns.get(role))
+
+    def numbers(self, role: str) -> np.ndarray:
+        return self.table.numbers(self.columns.get(role))
+
+    def has(self, *roles: str) -> bool:
+        return all(self.columns.get(role) for role in roles)
+
+    @property
+    def sides(self) -> list[str]:
+        """The eyes, as ``SIDES`` has them, whose positions have columns."""
+        return [side for side in SIDES if self.has(f"{side}x", f"{side}y")]
+
+    @cached_property
+    def kind(self) -> np.ndarray | None:
+        return codings.kinds(self.table, self.columns["kind"]) if self.has("kind") else None
+
+    @cached_property
+    def eye(self) -> np.ndarray:
+        return codings.eyes(self.table, self.columns.get("eye"))
+
+    @cached_property
+    def who(self) -> np.ndarray:
+        """Whose clock a row has: participant and recording."""
+        who = np.full(len(self.table.frame), "", dtype=object)
+        for role in ("participant", "recording", "snapshot"):
+            if self.has(role):
+                who = np.where(who == "", self.text(role), who + " " + self.text(role))
+        return who
+
+    @cached_property
+    def trials(self) -> list[np.ndarray]:
+        """The rows of each trial: a stretch of one image and trial. Rows of one eye may lie between or after those of
+        the other; the n-th stretch of an image that one eye has is the n-th that the other one has.
+        """
+        labels = self.text("trial")
+        keys = self.text("image") + np.where(labels == "", "", "\n") + labels
+        rows: dict[tuple, list[np.ndarray]] = defaultdict(list)
+        of, names = pd.factorize(self.who + "\n" + self.eye)
+        for number in range(len(names)):
+            index = np.flatnonzero(of == number)
+            who = self.who[index[0]]
+            counts: Counter = Counter()
+            for first, last in runs(keys[index]):
+                key = keys[index[first]]
+                counts[key] += 1
+                rows[who, key, counts[key]].append(index[first:last])
+        if (keys != "").any():
+            self.left_out["rows without an image or trial"] = int((keys == "").sum())
+            rows = {key: parts for key, parts in rows.items() if key[1]}
+        return sorted((np.sort(np.concatenate(parts)) for parts in rows.values()), key=lambda index: index[0])
+
+
+def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -> Content:
+    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count.
+
+    Raises:
+        ValueError: if positions or times are missing, with the names that were looked for, or kinds are not clear.
+    """
+    given = settings.columns or {}
+    for role, column in given.items():
+        if column not in table.frame:
+            raise ValueError(
+                f"{table.path}: expected the column {column!r} (--columns {role}={column}), found "
+                f"{', '.join(table.frame.columns)[:200]}"
+            )
+    options = [
+        Content(table, format, settings, _columns(table, format, plane, given), plane) for plane in format.planes
+    ]
+    for option in options:
+        option.mode = _mode(option)
+    wants = (
+        lambda option: option.mode and not settings.want_samples,
+        lambda option: option.sides and option.mode != "rows",
+        lambda option: option.mode,
+    )
+    content = next((option for wanted in wants for option in options if wanted(option)), None)
+    content = content or max(options, key=lambda option: sum(map(bool, option.columns.values())))
+    _check_found(content)
+    if settings.xy_unit not in (None, content.plane.unit) and format is not PLAIN:
+        raise ValueError(
+            f"{table.path}: expected no --xy_unit {settings.xy_unit}, as positions of {format.name} are in "
+            f"{content.plane.unit}; leave it out, or give --format plain"
+        )
+    if format is PLAIN:
+        shown = [f"{role}={column}" for role, column in content.columns.items() if column and role not in given]
+        content.notes += [f"columns by their usual names: {', '.join(shown)}"] if shown else []
+    _take_kinds(content)
+    _find_images(content)
+    return content
+
+
+def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, str]) -> dict[str, str | None]:
+    def find(role: str) -> str | None:
+        names = format.columns[role].split("|")
+        if role == "kind" and format is PLAIN:
+            # Any name that may be one of kinds, if kinds are what it says.
+            found = [table.column(name, units=None) for name in names]
+            return next((column for column in found if column and codings.has_kinds(table, column)), None)
+        return table.column(*names, units=plane.names if role.split("_")[-1] in ("x", "y") else None)
+
+    columns = {role: find(role) for role in format.columns} | given
+    if {"x", "y"} & set(given) and not {"left_x", "right_x"} & set(given):
+        columns |= dict.fromkeys(("left_x", "left_y", "right_x", "right_y"))
+    return columns
+
+
+def _mode(content: Content) -> str | None:
+    """As ``Content`` has it."""
+    declared = content.format.columns
+    fixations = content.kind is not None and (content.kind == FIXATION).any()
+    if "start" in declared:
+        return "growing" if content.has("fix_x", "fix_y", "start", "duration", "id") else None
+    if "fix_x" in declared:
+        if not content.has("fix_x", "fix_y") or not (fixations if content.has("kind") else content.has("id")):
+            return None
+        if content.has("duration") and _row_a_fixation(content):
+            content.columns |= {"x": content.columns["fix_x"], "y": content.columns["fix_y"]}
+            content.columns |= dict.fromkeys(("left_x", "right_x"))
+            return "rows"
+        return "runs"
+    if content.sides and (content.has("duration") or content.has("end")):
+        return "rows"
+    return "runs" if content.has("x", "y", "kind") and {FIXATION, "saccade"} <= set(content.kind) else None
+
+
+def _row_a_fixation(content: Content) -> bool:
+    """Whether fixations have one row each, and not one a sample."""
+    keys = content.text("kind") + " " + content.text("id")
+    return all(last - first == 1 for first, last in runs(keys) if keys[first].strip())
+
+
+def _check_found(content: Content) -> None:
+    format, table = content.format, content.table
+    missing = ["t"] if content.mode != "rows" and not content.has("t") else []
+    if not content.sides and not content.mode:
+        side = next((side for side in SIDES if content.has(f"{side}x") or content.has(f"{side}y")), "")
+        missing += [role for role in (f"{side}x", f"{side}y") if not content.has(role)]
+    if missing:
+        wanted = "; ".join(f"{role} ({_names(format, role)})" for role in missing)
+        raise ValueError(
+            f"{table.path}: expected columns of time, x and y as {format.name} has them, found none for {wanted} among "
+            f"{', '.join(table.frame.columns)[:200]}; give --columns {','.join(f'{role}=NAME' for role in missing)}"
+        )
+
+
+def _names(format: TableFormat, role: str) -> str:
+    names = [
+        *format.columns.get(role, role).split("|"),
+        *filter(None, format.columns.get(f"fix_{role}", "").split("|")),
+    ]
+    return " or ".join(map(repr, names[:4])) + (", ..." if len(names) > 4 else "")
+
+
+def _take_kinds(content: Content) -> None:
+    """Only rows that are fixations, or samples; what others there are is counted."""
+    kinds, table = content.kind, content.table
+    if kinds is None:
+        if content.mode == "rows":
+            codings.check_no_codes(table, content.format.columns.get("kind", "").split("|"))
+        return
+    wanted = FIXATION if content.mode == "rows" else SAMPLE
+    if not (kinds == wanted).any():
+        if content.mode != "rows":
+            return
+        found = ", ".join(sorted(set(kinds) - {""})[:5])
+        raise ValueError(
+            f"{table.path}: expected rows that are fixations in {content.columns['kind']!r}, found {found}"
+        )
+    for kind, count in Counter(kinds[kinds != wanted]).items():
+        content.left_out[f"rows of kind {kind or '(none)'}"] = count
+    content.table, content.kind = table.select(kinds == wanted), kinds[kinds == wanted]
+
+
+def _find_images(content: Content) -> None:
+    """Without a column of images by name, the one whose values are files of images."""
+    if content.has("image"):
+        return
+    found = []
+    for column, values in content.table.frame.items():
+        names = [value.strip().lower() for value in values.unique() if value.strip()]
+        if names and all(name.endswith(IMAGE_ENDINGS) for name in names):
+            found.append(column)
+    if len(found) == 1:
+        content.columns["image"] = found[0]
+        content.notes.append(f"images by the column {found[0]!r}, whose values are names of image files")
+    elif found:
+        content.notes.append(f"images are named in {', '.join(found)}: --columns image=NAME says in which")

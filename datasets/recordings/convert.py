@@ -1,0 +1,382 @@
+"""Recordings to the fixation table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datasets.gaze.fixations import without_ending
+from datasets.recordings.detection import DetectionSettings, detect_fixations
+from datasets.recordings.geometry import Geometry
+from datasets.recordings.recording import (
+    BOTH,
+    LEFT,
+    RIGHT,
+    Recording,
+    Rect,
+    Trial,
+    count_fixations,
+    image_name,
+)
+
+# Nobody looks at a point for longer; a time in microseconds, or a number that stands for "missing", does.
+MAX_DURATION_MS = 60_000
+AVERAGED = "both-averaged"
+# Left out where no recording knows them.
+OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """What is wanted, and what the user says about screen and eye; None leaves it to the recording.
+
+    Attributes:
+        method: ``events`` takes the tracker's own fixations; None does where there are some, else ``ivt``.
+        eye: ``auto`` takes the right eye, if there is anything of it; ``both-averaged`` (or ``both``) the mean of both
+            eyes' samples.
+        screen_px: the screen's size, in whose pixels rectangles are given.
+    """
+
+    method: str | None = None
+    eye: str = "auto"
+    detection: DetectionSettings = DetectionSettings()
+    screen_px: tuple[float, float] | None = None
+    screen_cm: tuple[float, float] | None = None
+    distance_cm: float | None = None
+    sampling_rate_hz: float | None = None
+
+
+@dataclass
+class Summary:
+    """What became of one recording; all counts are of fixations unless named otherwise."""
+
+    path: Path
+    format: str
+    method: str
+    eye: str
+    kept: int = 0
+    short: int = 0
+    outside: int = 0
+    off_trial: int = 0
+    trials: int = 0
+    empty_trials: int = 0
+    other_eye: int = 0
+    whole_screen: int = 0
+    blinks: int = 0
+    samples: int = 0
+    missing_samples: int = 0
+    images: set[str] = field(default_factory=set)
+    other_eyes: int = 0
+    cut: int = 0
+    repeated: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def convert_recordings(
+    recordings: Sequence[Recording], settings: ConversionSettings
+) -> tuple[pd.DataFrame, list[Summary], list[str]]:
+    """Fixations of all recordings on their images.
+
+    Returns:
+        The table, with the columns of the data card (``OPTIONAL_COLUMNS`` where a recording knows them), images in
+        order of first appearance and within an image trials as recorded, the index running on; a summary a
+        recording; and the images seen in several trials.
+
+    Raises:
+        ValueError: for a recording without any usable fixation (with the reason), an unnamed image, or two images
+            whose names differ in the ending only.
+    """
+    tables, summaries, seen = [], [], {}
+    for recording in recordings:
+        table, summary = _convert(recording, settings)
+        tables.append(table)
+        summaries.append(summary)
+        for image, count in table.groupby("IMAGE", sort=False)["TRIAL"].nunique().items():
+            seen[image] = seen.get(image, 0) + count
+    table = pd.concat(tables, ignore_index=True)
+    _check_names(table["IMAGE"])
+    for column in ("IMAGE_HEIGHT", "IMAGE_WIDTH"):
+        table[column] = _one_size(table, column)
+    order = table.groupby("IMAGE", sort=False).ngroup().to_numpy()
+    table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns="TRIAL")
+    table.insert(1, "CURRENT_FIX_INDEX", table.groupby("IMAGE", sort=False).cumcount() + 1)
+    table = table.round({"CURRENT_FIX_DURATION": 3, "CURRENT_FIX_PUPIL": 3, "CURRENT_FIX_START": 3})
+    unknown = [name for name in OPTIONAL_COLUMNS if table[name].isna().all()]
+    return table.drop(columns=unknown), summaries, [image for image, count in seen.items() if count > 1]
+
+
+def _check_names(names: pd.Series) -> None:
+    """The fixation table goes by the name without ending."""
+    by_stem: dict[str, str] = {}
+    for name in names.unique():
+        other = by_stem.setdefault(without_ending(name), name)
+        if other != name:
+            raise ValueError(f"expected one image name an id, found {other} and {name} in the recordings; rename one")
+
+
+def _one_size(table: pd.DataFrame, column: str) -> pd.Series:
+    """The size of every row's image, from whichever recording knows it; ValueError if two differ."""
+    by_image = table.groupby("IMAGE", sort=False)[column]
+    several = by_image.nunique()
+    if (several > 1).any():
+        name = several.index[several > 1][0]
+        found = " and ".join(f"{size:g}" for size in by_image.get_group(name).dropna().unique()[:2])
+        raise ValueError(f"{name}: expected one {column} in all recordings, found {found}")
+    return by_image.transform("first")
+
+
+def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.DataFrame, Summary]:
+    recording = _in_pixels(_named_only(recording), settings.screen_px)
+    method = settings.method or ("events" if any(_some(trial.fixations) for trial in recording.trials) else "ivt")
+    kind = "fixations" if method == "events" else "samples"
+    gaze = [getattr(trial, kind) for trial in recording.trials if _some(getattr(trial, kind))]
+    if not gaze:
+        raise ValueError(
+            f"{recording.path}: expected {'fixations of the tracker' if method == 'events' else 'samples'} in one of "
+            f"its {len(recording.trials)} trials, found none"
+            + ("; --method ivt or idt finds them among samples" if method == "events" else "")
+        )
+    whole = pd.concat(gaze)
+    eye = _choose_eye(recording.path, whole, kind, settings.eye)
+    summary = Summary(
+        recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
+    )
+    find = _finder(recording, settings, method)
+    tables = [
+        _trial_rows(number, trial, find, kind, recording, settings, summary)
+        for number, trial in enumerate(recording.trials)
+    ]
+    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    if summary.whole_screen and not recording.on_image:
+        note = f"{summary.whole_screen} trials do not say where the image was: taken to fill the screen or surface"
+        summary.notes.append(f"{note}; if it did not, give --stimulus_rect or --trials")
+    if summary.other_eye:
+        note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
+        summary.notes.append(note)
+    elif settings.eye == "auto" and eye == RIGHT and _seen(whole, LEFT) > _seen(whole, RIGHT):
+        summary.notes.append(f"more {kind} of the left eye than of the right; --eye left takes those")
+    longest = table["CURRENT_FIX_DURATION"].max() if len(table) else 0
+    if longest > MAX_DURATION_MS:
+        raise ValueError(
+            f"{recording.path}: expected fixations of up to a minute, found one of {longest:.0f} ms; is the unit of "
+            "time right (--time_unit), and are missing samples empty?"
+        )
+    if table.empty:
+        raise ValueError(
+            f"{recording.path}: expected at least one fixation on an image, found none ({reasons(summary)})"
+        )
+    return table, summary
+
+
+def _named_only(recording: Recording) -> Recording:
+    """Without the trials that name no image, which a note says; ValueError if none does."""
+    named = tuple(trial for trial in recording.trials if trial.image is not None)
+    unnamed = [trial for trial in recording.trials if trial.image is None]
+    doubtful = next((trial for trial in unnamed if trial.image_doubt), None)
+    if doubtful:
+        raise ValueError(f"{doubtful.where}: {doubtful.image_doubt}")
+    if not named:
+        where = unnamed[0].where if unnamed else f"{recording.path}"
+        raise ValueError(
+            f"{where}: expected the recording to name the image of a trial, found none in {len(unnamed)} trials; "
+            "give --trials CSV, --image NAME, for a table --columns image=NAME or, for EyeLink, --image_message REGEX"
+        )
+    notes = (
+        (f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out",) if unnamed else ()
+    )
+    left_out = {"fixations in trials without an image": count_fixations(unnamed)} if unnamed else {}
+    return replace(recording, trials=named, notes=recording.notes + notes, left_out=recording.left_out | left_out)
+
+
+def reasons(summary: Summary) -> str:
+    """What was left out, in words."""
+    parts = [
+        f"{summary.short} shorter than the minimum",
+        f"{summary.outside} outside the image or without a position",
+        f"{summary.off_trial} before or after the image",
+    ]
+    if summary.missing_samples:
+        parts.append(f"{summary.missing_samples} of {summary.samples} samples missing")
+    counts = {
+        f"{'fixations' if summary.method == 'events' else 'samples'} of the other eye": summary.other_eyes,
+        "samples of a time that was there before": summary.repeated,
+        **summary.left_out,
+    }
+    return ", ".join(parts + [f"{count} {what}" for what, count in counts.items() if count])
+
+
+def _some(table: pd.DataFrame | None) -> bool:
+    return table is not None and len(table) > 0
+
+
+def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> Recording:
+    """Shares of the screen become pixels where its size is given."""
+    if screen_px is None:
+        return recording
+    width, height = screen_px
+    if recording.unit != "fraction":
+        screen = recording.screen or Rect(0, 0, width, height)
+        notes = recording.notes
+        if (screen.width, screen.height) != (width, height):
+            notes += (f"--screen_px is used, though the recording says {screen.width:g},{screen.height:g}",)
+        return replace(recording, screen=replace(screen, width=width, height=height), notes=notes)
+
+    def scaled(table: pd.DataFrame | None) -> pd.DataFrame | None:
+        return table if table is None else table.assign(x=table["x"] * width, y=table["y"] * height)
+
+    trials = tuple(
+        replace(trial, fixations=scaled(trial.fixations), samples=scaled(trial.samples)) for trial in recording.trials
+    )
+    screen = Rect(0, 0, width, height) if recording.screen else None
+    return replace(recording, trials=trials, unit="px", screen=screen)
+
+
+def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
+    """The eye to use: the tracker's mean of both, or the wanted one, or the right one if there is anything of it."""
+    there = set(gaze["eye"])
+    if wanted in (LEFT, RIGHT):
+        if wanted not in there:
+            raise ValueError(
+                f"{path}: expected {kind} of the {wanted} eye, found those of {' and '.join(sorted(there))}"
+            )
+        return wanted
+    if BOTH in there:
+        return BOTH
+    if wanted in (BOTH, AVERAGED):
+        if kind == "fixations":
+            raise ValueError(
+                f"{path}: --eye {wanted}: expected --method ivt or idt, which average the eyes' samples; the "
+                f"tracker's fixations are of one eye each (here: {' and '.join(sorted(there))})"
+            )
+        return BOTH
+    return RIGHT if _seen(gaze, RIGHT) or LEFT not in there else LEFT
+
+
+def _seen(gaze: pd.DataFrame, eye: str) -> int:
+    """How many fixations or samples of an eye have a position."""
+    return int(gaze.loc[gaze["eye"] == eye, "x"].notna().sum())
+
+
+def _eye_of_trial(gaze: pd.DataFrame, wanted: str, summary: Summary) -> str:
+    """The recording's eye, or the only one there, where the other was recorded for a while."""
+    other = LEFT if summary.eye == RIGHT else RIGHT
+    if wanted != "auto" or summary.eye == BOTH or _seen(gaze, summary.eye) or not _seen(gaze, other):
+        return summary.eye
+    summary.other_eye += 1
+    return other
+
+
+def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:
+    """The rows of an eye; for both, the mean of the eyes by time where the tracker made none."""
+    mine = gaze[gaze["eye"] == eye]
+    if eye != BOTH or len(mine) or gaze.empty:
+        return mine.sort_values("time_ms" if "time_ms" in mine else "start_ms", kind="stable")
+    # The mean of x, y and pupil over the eyes that were found.
+    return gaze.groupby("time_ms", sort=True)[["x", "y", "pupil"]].mean().reset_index()
+
+
+def _finder(recording: Recording, settings: ConversionSettings, method: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """From the tracker's fixations or the samples of one eye to fixations."""
+    if method == "events":
+        return lambda fixations: fixations
+    # The scene camera's picture has a size too, though no image can be taken to fill it.
+    screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
+    geometry = Geometry(screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
+    rate = settings.sampling_rate_hz or recording.sampling_rate_hz
+
+    def find(samples: pd.DataFrame) -> pd.DataFrame:
+        # A time that comes again would be an infinite velocity.
+        samples = samples.drop_duplicates("time_ms")
+        return detect_fixations(
+            samples,
+            method,
+            lambda xy: geometry.to_degrees(xy, recording.path),
+            settings.detection,
+            sampling_rate_hz=rate,
+        )
+
+    return find
+
+
+def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings, summary: Summary) -> pd.DataFrame:
+    """The rows of one trial, counted in the summary."""
+    gaze = getattr(trial, kind)
+    rect = _image_rect(trial, recording)
+    name = image_name(trial.image, trial.where)
+    summary.trials += 1
+    summary.whole_screen += trial.rect is None
+    summary.blinks += trial.num_blinks
+    if _some(gaze):
+        eye = _eye_of_trial(gaze, settings.eye, summary)
+        # A tracker's mean of both leaves no eye out.
+        summary.other_eyes += int((gaze["eye"] != eye).sum()) if BOTH not in {eye, *gaze["eye"]} else 0
+        gaze = _of_eye(gaze, eye)
+    if _some(gaze) and kind == "samples":
+        gaze = gaze[(gaze["time_ms"] >= trial.start_ms) & (gaze["time_ms"] <= trial.end_ms)]
+        summary.repeated += int(gaze["time_ms"].duplicated().sum())
+        summary.samples += len(gaze)
+        summary.missing_samples += int(gaze["x"].isna().sum())
+    found = find(gaze) if _some(gaze) else None
+    rows = _on_image(found, trial, rect, settings.detection.min_duration_ms, summary) if _some(found) else None
+    if rows is None or rows.empty:
+        summary.empty_trials += 1
+        return pd.DataFrame()
+    summary.kept += len(rows)
+    summary.images.add(name)
+    height, width = trial.image_size or (np.nan, np.nan)
+    rows.insert(0, "IMAGE", name)
+    return rows.assign(IMAGE_HEIGHT=height, IMAGE_WIDTH=width, TRIAL=number)
+
+
+def _image_rect(trial: Trial, recording: Recording) -> Rect:
+    """Where the image was: as the trial says, else the whole screen."""
+    rect = trial.rect or recording.screen
+    if rect is None or not np.isfinite((rect.width, rect.height)).all():
+        found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
+        found = trial.doubt or found
+        raise ValueError(
+            f"{trial.where}: expected where on the screen the image was, found {found}; give "
+            "--stimulus_rect LEFT,TOP,WIDTH,HEIGHT, --trials CSV or, where it filled the screen, --screen_px W,H"
+        )
+    if recording.unit == "fraction" and max(rect.width, rect.height) > 10:
+        raise ValueError(
+            f"{trial.where}: expected the image's rectangle as shares of the screen, as the positions are, found "
+            f"{rect.width:g} x {rect.height:g}; give --screen_px W,H to use pixels"
+        )
+    return rect
+
+
+def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:
+    """Fixations cut to the trial, those too short or off the image left out."""
+    start = found["start_ms"].clip(lower=trial.start_ms)
+    end_on_clock = found["start_ms"] + found["duration_ms"]
+    end = end_on_clock.clip(upper=trial.end_ms)
+    # What is cut off, and not end - start: beside nanoseconds since 1970 a double has no room for fractions of a ms.
+    duration = found["duration_ms"] - (start - found["start_ms"]).fillna(0) - (end_on_clock - end).fillna(0)
+    # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
+    x = (found["x"] - rect.left).round(9) / rect.width
+    y = (found["y"] - rect.top).round(9) / rect.height
+    # Without times a fixation is on its trial, as long as that has none either.
+    timeless = found["start_ms"].isna() & np.isinf(trial.start_ms) & np.isinf(trial.end_ms)
+    on_trial = (end > start) | ((found["duration_ms"] == 0) & (end == start)) | timeless
+    long_enough = duration >= min_ms - 1e-6
+    on_image = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+    summary.off_trial += int((~on_trial).sum())
+    summary.short += int((on_trial & ~long_enough).sum())
+    summary.outside += int((on_trial & long_enough & ~on_image).sum())
+    columns = {
+        "CURRENT_FIX_X": x,
+        "CURRENT_FIX_Y": y,
+        "CURRENT_FIX_DURATION": duration,
+        "CURRENT_FIX_PUPIL": found["pupil"],
+        "CURRENT_FIX_START": start - trial.start_ms if np.isfinite(trial.start_ms) else np.nan,
+    }
+    kept = on_trial & long_enough & on_image
+    if summary.method == "events":
+        summary.cut += int((kept & ((start > found["start_ms"]) | (end < end_on_clock))).sum())
+    return pd.DataFrame(columns)[kept].astype(np.float64).reset_index(drop=True)

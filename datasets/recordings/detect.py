@@ -1,0 +1,76 @@
+"""Which format a file has, and its recording."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from datasets.recordings import FORMATS, eyelink, jspsych, table_reader
+from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
+from datasets.recordings.recording import ReadingSettings, Recording
+from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
+
+# Further down no preamble reaches.
+HEADER_LINES = 200
+JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
+
+
+def read_recording(path: str | Path, settings: ReadingSettings, *, format: str | None = None) -> Recording:
+    """Read a recording.
+
+    Args:
+        path: the file.
+        settings: what the user says about it.
+        format: one of ``FORMATS``; None finds it by the content.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is of no known format or not as its format demands, with file and row or line.
+    """
+    path = Path(path)
+    text = read_text(path)
+    if format == "eyelink" or (format is None and eyelink.looks_like(text)):
+        return eyelink.read(path, text, settings)
+    if format == "jspsych" or (format is None and jspsych.looks_like(text)):
+        return jspsych.read(path, text, settings)
+    table = read_records(path, text) if JSON.match(text) else None
+    lines = [",".join(table.frame)] if table is not None else text.split("\n", HEADER_LINES)[:HEADER_LINES]
+    declared, line = _declared(path, lines, settings, format)
+    if table is None:
+        table = read_table(path, text, first=line, ragged=declared.ragged, cut_end=declared.written_live)
+    return table_reader.read(table, declared, settings)
+
+
+def detect_format(path: Path, text: str) -> str:
+    """The first format that knows the text as its own; ValueError if none does."""
+    if eyelink.looks_like(text):
+        return "eyelink"
+    if jspsych.looks_like(text):
+        return "jspsych"
+    return _declared(path, text.split("\n", HEADER_LINES), ReadingSettings(), None)[0].name
+
+
+def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: str | None) -> tuple[TableFormat, int]:
+    """The format of a table and the line of its header, from 0; ValueError if no line is one's."""
+    names = [header_names(line) for line in lines]
+    for declared in TABLE_FORMATS.values() if format is None else [TABLE_FORMATS[format]]:
+        for line, there in enumerate(names):
+            if any(all(_among(item, there) for item in header) for header in declared.headers):
+                return declared, line
+    given = {plain_name(name) for name in (settings.columns or {}).values()}
+    if format or given:
+        declared = TABLE_FORMATS[format] if format else PLAIN
+        return declared, next((line for line, there in enumerate(names) if given and given <= there), 0)
+    wide = max(lines, key=lambda line: max(map(line.count, "\t;,")))
+    raise ValueError(
+        f"{path}: expected a recording of {', '.join(FORMATS)}, found a text that begins with "
+        f"{lines[0].strip()[:40]!r}, and no line with names of columns of time, x and y"
+        + (f" (such as t, x, y; there is {wide.strip()[:200]!r})" if wide.strip() else "")
+        + "; give --format, or for a table (parted by tabs, semicolons or commas) --columns t=NAME,x=NAME,y=NAME"
+    )
+
+
+def _among(item: str, there: set[str]) -> bool:
+    """Whether one of the names, with its unit if it asks for one, is in the row."""
+    names = ((name, f"[{unit_of(name)}]" if "[" in name else "") for name in item.split("|"))
+    return any(plain_name(name) + unit in there for name, unit in names)

@@ -1,0 +1,170 @@
+"""Fixations found among samples: by velocity (I-VT) or by dispersion (I-DT), Salvucci and Goldberg, ETRA 2000."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from datasets.recordings.recording import mean_of_present
+
+# A longer step than this many usual ones is a gap: samples are missing there.
+GAP_STEPS = 4
+# From this rate on, velocity is taken over two samples to each side, which averages noise; below, over one.
+FAST_HZ = 200
+# Samples that a window grows by at once, so that a long recording is not searched whole for every fixation.
+LOOK_AHEAD = 1024
+# As in Olsen, The Tobii I-VT Fixation Filter, 2012, whose longest gap is the default too.
+MERGE_DEG = 0.5
+
+
+@dataclass(frozen=True)
+class DetectionSettings:
+    """Thresholds; see ``run.py fixations --help``."""
+
+    velocity_deg_s: float = 30.0
+    dispersion_deg: float = 1.0
+    min_duration_ms: float = 50.0
+    merge_gap_ms: float = 75.0
+
+
+def detect_fixations(
+    samples: pd.DataFrame,
+    method: str,
+    to_degrees: Callable[[np.ndarray], np.ndarray],
+    settings: DetectionSettings,
+    *,
+    sampling_rate_hz: float | None = None,
+) -> pd.DataFrame:
+    """The fixations among the samples of one eye in one trial.
+
+    Args:
+        samples: ``time_ms`` in increasing order, ``x``, ``y``, ``pupil``; NaN where the eye was not found.
+        method: a key of ``DETECTORS``.
+        to_degrees: from (N,2) coordinates to degrees.
+        settings: thresholds.
+        sampling_rate_hz: None takes the usual step between samples.
+
+    Returns:
+        ``start_ms``, ``duration_ms``, ``x``, ``y``, ``pupil``: position and pupil are means over the fixation, a
+        sample lasts one step, so that ten samples at 100 Hz are 100 ms. Missing samples and gaps end a fixation,
+        unless ``ivt`` merges the parts: those no further apart than ``merge_gap_ms`` and half a degree.
+        Empty without samples.
+    """
+    time, xy = samples["time_ms"].to_numpy(), samples[["x", "y"]].to_numpy()
+    if len(time) < 2:
+        return pd.DataFrame(columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
+    step_ms = 1e3 / sampling_rate_hz if sampling_rate_hz else float(np.median(np.diff(time)))
+    pupil = samples["pupil"].to_numpy()
+    rows = []
+    for first, last in DETECTORS[method](time, to_degrees(xy), step_ms, settings):
+        here = slice(first, last)
+        rows.append(
+            (
+                time[first],
+                time[last - 1] - time[first] + step_ms,
+                *mean_of_present(xy[here]),
+                float(mean_of_present(pupil[here])),
+            )
+        )
+    return pd.DataFrame(rows, columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
+
+
+def velocity_deg_s(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> np.ndarray:
+    """(N,2) velocities: means of central differences by the samples' own times, NaN beside what is missing.
+
+    At the ends of the signal, and for slow trackers, one neighbour to each side is used.
+    """
+    reach = 2 if 1e3 / step_ms >= FAST_HZ else 1
+    velocity = np.full_like(degrees, np.nan)
+    for side in range(1, min(reach, (len(time_ms) - 1) // 2) + 1):
+        # The mean of (p[i+1]+p[i+2]) - (p[i-1]+p[i-2]), as in Engbert and Kliegl 2003, where there are two.
+        shifts = range(1, side + 1)
+        inner = slice(side, len(time_ms) - side)
+        ahead = sum(degrees[side + s : len(degrees) - side + s] for s in shifts)
+        behind = sum(degrees[side - s : len(degrees) - side - s] for s in shifts)
+        ahead_ms = sum(time_ms[side + s : len(time_ms) - side + s] for s in shifts)
+        behind_ms = sum(time_ms[side - s : len(time_ms) - side - s] for s in shifts)
+        velocity[inner] = (ahead - behind) / (ahead_ms - behind_ms)[:, None] * 1e3
+    for end, neighbour in ((0, 1), (-1, -2)):
+        velocity[end] = (degrees[end] - degrees[neighbour]) / (time_ms[end] - time_ms[neighbour]) * 1e3
+    return velocity
+
+
+def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> Iterator[tuple[int, int]]:
+    """First and past-the-last index of the stretches without a missing sample or a gap."""
+    present = np.isfinite(degrees).all(1)
+    breaks = np.flatnonzero(np.append(True, np.diff(time_ms) > GAP_STEPS * step_ms) | ~present)
+    for first, last in zip(breaks, np.append(breaks[1:], len(time_ms)), strict=True):
+        first = first if present[first] else first + 1
+        if first < last:
+            yield int(first), int(last)
+
+
+def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
+    """Stretches slower than the threshold, merged where noise or a lost sample parted them."""
+    merged: list[tuple[int, int]] = []
+    for first, last in _slow_stretches(time_ms, degrees, step_ms, settings.velocity_deg_s):
+        if merged:
+            start, stop = merged[-1]
+            apart = mean_of_present(degrees[first:last]) - mean_of_present(degrees[start:stop])
+            gap_ms = time_ms[first] - time_ms[stop - 1] - step_ms
+            if settings.merge_gap_ms and gap_ms <= settings.merge_gap_ms + 1e-6 and np.hypot(*apart) <= MERGE_DEG:
+                merged[-1] = (start, last)
+                continue
+        merged.append((first, last))
+    yield from merged
+
+
+def _slow_stretches(time_ms, degrees, step_ms, threshold_deg_s: float) -> Iterator[tuple[int, int]]:
+    from pymovements.events.detection.ivt import ivt
+
+    for first, last in _whole_stretches(time_ms, degrees, step_ms):
+        if last - first < 2:
+            yield first, last
+            continue
+        velocity = velocity_deg_s(time_ms[first:last], degrees[first:last], step_ms)
+        events = ivt(velocity, minimum_duration=0, velocity_threshold=threshold_deg_s).frame
+        for onset, offset in zip(events["onset"], events["offset"], strict=True):
+            yield first + onset, first + offset + 1
+
+
+def _idt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
+    """Stretches of at least the minimum duration whose extents in x and y add up to no more than the threshold.
+
+    Not pymovements' (0.28): it demands whole milliseconds at a constant step, and counts the first sample of the
+    next saccade in.
+    """
+    for first, last in _whole_stretches(time_ms, degrees, step_ms):
+        points = degrees[first:last]
+        # The window that starts here holds the minimum duration when it reaches this far.
+        enough = (
+            np.searchsorted(time_ms[first:last], time_ms[first:last] + settings.min_duration_ms - step_ms - 1e-6) + 1
+        )
+        start = 0
+        while start < len(points) and enough[start] <= len(points):
+            stop = max(int(enough[start]), start + 1)
+            if np.ptp(points[start:stop], axis=0).sum() > settings.dispersion_deg:
+                start += 1
+                continue
+            stop = _last_within(points, start, stop, settings.dispersion_deg)
+            yield first + start, first + stop
+            start = stop
+
+
+def _last_within(points: np.ndarray, start: int, stop: int, dispersion_deg: float) -> int:
+    """How far the window start..stop can grow."""
+    low, high = points[start:stop].min(0), points[start:stop].max(0)
+    while stop < len(points):
+        ahead = points[stop : stop + LOOK_AHEAD]
+        lows, highs = np.minimum.accumulate(np.vstack([low, ahead])), np.maximum.accumulate(np.vstack([high, ahead]))
+        beyond = np.flatnonzero((highs - lows).sum(1) > dispersion_deg)
+        if len(beyond):
+            return stop + int(beyond[0]) - 1
+        low, high, stop = lows[-1], highs[-1], stop + len(ahead)
+    return stop
+
+
+DETECTORS = {"ivt": _ivt, "idt": _idt}

@@ -1,0 +1,224 @@
+"""Which image an EyeLink recording shows from when to when, read from its messages."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.recordings.eyelink_names import (
+    ENDING,
+    SOMEWHERE,
+    behind_trialid,
+    load,
+    stem,
+    variable,
+)
+from datasets.recordings.recording import ReadingSettings, Rect, Trial, plain
+
+TRIALID = re.compile(r"TRIALID\b[\s:=]*(.*)")
+ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))\b"
+OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))\b"
+# Pictures loaded within this time make up one display; nobody shows one for less.
+SAME_DISPLAY_MS = 50
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line MSG."""
+
+    time_ms: float
+    text: str
+    line: int
+
+    def shifted(self) -> Message:
+        """A number before the text says how long before the message the thing happened."""
+        found = re.match(r"(-?\d{1,9})\s+(\S.*)", self.text)
+        return replace(self, time_ms=self.time_ms - float(found[1]), text=found[2]) if found else self
+
+
+def find_trials(
+    path: Path,
+    messages: Sequence[Message],
+    blocks: Sequence[tuple[float, float]],
+    screen: Rect | None,
+    settings: ReadingSettings,
+) -> list[Trial]:
+    """The trials in order of time, without gaze.
+
+    A trial reaches from TRIALID to TRIAL_RESULT, the end of its recording block or the next TRIALID; without
+    TRIALID a recording block is one. Its image is the one named by ``settings.image_message``, else by a
+    TRIAL_VAR of a telling name, by IMGLOAD, or by a file name behind TRIALID; where that could be one or another, the
+    trial has a doubt. The image appears with the first message that matches ``settings.onset_message``, else when the
+    block starts; several images in a trial follow each other, and of several that were loaded the named one is shown
+    from its IMGLOAD to the next.
+    """
+    messages = [message.shifted() for message in messages]
+    parts = _trial_parts(path, messages, blocks)
+    behind = behind_trialid([label for label, *_ in parts])
+    trials = []
+    for (label, part, start_ms, end_ms), named in zip(parts, behind, strict=True):
+        if settings.image_message is not None:
+            named_images, doubt = _matching_images(part, settings.image_message, screen), ""
+        else:
+            named_images, doubt = _named_images(part, named, screen)
+        where = f"{path}, line {part[0].line}" if part else f"{path}, recording block {label}"
+        trial = Trial(label, where, start_ms, end_ms, image_doubt=doubt)
+        trials += _images_of(path, trial, part, named_images, blocks, screen, settings)
+    return trials
+
+
+def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str, list[Message], float, float]]:
+    """(label, messages, start, end) of every trial."""
+    heads = [(index, TRIALID.match(message.text)) for index, message in enumerate(messages)]
+    heads = [(index, found[1].strip()) for index, found in heads if found]
+    if not heads:
+        return _block_parts(messages, blocks)
+    parts = []
+    for number, (index, label) in enumerate(heads, 1):
+        after = heads[number][0] if number < len(heads) else len(messages)
+        part, start = messages[index:after], messages[index].time_ms
+        stop = messages[after].time_ms if after < len(messages) else np.inf
+        if stop < start:
+            raise ValueError(
+                f"{path}, line {messages[after].line}: expected a trial after {plain(start)} ms, found "
+                f"{plain(stop)} ms; are these two recordings in one file? Split it there"
+            )
+        ends = [end for _, end in blocks if start < end <= stop]
+        results = [m.time_ms for m in part if m.text.startswith("TRIAL_RESULT")]
+        parts.append((label or str(number), part, start, min([max(ends, default=stop), stop, *results])))
+    return parts
+
+
+def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Message], float, float]]:
+    """Every recording block, with the messages since the last one: the image may be named before START."""
+    parts, before = [], -np.inf
+    for number, (start, end) in enumerate(blocks, 1):
+        if not np.isfinite(end):
+            end = blocks[number][0] if number < len(blocks) else np.inf
+        part = [message for message in messages if before < message.time_ms <= end]
+        parts.append((str(number), part, min([start, *(m.time_ms for m in part)]), end))
+        before = end
+    return parts
+
+
+def _images_of(
+    path, trial: Trial, part: list[Message], named, blocks, screen, settings: ReadingSettings
+) -> list[Trial]:
+    """One trial an image; a part without any named image gives one trial without."""
+    start_ms, end_ms = trial.start_ms, trial.end_ms
+    named = [item for index, item in enumerate(named) if index == 0 or item[1] != named[index - 1][1]]
+    if len(named) < 2:
+        message, name, rect = named[0] if named else (None, None, None)
+        load_ms, next_load_ms = _load_times(_loads(part, screen), name)
+        start_ms = start_ms if settings.onset_message else max(start_ms, load_ms)
+        onset = _onset(part, (start_ms, end_ms), blocks, settings)
+        end_ms = min(end_ms, next_load_ms) if next_load_ms > onset else end_ms
+        known = onset == load_ms or np.isfinite(_onset_message(part, (start_ms, end_ms), settings, default=np.inf))
+        trial = replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms, onset_known=bool(known))
+        return [_closed(replace(trial, named_by=message.text if message else ""), part, settings)]
+    edges = [message.time_ms for message, _, _ in named] + [end_ms]
+    return [
+        _closed(
+            replace(
+                trial,
+                image=name,
+                rect=rect,
+                where=f"{path}, line {message.line}",
+                start_ms=_first(part, settings.onset_message or ONSET, edges[i], edges[i + 1], default=edges[i]),
+                end_ms=edges[i + 1],
+                named_by=message.text,
+            ),
+            part,
+            settings,
+        )
+        for i, (message, name, rect) in enumerate(named)
+    ]
+
+
+def _matching_images(part: list[Message], pattern: str, screen) -> list[tuple[Message, str, Rect | None]]:
+    """(message, name, rectangle) of each message that the user's pattern fits."""
+    loads = _loads(part, screen)
+    found = [(message, re.search(pattern, message.text)) for message in part]
+    names = [(message, _group(match)) for message, match in found if match]
+    return [(message, name, _rect_of(name, loads)) for message, name in names]
+
+
+def _named_images(part: list[Message], behind: tuple[str | None, str], screen):
+    """((message, name, rectangle) of each image that Data Viewer's messages name, why none is where one may be)."""
+    loads = _loads(part, screen)
+    values = [(message, name) for message in part if (name := variable(message.text))]
+    # A variable "stimulus" may hold its kind, beside "image" with the file.
+    values = [(m, name) for m, name in values if ENDING.search(name)] or values
+    if len({stem(name) for _, name in values}) > 1:
+        texts = " and ".join(repr(message.text[:60]) for message, _ in (values[0], values[-1]))
+        return [], f"expected one image of the trial, found {texts}; give --image_message REGEX"
+    if values:
+        return [(*values[0], _rect_of(values[0][1], loads))], ""
+    together = [
+        (load, after)
+        for load, after in itertools.pairwise(loads)
+        if stem(load[1]) != stem(after[1]) and after[0].time_ms - load[0].time_ms <= SAME_DISPLAY_MS
+    ]
+    if together:
+        texts = " and ".join(repr(message.text[:60]) for message, *_ in together[0])
+        return [], f"expected one image at a time, found {texts} in one display; give --image_message REGEX"
+    if loads:
+        return loads, ""
+    name, doubt = behind
+    return ([(part[0], name, None)] if name else []), doubt
+
+
+def _loads(part: list[Message], screen) -> list[tuple[Message, str, Rect | None]]:
+    """(message, name, rectangle) of every IMGLOAD."""
+    found = [(message, load(message.text, screen)) for message in part]
+    return [(message, *loaded) for message, loaded in found if loaded]
+
+
+def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
+    """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
+    times = np.array([message.time_ms for message, _, _ in loads])
+    mine = [message.time_ms for message, load, _ in loads if name and stem(load) == stem(name)]
+    if not mine:
+        return -np.inf, np.inf
+    cued = (times < mine[0] - SAME_DISPLAY_MS).any()
+    return mine[0] if cued else -np.inf, min(times[times > mine[0] + SAME_DISPLAY_MS], default=np.inf)
+
+
+def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:
+    """Where the image of a TRIAL_VAR was: its IMGLOAD may add folders and an ending, or be the only one."""
+    same = [rect for _, load, rect in loads if stem(load) == stem(name)]
+    if same or len(loads) == 1:
+        return (same or [loads[0][2]])[0]
+    # One of several images, but which? The whole screen would be a guess.
+    return SOMEWHERE if loads else None
+
+
+def _group(found: re.Match) -> str:
+    return found[1] if found.re.groups and found[1] is not None else found[0]
+
+
+def _onset(part: list[Message], span: tuple[float, float], blocks, settings: ReadingSettings) -> float:
+    """When the only image of a trial appeared."""
+    starts = [start for start, _ in blocks if span[0] <= start < span[1]]
+    default = starts[0] if starts else span[0]
+    return _onset_message(part, span, settings, default=default)
+
+
+def _onset_message(part: list[Message], span: tuple[float, float], settings: ReadingSettings, *, default: float):
+    return _first(part, settings.onset_message or ONSET, span[0], span[1], default=default)
+
+
+def _closed(trial: Trial, part: list[Message], settings: ReadingSettings) -> Trial:
+    """The trial, ended by the first message that the image vanished."""
+    offset = settings.offset_message or OFFSET
+    return replace(trial, end_ms=_first(part, offset, trial.start_ms, trial.end_ms, default=trial.end_ms))
+
+
+def _first(part: list[Message], pattern: str, start_ms: float, end_ms: float, *, default: float) -> float:
+    times = (m.time_ms for m in part if start_ms <= m.time_ms <= end_ms and re.search(pattern, m.text, re.I))
+    return next(times, default)

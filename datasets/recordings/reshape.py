@@ -1,0 +1,83 @@
+"""What is particular to a format's table, before its declaration fits: other rows, or columns made of others."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from datasets.recordings.tables import Table
+
+MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
+SMI_STIMULUS = re.compile(r"# Message: (.*\.\w{2,5})\s*$")
+DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
+OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
+
+
+def tobii(table: Table) -> Table:
+    """Rows of the eye tracker alone, and a glasses project's fixations on its snapshots.
+
+    Rows of events (a key, a mouse click, the start of an image) have no sensor and no gaze: among samples they would
+    part the fixation in whose midst they stand, and each part would count with its whole duration.
+    """
+    sensor = table.words(table.column("Sensor"))
+    table = table.select(sensor == ("eye tracker" if (sensor == "eye tracker").any() else ""))
+    if table.frame.empty:
+        raise ValueError(f"{table.path}: expected rows of the sensor 'Eye Tracker', found none")
+    kind = table.column("GazeEventType", "Eye movement type")
+    if kind and table.column("StudioEvent", "Event"):
+        event = table.words(table.column("StudioEvent", "Event")) != ""
+        table = table.select(~(event & (table.words(kind) == "")))
+    # Studio 2 maps fixations to the media; Studio 3 says so in the unit.
+    names = {f"MappedFixationPoint{axis}": f"FixationPoint{axis} (MCSpx)" for axis in "XY"}
+    return _snapshots(replace(table, frame=table.frame.rename(columns=names)))
+
+
+def _snapshots(table: Table) -> Table:
+    """The rows once for every snapshot, with what was mapped to it in place of what is in the scene."""
+    mapped = [(column, found) for column in table.frame if (found := MAPPED.fullmatch(column))]
+    if not mapped or table.column("Presented Media name", "Presented Stimulus name", "MediaName"):
+        return table
+    frames = []
+    for snapshot in dict.fromkeys(found[2] for _, found in mapped):
+        # Mapped fixation X is what Fixation point X is in the scene.
+        mine = {column: found[1].capitalize() for column, found in mapped if found[2] == snapshot}
+        mine = {column: re.sub("^Fixation ([xy])$", r"Fixation point \1", name) for column, name in mine.items()}
+        scene = [table.column(name, units=None) for name in (*mine.values(), "Gaze event duration")]
+        frame = table.frame.drop(columns=[column for column in scene if column]).rename(columns=mine)
+        on_it = frame.get("Eye movement type", pd.Series("", frame.index)).str.strip() != ""
+        frames.append(frame.assign(**{"Snapshot": snapshot, "Presented Media name": np.where(on_it, snapshot, "")}))
+    return replace(table, frame=pd.concat(frames).fillna(""))
+
+
+def smi(table: Table) -> Table:
+    """The stimulus is named by messages in between, or by the line ``Stimulus:`` above the header."""
+    first = table.frame.columns[0]
+    # The headers of other kinds of rows, and the lines between them.
+    above = table.frame[first].str.startswith("Table Header") | (table.frame[first].str.strip() == first)
+    table = table.select(~above.to_numpy())
+    if table.column("Stimulus"):
+        return table
+    shown = pd.Series(np.nan, table.frame.index, dtype=object)
+    for column in table.frame:
+        shown = shown.fillna(table.frame[column].str.extract(SMI_STIMULUS, expand=False))
+    above = re.search(r"^(?:## )?Stimulus:\s*(\S.*)$", table.preamble, re.M)
+    shown = shown.ffill().fillna(above[1].strip() if above else "")
+    return replace(table, frame=table.frame.assign(Stimulus=shown))
+
+
+def data_viewer(table: Table) -> Table:
+    """Without the marks of what is missing; ValueError for our own fixation table, whose names are of these reports."""
+    if all(name in table.frame for name in OWN_TABLE):
+        xy = np.concatenate([table.numbers(name) for name in OWN_TABLE[1:3]])
+        if np.nanmax(xy, initial=0) <= 1 and np.nanmin(xy, initial=0) >= 0:
+            raise ValueError(
+                f"{table.path}: expected a recording, found a fixation table (positions from 0 to 1), which is what "
+                "this command writes: give it to prepare --fixations"
+            )
+    return replace(table, frame=table.frame.replace(DATA_VIEWER_MISSING, ""))
+
+
+RESHAPES = {"tobii": tobii, "smi": smi, "data_viewer": data_viewer}

@@ -1,0 +1,319 @@
+"""Text files as trackers' software exports them: any usual encoding, separator and decimal mark."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from datasets.recordings.recording import plain
+from utils.inputs import read_input
+
+MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
+MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
+# Sampling rates that exist; the ranges of the mean step that they allow do not overlap between units.
+RATES_HZ = (7, 4000)
+# From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
+STEPS_PER_FIXATION = (0.9, 30)
+BINARY_KINDS = (
+    (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
+    (b"PK\x03\x04", "a zip or Excel file: unpack it, or export as text (.tsv, .csv)"),
+    (b"\x1f\x8b", "a gzip file: unpack it"),
+    (b"\x89HDF", "an HDF5 file: export as text (.csv)"),
+)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file: UTF-8 or UTF-16 with a byte order mark, else UTF-8, else Windows' Western European.
+
+    Raises:
+        OSError: if there is no such file, or it is a folder, say.
+        ValueError: if it is empty or not text.
+    """
+    content = read_input(path)
+    for magic, kind in BINARY_KINDS:
+        if content.startswith(magic):
+            raise ValueError(f"{path}: expected a recording as text, found {kind}")
+    text = _decode(path, content)
+    # A carriage return too many is what Windows makes of one that was there.
+    text = re.sub("\r+\n|\r", "\n", text) if "\r" in text else text
+    if not text.strip():
+        raise ValueError(f"{path}: expected an eye-tracker recording, found an empty file")
+    if "\0" in text:
+        raise ValueError(f"{path}: expected a recording as text, found a binary file")
+    return text
+
+
+def _decode(path: Path, content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: expected UTF-16 as its first bytes say, found a damaged file") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; rows count from 1 at the first line of the file, as spreadsheets do.
+
+    Attributes:
+        preamble: what stands above the header.
+        cut_end: whether the last row was cut short and is not here.
+    """
+
+    path: Path
+    frame: pd.DataFrame
+    preamble: str = ""
+    cut_end: bool = False
+
+    def where(self, index: int) -> str:
+        return f"{self.path}, row {int(self.frame.index[index]) + 2}"
+
+    def select(self, keep: np.ndarray) -> Table:
+        return replace(self, frame=self.frame[keep])
+
+    def column(self, *names: str, units: tuple[str | None, ...] | None = (None,)) -> str | None:
+        """The first column called one of ``names``, in one of the units (None among them: no unit; None: any).
+
+        Raises:
+            ValueError: if there are two of that name.
+        """
+        for name in names:
+            for column in self.frame.columns:
+                if plain_name(column) == plain_name(name) and (units is None or unit_of(column) in units):
+                    # As pandas calls the second of two.
+                    if f"{column}.1" in self.frame.columns:
+                        raise ValueError(f"{self.path}: expected one column {column!r}, found two; rename one")
+                    return column
+        return None
+
+    def text(self, column: str | None) -> np.ndarray:
+        """The column without surrounding blanks; empty texts if there is no such column."""
+        if column is None:
+            return np.full(len(self.frame), "", dtype=object)
+        return self.frame[column].str.strip().to_numpy(dtype=object)
+
+    def words(self, column: str | None) -> np.ndarray:
+        """``text`` in lower case, empty where it is missing."""
+        if column is None:
+            return self.text(None)
+        text = np.char.lower(self.text(column).astype(str)).astype(object)
+        return np.where(np.isin(text, MISSING), "", text)
+
+    def numbers(self, column: str | None) -> np.ndarray:
+        """The column as float64, NaN where it is missing; a decimal comma is read as a point.
+
+        Raises:
+            ValueError: for a text that is no finite number, with its row, or commas that may part thousands.
+        """
+        if column is None:
+            return np.full(len(self.frame), np.nan)
+        text = self.frame[column].str.strip()
+        missing = text.str.lower().isin(MISSING).to_numpy()
+        values = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce").to_numpy(np.float64)
+        wrong = np.flatnonzero(~missing & ~np.isfinite(values))
+        if len(wrong):
+            found = text.iloc[wrong[0]]
+            raise ValueError(f"{self.where(wrong[0])}: expected a number in {column!r}, found {found[:40]!r}")
+        comma = text.str.contains(",", regex=False).to_numpy()
+        if comma.any() and not comma[~missing].all() and text[comma].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():
+            row = int(comma.argmax())
+            raise ValueError(
+                f"{self.where(row)}: expected a number in {column!r}, found {text.iloc[row]!r}, whose comma may part "
+                "thousands or decimals; export the numbers with a decimal point and nothing between thousands"
+            )
+        return np.where(missing, np.nan, values)
+
+    def complete_numbers(self, column: str, what: str) -> np.ndarray:
+        """``numbers`` of a column in which none may be missing; ValueError with the first row that lacks one."""
+        values = self.numbers(column)
+        if np.isnan(values).any():
+            raise ValueError(f"{self.where(int(np.isnan(values).argmax()))}: expected {what} in {column!r}, found none")
+        return values
+
+    def single(self, column: str | None) -> float | None:
+        """The one value of a column that is constant where it is given; None if it is not."""
+        values = self.numbers(column)
+        values = np.unique(values[np.isfinite(values)])
+        return float(values[0]) if len(values) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def plain_name(column: str) -> str:
+    """A column's name for comparison: without unit, case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"([\[(].*|_(ms|us|ns|s|px|secs?))$", "", column.strip().lower()))
+
+
+@lru_cache(maxsize=4096)
+def unit_of(column: str) -> str | None:
+    """The unit at the end of a column's name, in brackets or after an underscore: us of ``time [μs]``."""
+    found = re.search(r"[\[(](?:in )?([^\])]*)[\])]?\s*$", column) or re.search(
+        r"_(ms|us|ns|s|px|secs?)$", column.lower()
+    )
+    unit = found[1].replace(" ", "").lower() if found else None
+    return UNIT_NAMES.get(unit, unit)
+
+
+def header_names(line: str) -> set[str]:
+    """The plain names of a header row, with and without their units (``time [ns]``: time and time[ns])."""
+    names = [name.strip().strip("\"'") for name in re.split("[\t;,]", line)]
+    return {plain_name(name) for name in names} | {f"{plain_name(name)}[{unit_of(name)}]" for name in names}
+
+
+def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, cut_end: bool = False) -> Table:
+    """A table with a header row, separated by tab, semicolon or comma; tuples in cells become ``NAME_x``, ``NAME_y``.
+
+    Args:
+        path, text: the file, whose name is for messages.
+        first: the line of the header, from 0.
+        ragged: whether fields may be missing or too many: those of other kinds of rows are named as in the header.
+        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says.
+
+    Raises:
+        ValueError: if it is none, or its last row is cut short.
+    """
+    preamble, text = _cut(text, first)
+    header = text.split("\n", 1)[0]
+    separator = max("\t;,", key=header.count)
+    if separator not in header:
+        raise ValueError(f"{path}: expected a header row with several columns, found {header.strip()[:60]!r}")
+    was_cut = not ragged and _is_cut(path, text, separator, cut_end)
+    text = text.rstrip("\n").rpartition("\n")[0] if was_cut else text
+    frame = _ragged_frame(text, separator) if ragged else _frame(path, text, separator)
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{path}: expected different names of columns, found {twice!r} twice; rename one")
+    frame = frame.fillna("")
+    frame = frame[(frame != "").any(axis=1)]
+    if frame.empty:
+        raise ValueError(f"{path}: expected rows under the header, found none")
+    return Table(path, _without_tuples(frame.set_axis(frame.index + first)), preamble, was_cut)
+
+
+def _cut(text: str, first: int) -> tuple[str, str]:
+    lines = text.split("\n", first)
+    return "\n".join(lines[:first]), lines[-1]
+
+
+def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False, low_memory=False
+        )
+    except (ValueError, csv.Error) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError(f"{path}: expected as many fields in a row as in the header, found more")
+    return frame
+
+
+def _ragged_frame(text: str, separator: str) -> pd.DataFrame:
+    names, *rows = (line.replace('"', "").split(separator) for line in text.split("\n"))
+    rows = [(row + [""] * len(names))[: len(names)] for row in rows]
+    return pd.DataFrame(rows, columns=names, dtype=str)
+
+
+def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the parts of a column whose cells are ``(x, y)`` or ``(x, y, z)`` as columns too."""
+    for column in frame.columns:
+        texts = frame[column][frame[column] != ""]
+        if len(texts) and re.match(r"[(\[]\s*[-+.\w]+\s*,", texts.iloc[0]):
+            parts = frame[column].str.strip("()[] ").str.split(",", expand=True).fillna("")
+            for axis, part in zip("xyz", parts, strict=False):
+                if f"{column}_{axis}" not in frame:
+                    frame = frame.assign(**{f"{column}_{axis}": parts[part].str.strip()})
+    return frame
+
+
+def read_records(path: Path, text: str) -> Table:
+    """A JSON list of records as a table; lists in lists, or several lists one after the other, are one list.
+
+    What is no text or number stays JSON. The column ``file part`` counts the lists.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    records, parts, at = [], 0, 0
+    try:
+        while at < len(text.rstrip()):
+            found, at = json.JSONDecoder().raw_decode(text, len(text) - len(text[at:].lstrip()))
+            found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
+            lists = found if isinstance(found, list) and found and isinstance(found[0], list) else [found]
+            for part in lists:
+                records += [{"file part": parts, **record} for record in (part if isinstance(part, list) else [part])]
+                parts += 1
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
+    if not records:
+        raise ValueError(f"{path}: expected records in the JSON list, found none")
+    frame = pd.DataFrame(
+        {
+            str(name): [_as_text(record.get(name)) for record in records]
+            for name in dict.fromkeys(name for record in records for name in record)
+        },
+        dtype=str,
+    )
+    return Table(path, frame)
+
+
+def _as_text(value) -> str:
+    if value is None or value != value:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _is_cut(path: Path, text: str, separator: str, allowed: bool) -> bool:
+    """Whether the last row has too few fields, which pandas would take for empty; ValueError if that is not allowed."""
+    header, last = text.split("\n", 1)[0], text.rstrip("\n").rpartition("\n")[2]
+    expected, found = header.count(separator) + 1, last.count(separator) + 1
+    if found >= expected or '"' in header + last or not last.strip():
+        return False
+    if not allowed:
+        raise ValueError(
+            f"{path}, last row: expected {expected} fields, found {found}; the file was cut short: export it again, or "
+            "remove that row if nothing else is missing"
+        )
+    return True
+
+
+def ms_per_unit(
+    column: str, times: np.ndarray, given: str | None, path: Path, *, durations_ms: np.ndarray | None = None
+) -> float:
+    """How many milliseconds a unit of a time column has: as given, as its name says, else by the usual step.
+
+    The step is that of samples, or, where ``durations_ms`` are given, from one fixation to the next.
+    """
+    unit = given or unit_of(column)
+    if unit in MS_PER_UNIT:
+        return MS_PER_UNIT[unit]
+    steps = np.diff(times[np.isfinite(times)])
+    steps = steps[steps > 0]
+    # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
+    step = float(np.quantile(steps, 0.5 if durations_ms is None else 0.75)) if len(steps) else np.nan
+    low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
+    if durations_ms is not None:
+        low, high = float(np.median(durations_ms)) * np.array(STEPS_PER_FIXATION)
+    for scale in MS_PER_UNIT.values():
+        if low <= step * scale <= high:
+            return scale
+    raise ValueError(
+        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step "
+        f"({plain(step)}) fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
+        f"give --time_unit {'|'.join(MS_PER_UNIT)}"
+    )

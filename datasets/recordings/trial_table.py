@@ -1,0 +1,270 @@
+"""A table that says which image each trial showed, where, and from when to when."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, plain
+from datasets.recordings.tables import Table, read_table, read_text
+
+RECT = ("left", "top", "width", "height")
+COLUMNS = ("recording", "number", "trial", "image", "start_ms", "end_ms", *RECT)
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One row; None for what it does not say."""
+
+    where: str
+    recording: str | None
+    number: int | None
+    trial: str | None
+    image: str | None
+    rect: Rect | None
+    start_ms: float
+    end_ms: float
+    image_size: tuple[float, float] | None
+
+
+def read_trial_table(path: str | Path) -> list[TrialRow]:
+    """Read a table of trials.
+
+    Args:
+        path: CSV with ``image``, ``trial`` or ``number`` (1 for the first trial of a recording), or several, and any
+            of ``recording`` (a file name, with folders where that is needed), ``left``, ``top``, ``width``,
+            ``height`` (of the image on the screen), ``start_ms``, ``end_ms`` (in the recording's clock),
+            ``image_width``, ``image_height`` (of the file, in pixels).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no such table, with its row.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a table of trials, found no file")
+    table = read_table(path, read_text(path))
+    if all(table.column(name) is None for name in ("image", "trial", "number")):
+        raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
+    given = [name for name in RECT if table.column(name, units=(None, "px")) is not None]
+    if given and len(given) < len(RECT):
+        raise ValueError(f"{path}: expected the columns {', '.join(RECT)} together, found {', '.join(given)} alone")
+    texts = {name: table.text(table.column(name)) for name in ("recording", "trial", "image")}
+    numbers = {
+        name: table.numbers(table.column(name, units=(None, "px", "ms")))
+        for name in (*RECT, "number", "start", "end", "image_width", "image_height")
+    }
+    return [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+
+
+def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
+    where = table.where(index)
+    recording, trial, image = (texts[name][index] or None for name in ("recording", "trial", "image"))
+    number = float(numbers["number"][index])
+    if np.isfinite(number) and not (number >= 1 and number % 1 == 0):
+        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(number)}")
+    if image is None and trial is None and np.isnan(number):
+        raise ValueError(f"{where}: expected an image or a trial, found neither")
+    rect = [float(numbers[name][index]) for name in RECT]
+    if np.isfinite(rect).any() and not (np.isfinite(rect).all() and min(rect[2:]) > 0):
+        raise ValueError(f"{where}: expected {', '.join(RECT)} with a positive width and height, found {rect}")
+    start, end = (float(numbers[name][index]) for name in ("start", "end"))
+    if end <= start:
+        raise ValueError(f"{where}: expected an end after the start, found {plain(start)} to {plain(end)} ms")
+    size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
+        raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
+    return TrialRow(
+        where,
+        recording,
+        int(number) if np.isfinite(number) else None,
+        trial,
+        image,
+        Rect(*rect) if np.isfinite(rect).all() else None,
+        start,
+        end,
+        size if np.isfinite(size).all() else None,
+    )
+
+
+def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
+    """The recording with what the table says about its trials.
+
+    A row fits the trial of its number; without one, those of its name, or the n-th trial where ``trial`` is a name in
+    no row of the table; without a name, the trials of its image, or, with times, every trial that overlaps them.
+    Trials that no row fits are left out, which a note says.
+
+    Raises:
+        ValueError: if no row fits, two claim the same time of a trial, a row's number and name are those of two
+            trials, its times those of another, or it places an image whose positions are shares of itself.
+    """
+    mine = [row for row in rows if is_of(row, recording.path)]
+    placed = next((row for row in mine if row.rect), None)
+    if placed:
+        _check_place_matters(recording, placed.where)
+    labels = {trial.label for trial in recording.trials}
+    # A number that names a trial in one row does not count them in the next.
+    by_name = any(row.trial in labels for row in mine)
+    fitted: list[tuple[int, Trial]] = []
+    for row in mine:
+        for index in _fitting(recording.trials, row, by_name):
+            fitted.append((index, _with_row(recording.trials[index], row)))
+    if not fitted:
+        names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
+        raise ValueError(
+            f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
+        )
+    used = {index for index, _ in fitted}
+    others = [trial for index, trial in enumerate(recording.trials) if index not in used]
+    notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
+    left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
+    fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
+    _check_once(fitted)
+    return replace(
+        recording,
+        trials=tuple(trial for _, trial in fitted),
+        notes=recording.notes + notes,
+        left_out=recording.left_out | left_out,
+    )
+
+
+def is_of(row: TrialRow, path: Path) -> bool:
+    """Whether a row may be of a recording: it names none, or this one, with folders as many as it likes."""
+    if row.recording is None:
+        return True
+    *folders, name = [part for part in re.split(r"[\\/]", row.recording) if part != "."] or [""]
+    here = path.resolve().as_posix().split("/")[:-1]
+    if name in (path.name, path.stem):
+        return not folders or here[-len(folders) :] == folders
+    # The tracker's own file, of which this is the export.
+    ending = Path(name).suffix[1:]
+    return not folders and ending.isalpha() and Path(name).stem == path.stem
+
+
+def trial_template(recordings: Sequence[Recording]) -> str:
+    """CSV as ``read_trial_table`` reads it, with what the recordings say about their trials, else empty."""
+    stems = [recording.path.stem for recording in recordings]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for recording in recordings:
+        alone = stems.count(recording.path.stem) == 1
+        name = recording.path.name if alone else recording.path.resolve().as_posix()
+        for number, trial in enumerate(recording.trials, 1):
+            times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else ()
+            rect = None if trial.rect is None or recording.on_image else astuple(trial.rect)
+            place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else ()
+            cells = [_cells(times, 2), _cells(place, len(RECT))]
+            writer.writerow([name, number, trial.label, trial.image or "", *itertools.chain(*cells)])
+    return file.getvalue()
+
+
+def _cells(numbers: Sequence[float], count: int) -> list[str]:
+    """``count`` cells, empty where there is no number or it is not finite."""
+    cells = [plain(number, None) if np.isfinite(number) else "" for number in numbers]
+    return cells + [""] * (count - len(cells))
+
+
+def with_rect(recording: Recording, rect: Rect | None) -> Recording:
+    """The recording with every image in one place; unchanged without."""
+    if rect is None:
+        return recording
+    _check_place_matters(recording, "--stimulus_rect")
+    others = sum(
+        trial.rect not in (None, rect) and np.isfinite((trial.rect.width, trial.rect.height)).all()
+        for trial in recording.trials
+    )
+    notes = (f"--stimulus_rect is used, though {others} trials say that the image was elsewhere",) if others else ()
+    trials = tuple(replace(trial, rect=rect) for trial in recording.trials)
+    return replace(recording, trials=trials, notes=recording.notes + notes)
+
+
+def _check_once(fitted: Sequence[tuple[int, Trial]]) -> None:
+    """ValueError if two rows claim the same time of a trial, whose fixations would count twice."""
+    for (index, trial), (following, other) in zip(fitted, fitted[1:], strict=False):
+        if index == following and other.start_ms < trial.end_ms:
+            raise ValueError(
+                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
+                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
+            )
+
+
+def _check_place_matters(recording: Recording, where: str) -> None:
+    if recording.on_image:
+        raise ValueError(
+            f"{where}: expected no place of the image for {recording.path}, whose positions are shares of the image "
+            "(MCS norm), found one; leave it out, or export positions on the screen (DACS px) too"
+        )
+
+
+def with_image(recording: Recording, image: str | None) -> Recording:
+    """The recording with one image for all trials, unchanged without; ValueError if it names several."""
+    if image is None:
+        return recording
+    named = {trial.image for trial in recording.trials} - {None}
+    if len(named) > 1:
+        raise ValueError(f"{recording.path}: --image {image}: expected a recording of one image, found {len(named)}")
+    trials = tuple(replace(trial, image=image, named_by="--image") for trial in recording.trials)
+    return replace(recording, trials=trials)
+
+
+def _fitting(trials: Sequence[Trial], row: TrialRow, by_name: bool) -> list[int]:
+    if row.number is not None:
+        return _of_number(trials, row)
+    if row.trial is not None and by_name:
+        return [index for index, trial in enumerate(trials) if trial.label == row.trial]
+    if row.trial is not None:
+        number = int(row.trial) if row.trial.isascii() and row.trial.isdigit() and len(row.trial) < 10 else 0
+        return [number - 1] if 1 <= number <= len(trials) else []
+    if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
+        start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
+        return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]
+    return [index for index, trial in enumerate(trials) if trial.image == row.image]
+
+
+def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
+    """The trial of the row's number, if it is the one that the row describes."""
+    if row.number > len(trials):
+        raise ValueError(f"{row.where}: expected the number of one of {len(trials)} trials, found {row.number}")
+    trial = trials[row.number - 1]
+    if row.trial is not None and not _same_label(row.trial, trial.label):
+        raise ValueError(
+            f"{row.where}: expected trial {row.number} to be called {trial.label[:60]!r}, as the recording does, found "
+            f"{row.trial[:60]!r}; write the table anew with --trials_template"
+        )
+    if row.start_ms >= trial.end_ms or row.end_ms <= trial.start_ms:
+        raise ValueError(
+            f"{row.where}: expected a time in {plain(trial.start_ms)} to {plain(trial.end_ms)} ms, when trial "
+            f"{row.number} was, found {plain(row.start_ms)} to {plain(row.end_ms)} ms"
+        )
+    return [row.number - 1]
+
+
+def _same_label(one: str, other: str) -> bool:
+    """Whether two labels are the same; 7 is 007 and 7.0, as spreadsheets write it."""
+    if one.strip() == other.strip():
+        return True
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def _with_row(trial: Trial, row: TrialRow) -> Trial:
+    return replace(
+        trial,
+        image=row.image or trial.image,
+        rect=row.rect or trial.rect,
+        image_size=row.image_size or trial.image_size,
+        start_ms=row.start_ms if np.isfinite(row.start_ms) else trial.start_ms,
+        end_ms=row.end_ms if np.isfinite(row.end_ms) else trial.end_ms,
+        where=row.where,
+        named_by="--trials" if row.image else trial.named_by,
+    )

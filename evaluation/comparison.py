@@ -1,0 +1,104 @@
+"""Runs against a baseline, case by case, from their results folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from evaluation.paired import (
+    ComparedRun,
+    Comparison,
+    check_level,
+    check_same_cases,
+    choose_metrics,
+    compare_runs,
+    paired_rows,
+)
+from evaluation.per_case import SUMMARY_FILE, find_per_case, read_per_case
+from evaluation.run_names import named_paths
+
+# What should be the same for a difference to say something about the runs.
+ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
+
+
+class Compared(NamedTuple):
+    """Everything that a table, a figure or a report needs.
+
+    Attributes:
+        runs: the baseline first.
+        comparisons: see ``evaluation.paired.Comparison``.
+        rows: a dict a case, see ``evaluation.paired.paired_rows``.
+        notes: sentences on what differs between the runs besides.
+    """
+
+    runs: list[ComparedRun]
+    comparisons: list[Comparison]
+    rows: list[dict]
+    notes: list[str]
+
+
+def compare(
+    texts: Sequence[str], *, metrics: Sequence[str] | None = None, level: str = "ensemble", seed: int = 0
+) -> Compared:
+    """Compare runs, as the command line names them, with the first of them.
+
+    Args:
+        texts: two or more results folders or per-case tables, each ``PATH`` or ``NAME=PATH``.
+        metrics: None for all that every run has.
+        level: ``ensemble``, or the number of a level.
+        seed: of the bootstrap.
+
+    Raises:
+        OSError, ValueError: for fewer runs, tables that are none, or that cannot be compared.
+    """
+    if len(texts) < 2:
+        raise ValueError(f"compare: expected a baseline and one run or more, found {len(texts)}; name two results")
+    named = [(name, find_per_case(path)) for name, path in named_paths(texts, "compare")]
+    runs = [ComparedRun(name, read_per_case(path)) for name, path in named]
+    check_same_cases(runs)
+    check_level(runs, level)
+    chosen = choose_metrics(runs, metrics)
+    return Compared(
+        runs=runs,
+        comparisons=compare_runs(runs, metrics=chosen, level=level, seed=seed),
+        rows=paired_rows(runs, metrics=chosen, level=level),
+        notes=_differing_settings(runs),
+    )
+
+
+def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
+    """A sentence for each setting that two summaries tell differently: ids alone do not say which images they are."""
+    settings = {run.name: settings_of(run.table.path.parent) for run in runs}
+    notes = []
+    for key in ALIKE:
+        found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
+        if found and key == "ignore_value":
+            found = {name: values.get(key, "none") for name, values in settings.items() if values}
+        if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
+            listed = ", ".join(f"{name} {value}" for name, value in found.items())
+            notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")
+    return notes
+
+
+def settings_of(folder: Path) -> dict:
+    """The summary in a results folder; empty where there is none. ValueError for one that is none."""
+    path = folder / SUMMARY_FILE
+    if not path.is_file():
+        return {}
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected a summary (JSON), found something else; evaluate again") from error
+    if not isinstance(summary, dict):
+        raise ValueError(f"{path}: expected a summary with settings, found something else; evaluate again")
+    return (_settings_of_training(summary) if "mode" in summary else {}) | summary
+
+
+def _settings_of_training(summary: dict) -> dict:
+    """How training scores, which its summary does not say, and the data folder, which it says in its recipe."""
+    recipe = summary.get("recipe")
+    known = recipe if isinstance(recipe, dict) else {}
+    return {"split": "test", "threshold": 0.5, "root": known.get("root"), "ignore_value": known.get("ignore_value")}

@@ -1,0 +1,179 @@
+"""Runs that differ in nothing but their seed, taken together as one experiment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from evaluation.run_names import distinct_names
+from evaluation.summary import SUMMARY_FILE, read_summary
+
+SEED_FOLDER = re.compile(r"seed\d+")
+
+
+class FinishedRun(NamedTuple):
+    """A run that has a summary; ``name`` is what tables call it, for a seed the name of the folder of seeds."""
+
+    name: str
+    folder: Path
+    summary: dict
+
+
+class Experiment(NamedTuple):
+    """One run or more, in the order of their seeds."""
+
+    name: str
+    runs: tuple[FinishedRun, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds; empty where the summary knows none, as that of ``baseline``."""
+        return tuple(run.summary["seed"] for run in self.runs if run.summary.get("seed") is not None)
+
+
+class OverSeeds(NamedTuple):
+    """A metric of one result and level; None where there is nothing to compute it from.
+
+    Attributes:
+        n_seeds: runs with a value; the others predicted nothing where nothing is, or lack this result.
+        mean: over seeds, of the runs' means over images.
+        std_over_seeds: of the runs' means, the sample's (n-1); None for one seed.
+        std_over_images: mean over seeds of each run's standard deviation over its images.
+        num_cases: images, the same in every run; of distances in mm those whose spacing is known.
+        num_undefined: images without a value, summed over seeds.
+    """
+
+    n_seeds: int
+    mean: float | None
+    std_over_seeds: float | None
+    std_over_images: float | None
+    num_cases: int
+    num_undefined: int
+
+
+def find_runs(paths: Sequence[str | Path]) -> tuple[list[FinishedRun], list[Path]]:
+    """The finished runs at ``paths``, and the folders of seeds in them that have no summary (yet).
+
+    Args:
+        paths: run folders, their summaries, or folders of seeds, with a run in each ``seed<N>``.
+
+    Raises:
+        FileNotFoundError: for a path without any finished run.
+        ValueError: for a summary that is none.
+    """
+    names = distinct_names(paths)
+    runs, unfinished = [], []
+    for path, name in zip(map(Path, paths), names, strict=True):
+        seeds = _seed_folders(path)
+        folders = [folder for folder in seeds if (folder / SUMMARY_FILE).is_file()]
+        unfinished += [folder for folder in seeds if folder not in folders]
+        if not folders or (path / SUMMARY_FILE).is_file():
+            folders = [path, *folders]
+        runs += [FinishedRun(name, folder, read_summary(folder)) for folder in folders]
+    return runs, unfinished
+
+
+def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
+    """Runs of the same recipe are one experiment; one whose summary has no recipe is an experiment alone.
+
+    Returns:
+        The experiments in the order of their first runs. Where the runs have several names, all are in the
+        experiment's.
+
+    Raises:
+        ValueError: if a recipe has two runs of one seed, or runs on different numbers of test cases.
+    """
+    groups: dict[object, list[FinishedRun]] = {}
+    for index, run in enumerate(runs):
+        recipe = run.summary.get("recipe")
+        key = index if recipe is None else json.dumps(recipe, sort_keys=True)
+        groups.setdefault(key, []).append(run)
+    experiments = []
+    for group in groups.values():
+        _check_different_seeds(group)
+        _check_same_cases(group)
+        name = ", ".join(dict.fromkeys(run.name for run in group))
+        experiments.append(Experiment(name, tuple(sorted(group, key=lambda run: run.summary.get("seed") or 0))))
+    return experiments
+
+
+def labels(experiment: Experiment) -> list[str]:
+    """The results that any of the runs has (``last``, ``test_selected``, ...), each once."""
+    return list(dict.fromkeys(label for run in experiment.runs for label in run.summary["results"]))
+
+
+def levels(experiment: Experiment, label: str) -> list[str]:
+    """The levels of a result that any of the runs has, ``ensemble`` first, each once."""
+    return list(dict.fromkeys(level for metrics in _metrics(experiment, label) for level in metrics))
+
+
+def metrics_of(experiment: Experiment, label: str) -> list[str]:
+    """The metrics of a result that any of the runs has (``dice``, ``hd95_px``, ...), each once."""
+    keys = [key for metrics in _metrics(experiment, label) for entry in metrics.values() for key in entry]
+    return list(dict.fromkeys(key.removesuffix("_mean") for key in keys if key.endswith("_mean")))
+
+
+def over_seeds(experiment: Experiment, label: str, level: str, metric: str) -> OverSeeds | None:
+    """The numbers of a result (``last``), level (``ensemble``, ``1``) and metric (``dice``); None if no run has it."""
+    entries = [metrics[level] for metrics in _metrics(experiment, label) if level in metrics]
+    if not entries:
+        return None
+    means, stds = (
+        [entry[key] for entry in entries if entry.get(key) is not None] for key in (f"{metric}_mean", f"{metric}_std")
+    )
+    return OverSeeds(
+        n_seeds=len(means),
+        mean=fmean(means) if means else None,
+        std_over_seeds=stdev(means) if len(means) > 1 else None,
+        std_over_images=fmean(stds) if stds else None,
+        num_cases=(metric.endswith("_mm") and entries[0].get("num_cases_mm")) or entries[0]["num_cases"],
+        num_undefined=sum(entry.get("num_undefined", 0) for entry in entries),
+    )
+
+
+def _metrics(experiment: Experiment, label: str) -> list[dict]:
+    results = [run.summary["results"] for run in experiment.runs]
+    return [result[label]["metrics"] for result in results if label in result]
+
+
+def _seed_folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    folders = [folder for folder in path.iterdir() if SEED_FOLDER.fullmatch(folder.name) and folder.is_dir()]
+    return sorted(folders, key=lambda folder: (int(folder.name.removeprefix("seed")), folder.name))
+
+
+def _check_different_seeds(group: list[FinishedRun]) -> None:
+    if "recipe" not in group[0].summary:
+        return
+    first: dict[int, Path] = {}
+    for run in group:
+        seed = run.summary.get("seed")
+        if seed in first:
+            raise ValueError(
+                f"{run.folder}: expected each seed of a recipe once, found seed {seed} in {first[seed]} too; leave "
+                "one of them out"
+            )
+        first[seed] = run.folder
+
+
+def _check_same_cases(group: list[FinishedRun]) -> None:
+    cases = [
+        {metrics["num_cases"] for result in run.summary["results"].values() for metrics in result["metrics"].values()}
+        for run in group
+    ]
+    known = [(run, found) for run, found in zip(group, cases, strict=True) if found]
+    for run, found in known[1:]:
+        if found != known[0][1]:
+            raise ValueError(
+                f"{run.folder}: expected {_listed(known[0][1])} test cases, as in {known[0][0].folder}, whose recipe "
+                f"it shares, found {_listed(found)}; evaluate both on the same cases, or leave one of them out"
+            )
+
+
+def _listed(numbers: set[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))

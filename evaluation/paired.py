@@ -1,0 +1,254 @@
+"""Runs compared on the same cases: paired differences, their interval, a test, and who wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from evaluation.per_case import MEASURES, PerCase, shown
+from evaluation.statistics import bootstrap_interval
+
+# Five differences of one sign give p = 0.0625: below six a test can say nothing.
+MIN_TESTED = 6
+# Of which all further digits are rounding: equal means of a group must not differ by 1e-17.
+DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run by its name and its table of cases."""
+
+    name: str
+    table: PerCase
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one run against the baseline's, over the cases in which both have a value.
+
+    Attributes:
+        metric, level: as in the tables.
+        baseline, run: their names.
+        num_cases, num_groups: that were compared; a group is a patient, or a case where every case is its own.
+        num_undefined_baseline, num_undefined_run, num_undefined_both: cases left out, without a value in one alone or
+            in both.
+        mean_baseline, mean_run: over the cases compared; None where there are none, as all that follow.
+        mean_difference: run less baseline.
+        ci95_low, ci95_high: its bootstrap interval, groups drawn whole; None for fewer than two groups.
+        median_difference: over cases.
+        wilcoxon_p: two-sided signed-rank test, differences of zero left out; 1 where all are zero; None for fewer than
+            ``MIN_TESTED`` of what is tested.
+        tested: ``cases``, or ``group means`` where a group has several cases, which are not independent.
+        holm_p: adjusted for the runs that are compared with the baseline on this metric; None as ``wilcoxon_p``.
+        wins, ties, losses: cases in which the run is better, equal, worse.
+    """
+
+    metric: str
+    level: str
+    baseline: str
+    run: str
+    num_cases: int
+    num_groups: int
+    num_undefined_baseline: int
+    num_undefined_run: int
+    num_undefined_both: int
+    mean_baseline: float | None
+    mean_run: float | None
+    mean_difference: float | None
+    ci95_low: float | None
+    ci95_high: float | None
+    median_difference: float | None
+    wilcoxon_p: float | None
+    tested: str
+    holm_p: float | None
+    wins: int
+    ties: int
+    losses: int
+
+    @property
+    def num_left_out(self) -> int:
+        """Cases without a value in one of the runs or both."""
+        return self.num_undefined_baseline + self.num_undefined_run + self.num_undefined_both
+
+
+def check_same_cases(runs: Sequence[ComparedRun]) -> None:
+    """Raise ValueError, with the first few names, unless all runs have the cases of the first."""
+    first, expected = runs[0], set(runs[0].table.names)
+    for other in runs[1:]:
+        found = set(other.table.names)
+        only_first = [name for name in first.table.names if name not in found]
+        only_other = [name for name in other.table.names if name not in expected]
+        if only_first or only_other:
+            parts = [
+                f"{len(only)} only in {run.table.path} ({_listed(only)})"
+                for run, only in ((first, only_first), (other, only_other))
+                if only
+            ]
+            raise ValueError(
+                f"{other.table.path}: expected the {len(first.table.names)} cases of {first.table.path}, found "
+                f"{len(other.table.names)} cases, {' and '.join(parts)}; evaluate both on the same cases"
+            )
+
+
+def groups_of(runs: Sequence[ComparedRun]) -> dict[str, str]:
+    """The group of every case, from the runs that have groups; a case without one is its own.
+
+    Raises:
+        ValueError: if two runs put a case into different groups.
+    """
+    groups = {name: name for name in runs[0].table.names}
+    known = [run.table for run in runs if run.table.groups is not None]
+    for table in known:
+        for name, group in known[0].groups.items():
+            if table.groups[name] != group:
+                raise ValueError(
+                    f"{table.path}: expected {shown(name)} in the group {shown(group)}, as in {known[0].path}, found "
+                    f"{shown(table.groups[name])}; evaluate both with the same data set"
+                )
+    return groups | (known[0].groups if known else {})
+
+
+def choose_metrics(runs: Sequence[ComparedRun], wanted: Sequence[str] | None) -> list[str]:
+    """The metrics to compare: those wanted, or all that every run has; ValueError if a run lacks one."""
+    for run in runs:
+        missing = [metric for metric in wanted or () if metric not in run.table.metrics]
+        if missing:
+            raise ValueError(
+                f"{run.table.path}: expected the column {missing[0]} (--metric), found {', '.join(run.table.metrics)}; "
+                "evaluate that run again, or leave the metric out"
+            )
+    if wanted:
+        return list(dict.fromkeys(wanted))
+    common = [metric for metric in runs[0].table.metrics if all(metric in run.table.metrics for run in runs)]
+    if not common:
+        raise ValueError(f"{runs[0].table.path}: expected a metric that all runs have, found none")
+    return common
+
+
+def check_level(runs: Sequence[ComparedRun], level: str) -> None:
+    """Raise ValueError if a run has no such level."""
+    for run in runs:
+        if level not in run.table.values:
+            raise ValueError(
+                f"{run.table.path}: expected the level {shown(level)} (--level), found {', '.join(run.table.levels)}"
+            )
+
+
+def compare_runs(
+    runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble", seed: int = 0
+) -> list[Comparison]:
+    """Every run after the first against the first, the baseline.
+
+    Args:
+        runs: two or more, on the same cases (see ``check_same_cases``).
+        metrics: columns that all have (see ``choose_metrics``).
+        level: that all have.
+        seed: of the bootstrap.
+
+    Returns:
+        A comparison a metric and run, metrics outside.
+    """
+    groups = groups_of(runs)
+    comparisons = []
+    for metric in metrics:
+        of_metric = [_compare(runs[0], run, metric, level, groups, seed) for run in runs[1:]]
+        adjusted = holm([comparison.wilcoxon_p for comparison in of_metric])
+        comparisons += [replace(c, holm_p=p) for c, p in zip(of_metric, adjusted, strict=True)]
+    return comparisons
+
+
+def paired_rows(runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble") -> list[dict]:
+    """A dict a case, in the order of the first run.
+
+    Keys: ``name``, ``group``, and by metric and run tuples: (metric, run) the value, (metric, run, baseline) the run's
+    less the baseline's. Not a number where there is none.
+    """
+    groups, baseline = groups_of(runs), runs[0]
+    rows = []
+    for name in baseline.table.names:
+        row: dict = {"name": name, "group": groups[name]}
+        for metric in metrics:
+            values = {run.name: run.table.values[level][metric][name] for run in runs}
+            row |= {(metric, run): value for run, value in values.items()}
+            row |= {(metric, run.name, baseline.name): values[run.name] - values[baseline.name] for run in runs[1:]}
+        rows.append(row)
+    return rows
+
+
+def signed_rank_p(differences: Sequence[float]) -> float | None:
+    """The p of the two-sided Wilcoxon signed-rank test, as ``scipy.stats.wilcoxon(zero_method="wilcox")`` has it.
+
+    Exact up to 50 differences without ties or zeros, and up to 13 with; the normal approximation otherwise. 1 where
+    all differences are zero; None for fewer than ``MIN_TESTED``.
+    """
+    rounded = np.round(np.asarray(differences, np.float64), DECIMALS)
+    if len(rounded) < MIN_TESTED:
+        return None
+    if not rounded.any():
+        return 1.0
+    return float(stats.wilcoxon(rounded, zero_method="wilcox", alternative="two-sided").pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjustment of the p values that there are: the k-th smallest of m times m - k + 1, never falling."""
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - rank)))
+        adjusted[index] = highest
+    return adjusted
+
+
+def _compare(
+    baseline: ComparedRun, run: ComparedRun, metric: str, level: str, groups: dict[str, str], seed: int
+) -> Comparison:
+    names = baseline.table.names
+    before, after = (np.array([one.table.values[level][metric][name] for name in names]) for one in (baseline, run))
+    known = np.isfinite(before) & np.isfinite(after)
+    of_case = np.array([groups[name] for name in names], object)[known]
+    differences = np.round(after - before, DECIMALS)[known]
+    better = differences > 0 if MEASURES[metric].larger_is_better else differences < 0
+    num_groups = len(set(of_case))
+    interval = bootstrap_interval(differences, of_case, seed=seed) or (None, None)
+    return Comparison(
+        metric=metric,
+        level=level,
+        baseline=baseline.name,
+        run=run.name,
+        num_cases=len(differences),
+        num_groups=num_groups,
+        num_undefined_baseline=int((np.isnan(before) & ~np.isnan(after)).sum()),
+        num_undefined_run=int((~np.isnan(before) & np.isnan(after)).sum()),
+        num_undefined_both=int((np.isnan(before) & np.isnan(after)).sum()),
+        mean_baseline=_mean(before[known]),
+        mean_run=_mean(after[known]),
+        mean_difference=_mean(differences),
+        ci95_low=interval[0],
+        ci95_high=interval[1],
+        median_difference=float(np.median(differences)) if len(differences) else None,
+        wilcoxon_p=signed_rank_p(_group_means(differences, of_case)),
+        tested="group means" if num_groups < len(differences) else "cases",
+        holm_p=None,
+        wins=int(better.sum()),
+        ties=int((differences == 0).sum()),
+        losses=int((~better & (differences != 0)).sum()),
+    )
+
+
+def _group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    if not len(values):
+        return values
+    number = np.unique(groups, return_inverse=True)[1]
+    return np.bincount(number, values) / np.bincount(number)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _listed(names: Sequence[str], count: int = 3) -> str:
+    return ", ".join(map(shown, names[:count])) + (", ..." if len(names) > count else "")

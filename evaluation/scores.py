@@ -1,0 +1,182 @@
+"""Evaluation: predictions at the labels' own size, scored case by case, for the ensemble and every level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from evaluation.distances import boundary_distances
+from evaluation.metrics import OVERLAPS, count
+from utils.distributed import SINGLE, Group
+
+ENSEMBLE = "ensemble"
+# In a row, but not in the table.
+PREDICTED_PX, TRUE_PX = "predicted_px", "true_px"
+IGNORED_PX = "ignored_px"
+Spacing = tuple[float, float]
+Row = dict[str, str | float]
+
+
+class Case(NamedTuple):
+    """What is known of a case once it is scored; its maps are the ensemble's and then those of the levels.
+
+    Attributes:
+        name: its id.
+        masks: (1+L,h,w) bool.
+        probabilities: (1+L,h,w) float32; None where it comes from another process.
+        label: (h,w) bool.
+        rows: as ``score_case`` makes them.
+        ignore: (h,w) bool, what was not scored; None for a data set without such pixels.
+    """
+
+    name: str
+    masks: np.ndarray
+    probabilities: np.ndarray | None
+    label: np.ndarray
+    rows: list[Row]
+    ignore: np.ndarray | None = None
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module,
+    loader: Iterable[dict],
+    device: torch.device,
+    *,
+    threshold: float = 0.5,
+    distances: bool = False,
+    spacing_of: Callable[[str], Spacing | None] | None = None,
+    on_case: Callable[[Case], None] | None = None,
+    group: Group = SINGLE,
+    stop: object = None,
+    network: str = "the network",
+) -> list[Row] | None:
+    """Score a model on every case of a loader.
+
+    Args:
+        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
+        loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
+            pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
+            (``Group.part``).
+        device: where the model is.
+        threshold: on the probability; above it is foreground.
+        distances: measure those between boundaries, too; takes milliseconds a case and level.
+        spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
+        on_case: called with every case once it is scored, in the process of rank 0 alone.
+        group: the processes that share the cases.
+        stop: looked at between batches; evaluation ends early once it is true.
+        network: what the model is called in errors.
+
+    Returns:
+        One row a case and level, see ``score_case``. All processes get all rows. None if it was stopped.
+
+    Raises:
+        ValueError: for outputs that are not finite.
+    """
+    was_training = model.training
+    model.eval()
+    group.same_buffers(model)
+    rows: list[list[Row]] = []
+    kept: list[Case] = []
+    for batch in loader:
+        if stop:
+            model.train(was_training)
+            return None
+        logits = all_logits(model(batch["image"].to(device)))
+        for index, name in enumerate(batch["name"]):
+            check_finite(logits[:, index], name, network)
+            label = batch["label"][index][0].cpu().numpy() > 0.5
+            ignore = batch["ignore"][index][0].cpu().numpy() > 0.5 if "ignore" in batch else None
+            probabilities = full_size_probabilities(logits[:, index], label.shape)[:, 0].cpu().numpy()
+            masks = probabilities > threshold
+            spacing = spacing_of(name) if spacing_of else None
+            rows.append(score_case(name, masks, label, ignore, distances=distances, spacing_mm=spacing))
+            case = Case(name, masks, probabilities, label, rows[-1], ignore)
+            if on_case is not None and group.size == 1:
+                on_case(case)
+            elif on_case is not None:
+                kept.append(case._replace(probabilities=None))
+    model.train(was_training)
+    for case in group.together(kept):
+        if group.is_main:
+            on_case(case)
+    return [row for of_case in group.together(rows) for row in of_case]
+
+
+def all_logits(outputs: dict[str, Tensor]) -> Tensor:
+    """Outputs of a model to the ensemble's logits and those of the levels, (1+L,B,1,H,W) float32."""
+    return torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
+
+
+def check_finite(logits: Tensor, image: object, network: str) -> None:
+    """Raise ValueError where logits are infinite or no numbers: they would become an empty mask, or a full one."""
+    broken = int((~logits.isfinite()).sum())
+    if broken:
+        raise ValueError(
+            f"{image}: expected finite outputs of {network}, found {broken} of {logits.numel()} that are not; its "
+            "weights are too large for this image: take another checkpoint, as an earlier one of the run"
+        )
+
+
+def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:
+    """Logits (N,1,H,W) to probabilities (N,1,h,w), resized bilinearly before the sigmoid, as released."""
+    return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False).sigmoid()
+
+
+def score_case(
+    name: str,
+    masks: np.ndarray,
+    label: np.ndarray,
+    ignore: np.ndarray | None = None,
+    *,
+    distances: bool = False,
+    spacing_mm: Spacing | None = None,
+) -> list[Row]:
+    """The numbers of one case, a row a level.
+
+    Args:
+        masks: (1+L,h,w) bool, the ensemble first.
+        label: (h,w) bool.
+        ignore: (h,w) bool, pixels that count nowhere: for distances they are of neither mask.
+        distances: add ``hd95_px`` and ``assd_px``, and with ``spacing_mm`` ``hd95_mm`` and ``assd_mm``.
+        spacing_mm: height and width of a pixel.
+
+    Returns:
+        Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the metrics of ``OVERLAPS`` in 0..1, distances,
+        the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
+        empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
+    """
+    levels = (ENSEMBLE, *(str(level) for level in range(1, len(masks))))
+    rows, scored = [], None
+    if ignore is not None:
+        scored, masks, label = ~ignore, masks & ~ignore, label & ~ignore
+    for level, mask in zip(levels, masks, strict=True):
+        counts = count(mask, label, scored)
+        row: Row = {"name": name, "level": level, **{metric: of(counts) for metric, of in OVERLAPS.items()}}
+        row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
+        row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
+        if distances:
+            row |= _distances(mask, label, (1.0, 1.0), "px")
+            row |= _distances(mask, label, spacing_mm, "mm") if spacing_mm else {}
+        rows.append(row)
+    return rows
+
+
+def _distances(mask: np.ndarray, label: np.ndarray, spacing: Spacing, unit: str) -> dict[str, float]:
+    found = boundary_distances(mask, label, spacing)
+    return {f"{name}_{unit}": value for name, value in found._asdict().items()}
+
+
+def collapsed_levels(rows: Sequence[Row]) -> list[str]:
+    """Levels that predict no foreground on any case, though there is some: their logits ruin the mean of all."""
+    collapsed = []
+    for level in dict.fromkeys(row["level"] for row in rows if row["level"] != ENSEMBLE):
+        of_level = [row for row in rows if row["level"] == level]
+        if not any(row[PREDICTED_PX] for row in of_level) and any(row["dice"] == 0 for row in of_level):
+            collapsed.append(level)
+    return collapsed

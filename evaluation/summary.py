@@ -1,0 +1,120 @@
+"""The summary of a run: read back, and in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from evaluation.metrics import HEADLINE
+from evaluation.per_case import MEASURES, SUMMARY_FILE
+from evaluation.scores import ENSEMBLE
+
+PARTS = ("_mean", "_std")
+
+
+def read_summary(folder: str | Path) -> dict:
+    """The summary of a run folder (or the file itself).
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is no summary.
+    """
+    path = Path(folder)
+    path = path / SUMMARY_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected the summary of a finished run, found none")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        for result in summary["results"].values():
+            _check_numbers(result["metrics"])
+            if not isinstance(result.get("iteration"), int | None):
+                raise TypeError("iteration")
+        if not isinstance(summary.get("recipe", {}), dict) or not isinstance(summary.get("seed"), int | None):
+            raise TypeError("recipe or seed")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a summary with results, found something else") from error
+    return summary
+
+
+def _check_numbers(metrics: dict[str, dict]) -> None:
+    """Raise KeyError, TypeError or AttributeError where the ensemble or a number of a level is missing or is none."""
+    needed = ("num_cases", *(f"{metric}_{part}" for metric in HEADLINE for part in ("mean", "std")))
+    for entry in (metrics[ENSEMBLE], *metrics.values()):
+        numbers = {key: value for key, value in entry.items() if key.startswith("num_") or key.endswith(PARTS)}
+        for key in (*needed, *numbers):
+            if not isinstance(entry[key], int | float | None):
+                raise TypeError(key)
+
+
+def describe_metrics(metrics: dict[str, dict]) -> str:
+    """One line: Dice and IoU of every level in per cent."""
+    parts = [f"{level}: Dice {_percent(m, 'dice')} IoU {_percent(m, 'iou')}" for level, m in metrics.items()]
+    undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
+    parts += [f"{undefined} empty cases left out"] if undefined else []
+    return "; ".join([*parts, *empty_masks(metrics)])
+
+
+def said_empty(count: int, total: int) -> str:
+    """How many masks of ``total`` are empty, in words."""
+    are = "mask is" if total == 1 else "masks is" if count == 1 else "masks are"
+    return f"{count} of {total} {are} empty" + (", all of them" if count == total > 1 else "")
+
+
+def empty_masks(metrics: dict[str, dict]) -> list[str]:
+    """How many predicted masks are empty, a line a level that has any."""
+    return [
+        f"{_title(level)}: {said_empty(entry['num_empty'], entry['num_cases'])}"
+        for level, entry in metrics.items()
+        if entry.get("num_empty")
+    ]
+
+
+def metrics_table(metrics: dict[str, dict]) -> str:
+    """A table for the console, a row a metric and a column a level: mean (std over cases) [95 % interval of the mean].
+
+    Args:
+        metrics: by level, as ``evaluation.results.summarize_rows`` makes them, with intervals.
+    """
+    names = [key.removesuffix("_mean") for key in next(iter(metrics.values())) if key.endswith("_mean")]
+    rows = [["", *map(_title, metrics)]]
+    rows += [
+        [f"{MEASURES[name].title} {MEASURES[name].unit}", *(_cell(entry, name) for entry in metrics.values())]
+        for name in names
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *counted_apart(metrics)]
+    return "\n".join([*lines, *notes])
+
+
+def _cell(entry: dict, metric: str) -> str:
+    mean, std, interval = (entry.get(f"{metric}_{part}") for part in ("mean", "std", "ci95"))
+    if mean is None:
+        return "none"
+    scale = MEASURES[metric].scale
+    between = f" [{scale * interval[0]:.2f}, {scale * interval[1]:.2f}]" if interval else ""
+    return f"{scale * mean:.2f} ({scale * std:.2f}){between}"
+
+
+def counted_apart(metrics: dict[str, dict]) -> list[str]:
+    """What a mean leaves out, what it counts as the worst, and empty masks; a line each, none where there is none."""
+    notes = {
+        "num_undefined": "nothing there and nothing predicted, left out",
+        "num_one_empty": "nothing there or nothing predicted, with overlaps 0 and the image's diagonal as distances",
+        "num_cases_mm": "a known spacing, mm of these alone",
+    }
+    lines = []
+    for key, meaning in notes.items():
+        counts = [f"{entry[key]} ({_title(level)})" for level, entry in metrics.items() if entry.get(key)]
+        if counts:
+            lines.append(f"cases with {meaning}: {', '.join(counts)}")
+    return lines + empty_masks(metrics)
+
+
+def _title(level: str) -> str:
+    return level if level == ENSEMBLE else f"level {level}"
+
+
+def _percent(metrics: dict, name: str) -> str:
+    mean, std = metrics[f"{name}_mean"], metrics[f"{name}_std"]
+    return "none" if mean is None else f"{100 * mean:.2f} ({100 * std:.2f})"

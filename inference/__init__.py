@@ -1,0 +1,1 @@
+"""Trained networks at work: on images, for scores, as exported files."""

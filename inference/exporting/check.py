@@ -1,0 +1,127 @@
+"""The written file against the network that it was written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from datasets.dicom import DICOM_EXTS
+from datasets.files import files_by_name
+from datasets.specs import PICTURE_EXTS
+from evaluation.scores import all_logits, check_finite
+from inference.exporting.formats import Runner
+from inference.exporting.network import Exported
+from inference.predictor import Predictor
+
+# Of a folder: at even steps through its names.
+IMAGES_OF_A_FOLDER = 8
+SMALLEST_SIDE = 16
+
+
+def find_images(paths: Sequence[str]) -> list[Path]:
+    """The image files of ``--check_images``: files as named, folders by some of their images.
+
+    Raises:
+        FileNotFoundError: for what is not there.
+        ValueError: for a folder without images.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            if not path.is_file():
+                raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
+            found.append(path)
+            continue
+        names = files_by_name(path, (*PICTURE_EXTS, *DICOM_EXTS))
+        images = [files[0] for files in names.values()]
+        if not images:
+            raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
+        count = min(len(images), IMAGES_OF_A_FOLDER)
+        found += [images[index * len(images) // count] for index in range(count)]
+    return found
+
+
+def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]:
+    """The network's input of each file, (C,S,S); of noise, the same each time, where there is none."""
+    if paths:
+        return [predictor.prepared(path)[0] for path in paths]
+    draw = torch.Generator().manual_seed(0)
+    return list(torch.randn(2, predictor.channels, *2 * [predictor.spatial_size], generator=draw))
+
+
+def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Each image alone at its size (C,S,S), then alone and in twos at another that is odd and not square."""
+    pair = torch.stack([images[0], images[1] if len(images) > 1 else images[0].flip(-1)])
+    side = pair.shape[-1]
+    other_size = (max(SMALLEST_SIDE, side * 3 // 4) | 1, max(SMALLEST_SIDE, side // 2))
+    other = F.interpolate(pair, size=other_size, mode="bilinear", align_corners=False)
+    yield from (image[None] for image in images)
+    yield pair
+    yield other[:1]
+    yield other
+
+
+@torch.inference_mode()
+def largest_differences(
+    module: Exported,
+    run: Runner,
+    inputs: Iterable[Tensor],
+    *,
+    names: Sequence[object] = (),
+    network: str = "the network",
+) -> dict:
+    """How far a file's outputs are from the network's.
+
+    Args:
+        module: on the CPU, in eval mode.
+        run: the file.
+        inputs: batches (B,C,H,W).
+        names: of the first inputs, for errors.
+        network: what the network is called in errors.
+
+    Returns:
+        ``shapes`` that were fed; the largest difference of ``probability``, absolute, and of ``logits`` and
+        ``level_logits`` relative to the largest logit of the batch (at least 1), with the absolute one in
+        ``logits_absolute``; ``largest_logit``. Infinite where a shape differs or a number is not one.
+
+    Raises:
+        ValueError: for outputs of the network that are not finite.
+    """
+    shapes = []
+    worst = dict.fromkeys(("probability", "logits", "logits_absolute", "largest_logit"), 0.0)
+    for index, batch in enumerate(inputs):
+        shapes.append(list(batch.shape))
+        expected, found = module(batch), run(batch)
+        what = names[index] if index < len(names) else f"images of the shape {tuple(batch.shape)}"
+        check_finite(all_logits(expected), what, network)
+        scale = max(1.0, *(float(expected[name].abs().max()) for name in ("logits", "level_logits")))
+        absolute = max(_difference(expected[name], found[name]) for name in ("logits", "level_logits"))
+        of_batch = {
+            "probability": _difference(expected["probability"], found["probability"]),
+            "logits": absolute / scale,
+            "logits_absolute": absolute,
+            "largest_logit": scale,
+        }
+        worst = {key: max(worst[key], value) for key, value in of_batch.items()}
+    return {"shapes": shapes, **worst}
+
+
+def _difference(expected: Tensor, found: Tensor) -> float:
+    if expected.shape != found.shape:
+        return float("inf")
+    difference = float((expected - found).abs().max())
+    return difference if difference == difference else float("inf")
+
+
+def check_differences(differences: dict, tolerance: float) -> None:
+    """Raise ValueError where a file says something else than the network."""
+    if not max(differences["probability"], differences["logits"]) <= tolerance:
+        raise ValueError(
+            f"the written file: expected what PyTorch computes to {tolerance:g}, found probabilities up to "
+            f"{differences['probability']:.1e} and logits up to {differences['logits']:.1e} (relative) away; it was "
+            "removed, choose another --format"
+        )

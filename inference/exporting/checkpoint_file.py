@@ -1,0 +1,43 @@
+"""A checkpoint of this project with weights of half precision and nothing of training: what predict needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from inference.exporting.network import Exported
+from inference.predictor import Predictor, load_predictor
+from models.checkpoint import load_checkpoint, save_checkpoint
+
+# Of a checkpoint; what else it holds is for going on with training.
+KEPT = ("iteration", "selected_on", "best_iteration")
+# Training images are known by numbers, so that nobody evaluates on them unawares.
+CONFIG_KEPT = ("model", "data", "channels", "normalisation", "level_thresholds", "train_ids", "spatial_size")
+
+
+def write(module: Exported, predictor: Predictor, path: Path) -> dict:
+    """Write the checkpoint; see ``formats.Format``. Statistics and other vectors keep their precision.
+
+    Raises:
+        ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold.
+    """
+    if len(predictor.checkpoints) > 1 or len(predictor.model.views) > 1:
+        raise ValueError("--format checkpoint: expected one --ckpt_path and no --tta, found an average")
+    whole = load_checkpoint(predictor.checkpoints[0])
+    weights = {key: _halved(weight) for key, weight in whole["state_dict"].items()}
+    config = {key: value for key, value in predictor.config.items() if key in CONFIG_KEPT}
+    save_checkpoint(path, {"state_dict": weights, **{key: whole.get(key) for key in KEPT}, "config": config})
+    return {}
+
+
+def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Read it back; see ``formats.Format``."""
+    network = Exported(load_predictor([path], torch.device("cpu")).model).eval()
+    return torch.inference_mode()(network)
+
+
+def _halved(weight: Tensor) -> Tensor:
+    return weight.half() if weight.is_floating_point() and weight.ndim > 1 else weight

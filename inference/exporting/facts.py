@@ -1,0 +1,199 @@
+"""What is known of a network that is exported: from its checkpoints, its data and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
+from evaluation.summary import SUMMARY_FILE, read_summary
+from inference.predictor import Predictor
+from models.checkpoint import load_checkpoint
+from models.unet import infer_unet_architecture
+from utils.inputs import sha256_of
+
+CODE_LICENCE = "MIT"
+# Above it a probability is foreground.
+THRESHOLD = 0.5
+UNKNOWN_DATA = {
+    "what": "unknown: the checkpoint does not name its data",
+    "licence": "unknown; who passes the file on has to know it",
+}
+DATA = {
+    "kvasir": {
+        "what": "Kvasir-SEG: polyps in colonoscopy (Jha et al., MMM 2020)",
+        "licence": "research and education only",
+    },
+    "prostate": {
+        "what": "NCI-ISBI 2013: the prostate in T2-weighted MRI, from The Cancer Imaging Archive",
+        "licence": "the archive's own terms: see The Cancer Imaging Archive",
+    },
+    "folder": {
+        "what": "a folder of images of the user's own",
+        "licence": "that of these images; who passes the file on has to know it",
+    },
+}
+# Of a checkpoint's command line, what makes the recipe; paths tell nothing to others.
+RECIPE = ("mode", "cons_mode", "cons_weight", "opt", "lr", "batch_size", "max_ite", "seed")
+
+
+def checkpoint_facts(path: Path) -> dict:
+    """What a checkpoint says of itself: file, checksum, iteration, data, architecture, recipe; unknown is None."""
+    checkpoint = load_checkpoint(path)
+    config = checkpoint.get("config") or {}
+    said = checkpoint.get("opt")
+    # Released checkpoints hold a Namespace.
+    options = said if isinstance(said, Mapping) else vars(said) if hasattr(said, "__dict__") else {}
+    iteration = checkpoint.get("iteration")
+    return {
+        "file": path.name,
+        "sha256": sha256_of(path),
+        "iteration": iteration,
+        # The latest of a run remembers by what the best is chosen, and was not chosen itself.
+        "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
+        "data": config.get("data"),
+        "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
+        "level_thresholds": config.get("level_thresholds"),
+        "val_fraction": config.get("val_fraction"),
+        "architecture": _plain(config.get("model") or _inferred(checkpoint["state_dict"])),
+        "recipe": {key: options[key] for key in RECIPE if isinstance(options.get(key), int | float | str)},
+    }
+
+
+def _inferred(state_dict: Mapping) -> dict:
+    return {"name": "unet", **(infer_unet_architecture(state_dict) or {})}
+
+
+def _plain(values: Mapping) -> dict:
+    return {str(key): list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def preprocessing(predictor: Predictor) -> dict:
+    """How an image becomes the network's input, in words and numbers."""
+    side = predictor.spatial_size
+    resize = f"resize to {side}x{side}, bilinear between pixel centres, without anti-aliasing"
+    colour = {
+        3: "colour; grey is repeated three times",
+        1: "grey; colour becomes its luminance (ITU-R 601)",
+    }.get(predictor.channels, f"{predictor.channels} channels")
+    if predictor.normalisation == "imagenet":
+        return {
+            "image": f"8 bits a channel, {colour}",
+            "steps": ["divide by 255", resize, "subtract the mean and divide by the standard deviation of the channel"],
+            "mean": list(IMAGENET_MEAN),
+            "std": list(IMAGENET_STD),
+            "spatial_size": side,
+        }
+    return {
+        "image": f"values as stored (DICOM: without window and rescaling, MONOCHROME1 inverted), {colour}",
+        "steps": [
+            "subtract the image's mean and divide by its standard deviation (population, over all pixels and channels; "
+            "at least 1e-8), in double precision",
+            resize,
+        ],
+        "spatial_size": side,
+    }
+
+
+def data_facts(checkpoints: list[dict]) -> list[dict]:
+    """Each data set that the checkpoints name, with its licence."""
+    names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
+    return [{"name": name, **DATA.get(name, UNKNOWN_DATA)} for name in names]
+
+
+def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | None, *, tta: bool) -> dict:
+    """Results of the network as it is exported.
+
+    Args:
+        predictor: that network.
+        checkpoints: of ``checkpoint_facts``.
+        folder: of ``--results``; None looks beside a single checkpoint.
+        tta: whether views are averaged.
+
+    Returns:
+        ``results`` by label with ``iteration`` and ``metrics``, and what they are of; or ``not_evaluated``, the reason.
+
+    Raises:
+        FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
+    """
+    beside = predictor.checkpoints[0].parent / SUMMARY_FILE
+    if folder is None and (len(checkpoints) > 1 or tta or not beside.is_file()):
+        return {"not_evaluated": "no results of the network as it was exported were named (--results)"}
+    try:
+        summary = read_summary(folder or beside)
+    except ValueError:
+        if folder is not None:
+            raise
+        return {"not_evaluated": "the summary beside the checkpoint cannot be read"}
+    differences = _differences(summary, predictor, checkpoints, tta)
+    if not differences:
+        return _results(summary, checkpoints)
+    if folder is None:
+        return {"not_evaluated": f"the results beside the checkpoint are of another {' and '.join(differences)}"}
+    found = ", ".join(f"{key} {there} in place of {here}" for key, (there, here) in differences.items())
+    raise ValueError(f"--results {folder}: expected results of the network as exported, found {found}")
+
+
+def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], tta: bool) -> dict[str, tuple]:
+    """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
+    iteration = checkpoints[0]["iteration"]
+    iterations = [result.get("iteration") for result in summary["results"].values()] or [None]
+    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
+    files = _files(summary, checkpoints)
+    exported = {
+        **checkpoints[0]["recipe"],
+        "iteration": iteration,
+        "spatial_size": predictor.spatial_size,
+        "ensemble": predictor.model.ensemble,
+        "tta": tta,
+        "threshold": THRESHOLD,
+    }
+    evaluated = {
+        "tta": False,
+        **{key: value for key, value in recipe.items() if value is not None},
+        **summary,
+        "iteration": iteration if iteration in iterations else iterations[0],
+    }
+    # What older summaries do not tell is not held against them; there were no flips then.
+    pairs = {key: (evaluated[key], here) for key, here in exported.items() if key in evaluated}
+    pairs |= {"checkpoint": files} if files else {}
+    return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
+
+
+def _files(summary: dict, exported: list[dict]) -> tuple[str, str] | None:
+    """What a summary says of the files that were evaluated, and the same of those exported; None if it says nothing.
+
+    By their checksums if it has them, as iterations and names are alike in many runs, else by their names.
+    """
+    sums, paths = summary.get("checkpoint_sha256"), summary.get("checkpoints")
+    if isinstance(sums, list):
+        return _joined(sums), _joined(checkpoint["sha256"] for checkpoint in exported)
+    if isinstance(paths, list):
+        return _joined(Path(str(path)).name for path in paths), _joined(checkpoint["file"] for checkpoint in exported)
+    return None
+
+
+def _joined(values: Iterable) -> str:
+    # Whatever the order, an average is the same.
+    return ", ".join(sorted(map(str, values)))
+
+
+def _results(summary: dict, checkpoints: list[dict]) -> dict:
+    iteration = checkpoints[0]["iteration"]
+    # Training reads the test set.
+    split = summary.get("split", "test")
+    chosen_on = {checkpoint["selected_on"] for checkpoint in checkpoints}
+    return {
+        "what": summary.get("what"),
+        "data": summary.get("data"),
+        "split": split,
+        "results": {
+            label: {
+                "iteration": iteration,
+                "optimistic": label == "test_selected" or (label == "checkpoint" and split in chosen_on),
+                "metrics": result["metrics"],
+            }
+            for label, result in summary["results"].items()
+            if result.get("iteration") == iteration
+        },
+    }

@@ -1,0 +1,115 @@
+"""The file formats that a network can be written in."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from inference.exporting import checkpoint_file, onnx_file, torch_export, torchscript
+from inference.exporting.network import Exported
+from inference.predictor import Predictor
+
+Runner = Callable[[Tensor], dict[str, Tensor]]
+REQUIREMENTS = "requirements-export.txt"
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Attributes:
+        endings: of its files, the usual one first.
+        packages: that it needs beside torch.
+        write: (network, predictor that it is made from, path) -> facts for the card; may write further files beside it.
+        load: path -> a function from an image (B,C,H,W) to the outputs by name, run by what users of the file have.
+        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both; None
+            where this project is what reads it.
+        note: a sentence for the card, or nothing.
+        tolerance: how far probabilities, and logits relative to the largest, may be from the network's.
+    """
+
+    endings: tuple[str, ...]
+    packages: tuple[str, ...]
+    write: Callable[[Exported, Predictor, Path], dict]
+    load: Callable[[Path], Runner]
+    usage: tuple[str, str, str] | None
+    note: str = ""
+    tolerance: float = 1e-4
+
+    def check_packages(self, name: str) -> None:
+        """Raise ValueError with the remedy where a package is absent or broken."""
+        for package in self.packages:
+            try:
+                importlib.import_module(package)
+            except ImportError as error:
+                raise ValueError(
+                    f"--format {name}: expected the packages {', '.join(self.packages)}, found no {package} "
+                    f"({error}); pip install -r {REQUIREMENTS}, or choose another format"
+                ) from error
+
+
+FORMATS = {
+    "onnx": Format(
+        (".onnx",),
+        ("onnx", "onnxscript", "onnxruntime"),
+        onnx_file.write,
+        onnx_file.load,
+        (
+            "import onnxruntime",
+            'network = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])',
+            'logits = network.run(["logits"], {"image": batch})[0]',
+        ),
+    ),
+    "torchscript": Format(
+        (".pt", ".ts"),
+        (),
+        torchscript.write,
+        torchscript.load,
+        (
+            "import torch",
+            "network = torch.jit.load(model)",
+            'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
+        ),
+        "PyTorch has deprecated TorchScript in favour of torch.export: for programs that read nothing else.",
+    ),
+    "torch.export": Format(
+        (".pt2",),
+        (),
+        torch_export.write,
+        torch_export.load,
+        (
+            "import torch",
+            "network = torch.export.load(model).module()",
+            'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
+        ),
+        "PyTorch does not promise to read it in other versions than the one that wrote it, named below.",
+    ),
+    "checkpoint": Format(
+        (".pth",),
+        (),
+        checkpoint_file.write,
+        checkpoint_file.load,
+        None,
+        "A checkpoint of this project, its weights in half precision and without what training needs.",
+        tolerance=0.02,
+    ),
+}
+
+
+def pick_format(name: str | None, path: Path) -> str:
+    """The format that ``--format`` names, or else the ending of the file.
+
+    Raises:
+        ValueError: for an ending that does not belong to it, or to none.
+    """
+    fitting = [key for key, format_ in FORMATS.items() if path.suffix.lower() in format_.endings]
+    if name is None and fitting:
+        return fitting[0]
+    if name in fitting:
+        return name
+    expected = {name: FORMATS[name]} if name else FORMATS
+    endings = "; ".join(f"{' or '.join(format_.endings)} for {key}" for key, format_ in expected.items())
+    raise ValueError(f"--to {path}: expected a file name ending in {endings}, found {path.suffix or 'no ending'}")

@@ -1,0 +1,95 @@
+"""ONNX: for onnxruntime and most other inference engines."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental import _config as symbolic_shapes
+
+from inference.exporting.network import INPUT, OUTPUTS, Exported
+from inference.exporting.torch_export import record
+from inference.predictor import Predictor
+
+# What torch 2.11 writes without converting. Of the file format, the version of that time: torch's own would shut out
+# older engines (onnxruntime before 1.18), and nothing of it is used.
+OPSET, IR_VERSION = 18, 8
+# A protobuf file ends at 2 GiB; some of it is left for the graph.
+LARGEST_SINGLE_FILE = 2**31 - 2**26
+AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
+    name: {-4: "batch", -2: "height", -1: "width"} for name in OUTPUTS
+}
+
+
+def write(module: Exported, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
+    """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
+    program = record(_with_plain_group_norm(module), predictor.channels)
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
+        # Of torch's and onnxscript's own calls.
+        warnings.simplefilter("ignore")
+        written = torch.onnx.export(
+            program,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            verbose=False,
+        )
+        for value in (*written.model.graph.inputs, *written.model.graph.outputs):
+            for axis, name in AXES[value.name].items():
+                value.shape[axis] = name
+        written.model.ir_version = IR_VERSION
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in program.state_dict.values())
+        written.save(path, external_data=weights > largest_file)
+    return {"opset": OPSET, "ir_version": IR_VERSION}
+
+
+class PlainGroupNorm(nn.Module):
+    """Group normalisation of (B,C,H,W) in plain steps.
+
+    Otherwise it is written as InstanceNormalization, which onnxruntime adds up in one float32: 800,000 numbers in the
+    first layer, so that logits were wrong by 1e-4 where PyTorch's are by 4e-6. Sums of sums keep the digits.
+    """
+
+    def __init__(self, norm: nn.GroupNorm):
+        super().__init__()
+        self.num_groups, self.eps = norm.num_groups, norm.eps
+        self.weight, self.bias = norm.weight, norm.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        grouped = x.unflatten(1, (self.num_groups, x.shape[1] // self.num_groups))
+        centred = grouped - self._mean(grouped)
+        scaled = centred * torch.rsqrt(self._mean(centred * centred) + self.eps)
+        return scaled.flatten(1, 2) * self.weight[:, None, None] + self.bias[:, None, None]
+
+    @staticmethod
+    def _mean(x: Tensor) -> Tensor:
+        return x.mean(-1, keepdim=True).mean(-2, keepdim=True).mean(-3, keepdim=True)
+
+
+def _with_plain_group_norm(module: nn.Module) -> nn.Module:
+    """A copy whose group normalisation is plain."""
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            # Not of its subclasses, which may do more.
+            if type(child) is nn.GroupNorm:
+                setattr(parent, name, PlainGroupNorm(child))
+    return module
+
+
+def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Read a file with onnxruntime, on the CPU; see ``formats.Format``."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(image: Tensor) -> dict[str, Tensor]:
+        outputs = session.run(list(OUTPUTS), {INPUT: image.numpy()})
+        return dict(zip(OUTPUTS, map(torch.from_numpy, outputs), strict=True))
+
+    return run

@@ -1,0 +1,53 @@
+"""torch.export: the graph as PyTorch keeps it, for Python and for ahead-of-time compilation."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as symbolic_shapes
+
+from inference.exporting.network import INPUT, Exported
+from inference.predictor import Predictor
+
+# Any would do: neither a size nor the batch is kept. Different ones, so that torch takes none for the other.
+EXAMPLE_SIZE = (2, 80, 64)
+
+
+def record(module: Exported, channels: int) -> ExportedProgram:
+    """The graph of a network, with batch, height and width open, and without the paths of this machine."""
+    batch, *size = EXAMPLE_SIZE
+    open_axes = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
+    # Otherwise a side of 1 in the deepest layer, that of a 16x16 image, and a batch of 1 would be cases of their own.
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
+        # Of torch's own calls; what is recorded is checked on several sizes.
+        warnings.simplefilter("ignore")
+        program = torch.export.export(module, (torch.zeros(batch, channels, *size),), dynamic_shapes={INPUT: open_axes})
+    for graph_module in program.graph_module.modules():
+        for node in getattr(getattr(graph_module, "graph", None), "nodes", ()):
+            node.meta.pop("stack_trace", None)
+    return program
+
+
+def write(module: Exported, predictor: Predictor, path: Path) -> dict:
+    """Write the program; see ``formats.Format``."""
+    program = record(module, predictor.channels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # On a full disk torch's own writer ends the process.
+        whole = io.BytesIO()
+        torch.export.save(program, whole)
+    path.write_bytes(whole.getbuffer())
+    return {}
+
+
+def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Read a program back; see ``formats.Format``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.load(path).module()

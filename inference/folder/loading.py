@@ -1,0 +1,112 @@
+"""Images from files, in batches; what cannot be read is said and not raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from datasets.loaders import batches_ahead, leave_signals_to_the_parent, own_generator
+from inference.folder.images import FoundImage
+from utils.inputs import sha256_of
+
+# Above what any image takes that is read; some files under /proc claim to be as large as the memory may be.
+MAX_FILE_BYTES = 2**32
+
+
+class Job(NamedTuple):
+    """An image, and the SHA-256 of the file from which all its results are there already, if they are."""
+
+    image: FoundImage
+    finished_from: str | None = None
+
+
+class Loaded(NamedTuple):
+    """What became of an image; without ``size_px`` and ``refused`` its results are up to date.
+
+    Attributes:
+        image: which it is.
+        sha256: of the file; None where it cannot be read.
+        size_px: (height, width); None where there is nothing to predict.
+        refused: why it is not taken.
+    """
+
+    image: FoundImage
+    sha256: str | None = None
+    size_px: tuple[int, int] | None = None
+    refused: str | None = None
+
+
+class Batch(NamedTuple):
+    """Images in the order of the jobs, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
+
+    The input of an image that is refused or finished is 0. The last bits of a prediction depend on the size of its
+    batch, and are to be the same whether it is made at once or by a call that continues.
+    """
+
+    images: list[Loaded]
+    inputs: Tensor | None
+
+
+Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
+
+
+class ImageFiles(Dataset):
+    """Jobs as pairs of ``Loaded`` and the network's input (C,S,S), or None in its place; raises nothing."""
+
+    def __init__(self, jobs: Sequence[Job], prepare: Prepare):
+        self.jobs, self.prepare = jobs, prepare
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __getitem__(self, index: int) -> tuple[Loaded, Tensor | None]:
+        image, finished_from = self.jobs[index]
+        sha256 = None
+        try:
+            sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
+            if sha256 == finished_from:
+                return Loaded(image, sha256), None
+            tensor, size = self.prepare(image.path)
+        except Exception as error:  # a damaged file can raise anything, and the rest is to be done
+            return Loaded(image, sha256, refused=_reason(image.path, error)), None
+        return Loaded(image, sha256, size_px=size), tensor
+
+
+def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
+    """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
+
+    Args:
+        jobs: what to do.
+        prepare: an image file to the network's input (C,S,S) and its own (height, width); must be picklable.
+        batch_size: images a batch.
+        num_worker: loader processes.
+    """
+    return DataLoader(
+        ImageFiles(jobs, prepare),
+        batch_size=batch_size,
+        num_workers=num_worker,
+        prefetch_factor=batches_ahead(num_worker),
+        collate_fn=_together,
+        worker_init_fn=leave_signals_to_the_parent,
+        generator=own_generator(0),
+    )
+
+
+def _together(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
+    nothing = next((torch.zeros_like(tensor) for _, tensor in samples if tensor is not None), None)
+    images, tensors = zip(*samples, strict=True)
+    if nothing is None:
+        return Batch(list(images), None)
+    return Batch(list(images), torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError | OSError) and text:
+        return text
+    return f"{path}: expected an image, found an unreadable file ({type(error).__name__}: {text})"

@@ -1,0 +1,257 @@
+"""The folder of results: what is in it, from which files and settings it was made, and its tables.
+
+Safe to stop at any moment: every file is whole or not there, an image is finished once the journal says so, and the
+table is written from the journal when the work ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from datasets.dicom import is_dicom
+from inference.folder.images import FoundImage
+from inference.folder.journal import Journal
+from inference.folder.loading import Job
+from utils.files import replacing, write_json
+from utils.inputs import sha256_of
+
+SETTINGS_FILE, JOURNAL_FILE = "settings.json", "predictions.jsonl"
+TABLE_FILE, ERRORS_FILE = "predictions.csv", "errors.csv"
+COMMAND = "predict"
+KINDS = {
+    "mask": ("masks", ".png"),
+    "geometry": ("masks", ".json"),
+    "overlay": ("overlays", ".jpg"),
+    "probability": ("probabilities", ".png"),
+}
+FOLDERS = tuple(dict.fromkeys(folder for folder, _ in KINDS.values()))
+# What the masks depend on; the rest of the settings is there to be read.
+DECISIVE = ("ckpt_path", "ensemble", "tta", "spatial_size", "threshold", "spacing_mm")
+COLUMNS = (
+    "name",
+    "file",
+    "height_px",
+    "width_px",
+    "area_px",
+    "area_mm2",
+    "area_share",
+    "num_components",
+    "largest_component_px",
+    "confidence",
+)
+
+
+class Results:
+    """The results in a folder; made by ``open_results``."""
+
+    def __init__(self, folder: Path, journal: Journal):
+        self.folder, self.journal = folder, journal
+
+    def path_of(self, kind: str, name: str) -> Path:
+        """Where a result is; ``kind`` is one of ``KINDS``. ValueError for a name that leads out of the folder."""
+        return _path_of(self.folder, kind, name)
+
+    def jobs(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[Job]:
+        """The images, each with what it is finished from if its results of all ``kinds`` are there.
+
+        The tables are removed, since the work that follows makes them untrue.
+
+        Raises:
+            ValueError: for an image whose name has results of another file; the tables are left.
+        """
+        jobs = [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        _remove_tables(self.folder)
+        return jobs
+
+    def _finished_from(self, image: FoundImage, kinds: set[str]) -> str | None:
+        if image.name not in self.journal:
+            return None
+        record, source = self.journal[image.name], str(image.path.absolute())
+        if record.get("source") != source:
+            if _sha256_if_any(image.path) != record.get("sha256"):
+                raise ValueError(
+                    f"{image.path}: expected no results of the name {image.name!r} in {self.folder}, found those of "
+                    f"{record.get('source')}; choose another --out, or --overwrite to begin anew"
+                )
+            # The same file, moved.
+            self.journal.add(image.name, record | {"file": str(image.path), "source": source})
+        needed = kinds | ({"geometry"} if is_dicom(image.path) else set())
+        return record.get("sha256") if all(self.path_of(kind, image.name).is_file() for kind in needed) else None
+
+    def forget(self, name: str) -> None:
+        """Remove the results of a name, whole or in part; nothing to do where there are none."""
+        _remove_files(self.folder, name)
+        if name in self.journal:
+            self.journal.remove(name)
+
+    def write_tables(self, refused: Sequence[tuple[str, str]]) -> None:
+        """Write the table of all results in the folder, and that of the files refused now, if there are any."""
+        records = (self.journal[name] for name in self.journal.names)
+        _write_csv(self.folder / TABLE_FILE, COLUMNS, (_row(record) for record in records))
+        if refused:
+            _write_csv(self.folder / ERRORS_FILE, ("file", "reason"), refused)
+
+
+@contextlib.contextmanager
+def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) -> Iterator[Results]:
+    """Open or make a folder of results, in which no other process is to write.
+
+    Where nothing comes of it, what was made is removed again.
+
+    Args:
+        settings: plain values; of ``DECISIVE``, all must be those that results in the folder were made with.
+        overwrite: remove the results in the folder first.
+
+    Raises:
+        ValueError: for a folder with other settings, or with files of other origin.
+        OSError: if it cannot be written.
+    """
+    before = _read_settings(folder)
+    if before is None:
+        _check_fresh(folder)
+    elif overwrite:
+        _remove_results(folder)
+    else:
+        _check_same(folder, before, json.loads(json.dumps(settings)))
+    write_json(folder / SETTINGS_FILE, settings)
+    with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
+        for name in journal.names:
+            if not _path_of(folder, "mask", name).is_file():
+                journal.remove(name)
+        try:
+            yield Results(folder, journal)
+        finally:
+            journal.sync()
+            if not journal.names:
+                _remove_traces(folder)
+
+
+def _path_of(folder: Path, kind: str, name: str) -> Path:
+    # A journal comes from outside, too.
+    if not name or os.path.isabs(name) or not set(name.split("/")).isdisjoint(("", ".", "..")):
+        raise ValueError(f"{folder}: expected names of images in {JOURNAL_FILE}, found {name!r}, which leads elsewhere")
+    place, ending = KINDS[kind]
+    return folder / place / f"{name}{ending}"
+
+
+def _read_settings(folder: Path) -> dict | None:
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        return None
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        if settings["command"] != COMMAND:
+            raise KeyError
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected the settings of predictions, found something else; choose another --out"
+        ) from error
+    return settings
+
+
+def _check_fresh(folder: Path) -> None:
+    """Masks that are there may be the truth of a data set."""
+    for name in (*FOLDERS, JOURNAL_FILE, TABLE_FILE, ERRORS_FILE):
+        path = folder / name
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise ValueError(
+                f"{path}: expected nothing of this name, or the {SETTINGS_FILE} of earlier predictions beside it, "
+                "found files of other origin; choose another --out"
+            )
+
+
+def _check_same(folder: Path, before: Mapping, now: Mapping) -> None:
+    for key in DECISIVE:
+        old, new = (_said(settings.get(key)) for settings in (before, now))
+        if old != new:
+            raise ValueError(
+                f"{folder}: expected --{key} {old}, as its predictions were made with, found {new}; choose another "
+                "--out, or --overwrite to remove them and begin anew"
+            )
+
+
+def _said(value) -> str:
+    """For comparing and for people: of checkpoints their contents, for they may have moved."""
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return " ".join(f"sha256:{item.get('sha256')}" for item in value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _remove_results(folder: Path) -> None:
+    """The settings are left: until they are replaced, a later call sees whose the rest is."""
+    _remove_tables(folder)
+    with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
+        for name in journal.names:
+            _remove_files(folder, name)
+    (folder / JOURNAL_FILE).unlink()
+
+
+def _remove_files(folder: Path, name: str) -> None:
+    for kind in KINDS:
+        try:
+            _path_of(folder, kind, name).unlink(missing_ok=True)
+        except OSError as error:
+            # Names that are just short enough for .png are not for .json: there is no such file.
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+
+
+def _remove_traces(folder: Path) -> None:
+    _remove_empty(Path(found[0]) for name in FOLDERS for found in os.walk(folder / name, topdown=False))
+    if any((folder / name).exists() for name in FOLDERS):
+        # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
+        return
+    _remove_tables(folder)
+    for name in (SETTINGS_FILE, JOURNAL_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_tables(folder: Path) -> None:
+    for name in (TABLE_FILE, ERRORS_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        # Not empty, or not there: somebody else's.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _sha256_if_any(path: Path) -> str | None:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None
+
+
+def _row(record: Mapping) -> list:
+    """The cells of a record; an empty one for what there is not."""
+    return [_cell(column, record.get(column)) for column in COLUMNS]
+
+
+def _cell(column: str, value):
+    if value is None:
+        return ""
+    if column == "area_mm2":
+        # Significant digits: areas of pixels of a micrometre have none in the first places.
+        return float(f"{value:.9g}")
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    with replacing(path) as temporary:
+        # Names that are no UTF-8 are written as \udc80 and the like.
+        with open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            plain = csv.writer(file, lineterminator="\n")
+            quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            plain.writerow(columns)
+            for row in rows:
+                # Readers take a bare carriage return for the end of a line, which Python 3.11 does not think of.
+                (quoting if any("\r" in str(cell) for cell in row) else plain).writerow(row)

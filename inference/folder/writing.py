@@ -1,0 +1,109 @@
+"""What is written of an image: its mask, an overlay, probabilities, and where its pixels lie in the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.dicom import is_dicom
+from datasets.io import read_image
+from datasets.spacing import dicom_geometry
+from evaluation.predictions import probability_picture
+from evaluation.scores import full_size_probabilities
+from inference.folder.loading import Loaded
+from inference.shapes import measure_mask
+from reporting.visualize import PREDICTION_COLOUR, displayable, with_contour
+from utils.files import write_json
+from utils.images import write_image
+
+# JPEG holds no more along a side.
+LARGEST_OVERLAY_PX = 65500
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the results of one image after the other, in any number of threads.
+
+    Attributes:
+        path_of: where a kind of result of a name goes; see ``inference.folder.results.KINDS``.
+        threshold: foreground is where the probability is above it.
+        spacing_mm: (row, column) of every image's pixels; None for what DICOM headers say.
+        overlay, save_prob: whether these are wanted.
+    """
+
+    path_of: Callable[[str, str], Path]
+    threshold: float
+    spacing_mm: tuple[float, float] | None
+    overlay: bool
+    save_prob: bool
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is written of every image."""
+        return ["mask"] + ["overlay"] * self.overlay + ["probability"] * self.save_prob
+
+    # Of this thread: the caller's does not reach here.
+    @torch.inference_mode()
+    def __call__(self, loaded: Loaded, logits: Tensor) -> dict:
+        """Write everything of one image.
+
+        Args:
+            loaded: which it is, of what size.
+            logits: (1,S,S) float32.
+
+        Returns:
+            What is to be remembered: ``file``, ``source`` (its absolute path), ``sha256``, the figures of the table,
+            ``pixel_spacing_source``, and ``problem`` with the header's spacing or place, None if there is none.
+
+        Raises:
+            OSError: where something cannot be written.
+            ValueError: if the image has changed so that it can no longer be read.
+        """
+        (name, path), (height, width) = loaded.image, loaded.size_px
+        probability = full_size_probabilities(logits[None], (height, width))[0, 0].cpu().numpy()
+        mask = probability > self.threshold
+        place = self._place(path)
+        if self.save_prob:
+            write_image(self.path_of("probability", name), probability_picture(probability))
+        if self.overlay:
+            write_image(self.path_of("overlay", name), overlay_picture(read_image(path), mask))
+        if is_dicom(path):
+            write_json(self.path_of("geometry", name), {"mask": f"{Path(name).name}.png", "image": path.name, **place})
+        write_image(self.path_of("mask", name), mask.astype(np.uint8) * 255)
+        shape, spacing = measure_mask(mask, probability), place["pixel_spacing_mm"]
+        return {
+            "file": str(path),
+            "source": str(path.absolute()),
+            "sha256": loaded.sha256,
+            "height_px": height,
+            "width_px": width,
+            "area_mm2": shape.area_px * spacing[0] * spacing[1] if spacing else None,
+            **shape._asdict(),
+            "pixel_spacing_source": place["pixel_spacing_source"],
+            "problem": place.get("problem"),
+        }
+
+    def _place(self, path: Path) -> dict:
+        header = dicom_geometry(path) if is_dicom(path) else {"pixel_spacing_mm": None, "pixel_spacing_source": None}
+        if self.spacing_mm is None:
+            return header
+        return {**header, "pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
+
+
+def overlay_picture(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """An image as read, (H,W,C), with the outline of its mask (H,W) in yellow, (H,W,3) uint8.
+
+    Grey values of more than 8 bits are spread from black to white between the image's lowest and highest. Sides of
+    more than 65,500 pixels, which JPEG does not hold, are thinned out.
+    """
+    if image.dtype == np.uint8:
+        picture = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    else:
+        picture = displayable(image.transpose(2, 0, 1))
+    step = -(-max(mask.shape) // LARGEST_OVERLAY_PX)
+    return with_contour(np.ascontiguousarray(picture[::step, ::step]), mask[::step, ::step], PREDICTION_COLOUR)

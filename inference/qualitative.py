@@ -1,0 +1,301 @@
+"""What a figure of examples shows: cases chosen, their files found and read, checkpoints run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from datasets import io
+from datasets.files import sample_path
+from datasets.gaze.crf import crf_image
+from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.gaze.levels import check_thresholds
+from datasets.gaze.map_files import find_map
+from datasets.specs import DatasetSpec
+from evaluation.metrics import count, dice
+from evaluation.per_case import CONTROL_CHARACTERS, find_per_case, read_per_case, shown
+from evaluation.run_names import NamedPath
+from reporting.qualitative_figure import Cell
+from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
+
+COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
+# What is shown where nothing is asked for.
+USUAL_COLUMNS = tuple(column for column in COLUMNS if column != "crf")
+# As evaluation.predictions has it, which brings torch along.
+PREDICTIONS_FOLDER = "predictions"
+# Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
+RUN_COLOURS = {
+    "yellow": PREDICTION_COLOUR,
+    "light blue": (86, 180, 233),
+    "purple": (204, 121, 167),
+    "vermillion": (213, 94, 0),
+    "blue": (0, 114, 178),
+}
+Predict = Callable[[str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that the figure shows.
+
+    Attributes:
+        titles: of the columns.
+        rows: of cells, one a case.
+        notes: sentences for whoever asked: columns left out, and what the colours mean.
+    """
+
+    titles: list[str]
+    rows: list[list[Cell]]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to show, and how.
+
+    Attributes:
+        spec, root: the data set and its folder.
+        names: the cases.
+        runs: results folders or checkpoints.
+        columns: of ``COLUMNS``, all of which must be there; None for the usual ones as far as they are.
+        fixations: the table, or None.
+        thresholds: on the CRF map, a level each.
+        style: ``contours`` or ``masks``.
+        with_dice: write Dice below predictions.
+        threshold: on a checkpoint's probability.
+        device: to run checkpoints on, as on the command line.
+    """
+
+    spec: DatasetSpec
+    root: Path
+    names: Sequence[str]
+    runs: Sequence[NamedPath] = ()
+    columns: Sequence[str] | None = None
+    fixations: str | Path | None = None
+    thresholds: Sequence[float] = ()
+    style: str = "contours"
+    with_dice: bool = False
+    threshold: float = 0.5
+    device: str | None = None
+
+
+def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
+    """Names of cases by the ensemble's Dice in a per-case table; those without one are passed over.
+
+    Args:
+        table: results folder or file.
+        how: ``worst``, ``best`` (the best first) or ``spread`` (from the worst to the best at even steps).
+        count: of all cases if there are fewer.
+
+    Raises:
+        OSError, ValueError: for a table that is none, or without any Dice.
+    """
+    read = read_per_case(find_per_case(table))
+    scores = read.values.get("ensemble", {}).get("dice", {})
+    ranked = sorted((value, name) for name, value in scores.items() if value == value)
+    if not ranked:
+        raise ValueError(f"{read.path}: expected a Dice of the ensemble to rank cases by, found none")
+    order = {
+        "worst": np.arange(len(ranked)),
+        "best": np.arange(len(ranked))[::-1],
+        "spread": np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int),
+    }[how]
+    return [ranked[index][1] for index in order[:count]]
+
+
+def contents(wanted: Wanted) -> Contents:
+    """Read, predict and arrange; nothing is written.
+
+    Raises:
+        OSError, ValueError: in one sentence for a file that is absent or does not fit, a column that is asked for and
+            cannot be shown, or an id that is none.
+    """
+    _check_names(wanted.names)
+    if wanted.thresholds:
+        check_thresholds(wanted.thresholds)
+    fixations = read_fixations(wanted.fixations) if wanted.fixations else {}
+    columns, notes = _columns_there(wanted, fixations)
+    with_truth = not _missing_files(wanted, "truth")
+    if wanted.with_dice and not with_truth:
+        raise FileNotFoundError(
+            f"--dice: expected the masks of all cases, found none at {_missing_files(wanted, 'truth')[0]}"
+        )
+    predictors = {run.name: _predictor(run, wanted) for run in wanted.runs} if "predictions" in columns else {}
+    rows, titles = [], []
+    for name in wanted.names:
+        cells = _cells(wanted, name, columns, predictors, fixations.get(name), with_truth)
+        titles = [title for title, _ in cells]
+        rows.append([cell for _, cell in cells])
+    return Contents(titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth)])
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        if not name or Path(name).name != name or "\\" in name or CONTROL_CHARACTERS.search(name):
+            raise ValueError(f"--ids: expected plain ids, without folders, found {shown(name)}")
+        if name in names[:index]:
+            raise ValueError(f"--ids: expected every id once, found {name} again")
+
+
+def _columns_there(wanted: Wanted, fixations: Mapping[str, Fixations]) -> tuple[list[str], list[str]]:
+    """The columns to show, and a sentence for each usual one that is left out."""
+    if missing := _missing_files(wanted, "image"):
+        raise FileNotFoundError(f"{missing[0]}: expected the image of an id, found none; look at --root and the ids")
+    columns, notes = [], []
+    # Nobody expects these then.
+    not_given = [name for name, given in (("fixations", wanted.fixations), ("predictions", wanted.runs)) if not given]
+    for column in wanted.columns or USUAL_COLUMNS:
+        lacks = _lacks(wanted, column, fixations)
+        if lacks is None:
+            columns.append(column)
+        elif wanted.columns:
+            raise FileNotFoundError(f"--columns {column}: {lacks}")
+        elif column not in not_given:
+            notes.append(f"left out the column {column}: {lacks}")
+    return columns, notes
+
+
+def _lacks(wanted: Wanted, column: str, fixations: Mapping[str, Fixations]) -> str | None:
+    """What a column needs and does not have, with what to do; None if nothing."""
+    if column == "fixations":
+        if not wanted.fixations:
+            return "expected --fixations CSV, found none"
+        without = [name for name in wanted.names if name not in fixations]
+        return (
+            f"expected fixations on every case, found none on {without[0]} in {wanted.fixations}" if without else None
+        )
+    if column == "predictions":
+        return None if wanted.runs else "expected --runs, found none"
+    if not (missing := _missing_files(wanted, column)):
+        return None
+    prepare = f"run.py prepare --data {wanted.spec.name} --root {wanted.root} --fixations CSV makes it"
+    advice = "put it there" if column == "truth" else prepare
+    return f"expected {missing[0]}, found none; {advice}"
+
+
+def _missing_files(wanted: Wanted, column: str) -> list[Path]:
+    paths = [_file(wanted, column, name) for name in wanted.names]
+    return [path for path in paths if not path.is_file()]
+
+
+def _file(wanted: Wanted, column: str, name: str) -> Path:
+    if column in ("image", "truth"):
+        return sample_path(wanted.spec, wanted.root, "images" if column == "image" else "masks", name)
+    return find_map(wanted.spec, wanted.root, "heatmap" if column == "heatmap" else "crf", name)
+
+
+def _cells(
+    wanted: Wanted,
+    name: str,
+    columns: Sequence[str],
+    predictors: Mapping[str, Predict],
+    gaze: Fixations | None,
+    with_truth: bool,
+) -> list[tuple[str, Cell]]:
+    """Titles and cells of one case."""
+    spec = wanted.spec
+    picture = crf_image(io.read_image(_file(wanted, "image", name), spec.in_channels, needs_8_bit=spec.needs_8_bit))
+    label = io.read_label(path := _file(wanted, "truth", name), spec.ignore_value) if with_truth else io.Label(None)
+    truth, ignore = _fitting(label.mask, picture, path) if with_truth else None, label.ignore
+    hatched = with_ignored(picture, ignore)
+    outline = ((truth, TRUTH_COLOUR),) if with_truth and wanted.style == "contours" else ()
+    cells: list[tuple[str, Cell]] = []
+    for column in columns:
+        if column == "image":
+            cells.append(("image", Cell(picture)))
+        elif column == "fixations":
+            cells.append(("fixations", Cell(picture, fixations=(gaze.xy, gaze.duration_ms))))
+        elif column == "truth":
+            shown = Cell(hatched, outline) if outline else Cell(with_ignored(mask_picture(truth), ignore))
+            cells.append(("truth", shown))
+        elif column == "predictions":
+            cells += _predicted(wanted, name, hatched, predictors, label, outline)
+        else:
+            values = _fitting(io.read_map(path := _file(wanted, column, name)), picture, path)
+            if column == "levels":
+                for level, threshold in enumerate(wanted.thresholds, start=1):
+                    title = f"level {level} (≥{threshold:g})"
+                    cells.append((title, Cell(mask_picture(values >= threshold), outline)))
+            else:
+                cells.append(({"crf": "CRF map"}.get(column, column), Cell(map_picture(values))))
+    return cells
+
+
+def _predicted(wanted: Wanted, name: str, picture, predictors, label: io.Label, outline) -> list[tuple[str, Cell]]:
+    cells = []
+    for (run, predict), colour in zip(predictors.items(), _colours(len(predictors)), strict=True):
+        mask = _fitting(predict(name), picture, f"{run}, {name}")
+        scored = None if label.ignore is None else ~label.ignore
+        score = dice(count(mask, label.mask, scored)) if wanted.with_dice else None
+        caption = "" if score is None else "–" if score != score else f"{100 * score:.1f}"
+        if wanted.style == "contours":
+            cells.append((run, Cell(picture, (*outline, (mask, RUN_COLOURS[colour])), caption=caption)))
+        else:
+            cells.append((run, Cell(with_ignored(mask_picture(mask), label.ignore), caption=caption)))
+    return cells
+
+
+def _fitting(values: np.ndarray, picture: np.ndarray, what: object) -> np.ndarray:
+    if values.shape != picture.shape[:2]:
+        height, width = picture.shape[:2]
+        raise ValueError(
+            f"{what}: expected the image's size, {width}x{height}, found {values.shape[1]}x{values.shape[0]}; make it "
+            "again from this image"
+        )
+    return values
+
+
+def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
+    """What gives the mask (H,W) bool of a case: a folder of predictions, or a checkpoint."""
+    if run.path.is_file():
+        return _checkpoint_predictor(run.path, wanted)
+    folder = run.path / PREDICTIONS_FOLDER
+    if not run.path.is_dir():
+        raise FileNotFoundError(f"{run.path}: expected a results folder or a checkpoint, found none")
+    paths = {name: folder / f"{name}.png" for name in wanted.names}
+    for path in paths.values():
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: expected the prediction of a run, found none; run.py evaluate with --save_pred writes it, "
+                "or name a checkpoint (.pth) in --runs"
+            )
+    return lambda name: io.read_mask(paths[name])
+
+
+def _checkpoint_predictor(path: Path, wanted: Wanted) -> Predict:
+    # They bring torch along, which takes a while to import and which folders of predictions do without.
+    import torch
+
+    from evaluation.scores import all_logits, check_finite, full_size_probabilities
+    from inference.predictor import load_predictor
+    from utils.devices import pick_device
+
+    predictor = load_predictor([path], pick_device(wanted.device))
+
+    @torch.inference_mode()
+    def predict(name: str) -> np.ndarray:
+        image, size = predictor.prepared(_file(wanted, "image", name))
+        logits = all_logits(predictor.model(image[None].to(predictor.device)))[:, 0]
+        check_finite(logits, name, predictor.network)
+        return (full_size_probabilities(logits[:1], size)[0, 0] > wanted.threshold).cpu().numpy()
+
+    return predict
+
+
+def _colours(count: int) -> list[str]:
+    names = list(RUN_COLOURS)
+    return [names[index % len(names)] for index in range(count)]
+
+
+def _said_of_colours(wanted: Wanted, columns: Sequence[str], with_truth: bool) -> list[str]:
+    ignored = ["grey hatching: not scored"] if with_truth and wanted.spec.ignore_value is not None else []
+    if wanted.style != "contours":
+        return ignored
+    parts = ["truth green"] if with_truth else []
+    if "predictions" in columns:
+        names = [run.name for run in wanted.runs]
+        parts += [f"{name} {colour}" for name, colour in zip(names, _colours(len(names)), strict=True)]
+    return ([f"outlines: {', '.join(parts)}"] if parts else []) + ignored

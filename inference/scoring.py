@@ -1,0 +1,151 @@
+"""Score a model on a loader and leave the results in a folder; shared by training and evaluation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from datasets.spacing import pixel_spacing_mm
+from evaluation.per_case import PER_CASE_FILE
+from evaluation.results import summarize_rows, write_per_case
+from evaluation.scores import ENSEMBLE, Case, Row, Spacing, evaluate, full_size_probabilities
+from reporting.visualize import grid, prediction_row
+from utils.distributed import SINGLE, Group
+from utils.images import write_image
+
+EXAMPLES_FILE = "examples.png"
+NUM_EXAMPLES = 5
+
+
+def score(
+    model: nn.Module,
+    loader,
+    dataset,
+    device: torch.device,
+    folder: Path,
+    *,
+    per_case_file: str = PER_CASE_FILE,
+    threshold: float = 0.5,
+    spacing_mm: Spacing | None = None,
+    writers: Sequence[Callable[[Case], None]] = (),
+    examples: bool = False,
+    group: Group = SINGLE,
+    network: str = "the network",
+) -> dict[str, dict]:
+    """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
+
+    Args:
+        loader: of this process's part of the cases.
+        dataset: of all cases.
+        threshold: on the probability.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
+        writers: called with every case; see ``evaluation.scores.evaluate``.
+        examples: picture some cases, from the worst to the best.
+        group: the processes that share the cases; that of rank 0 writes.
+        network: what the model is called in errors.
+
+    Returns:
+        The metrics by level, as ``summarize_rows`` makes them.
+    """
+
+    rows = scored_rows(
+        model,
+        loader,
+        dataset,
+        device,
+        threshold=threshold,
+        spacing_mm=spacing_mm,
+        writers=writers,
+        group=group,
+        network=network,
+    )
+    if group.is_main:
+        write_per_case(folder / per_case_file, rows)
+        if examples:
+            chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
+            write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
+    return summarize_rows(rows, intervals=True)
+
+
+def scored_rows(
+    model: nn.Module,
+    loader,
+    dataset,
+    device: torch.device,
+    *,
+    threshold: float = 0.5,
+    spacing_mm: Spacing | None = None,
+    writers: Sequence[Callable[[Case], None]] = (),
+    group: Group = SINGLE,
+    network: str = "the network",
+) -> list[Row]:
+    """The rows of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
+
+    def on_case(case: Case) -> None:
+        for writer in writers:
+            writer(case)
+
+    rows = evaluate(
+        model,
+        loader,
+        device,
+        threshold=threshold,
+        distances=True,
+        spacing_of=lambda name: spacing_mm or _spacing_of(dataset.path("images", name)),
+        on_case=on_case if writers else None,
+        group=group,
+        network=network,
+    )
+    for row in rows:
+        row["group"] = dataset.spec.case_of(row["name"])
+    return rows
+
+
+def _spacing_of(path: Path) -> Spacing | None:
+    """None, too, for a header with an impossible spacing: the case has its distances in pixels."""
+    with contextlib.suppress(ValueError):
+        return pixel_spacing_mm(path)
+    return None
+
+
+@torch.inference_mode()
+def examples_picture(model: nn.Module, dataset, names: list[str], device: torch.device) -> np.ndarray:
+    """A row a case: image, pseudo-masks, level probabilities, prediction and truth; (H,W,3) uint8."""
+    was_training = model.training
+    model.eval()
+    lines, titles = [], []
+    for name in names:
+        sample = dataset[dataset.names.index(name)]
+        outputs = model(sample["image"][None].to(device))
+        logits = torch.cat([outputs["logits"][None], outputs["level_logits"]])[:, 0].float()
+        probabilities = full_size_probabilities(logits, sample["image"].shape[-2:])[:, 0].cpu().numpy()
+        size, pseudo = sample["image"].shape[-2:], sample.get("pseudo")
+        cells, titles = prediction_row(
+            sample["image"].numpy(),
+            probabilities,
+            _resized(sample.get("label"), size),
+            None if pseudo is None else pseudo.numpy(),
+            _resized(sample.get("ignore"), size),
+        )
+        lines.append(cells)
+    model.train(was_training)
+    return grid(lines, titles)
+
+
+def _resized(label: torch.Tensor | None, size) -> np.ndarray | None:
+    """(1,h,w) as (H,W) bool."""
+    if label is None:
+        return None
+    return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy() > 0
+
+
+def _spread(rows: list[Row], count: int) -> list[str]:
+    """Names from the worst to the best Dice at even steps, so that a picture shows failures too."""
+    ranked = sorted(rows, key=lambda row: (np.nan_to_num(row["dice"], nan=-1), row["name"]))
+    steps = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
+    return [ranked[i]["name"] for i in steps]

@@ -1,0 +1,171 @@
+"""Checkpoints: written whole or not at all, read without running anything that they contain."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.checkpoint_file import check_file
+from models.checkpoint_schema import check_content, named, plain
+from utils.files import replacing
+
+# Plain numbers and options, as the released checkpoints hold them; "numpy.core" is the name of NumPy 1.x.
+_SCALAR = np.float64(0).__reduce__()[0]
+SAFE_GLOBALS = [
+    *((_SCALAR, f"{module}.multiarray.scalar") for module in ("numpy.core", "numpy._core")),
+    np.dtype,
+    *(type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "u1", "?")),
+    argparse.Namespace,
+]
+
+
+def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path | None = None) -> None:
+    """Write a checkpoint under a temporary name and rename it; an older one survives any failure.
+
+    Args:
+        path: its file.
+        content: tensors and plain values.
+        previous: the name under which an older ``path`` is kept.
+
+    Raises:
+        OSError: with ``path``, if it cannot be written, as on a full disk.
+    """
+    path = Path(path)
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as file:
+            _write(content, file, path)
+        if previous is not None and path.is_file():
+            _keep(path, Path(previous))
+
+
+def _write(content: Mapping, file, path: Path) -> None:
+    try:
+        torch.save(dict(content), file)
+    except RuntimeError as error:
+        # torch's writer puts its own error before that of the file.
+        if isinstance(error.__context__, OSError):
+            raise OSError(error.__context__.errno, error.__context__.strerror, str(path)) from error
+        raise
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Name a file ``previous`` too; it keeps its own name meanwhile, where the file system has links."""
+    with contextlib.suppress(FileNotFoundError):
+        previous.unlink()
+    try:
+        os.link(path, previous)
+    except OSError:
+        os.replace(path, previous)
+
+
+def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | None]:
+    """The newest whole checkpoint of a run.
+
+    Returns:
+        The checkpoint, and what is to be said if it is the previous one, else None.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: if the newest is broken and there is no whole one before it.
+    """
+    if not Path(latest).exists() and not Path(previous).exists():
+        raise FileNotFoundError(f"{latest}: expected a checkpoint to resume, found none")
+    try:
+        return load_checkpoint(latest), None
+    except (FileNotFoundError, ValueError) as error:
+        if not Path(previous).is_file():
+            raise
+        return load_checkpoint(previous), f"{error}; falling back to {previous}"
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Read a checkpoint of this project or of the reference onto the CPU.
+
+    Returns:
+        A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training and
+        of ``torch.compile``; the other entries as saved (``iteration``, ``best_performance``, ``best_iteration``,
+        ``config``, ...), as ``models.checkpoint_schema`` describes them.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is corrupt (by its checksums, where it has some), no checkpoint, holds what it may not hold,
+            or would need code of its own to be read.
+        OSError: if it may not be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
+        beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth") if file.name != path.name))
+        hint = f"; beside it: {beside} (the best one is there only if masks gave a Dice to choose by)" if beside else ""
+        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found {found}{hint}")
+    content = _read(path)
+    try:
+        content = _with_state_dict(plain(content))
+        check_content(content, size=path.stat().st_size)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return content
+
+
+def _read(path: Path) -> Any:
+    with open(path, "rb") as file:
+        # A file of the system can be without end and without a size.
+        if not os.fstat(file.fileno()).st_size:
+            raise ValueError(f"{path}: expected a checkpoint, found an empty file")
+    try:
+        check_file(path)
+        with torch.serialization.safe_globals(SAFE_GLOBALS):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{path}: expected weights and plain values, found {_refused(error)}") from error
+    except Exception as error:  # a damaged pickle stream can raise anything
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: expected a checkpoint, found a corrupt or foreign file ({reason})") from error
+
+
+def _refused(error: Exception) -> str:
+    """What torch's safe reader stumbled over, in words."""
+    # torch's two wordings: of modules that can do harm, and of any other.
+    named = re.search(r"unsupported (?:global: )?GLOBAL (\S+)", str(error), re.IGNORECASE)
+    if named and named[1].startswith("torch."):
+        return f"a tensor or an object of type {named[1][:80]}; save the weights as dense ones on the CPU, in float32"
+    if named:
+        return f"an object of type {named[1][:80]}, which is not loaded for safety; do not trust this file"
+    return "something else: the file is corrupt, or would run code when loaded; do not trust it"
+
+
+def _with_state_dict(content: Any) -> dict:
+    if isinstance(content, Mapping) and _is_state_dict(content):
+        content = {"state_dict": content}
+    state_dict = content.get("state_dict") if isinstance(content, Mapping) else None
+    if not isinstance(state_dict, Mapping) or not _is_state_dict(state_dict):
+        names = content if isinstance(content, Mapping) else [type(content).__name__]
+        found = ", ".join(named(name) for name in list(names)[:5])
+        raise ValueError(f"expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
+    weights = {_unwrapped(key): value for key, value in state_dict.items()}
+    if len(weights) < len(state_dict):
+        raise ValueError("expected each weight once, found some with and without the prefix of a wrapper")
+    if {key.partition(".")[0] for key in weights} == {"encoder", "classifier", "head"}:
+        # Released full supervision has one network, whose names lack those of its level.
+        weights = {f"model.0.{key}": value for key, value in weights.items()}
+    return {**content, "state_dict": weights}
+
+
+def _unwrapped(key: str) -> str:
+    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level."""
+    key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
+    return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
+
+
+def _is_state_dict(content: Mapping) -> bool:
+    return bool(content) and all(type(key) is str and isinstance(value, Tensor) for key, value in content.items())

@@ -1,0 +1,76 @@
+"""What a report shows of a data set's cases, whoever predicted them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from datasets import io
+from datasets.files import sample_path
+from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.specs import DatasetSpec
+from evaluation.results import metrics_of
+from evaluation.scores import Case, Row
+from reporting.html import ReportCase, ReportWriter
+from reporting.visualize import displayable
+
+
+class CasePictures:
+    """Image, patient and fixations of cases.
+
+    Args:
+        spec, root: of the data set.
+        fixations: a fixation table; None for none. Images that it does not have are shown without.
+    """
+
+    def __init__(self, spec: DatasetSpec, root: str | Path, fixations: str | Path | None = None):
+        self.spec, self.root = spec, Path(root)
+        self.table = fixations
+        self.fixations: Mapping[str, Fixations] = read_fixations(fixations) if fixations else {}
+        self.num_cases = self.num_without_gaze = 0
+
+    def tell_of_missing_gaze(self) -> None:
+        """Print how many of the cases so far have no fixations in the table, if there is one and any have none."""
+        if self.table and self.num_without_gaze:
+            print(f"{self.num_without_gaze} of {self.num_cases} cases have no fixation in {self.table}")
+
+    def case(self, name: str, **known) -> ReportCase:
+        """A case with its picture; ``known`` are further fields of ``ReportCase``."""
+        gaze = self.fixations.get(name)
+        self.num_cases, self.num_without_gaze = self.num_cases + 1, self.num_without_gaze + (gaze is None)
+        return ReportCase(
+            name,
+            picture_of(sample_path(self.spec, self.root, "images", name)),
+            group=self.spec.case_of(name),
+            fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
+            **known,
+        )
+
+
+class ReportCases:
+    """Adds every case that is scored to a report; to be called by ``evaluation.scores.evaluate``."""
+
+    def __init__(self, report: ReportWriter, pictures: CasePictures, run: str):
+        self.report, self.pictures, self.run = report, pictures, run
+
+    def __call__(self, case: Case) -> None:
+        """Add one case."""
+        known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
+        of_run = {key: {self.run: value} for key, value in known.items()}
+        self.report.add(self.pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
+
+
+def picture_of(path: Path) -> np.ndarray:
+    """An image file to look at, (H,W,3) uint8; deeper ones from their darkest to their brightest value."""
+    image = io.read_image(path)
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        return image
+    return displayable(image.transpose(2, 0, 1))
+
+
+def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """The rows of one case by level, metrics only."""
+    metrics = metrics_of(rows)
+    return {row["level"]: {metric: row[metric] for metric in metrics if metric in row} for row in rows}

@@ -1,0 +1,165 @@
+"""``run.py compare --report``: every case, with what each run made of it, side by side on one page."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from datasets import get_spec, io
+from datasets.files import sample_path
+from evaluation.comparison import Compared, settings_of
+from evaluation.paired import ComparedRun
+from evaluation.per_case import PerCase
+from evaluation.predictions import FULL, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from evaluation.results import summarize_rows
+from evaluation.scores import ENSEMBLE, Row
+from reporting.case_pictures import CasePictures
+from reporting.comparison_table import comparison_notes, comparison_rows
+from reporting.html import REPORT_FILE, ReportCase, ReportRun, ReportWriter
+from utils.log import code_version
+
+
+def write_report(
+    folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None, seed: int = 0
+) -> tuple[Path, int]:
+    """Write the page.
+
+    Args:
+        folder: where it goes.
+        compared: the runs; what their results folders hold of ``predictions/`` and ``probabilities/`` is shown.
+        data, root: of the cases; None as the first summary that knows says.
+        fixations: a fixation table to show; None for none.
+        seed: that the bootstrap of the comparison had.
+
+    Returns:
+        The file, and its size in bytes.
+
+    Raises:
+        OSError, ValueError: where data set, image or mask of a case cannot be found or read, or a prediction's size is
+            not the image's.
+    """
+    data, root = _data_set(compared.runs, data, root)
+    spec = get_spec(data, root)
+    pictures = CasePictures(spec, root, fixations)
+    names, without_truth = compared.runs[0].table.names, 0
+    path = folder / REPORT_FILE
+    with ReportWriter(
+        path,
+        title=" and ".join(run.name for run in compared.runs),
+        runs=[_described(run) for run in compared.runs],
+        comparison=comparison_rows(compared.comparisons),
+        notes=[*comparison_notes(compared.comparisons, seed=seed), *compared.notes],
+        made_by=f"run.py compare, version {code_version()}",
+    ) as report:
+        for name in names:
+            mask = sample_path(spec, Path(root), "masks", name)
+            truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
+            without_truth += truth is None
+            report.add(_checked(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name))))
+    pictures.tell_of_missing_gaze()
+    if without_truth:
+        print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
+    return path, report.num_bytes
+
+
+def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
+    for run in runs:
+        known = {key: value for key, value in settings_of(run.table.path.parent).items() if isinstance(value, str)}
+        data, root = data or known.get("data"), root or known.get("root")
+    if not (data and root and Path(root).is_dir()):
+        raise ValueError(
+            f"--report: expected --data and --root, the data set of the cases, found {data or 'no data set'} at "
+            f"{root or 'no folder'}; name them as for evaluate"
+        )
+    return data, root
+
+
+def _described(run: ComparedRun) -> ReportRun:
+    known = settings_of(run.table.path.parent)
+    # The ends of paths: whoever is shown the page need not know the folders of this machine.
+    facts = [("results", "/".join(run.table.path.parent.parts[-2:]))]
+    facts += [("checkpoint", Path(str(known["checkpoint"])).name)] if "checkpoint" in known else []
+    facts += [(key, str(known[key])) for key in ("split", "threshold") if key in known]
+    return ReportRun(
+        run.name,
+        what=str(known.get("what", "")),
+        metrics=_metrics(run.table),
+        facts=facts,
+    )
+
+
+def _metrics(table: PerCase) -> dict[str, dict]:
+    """What the table tells: it may lack metrics, and does not say where only one of the masks was empty."""
+    keys = {"num_cases", "num_undefined", "num_cases_mm"}
+    keys |= {f"{metric}_{part}" for metric in table.metrics for part in ("mean", "std", "ci95")}
+    summary = summarize_rows(_rows(table), intervals=True)
+    return {level: {key: entry[key] for key in entry if key in keys} for level, entry in summary.items()}
+
+
+def _rows(table: PerCase) -> list[Row]:
+    groups = table.groups or {}
+    return [
+        {
+            "name": name,
+            "group": groups.get(name, name),
+            "level": level,
+            # Cases without a spacing have no distances in mm.
+            **{m: v[name] for m, v in metrics.items() if not (m.endswith("_mm") and math.isnan(v[name]))},
+        }
+        for level, metrics in table.values.items()
+        for name in table.names
+    ]
+
+
+def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
+    """The fields of ``ReportCase`` that are by run."""
+    found: dict[str, dict] = {"rows": {}, "predictions": {}, "probabilities": {}}
+    for run in runs:
+        folder = run.table.path.parent
+        found["rows"][run.name] = {
+            level: {metric: of_case[name] for metric, of_case in metrics.items()}
+            for level, metrics in run.table.values.items()
+        }
+        with contextlib.suppress(FileNotFoundError):
+            found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
+        maps = _probabilities(folder / PROBABILITIES_FOLDER, name)
+        if len({one.shape for one in maps}) > 1:
+            raise ValueError(
+                f"{folder / PROBABILITIES_FOLDER}: expected maps of one size for {name}, found several; evaluate again"
+            )
+        if maps:
+            found["probabilities"][run.name] = np.stack(maps)
+    return found
+
+
+def _probabilities(folder: Path, name: str) -> list[np.ndarray]:
+    """The ensemble's, level 1's and so on, as far as they are there without a gap."""
+    maps: list[np.ndarray] = []
+    # The page numbers them as they come, so the order of the table's rows must not matter.
+    for level in itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1))):
+        path = folder / level / f"{name}.png"
+        if not path.is_file():
+            break
+        try:
+            with io.open_picture(path) as image:
+                maps.append(np.array(image, np.float32) / FULL)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path}: expected a probability map, found an unreadable file; evaluate again") from error
+    return maps
+
+
+def _checked(case: ReportCase) -> ReportCase:
+    """Raise ValueError for a mask of another size than its image's, as of other data by the same names."""
+    masks = {"the mask": case.truth, **{f"the prediction of {name}": mask for name, mask in case.predictions.items()}}
+    for what, mask in masks.items():
+        if mask is not None and mask.shape != case.image.shape[:2]:
+            raise ValueError(
+                f"--report: expected {what} of {case.name} in the size of its image, {case.image.shape[:2]}, found "
+                f"{mask.shape}; name the --root that was evaluated"
+            )
+    return case

@@ -1,0 +1,51 @@
+"""How good gaze and maps are, said in lines and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from datasets.gaze.quality import PER_IMAGE_FILE
+from reporting.figures import write_gaze_figure
+
+FIGURE_FILE = Path("gaze", "quality.png")
+NUM_NAMED = 5
+
+
+def print_named(what: str, items: Sequence[Mapping], listed_in: Path) -> None:
+    """Name the first images of some, each with its reason; those first that are ``broken``."""
+    for item in sorted(items, key=lambda item: not item.get("broken"))[:NUM_NAMED]:
+        print(f"  {what} {item['name']}: {item['reason']}")
+    if len(items) > NUM_NAMED:
+        print(f"  ... and {len(items) - NUM_NAMED} more, all in {listed_in}")
+
+
+def print_quality(quality: dict | None) -> None:
+    """Print the means over images, as ``datasets.gaze.quality.summarize`` gives them."""
+    if quality is None:
+        print("no masks to score against: the quality of the maps is not known")
+        return
+    print(f"mean Dice against {quality['num_images']} masks, by threshold:")
+    for kind, means in quality["dice"].items():
+        print(f"  {kind:<8}" + "  ".join(f"{t}: {_number(value)}" for t, value in means.items()))
+    share = quality["fixations_inside"]["share"]
+    print(f"fixations inside the target: mean {_number(share['mean'])}, median {_number(share['median'])} over images")
+    x, y = (quality["centroid_offset"][axis] for axis in ("x", "y"))
+    print(
+        f"gaze centroid less the target's, over images: {_number(x['mean'])} (std {_number(x['std'])}) of the width, "
+        f"{_number(y['mean'])} (std {_number(y['std'])}) of the height"
+    )
+
+
+def write_figure(root: Path) -> Path:
+    """Draw the per-image table under ``root``; the figure's path."""
+    table = pd.read_csv(root / PER_IMAGE_FILE, dtype={"name": str}).set_index("name").astype(float)
+    thresholds = [float(column.rpartition("_")[2]) for column in table if column.startswith("crf_dice_")]
+    write_gaze_figure(root / FIGURE_FILE, {column: table[column].to_numpy() for column in table}, thresholds)
+    return root / FIGURE_FILE
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"

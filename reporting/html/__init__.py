@@ -1,0 +1,19 @@
+"""An evaluation as one HTML file that opens from disk: summary, distributions and a gallery of cases.
+
+The file needs no server and no network, and its policy forbids the browser both. Images are reduced; every number is
+computed by the caller, at full size::
+
+    run = ReportRun("evaluate", what="checkpoint, 2 levels", facts=[("checkpoint", "run/last.pth")])
+    with ReportWriter("report.html", title="Kvasir test", runs=[run]) as report:
+        for case in cases:
+            report.add(ReportCase(case.name, rows={"evaluate": {"ensemble": {"dice": 0.91}}}, image=case.image))
+        report.describe("evaluate", metrics=metrics)
+    print(report.num_bytes)
+"""
+
+from reporting.html.records import ReportCase, ReportRun
+from reporting.html.writer import ReportWriter
+
+REPORT_FILE = "report.html"
+
+__all__ = ["REPORT_FILE", "ReportCase", "ReportRun", "ReportWriter"]

@@ -1,0 +1,113 @@
+"""Gaze maps on disk: both formats are found, and a file says what it was made from."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.gaze.map_files import (
+    find_map,
+    fingerprint,
+    map_ending,
+    read_if_made_from,
+    remove_if_ours,
+    remove_other_formats,
+    write_map,
+)
+from datasets.specs import get_spec
+
+RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+@pytest.mark.parametrize(
+    ("data", "map_format", "ending"),
+    [("kvasir", "as-reference", ".jpg"), ("prostate", "as-reference", ".png"), ("kvasir", "png", ".png")],
+)
+def test_ending_of_a_format(data, map_format, ending):
+    assert map_ending(get_spec(data), map_format) == ending
+
+
+def test_unknown_format():
+    with pytest.raises(ValueError, match="expected one of as-reference, png, found 'gif'"):
+        map_ending(get_spec("kvasir"), "gif")
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_map_is_found_in_either_format(tmp_path, ending):
+    path = tmp_path / "gaze" / "heatmap" / f"a.v2{ending}"
+    write_map(path, RAMP, "x")
+    assert find_map(get_spec("kvasir"), tmp_path, "heatmap", "a.v2") == path
+
+
+def test_of_two_formats_the_data_sets_own_is_taken(tmp_path):
+    for ending in (".jpg", ".png"):
+        write_map(tmp_path / "gaze" / "crf_compat1" / f"a{ending}", RAMP, "x")
+    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a").suffix == ".jpg"
+    assert find_map(get_spec("prostate"), tmp_path, "crf", "a").suffix == ".png"
+
+
+def test_absent_map_would_be_in_the_own_format(tmp_path):
+    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a") == tmp_path / "gaze" / "crf_compat1" / "a.jpg"
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_file_tells_what_it_was_made_from(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    written = write_map(path, RAMP, fingerprint("one"))
+    np.testing.assert_array_equal(read_if_made_from(path, fingerprint("one")), written)
+    assert read_if_made_from(path, fingerprint("two")) is None
+    assert read_if_made_from(tmp_path / f"b{ending}", fingerprint("one")) is None
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_fingerprint_does_not_change_the_pixels(tmp_path, ending):
+    write_map(tmp_path / f"a{ending}", RAMP, fingerprint("one"))
+    Image.fromarray(RAMP).save(tmp_path / f"b{ending}")
+    with Image.open(tmp_path / f"a{ending}") as ours, Image.open(tmp_path / f"b{ending}") as plain:
+        assert ours.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_cut_file_is_not_taken_for_whole(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    rng = np.random.default_rng(0)
+    write_map(path, rng.integers(0, 256, (64, 64)).astype(np.uint8), fingerprint("one"))
+    path.write_bytes(path.read_bytes()[:-100])
+    assert read_if_made_from(path, fingerprint("one")) is None
+
+
+def test_fingerprints_differ_with_every_part():
+    array = np.array([1.0, 2.0])
+    prints = {
+        fingerprint("a", "bc"),
+        fingerprint("ab", "c"),
+        fingerprint("a", "bc", 70.0),
+        fingerprint("a", "bc", 71.0),
+        fingerprint("a", "bc", array),
+        fingerprint("a", "bc", array[::-1]),
+    }
+    assert len(prints) == 6
+    assert fingerprint("a", array) == fingerprint("a", array.copy())
+
+
+def test_a_map_replaces_its_other_format(tmp_path):
+    for name in ("a.jpg", "a.png", "ab.png"):
+        write_map(tmp_path / name, RAMP, "x")
+    remove_other_formats(tmp_path / "a.jpg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "ab.png"]
+
+
+def test_only_maps_of_ours_are_removed(tmp_path):
+    write_map(tmp_path / "ours.jpg", RAMP, fingerprint("one"))
+    Image.fromarray(RAMP).save(tmp_path / "theirs.jpg")
+    Image.fromarray(RAMP).save(tmp_path / "commented.jpg", comment=b"made by hand")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    for name in ("ours.jpg", "theirs.jpg", "commented.jpg", "broken.jpg", "absent.jpg"):
+        remove_if_ours(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jpg", "commented.jpg", "theirs.jpg"]
+
+
+def test_a_map_with_an_ending_in_capitals_is_found_as_training_finds_it(tmp_path):
+    folder = tmp_path / "gaze" / "crf_compat1"
+    folder.mkdir(parents=True)
+    (folder / "a.PNG").touch()
+    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a").name == "a.PNG"

@@ -1,0 +1,136 @@
+"""Runs that differ in their seed alone, as one experiment."""
+
+import json
+
+import pytest
+
+from evaluation.experiments import FinishedRun, find_runs, group_runs, labels, levels, over_seeds
+
+
+def metrics(dice=0.5, std=0.1, num_cases=100, num_undefined=0):
+    return {
+        "num_cases": num_cases,
+        "dice_mean": dice,
+        "dice_std": None if dice is None else std,
+        "iou_mean": dice,
+        "iou_std": None if dice is None else std,
+        "num_undefined": num_undefined,
+    }
+
+
+def summary(seed=0, recipe=None, label="last", **entries):
+    summary = {"results": {label: {"iteration": 10, "metrics": {"ensemble": metrics(**entries)}}}, "seed": seed}
+    return summary if recipe is None else summary | {"recipe": recipe}
+
+
+def run_folder(folder, content):
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text(json.dumps(content))
+    return folder
+
+
+def experiment(*summaries):
+    runs = [FinishedRun("exp", f"seed{content['seed']}", content) for content in summaries]
+    (together,) = group_runs(runs)
+    return together
+
+
+RECIPE = {"lr": 0.01, "features": [4, 8]}
+
+
+def test_three_seeds_by_hand():
+    seeds = [(0, 0.5, 0.1), (1, 0.6, 0.2), (2, 0.7, 0.3)]
+    numbers = over_seeds(
+        experiment(*(summary(seed, RECIPE, dice=dice, std=std) for seed, dice, std in seeds)),
+        "last",
+        "ensemble",
+        "dice",
+    )
+    assert numbers.mean == pytest.approx(0.6)
+    # ((-0.1)^2 + 0 + 0.1^2) / (3 - 1) = 0.01; with n in place of n-1 it would be 0.0816.
+    assert numbers.std_over_seeds == pytest.approx(0.1)
+    assert numbers.std_over_images == pytest.approx(0.2)
+    assert (numbers.n_seeds, numbers.num_cases, numbers.num_undefined) == (3, 100, 0)
+
+
+def test_distances_in_mm_count_the_cases_with_a_spacing():
+    content = summary()
+    content["results"]["last"]["metrics"]["ensemble"] |= {"hd95_px_mean": 3.0, "hd95_mm_mean": 2.0, "num_cases_mm": 7}
+    of_runs = experiment(content)
+    counts = [over_seeds(of_runs, "last", "ensemble", f"hd95_{unit}").num_cases for unit in ("px", "mm")]
+    assert counts == [100, 7]
+
+
+def test_one_seed_has_no_spread_over_seeds():
+    numbers = over_seeds(experiment(summary(0, RECIPE, dice=0.5, std=0.1)), "last", "ensemble", "dice")
+    assert numbers == (1, 0.5, None, 0.1, 100, 0)
+
+
+def test_a_seed_without_a_value_or_without_the_result_is_not_counted():
+    nothing = summary(1, RECIPE, dice=None, num_undefined=100)
+    other = summary(2, RECIPE, label="test_selected")
+    together = experiment(summary(0, RECIPE, dice=0.4, num_undefined=3), nothing, other)
+    numbers = over_seeds(together, "last", "ensemble", "iou")
+    assert numbers == (1, 0.4, None, 0.1, 100, 103)
+    assert labels(together) == ["last", "test_selected"]
+    assert levels(together, "last") == ["ensemble"]
+    assert over_seeds(together, "last", "7", "dice") is over_seeds(together, "absent", "ensemble", "dice") is None
+
+
+def test_all_values_missing():
+    numbers = over_seeds(experiment(summary(0, RECIPE, dice=None, num_undefined=100)), "last", "ensemble", "dice")
+    assert numbers == (0, None, None, None, 100, 100)
+
+
+def test_grouped_by_recipe_and_ordered_by_seed():
+    def named(name, *args):
+        return FinishedRun(name, name, summary(*args))
+
+    same = {"features": [4, 8], "lr": 0.01}
+    runs = [named("b", 2, RECIPE), named("old", 0), named("a", 1, same), named("c", 0, {**RECIPE, "lr": 0.1})]
+    found = [(one.name, one.seeds) for one in group_runs([*runs, named("old", 0)])]
+    assert found == [("b, a", (1, 2)), ("old", (0,)), ("c", (0,)), ("old", (0,))]
+
+
+def test_a_seed_is_not_counted_twice():
+    runs = [FinishedRun("x", f"exp/{name}", summary(3, RECIPE)) for name in ("first", "second")]
+    with pytest.raises(ValueError, match=r"exp/second: expected each seed .* once, found seed 3 in exp/first too"):
+        group_runs(runs)
+
+
+def test_seeds_on_different_test_sets_are_no_experiment():
+    runs = [FinishedRun("x", f"exp/{n}", summary(n, RECIPE, num_cases=n)) for n in (100, 99)]
+    with pytest.raises(ValueError, match=r"exp/99: expected 100 test cases, as in exp/100, .* found 99"):
+        group_runs(runs)
+
+
+def test_a_folder_of_seeds_and_those_without_a_summary(tmp_path):
+    for seed in (10, 2):
+        run_folder(tmp_path / "exp" / f"seed{seed}", summary(seed, RECIPE))
+    for other in ("seed3", "seed_old", "seeds"):
+        (tmp_path / "exp" / other).mkdir()
+    (tmp_path / "exp" / "seed7").write_text("a file")
+    runs, unfinished = find_runs([tmp_path / "exp"])
+    assert [(run.name, run.folder.name) for run in runs] == [("exp", "seed2"), ("exp", "seed10")]
+    assert unfinished == [tmp_path / "exp" / "seed3"]
+
+
+def test_a_run_folder_with_seeds_inside_hides_neither(tmp_path):
+    run_folder(tmp_path / "exp", summary(0))
+    run_folder(tmp_path / "exp" / "seed1", summary(1))
+    assert [run.folder.name for run in find_runs([tmp_path / "exp"])[0]] == ["exp", "seed1"]
+
+
+def test_runs_are_named_so_that_they_can_be_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a/seed0", "b/seed0", "c"):
+        run_folder(tmp_path / folder, summary())
+    runs, _ = find_runs(["a/seed0", "b/seed0/", "c/summary.json"])
+    assert [run.name for run in runs] == ["a/seed0", "b/seed0/", "c"]
+    assert [run.name for run in find_runs(["a/seed0", "a/seed0/"])[0]] == ["seed0", "seed0"]
+
+
+def test_nothing_finished(tmp_path):
+    (tmp_path / "seed0").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"summary\.json: expected the summary of a finished run, found none"):
+        find_runs([tmp_path])

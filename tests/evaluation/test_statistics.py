@@ -1,0 +1,40 @@
+"""Bootstrap intervals."""
+
+import numpy as np
+import pytest
+
+from evaluation.statistics import bootstrap_interval
+
+
+def test_equal_values_leave_no_doubt():
+    assert bootstrap_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+def test_close_to_the_normal_interval_for_many_values():
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    half = 1.96 * values.std() / 20
+    assert bootstrap_interval(values) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
+
+
+def test_wider_where_cases_come_in_groups():
+    # Ten groups of ten equal cases hold no more than ten cases do.
+    values = np.repeat(np.arange(10.0), 10)
+    alone, grouped = bootstrap_interval(values), bootstrap_interval(values, [f"p{value:g}" for value in values])
+    assert grouped[1] - grouped[0] > 2.5 * (alone[1] - alone[0])
+    assert grouped == pytest.approx(bootstrap_interval(np.arange(10.0)))
+
+
+def test_larger_groups_weigh_more():
+    # The mean over cases of the groups drawn: 0, 1/4 (one of each) or 1.
+    assert bootstrap_interval([0, 0, 0, 1], list("aaab"), confidence=0.6) == (0, 1)
+    assert bootstrap_interval([0, 0, 0, 1], list("aaab"), confidence=0.1) == (0.25, 0.25)
+
+
+def test_same_values_same_interval_and_another_seed_another():
+    values = np.random.default_rng(1).random(30)
+    assert bootstrap_interval(values) == bootstrap_interval(values) != bootstrap_interval(values, seed=1)
+
+
+@pytest.mark.parametrize(("values", "groups"), [([], None), ([0.3], None), ([0.3, 0.4], ["a", "a"])])
+def test_nothing_can_be_said_from_fewer_than_two_groups(values, groups):
+    assert bootstrap_interval(values, groups) is None

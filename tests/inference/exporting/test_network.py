@@ -1,0 +1,44 @@
+"""While it is recorded, a network takes no branch by an image's size, and computes the same."""
+
+import pytest
+import torch
+
+from inference.exporting.network import OUTPUTS, Exported
+from models import Averaged, basic_unet, build_model, smp_unet
+from models.graph_export import is_recording, resized_at_border
+
+SIZES = [(32, 48), (33, 47), (16, 16), (31, 17)]
+
+
+def network(name="unet"):
+    torch.manual_seed(0)
+    arguments = {"features": (4, 8, 8, 8, 8, 4), "encoder": "resnet18"}
+    return build_model(name, in_channels=1, num_levels=2, **arguments).eval()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["unet", "smp-unet"])
+def test_the_recorded_way_gives_the_same_bits(name, size, monkeypatch):
+    model, x = network(name), torch.randn(2, 1, *size)
+    with torch.inference_mode():
+        expected = model(x)["level_logits"]
+        monkeypatch.setattr(basic_unet, "is_recording", lambda: True)
+        monkeypatch.setattr(smp_unet, "is_recording", lambda: True)
+        assert torch.equal(model(x)["level_logits"], expected)
+
+
+def test_a_border_is_cut_or_repeated():
+    x = torch.tensor([[1, 2], [3, 4]])[None, None]
+    assert resized_at_border(x, 3, 1)[0, 0].tolist() == [[1], [3], [3]]
+    assert resized_at_border(x, 1, 4)[0, 0].tolist() == [[1, 2, 2, 2]]
+
+
+def test_nothing_is_recorded_in_everyday_use():
+    assert not is_recording()
+
+
+def test_the_outputs_by_name_and_in_order():
+    outputs = Exported(Averaged([network()]))(torch.randn(3, 1, 32, 16))
+    assert tuple(outputs) == OUTPUTS
+    assert [tuple(value.shape) for value in outputs.values()] == [(3, 1, 32, 16), (2, 3, 1, 32, 16), (3, 1, 32, 16)]
+    assert torch.equal(outputs["probability"], outputs["logits"].sigmoid())

@@ -1,0 +1,65 @@
+"""Numbers of cases and runs as columns, in an order that a reader expects."""
+
+import math
+
+import numpy as np
+
+from reporting.html.columns import described_metric, level_title, ordered_levels, ordered_metrics
+from reporting.html.index import runs_and_values, table
+from reporting.html.records import ReportRun
+
+
+def test_overlaps_come_before_distances_and_unknown_ones_last():
+    keys = ["nsd", "assd_mm", "hd95_px", "iou", "dice", "hd95_px"]
+    assert ordered_metrics(keys) == ["dice", "iou", "hd95_px", "assd_mm", "nsd"]
+
+
+def test_ensemble_comes_first_and_level_10_after_2():
+    assert ordered_levels(["10", "other", 2, "ensemble", "2"]) == ["ensemble", "2", "10", "other"]
+    assert level_title("10") == "level 10" and level_title("ensemble") == "ensemble"
+
+
+def test_metrics_know_unit_and_direction():
+    dice, distance, other = (described_metric(key) for key in ("dice", "hd95_mm", "nsd"))
+    assert (dice["unit"], dice["scale"], dice["better"]) == ("%", 100, 1)
+    assert (distance["title"], distance["unit"], distance["scale"], distance["better"]) == ("HD95", "mm", 1, -1)
+    assert (other["title"], other["unit"], other["better"]) == ("nsd", "", 0)
+
+
+def test_values_by_run_level_metric_and_case():
+    runs = [
+        ReportRun(
+            "a", metrics={"ensemble": {"num_cases": 2, "num_undefined": 1, "num_one_empty": 1, "dice_mean": 0.5}}
+        ),
+        ReportRun("b"),
+    ]
+    rows = [
+        {"a": {"ensemble": {"dice": 0.123456789, "hd95_px": math.nan}, "1": {"dice": np.float32(0.25)}}},
+        {"b": {"ensemble": {"dice": 1}}},
+    ]
+    index = runs_and_values(runs, rows, {"a": 3, "b": 0})
+    assert [metric["key"] for metric in index["metrics"]] == ["dice", "hd95_px"]
+    assert [level["title"] for level in index["levels"]] == ["ensemble", "level 1"]
+    a, b = index["values"]
+    assert a[0][0] == [0.123457, None] and a[1][0] == [0.25, None]
+    assert math.isnan(a[0][1][0])
+    assert b == [[[None, 1.0], [None, None]], [[None, None], [None, None]]]
+    described = index["runs"][0]
+    assert described["numMaps"] == 3
+    assert described["levels"][0] == {
+        "numCases": 2,
+        "numUndefined": 1,
+        "numOneEmpty": 1,
+        "numCasesMm": None,
+        "metrics": [[0.5, None, None], [None, None, None]],
+    }
+    assert described["levels"][1]["numCases"] is None
+
+
+def test_table_keeps_numbers_and_makes_text_of_the_rest():
+    rows = [{"metric": "dice\n", "p": 0.01}, {"metric": "iou", "interval": (0.1, np.float64(0.2)), "p": None}]
+    assert table(rows) == {
+        "columns": ["metric", "p", "interval"],
+        "rows": [["dice\\n", 0.01, None], ["iou", None, [0.1, 0.2]]],
+    }
+    assert table([]) is None and table(None) is None

@@ -1,0 +1,38 @@
+"""Text from outside is shown as it is, and is never markup."""
+
+import json
+
+import numpy as np
+import pytest
+
+from reporting.html.texts import embedded_json, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("polyp_1.jpg", "polyp_1.jpg"),
+        ("Größe 日本 😀", "Größe 日本 😀"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("cju\u202egpj.exe", "cju\\u202egpj.exe"),
+        ("\u200b\x00\u2028", "\\u200b\\u0000\\u2028"),
+        ("\udc80", "\\udc80"),
+        ("\U000e0041", "\\U000e0041"),
+        (7, "7"),
+    ],
+)
+def test_what_would_not_be_seen_is_written_out(text, shown):
+    assert visible(text) == shown
+
+
+def test_json_holds_nothing_that_ends_a_script():
+    content = {"</script><!--": ["&amp;", "a\u2028b\u2029c", 'quote"']}
+    text = embedded_json(content)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert text.isascii()
+    assert json.loads(text) == content
+
+
+def test_numbers_that_are_none_become_null():
+    content = [float("nan"), float("inf"), np.float32("nan"), np.float64(0.5), np.int64(3), (1, 2), None]
+    assert json.loads(embedded_json(content)) == [None, None, None, 0.5, 3, [1, 2], None]

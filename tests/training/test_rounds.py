@@ -1,0 +1,228 @@
+"""Rounds as a user types them, on tiny data: labels, their files, resuming, and what goes wrong."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import run
+from training import rounds
+
+SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
+SHORT = ["--num_levels", "1", "--rounds", "2", "--max_ite", "3", "--select", "last", "--ema", "0.5"]
+
+
+@pytest.fixture
+def root(tiny_root):
+    """With the heatmaps that prepare would write."""
+    shutil.copytree(tiny_root / "gaze" / "crf_compat1", tiny_root / "gaze" / "heatmap")
+    return tiny_root
+
+
+def train(root, exp, *more):
+    table = ["--fixations", str(root / "fixations.csv")]
+    return run.main(["--data", "kvasir", "--root", str(root), "--exp_path", str(exp), *SMALL, *SHORT, *table, *more])
+
+
+def labels_of(folder):
+    return json.loads((folder / "labels.json").read_text())
+
+
+def weights(folder):
+    return torch.load(folder / "model_latest.pth", weights_only=True)["state_dict"]
+
+
+def same(one, other):
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_rounds_keep_maps_scores_and_weights(root, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "area") == 0
+    said = capsys.readouterr().out
+    for folder in (exp / "round1", exp):
+        assert len(list((folder / "maps").glob("*.png"))) == 6
+        assert labels_of(folder)["policy"] == "area" and labels_of(folder)["quality"]["num_images"] == 6
+        assert (folder / "model_latest.pth").is_file()
+    # The test set is read in the last round alone.
+    assert not json.loads((exp / "round1" / "summary.json").read_text())["results"]
+    assert set(json.loads((exp / "summary.json").read_text())["results"]) == {"last"}
+    assert "round 1 of 2" in said and (exp / "rounds.md").read_text() in said
+    assert not same(weights(exp / "round1"), weights(exp))
+
+
+def test_masks_are_labels_and_nothing_else_depends_on_those_not_given(root, tmp_path):
+    assert train(root, tmp_path / "a", "--pseudo", "levels", "--masks", "2") == 0
+    given = labels_of(tmp_path / "a")["masks"]
+    assert len(given) == 2 and labels_of(tmp_path / "a")["quality"]["num_images"] == 4
+    for name in given:
+        mask = np.array(Image.open(root / "masks" / f"{name}.jpg")) > 127
+        assert np.array_equal(np.array(Image.open(tmp_path / "a" / "maps" / f"{name}.png")) > 127, mask)
+    for path in (root / "masks").glob("*.jpg"):
+        if path.stem not in given:
+            Image.fromarray(np.zeros_like(np.array(Image.open(path)))).save(path)
+    assert train(root, tmp_path / "b", "--pseudo", "levels", "--masks", "2") == 0
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_masks_alone_label_the_other_images_from_round_two_on(root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "network", "--masks", "2") == 0
+    assert len(list((exp / "round1" / "maps").glob("*.png"))) == 2
+    assert len(list((exp / "maps").glob("*.png"))) == 6
+    assert "2 masks, 1 level, labels by network, 2 rounds" in (exp / "train.log").read_text()
+
+
+def test_two_levels_and_their_consistency_in_every_round(root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "area", "--num_levels", "2") == 0
+    assert labels_of(exp)["thresholds"] == [0.5, 0.3]
+    for folder in (exp / "round1", exp):
+        assert "loss_cons" in (folder / "train.log").read_text()
+
+
+def test_rounds_of_several_seeds_draw_masks_of_their_own(root, tmp_path):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--seeds", "0,1", "--masks", "2") == 0
+    assert labels_of(exp / "seed0")["masks"] != labels_of(exp / "seed1")["masks"]
+    assert "2 masks" in (exp / "seeds.md").read_text()
+    assert train(root, exp, "--seeds", "0,1", "--masks", "2", "--resume") == 0
+
+
+@pytest.mark.parametrize("stopped_in", [1, 2])
+def test_stopped_anywhere_they_go_on_to_the_same_end(root, tmp_path, monkeypatch, capsys, stopped_in):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(root, whole, "--pseudo", "area") == 0
+    made, calls = rounds.make_labels, []
+
+    def fail(*args):
+        calls.append(args)
+        if len(calls) == stopped_in:
+            raise OSError(28, "No space left on device", str(args[1] / "maps"))
+        return made(*args)
+
+    monkeypatch.setattr(rounds, "make_labels", fail)
+    assert train(root, parts, "--pseudo", "area") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.setattr(rounds, "make_labels", made)
+    assert train(root, parts, "--pseudo", "area") == (2 if stopped_in == 2 else 0)
+    if stopped_in == 2:
+        assert "expected new run folders (--exp_path), found earlier rounds" in capsys.readouterr().err
+        assert train(root, parts, "--pseudo", "area", "--resume") == 0
+        assert "round 1 of 2" in capsys.readouterr().out
+    assert same(weights(whole), weights(parts))
+    assert labels_of(whole) == labels_of(parts)
+
+
+def test_time_that_is_up_stops_between_steps_and_resume_goes_on(root, tmp_path, capsys):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(root, whole) == 0
+    assert train(root, parts, "--max_minutes", "1e-9") == 130
+    assert "stopped in round 1 of 2; the same command with --resume goes on" in capsys.readouterr().out
+    assert train(root, parts, "--resume") == 0
+    assert same(weights(whole), weights(parts))
+
+
+def test_overwrite_takes_rounds_away_and_nothing_else(root, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert train(root, exp) == 0
+    (exp / "mine.txt").write_text("mine")
+    assert train(root, exp, "--pseudo", "area", "--resume") == 2
+    assert "expected labels as asked for, --pseudo area --masks 0" in capsys.readouterr().err
+    assert train(root, exp, "--pseudo", "area", "--overwrite") == 0
+    assert labels_of(exp / "round1")["policy"] == "area" and (exp / "mine.txt").is_file()
+    assert train(root, exp, "--pseudo", "area", "--resume") == 0
+
+
+def test_images_that_are_not_of_a_round_are_left(root, tmp_path, capsys):
+    (tmp_path / "exp" / "maps").mkdir(parents=True)
+    shutil.copy(root / "gaze" / "crf_compat1" / "polyp1.jpg", tmp_path / "exp" / "maps" / "polyp1.png")
+    for more in ([], ["--resume"], ["--overwrite"]):
+        assert train(root, tmp_path / "exp", *more) == 2
+        assert "expected " in capsys.readouterr().err
+    assert len(list((tmp_path / "exp" / "maps").iterdir())) == 1
+
+
+def test_a_round_that_collapses_is_named_and_those_before_stay(root, tmp_path, capsys, monkeypatch):
+    def empty(evidence, *args):
+        return {name: one.with_logits(np.full((32, 32), -90.0)) for name, one in evidence.items()}
+
+    monkeypatch.setattr("training.labels._with_network", empty)
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "network", "--masks", "2") == 2
+    said = capsys.readouterr().err
+    assert f"{exp}: expected labels with a target, found 6 of 6 empty or full: this round has collapsed" in said
+    assert (exp / "round1" / "model_latest.pth").is_file() and not (exp / "labels.json").exists()
+
+
+def test_gaze_that_misses_images_is_named_or_left_out(root, tmp_path, capsys):
+    table = pd.read_csv(root / "fixations.csv")
+    table[~table["IMAGE"].str.startswith("polyp1")].to_csv(root / "fixations.csv", index=False)
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 2
+    said = "expected fixations of every training image, found 1 without (first: polyp1)"
+    assert said in capsys.readouterr().err
+    assert train(root, tmp_path / "exp", "--pseudo", "area", "--skip_missing_gaze") == 0
+    # What the network says of it is its label from round 2 on.
+    assert len(list((tmp_path / "exp" / "round1" / "maps").glob("*.png"))) == 5
+    assert len(list((tmp_path / "exp" / "maps").glob("*.png"))) == 6
+
+
+@pytest.mark.parametrize("policy", ["levels", "area"])
+def test_images_without_a_map_are_named_or_left_out(root, tmp_path, capsys, policy):
+    (root / "gaze" / "crf_compat1" / "polyp2.jpg").unlink()
+    assert train(root, tmp_path / "exp", "--pseudo", policy) == 2
+    said = capsys.readouterr().err
+    assert "expected map of every training image, found 1 without (first: polyp2)" in said and "run.py prepare" in said
+    assert train(root, tmp_path / "exp", "--pseudo", policy, "--skip_missing_gaze") == 0
+    assert len(list((tmp_path / "exp" / "round1" / "maps").glob("*.png"))) == 5
+
+
+def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):
+    shutil.rmtree(root / "masks")
+    assert train(root, tmp_path / "exp", "--masks", "2") == 2
+    assert "masks" in capsys.readouterr().err
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 0
+    assert labels_of(tmp_path / "exp")["quality"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--pseudo", "fusion"], "--pseudo fusion: expected --masks, the number of masks to start from, found none"),
+        (["--pseudo", "fusion", "--masks", "2"], "expected 8 masks or more of images with gaze to fit it on, found 2"),
+        (["--masks", "7"], "--masks 7: expected at most 6, the training images, found more"),
+        (["-m", "full_sup"], "expected -m gaze_sup, found -m full_sup"),
+        (["--map_folder", "maps"], "--map_folder: expected without --rounds"),
+    ],
+)
+def test_what_contradicts_itself_is_a_sentence(root, tmp_path, capsys, options, said):
+    try:
+        code = train(root, tmp_path / "exp", *options)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2 and said in capsys.readouterr().err
+
+
+def test_labels_that_are_broken_are_a_sentence(root, tmp_path, capsys):
+    assert train(root, tmp_path / "exp") == 0
+    (tmp_path / "exp" / "labels.json").write_text("{")
+    assert train(root, tmp_path / "exp", "--resume") == 2
+    assert "labels.json: expected what is known of labels" in capsys.readouterr().err
+
+
+def test_assess_scores_the_maps_of_a_round(root, tmp_path, capsys):
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--pseudo", "levels", "--masks", "6") == 0
+    line = ["assess", "--data", "kvasir", "--root", str(root), "--fixations", str(root / "fixations.csv")]
+    assert run.main([*line, "--map_folder", str(exp / "maps"), "--workers", "1"]) == 0
+    # All labels are masks here.
+    assert "0.5: 1.0000" in capsys.readouterr().out
+    assert json.loads((exp / "gaze" / "quality.json").read_text())["num_images"] == 6
+    assert not (root / "gaze" / "quality.json").exists()
+    (tmp_path / "nothing").mkdir()
+    assert run.main([*line, "--map_folder", str(tmp_path / "nothing")]) == 2
+    assert "expected maps, <id>.png, of images with fixations, found none" in capsys.readouterr().err

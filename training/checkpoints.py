@@ -1,0 +1,418 @@
+"""The checkpoints of a run: what they hold, what a run may continue, and how it does."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from datasets import SegmentationDataset
+from evaluation.predictions import PREDICTIONS_FOLDER
+from losses import OBJECTIVES
+from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
+from models.checkpoint_schema import number, shown
+from models.pretrained import PACKAGE, is_local
+from models.registry import load_weights
+from trainer import TrainState
+from training.build import model_settings
+from training.data_options import check_settings, id_numbers, remembered_settings
+from training.run import MODEL_KEYS, Run
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
+from training.schedule import schedule_of
+from training.seeding import random_states, restore_random_states
+from utils.devices import amp_of
+from utils.distributed import Group
+
+ROUND_KEYS = ("rounds", "pseudo", "masks", "round_ite", "round_size")
+# What a resumed run must share with the one that it continues.
+RECIPE_KEYS = (
+    "mode",
+    "data",
+    "model",
+    *MODEL_KEYS,
+    "level_thresholds",
+    "cons_weight",
+    "seg_loss",
+    "max_ite",
+    "batch_size",
+    "spatial_size",
+    "opt",
+    "lr",
+    "lr_min",
+    "lr_scheduler",
+    "warmup_ite",
+    "weight_decay",
+    "data_size_rate",
+    "draw_subset",
+    "val_fraction",
+    "flip_prob",
+    "augment",
+    "ema",
+    "select",
+    *ROUND_KEYS,
+    "fp16",
+    "amp",
+    "seed",
+)
+# What holds for runs from before there was the option.
+EARLIER_RECIPE = {
+    "ensemble": "logits",
+    "encoder_input": "imagenet",
+    "decoder_channels": [256, 128, 64, 32, 16],
+    "augment": "flips",
+    "ema": 0.0,
+    "select": "best",
+    # Drawn then; where that matters, the images are others, which is looked at apart.
+    "draw_subset": False,
+    **dict(zip(ROUND_KEYS, (1, "levels", 0, None, None), strict=True)),
+}
+# Of TrainState, under "state".
+STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
+# Of a checkpoint, what a run cannot go on without.
+RESUME_KEYS = ("iteration", "best_performance", "best_iteration", "optimizer", "scaler")
+MEAN_KEYS = ("trained", "averaged")
+MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
+
+
+def save(run: Run, file: str, *, again: bool = False) -> None:
+    """A checkpoint with the entries of the released ones, and what resuming and predicting need beside.
+
+    The process of rank 0 writes it; an older latest one is kept as the previous one, but where it is ``again`` of the
+    same iteration.
+    """
+    args, state = run.args, run.state
+    if not run.group.is_main:
+        return
+    save_checkpoint(
+        run.folder / file,
+        {
+            "state_dict": run.network.state_dict(),
+            **trained_weights(run),
+            "opt": vars(args),
+            "epoch": state.epoch,
+            "iteration": state.iteration,
+            "best_performance": state.best_performance,
+            "best_iteration": state.best_iteration,
+            "selected_on": run.data.selection_split,
+            "selected_by": OBJECTIVES[args.mode].selected_by,
+            "selection_ids": _selection_ids(run),
+            "optimizer": run.optimizer.state_dict(),
+            "scaler": run.scaler.state_dict(),
+            "amp": amp_of(args.amp, args.fp16, run.device),
+            "state": {key: getattr(state, key) for key in STATE_KEYS},
+            "schedule": schedule(args, state),
+            "sampler": {
+                "seed": args.seed,
+                "epoch": state.iteration // state.iterations_per_epoch,
+                "batch": state.iteration % state.iterations_per_epoch,
+            },
+            "random": random_states(),
+            "config": {
+                "model": {"name": args.model, **model_settings(args), "encoder_weights": _named_weights(args)},
+                "data": args.data,
+                **remembered_settings(run.data.train.spec),
+                "level_thresholds": list(run.data.train.thresholds or ()),
+                "train_ids": id_numbers(run.data.train.names),
+                "spatial_size": args.spatial_size,
+                "val_fraction": args.val_fraction,
+                "seed": args.seed,
+            },
+        },
+        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and not again else None,
+    )
+
+
+def _named_weights(args: argparse.Namespace) -> str | None:
+    """Where the encoder began; of a file its name, as where it lay is nobody's business."""
+    source = args.encoder_weights
+    return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
+
+
+def trained_weights(run: Run) -> dict:
+    """Beside the mean of the weights, which predicts, those that training goes on from."""
+    if run.average is None:
+        return {}
+    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
+
+
+def schedule(args: argparse.Namespace, state: TrainState) -> dict:
+    """The learning rates, as ``iteration_learning_rate`` takes them."""
+    return schedule_of(
+        state.iterations_per_epoch,
+        scheduler=args.lr_scheduler,
+        max_ite=args.max_ite,
+        warmup_ite=args.warmup_ite,
+        lr=args.lr,
+        lr_min=args.lr_min,
+    )
+
+
+class Start(NamedTuple):
+    """What a run begins with.
+
+    Attributes:
+        checkpoint: to take the weights from, or None.
+        path: its file.
+        resumes: whether it is to be continued, and not only its weights to be used.
+        notes: what to tell the user of it.
+        fell_back: whether it is the previous one, since the latest is broken.
+    """
+
+    checkpoint: dict | None
+    path: Path | None = None
+    resumes: bool = False
+    notes: tuple[str, ...] = ()
+    fell_back: bool = False
+
+
+def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> Start:
+    """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
+
+    ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
+    """
+    latest = folder / LATEST_FILE
+    if args.resume:
+        _check_goes_on_from_its_own(args, folder)
+        path, note = args.ckpt_path or latest, None
+        if args.ckpt_path:
+            checkpoint = load_checkpoint(path)
+        elif has_checkpoint(folder):
+            checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
+            path = latest if note is None else folder / PREVIOUS_FILE
+        else:
+            return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
+        _check_resumable(args, checkpoint, path)
+        _check_same_settings(data, checkpoint.get("config") or {}, path)
+        notes = (note,) if note else ()
+        anew = _why_chosen_anew(args, checkpoint, folder / BEST_FILE)
+        if anew:
+            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
+            notes += (f"{anew}; it is chosen anew",)
+        return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
+    if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
+        raise ValueError(
+            f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
+            "add --resume to continue it or --overwrite to replace it"
+        )
+    return Start(load_checkpoint(args.ckpt_path), Path(args.ckpt_path)) if args.ckpt_path else Start(None)
+
+
+def _why_chosen_anew(args: argparse.Namespace, checkpoint: Mapping, best: Path) -> str | None:
+    """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
+    if checkpoint["best_performance"] is None:
+        return None
+    if not best.is_file():
+        return f"{best}: expected the best checkpoint so far, found none"
+    before, now = checkpoint.get("selected_by", "dice"), OBJECTIVES[args.mode].selected_by
+    return None if before == now else f"{best}: expected the best checkpoint by its {now}, found one by its {before}"
+
+
+def check_same_start(iteration: int, folder: Path, group: Group) -> None:
+    """Wait for all processes; a ValueError if they found different checkpoints, as in folders that are not shared."""
+    found = group.gather(iteration)
+    if len(set(found)) > 1:
+        raise ValueError(
+            f"{folder}: expected one run folder for all processes, found checkpoints of iterations "
+            f"{', '.join(map(str, found))}; put it where all machines see it"
+        )
+
+
+def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
+    """Take away what an earlier run left and the new one does not go on from."""
+    if overwrite:
+        remove_run(folder)
+    if start.fell_back:
+        # Else the next save would keep the broken one as the previous one.
+        (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
+
+
+def remove_run(folder: Path) -> None:
+    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
+    # Masks of a run, which others would take for those of the next one.
+    masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
+    for pattern in (*RUN_FILES, *masks):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run can go on from one of its own."""
+    return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
+
+
+def start_weights(folder: Path) -> str | None:
+    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
+
+    Raises:
+        ValueError: if its options cannot be read.
+    """
+    first = first_options(folder)
+    return None if first.get("resume") else first.get("ckpt_path")
+
+
+def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
+    """A run that began with the weights at --ckpt_path is neither to go on there nor to begin without them."""
+    weights = start_weights(folder)
+    if weights and args.ckpt_path in (None, weights) and not has_checkpoint(folder):
+        raise ValueError(
+            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
+            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
+        )
+    if weights and args.ckpt_path == weights:
+        raise ValueError(
+            f"--ckpt_path {weights}: expected --resume without it, since the run in {folder} began with these weights "
+            "and goes on from its own checkpoint; leave --ckpt_path out"
+        )
+
+
+def _check_resumable(args: argparse.Namespace, checkpoint: dict, path) -> None:
+    before = checkpoint.get("opt")
+    # Released checkpoints hold a Namespace.
+    keys = RESUME_KEYS + MEAN_KEYS * bool(args.ema)
+    if not isinstance(before, dict) or any(key not in checkpoint for key in keys):
+        raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
+    check_same_options(args, before, path)
+    if not (checkpoint["iteration"] or 0) <= args.max_ite:
+        raise ValueError(f"{path}: expected an iteration up to {args.max_ite}, found {checkpoint['iteration']}")
+
+
+def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
+    """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
+    before = {**EARLIER_RECIPE, **before}
+    changed = [key for key in RECIPE_KEYS if plain(before.get(key)) != plain(getattr(args, key))]
+    if changed:
+        listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
+        raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
+
+
+def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
+    check_settings(data.spec, config, path)
+    ignored, now = data.spec.ignore_value, list(data.thresholds or ())
+    if config.get("ignore_value") != ignored:
+        raise ValueError(
+            f"{path}: expected the ignore_value of the run to resume, {config.get('ignore_value')}, found {ignored}; "
+            "restore it in dataset.toml, or start a new run (--exp_path)"
+        )
+    before = config.get("level_thresholds", now)
+    if before != now:
+        raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
+    ids = id_numbers(data.names)
+    trained = config.get("train_ids", ids)
+    # The order counts too: the loader draws by it.
+    if trained != ids:
+        raise ValueError(
+            f"{path}: expected the {len(trained)} training images of the run to resume, in their order, found "
+            f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files, case_pattern "
+            "and, with --skip_missing_gaze, the gaze maps, or start a new run (--exp_path)"
+        )
+
+
+def plain(value):
+    """The value of an option as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def restore(run: Run, start: Start) -> None:
+    """Load the weights to start with.
+
+    Of a run to resume, put optimizer, scaler, random states and progress back to where the checkpoint left them, too.
+
+    Raises:
+        ValueError: for weights or states that do not fit, or if the run would go on in another precision, or choose
+            its best checkpoint on another split.
+    """
+    if start.checkpoint is None:
+        return
+    try:
+        resumes_mean = start.resumes and run.average is not None
+        load_weights(run.model, start.checkpoint["trained" if resumes_mean else "state_dict"])
+        if run.average is not None:
+            load_weights(run.average.module, start.checkpoint["state_dict"])
+            run.average.n_averaged.fill_(start.checkpoint["averaged"] if resumes_mean else 0)
+        if start.resumes:
+            _restore_state(run, start.checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{start.path}: {error}") from error
+
+
+def _restore_state(run: Run, checkpoint: dict) -> None:
+    _check_same_ground(run, checkpoint)
+    restore_optimizer(run.optimizer, checkpoint["optimizer"], list(run.model.parameters()))
+    # What no run changes is not taken from a file.
+    run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
+    run.state.iteration = checkpoint["iteration"] or 0
+    run.state.best_performance = checkpoint["best_performance"]
+    run.state.best_iteration = checkpoint["best_iteration"] or 0
+    # Checkpoints of earlier versions end with the validation that was due, and drew nothing.
+    state = checkpoint.get("state", {"validated": run.state.iteration})
+    for key in STATE_KEYS:
+        setattr(run.state, key, state.get(key, getattr(run.state, key)))
+    if "random" in checkpoint:
+        restore_random_states(checkpoint["random"])
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
+    """Give an optimizer the running means that a checkpoint holds; rates and the like stay those of the options.
+
+    Args:
+        optimizer: with one group of parameters.
+        saved: of its ``state_dict``.
+        everything: all parameters of the model. Earlier versions gave the optimizer unused ones, too, and count them.
+
+    Raises:
+        ValueError: for other entries than the optimizer's own, or such as do not fit their parameters.
+    """
+    own = optimizer.param_groups[0]["params"]
+    keys = MOMENTS_OF_SGD if isinstance(optimizer, torch.optim.SGD) else MOMENTS_OF_ADAM
+    try:
+        (group,) = saved["param_groups"]
+        rate = group["lr"]
+        counted = own if len(group["params"]) == len(own) else everything
+        place = {id(parameter): index for index, parameter in enumerate(own)}
+        states = {}
+        for index, state in saved["state"].items():
+            parameter = counted[index]
+            if set(state) != keys or not all(_fits(key, value, parameter) for key, value in state.items()):
+                raise ValueError(f"of parameter {index}: {shown(state)}")
+            states[place[id(parameter)]] = state
+        if not number(0).fits(rate):
+            raise ValueError(f"a rate of {shown(rate)}")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"optimizer: expected the state of the run to resume, found another ({error})") from error
+    (options,) = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": [{**options, "lr": rate}]})
+
+
+def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
+    """Whether a running mean is one of its parameter: finite, and not below 0 where it is a count or of squares."""
+    if not value.is_floating_point() or value.shape != (() if key == "step" else parameter.shape):
+        return False
+    low, high = map(float, value.aminmax())
+    return math.isfinite(low + high) and (low >= 0 or key not in ("step", "exp_avg_sq"))
+
+
+def _check_same_ground(run: Run, checkpoint: dict) -> None:
+    amp = amp_of(run.args.amp, run.args.fp16, run.device)
+    before = checkpoint.get("amp", amp)
+    if before != amp:
+        raise ValueError(
+            f"--fp16: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
+            "the kind of device that it began on"
+        )
+    split, ids = run.data.selection_split, _selection_ids(run)
+    chosen_on, chosen_ids = checkpoint.get("selected_on", split), checkpoint.get("selection_ids", ids)
+    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
+        raise ValueError(
+            f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
+            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
+            "as they were, or start a new run (--exp_path)"
+        )
+
+
+def _selection_ids(run: Run) -> list[int]:
+    return id_numbers(run.data.selection.names) if run.data.selection else []

@@ -1,0 +1,99 @@
+"""The first lines of a run's log."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+import torch
+
+from training.build import memory_layout
+from training.checkpoints import Start
+from training.data_options import said_without_map
+from training.run import Run
+from training.run_folder import ARGS_FILE
+from utils.devices import amp_of, device_name, has_bfloat16
+from utils.log import code_version
+
+
+def describe(run: Run, start: Start) -> None:
+    """The first lines of the log: machine, versions, sizes, and what an option does not do here."""
+    args, data, log = run.args, run.data, run.log
+    parameters = sum(p.numel() for p in run.model.parameters())
+    validation = data.selection if data.selection_split == "validation" else ()
+    log.info(f"{what_is_trained(args)}; run folder {run.folder}; seed {args.seed}")
+    log.info(
+        f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, "
+        f"{_counted(args.num_worker, 'loader process', 'es')}, Python {platform.python_version()}, torch "
+        f"{torch.__version__}, code {code_version()}"
+    )
+    log.info(_computation(run))
+    log.info(
+        f"{parameters:,} parameters; {len(data.train)} training, {len(validation)} validation, {len(data.test or ())} "
+        "test images"
+    )
+    if data.train.without_map:
+        log.info(said_without_map(data.train.without_map, len(data.train), ARGS_FILE))
+    log.info(data.train.cache_note)
+    if data.selection_split == "test":
+        log.info(
+            "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
+        )
+    if args.mode == "full_sup" or args.num_levels == 1:
+        log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
+    if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
+        log.info(
+            "batch normalisation sees each process's part of the batch alone, as it cannot be synchronised on a CPU: "
+            "results depend on the number of processes"
+        )
+    devices = str(args.device).split(",")
+    if len(devices) > 1 and run.group.size == 1:
+        log.info(
+            f"--device {args.device}: a process computes on one GPU, here the first; on all of them, without --device: "
+            f"CUDA_VISIBLE_DEVICES={args.device} torchrun --nproc_per_node {len(devices)} run.py ..."
+        )
+    if args.finalize:
+        log.info("--finalize does nothing here: every run is evaluated at its end")
+    for note in start.notes:
+        log.info(note)
+    if start.resumes:
+        log.info(f"resumed at iteration {run.state.iteration}")
+
+
+def _processes(run: Run) -> str:
+    return "" if run.group.size == 1 else f"{run.group.size} processes, each with "
+
+
+def _counted(number: int, noun: str, ending: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else ending}"
+
+
+def _computation(run: Run) -> str:
+    args = run.args
+    amp = amp_of(args.amp, args.fp16, run.device)
+    parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
+    if amp == "bf16" and not has_bfloat16(run.device):
+        parts += f" (which this {run.device.type} only emulates, some ten times slower: --amp auto takes float32 then)"
+    options = [name for name in ("compile", "checkpoint_levels", "deterministic") if getattr(args, name)]
+    layout = ["channels_last"] if memory_layout(args, run.device) is torch.channels_last else []
+    return ", ".join(["computes in " + parts, *layout, *options])
+
+
+def what_is_trained(args: argparse.Namespace) -> str:
+    """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
+    levels = _counted(args.num_levels, "level")
+    if args.mode == "full_sup":
+        method = f"full supervision, {levels}"
+    else:
+        consistency = f", {args.cons_mode} consistency x {args.cons_weight:g}" if args.num_levels > 1 else ""
+        masks = f" and {args.masks} masks" if args.masks else ""
+        rounds = f", {args.rounds} rounds" if args.rounds > 1 else ""
+        source = f"{args.masks} masks" if args.pseudo == "network" else f"gaze{masks}"
+        policy = f", labels by {args.pseudo}" if args.pseudo != "levels" else ""
+        method = f"{source}, {levels}{consistency}{policy}{rounds}"
+    return method + said_of_ensemble(args.ensemble)
+
+
+def said_of_ensemble(ensemble: str) -> str:
+    """What follows a method's description: nothing for the released mean of logits."""
+    return ", mean of probabilities" if ensemble == "probs" else ""

@@ -1,0 +1,90 @@
+"""How long a training will take, said after its first steps."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import torch
+from torch import Tensor
+
+from trainer import TrainState
+from training.build import build_network
+from training.recipes import RECIPES
+from utils.log import RunLog
+
+# After the first, which warms up.
+NUM_TIMED = 5
+# On a CPU longer than so many seconds, and a recipe that is made for one is named.
+LONG = 3 * 3600
+CPU_RECIPE = "small"
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+class ForecastHook:
+    """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more.
+
+    Args:
+        args: of the run; ``work_after`` is what other rounds and seeds have still to do, see ``work``.
+        start: the iteration that the run is at.
+    """
+
+    def __init__(self, log: RunLog, args: argparse.Namespace, device: torch.device, *, start: int):
+        self.log, self.args, self.device, self.start = log, args, device, start
+        self.since = time.monotonic()
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        steps = state.iteration - self.start
+        if steps == 1 and self.device.type == "cpu":
+            self._say(state, time.monotonic() - self.since)
+        elif steps == 1 + NUM_TIMED:
+            self._say(state, (time.monotonic() - self.since) / NUM_TIMED)
+        if steps == 1:
+            self.since = time.monotonic()
+
+    def _say(self, state: TrainState, seconds: float) -> None:
+        args, left = self.args, self.args.max_ite - state.iteration
+        if not left:
+            return
+        here, after = left * seconds, args.work_after / args.spatial_size**2 * seconds
+        text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {_kind(self.device)}"
+        if after:
+            text += f"; with the rounds and seeds after it {duration(here + after)}"
+        if here + after > LONG and self.device.type == "cpu" and args.recipe != CPU_RECIPE:
+            text += f"; --recipe {CPU_RECIPE}: about {duration(_seconds_of(CPU_RECIPE, args))}"
+        self.log.info(text)
+
+
+def work(args: argparse.Namespace, *, after: int = 0) -> int:
+    """What the rounds after that number have to do, in iterations times pixels of the network's input: a step takes
+    about as long as its pixels are many."""
+    if after >= args.rounds:
+        return 0
+    early = (args.round_ite or args.max_ite) * (args.round_size or args.spatial_size) ** 2
+    return (args.rounds - 1 - after) * early + args.max_ite * args.spatial_size**2
+
+
+def duration(seconds: float) -> str:
+    """For people: in the unit that suits it, to two digits or so."""
+    if seconds < 1.5 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 1.5 * HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days"
+
+
+def _kind(device: torch.device) -> str:
+    return "CPU" if device.type == "cpu" else "GPU"
+
+
+def _seconds_of(recipe: str, args: argparse.Namespace) -> float:
+    """Of a training by another recipe on this machine, from one timed step of its network; draws nothing from torch's
+    generator."""
+    other = argparse.Namespace(**vars(args) | RECIPES[recipe])
+    with torch.random.fork_rng(devices=[]):
+        model = build_network(other, torch.device("cpu")).train()
+        image = torch.rand(other.batch_size, other.in_channels, other.spatial_size, other.spatial_size)
+    for _ in range(2):
+        began = time.monotonic()
+        sum(output.mean() for output in model(image).values()).backward()
+    return (time.monotonic() - began) * other.max_ite

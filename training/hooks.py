@@ -1,0 +1,257 @@
+"""What happens after a step: log, stop, validate, save, profile. Each is called with state, terms and learning rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from evaluation.results import summarize_rows
+from evaluation.scores import ENSEMBLE, Row, collapsed_levels, evaluate
+from evaluation.summary import describe_metrics
+from trainer import TrainState
+from training.forecast import duration
+from utils.devices import peak_memory_gb
+from utils.distributed import Group
+from utils.files import write_text
+from utils.interrupt import StopRequest
+from utils.log import RunLog
+
+# Of a profile: steps before it that are let go by, and those that are traced but not kept.
+PROFILE_WAIT, PROFILE_WARMUP = 2, 1
+NUM_OPERATIONS = 30
+# Training has begun in earnest after so many iterations, or once any level reaches this Dice. Before, networks may well
+# find no foreground: the first thing that they learn is that there is little.
+BEGUN_ITERATIONS, BEGUN_DICE = 1000, 0.7
+# Of a mean over cases: numbers as close are equal but for the order in which several processes add them up.
+SAME_MEAN = 1e-9
+
+
+class LogHook:
+    """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
+
+    Images a second are those since the line before, with what else was done meanwhile: validations, checkpoints.
+
+    Args:
+        images_a_step: of all processes together, on average: the last batch of an epoch may be smaller.
+    """
+
+    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int, images_a_step: float, device: torch.device):
+        self.log, self.step, self.images_a_step, self.device = log, step, images_a_step, device
+        self.bar = tqdm(total=max_ite, initial=start, unit="it", desc="train", disable=log.no_bar, dynamic_ncols=True)
+        self.since, self.since_iteration = time.monotonic(), start
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if not self.bar.disable:
+            self.bar.set_postfix(loss=f"{float(terms['loss']):.4f}", refresh=False)
+            self.bar.update()
+        if state.iteration % self.step and state.iteration != 1:
+            return
+        values = {name: float(value) for name, value in terms.items()}
+        now = time.monotonic()
+        per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
+        self.since, self.since_iteration = now, state.iteration
+        left = self.bar.total - state.iteration
+        images_per_second, memory = per_second * self.images_a_step, peak_memory_gb(self.device)
+        listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
+        self.log.info(
+            f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
+            f"{images_per_second:.3g} images/s"
+            + (f", peak {memory:.2f} GB" if memory else "")
+            + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
+        )
+        speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
+        # No curve of zeros.
+        counts = {"skipped_steps": state.skipped or None, "float16_overflows": state.overflows or None}
+        self.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.close()
+
+
+class TimeHook:
+    """Counts the seconds of training into the state."""
+
+    def __init__(self):
+        self.since = time.monotonic()
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        now = time.monotonic()
+        state.seconds += now - self.since
+        self.since = now
+
+
+class AverageHook:
+    """Takes each step's weights into their running mean, from the middle of the run on; before, the mean is a copy.
+
+    Args:
+        average: of the model that is trained.
+    """
+
+    def __init__(self, average: AveragedModel, model: nn.Module, *, max_ite: int):
+        self.average, self.model, self.max_ite = average, model, max_ite
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if state.iteration <= self.max_ite // 2:
+            self.average.n_averaged.zero_()
+        self.average.update_parameters(self.model)
+
+
+class StopHook:
+    """Ends the run after the current step once any process was asked to stop; stands before the hook that saves."""
+
+    def __init__(self, request: StopRequest, group: Group):
+        self.request, self.group = request, group
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        state.stopped = self.group.any(bool(self.request)) or state.stopped
+
+
+class ValidateHook:
+    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean.
+
+    Of equal ones the first is the best, one of 0 too; where no case has a value, there is none.
+    A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
+
+    Args:
+        loader: of this process's part of the cases; None to evaluate nothing.
+        split: what it evaluates on, for the log: ``validation`` or ``test``.
+        selected_by: the metric whose mean over cases is to be high.
+        request: looked at between batches, where there is one process.
+        picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader,
+        device: torch.device,
+        log: RunLog,
+        *,
+        split: str,
+        selected_by: str = "dice",
+        step: int,
+        max_ite: int,
+        group: Group,
+        request: StopRequest,
+        on_best: Callable[[], None],
+        picture: Callable[[], object],
+    ):
+        self.model, self.loader, self.device, self.log = model, loader, device, log
+        self.split, self.selected_by, self.step, self.max_ite = split, selected_by, step, max_ite
+        self.group, self.request = group, request
+        self.on_best, self.picture = on_best, picture
+        self.highest = 0.0  # mean Dice of any level so far
+        self.empty: dict[str, bool] = {}  # levels without foreground in the last validation; whether training had begun
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if not state.stopped:
+            self.catch_up(state)
+
+    def catch_up(self, state: TrainState) -> bool:
+        """Validate if that is due at the state's iteration and has not been done; whether it has been now."""
+        due = state.iteration and (state.iteration % self.step == 0 or state.iteration == self.max_ite)
+        if not due or state.validated == state.iteration:
+            return False
+        if self.loader is not None:
+            rows = evaluate(
+                self.model,
+                self.loader,
+                self.device,
+                group=self.group,
+                stop=self.request if self.group.size == 1 else None,
+                network=f"the network at iteration {state.iteration}",
+            )
+            if rows is None:
+                state.stopped = True
+                return False
+            self._judge(rows, state)
+        state.validated = state.iteration
+        if self.group.is_main:
+            self.log.picture("train", self.picture(), state.iteration)
+        return True
+
+    def _judge(self, rows: list[Row], state: TrainState) -> None:
+        metrics = summarize_rows(rows)
+        self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
+        for level, values in metrics.items():
+            self.log.scalars(f"{self.split}_{level}", values, state.iteration)
+        self._tell_of_empty_levels(rows, metrics, state)
+        performance, best = metrics[ENSEMBLE][f"{self.selected_by}_mean"], state.best_performance
+        if performance is not None and (best is None or performance > best + SAME_MEAN):
+            state.best_performance, state.best_iteration = performance, state.iteration
+            self.on_best()
+
+    def _tell_of_empty_levels(self, rows: list[Row], metrics: dict[str, dict], state: TrainState) -> None:
+        """A sentence when a level comes to find no foreground, and when it is too late for it to begin."""
+        self.highest = max([self.highest, *(entry["dice_mean"] or 0.0 for entry in metrics.values())])
+        begun = state.iteration >= BEGUN_ITERATIONS or self.highest >= BEGUN_DICE
+        advice = "finds no foreground on any case yet; most likely it has to train longer (--max_ite)"
+        if begun:
+            advice = (
+                "has collapsed: no foreground on any case; look at its pseudo-masks (gaze/per_image.csv), lower --lr, "
+                "or start otherwise (--init, --seed)"
+                + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
+            )
+        empty = dict.fromkeys(collapsed_levels(rows), begun)
+        for level in sorted(empty):
+            if self.empty.get(level) != begun:
+                self.log.info(f"[{self.split} | Ite {state.iteration}] level {level} {advice}")
+        self.empty = empty
+
+
+class SaveHook:
+    """Saves every ``step`` iterations, at the end, and when the run is stopped."""
+
+    def __init__(self, save: Callable[[], None], *, step: int, max_ite: int):
+        self.save, self.step, self.max_ite = save, step, max_ite
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        if state.iteration % self.step == 0 or state.iteration == self.max_ite or state.stopped:
+            self.save()
+
+
+class ProfileHook:
+    """Traces some steps with torch's profiler, from the fourth on.
+
+    Writes ``trace.json`` (for chrome://tracing or https://ui.perfetto.dev) and ``operations.txt``, the operations that
+    took longest, into ``folder``.
+    """
+
+    def __init__(self, folder: Path, *, steps: int, device: torch.device, log: RunLog):
+        self.folder, self.log, self.device, self.written = folder, log, device, False
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        if device.type == "cuda":
+            activities.append(torch.profiler.ProfilerActivity.CUDA)
+        self.profiler = torch.profiler.profile(
+            activities=activities,
+            schedule=torch.profiler.schedule(wait=PROFILE_WAIT, warmup=PROFILE_WARMUP, active=steps, repeat=1),
+            on_trace_ready=self._write,
+            profile_memory=True,
+            acc_events=True,
+        )
+        self.profiler.start()
+
+    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
+        self.profiler.step()
+
+    def close(self) -> None:
+        """End the trace; one that has begun is written."""
+        self.profiler.stop()
+        if not self.written:
+            first = PROFILE_WAIT + PROFILE_WARMUP + 1
+            self.log.info(f"profile: expected {first} steps or more, the first of which are not traced, found fewer")
+
+    def _write(self, profiler: torch.profiler.profile) -> None:
+        self.written = True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        profiler.export_chrome_trace(str(self.folder / "trace.json"))
+        by = f"self_{self.device.type}_time_total"
+        write_text(self.folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
+        self.log.info(f"profile: {self.folder / 'trace.json'}, {self.folder / 'operations.txt'}")

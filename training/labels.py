@@ -1,0 +1,192 @@
+"""The labels of a round: maps from gaze, from the network of the round before, and from the masks that are given."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from datasets import get_spec, io
+from datasets.files import MAP_FOLDER, sample_path
+from datasets.gaze.fixations import read_fixations
+from datasets.gaze.levels import default_thresholds
+from datasets.gaze.map_files import why_missing
+from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
+from datasets.gaze.policies.evidence import resized
+from datasets.gaze.policies.quality import label_quality
+from datasets.specs import DatasetSpec
+from datasets.splits import split_names
+from inference.predictor import Predictor, load_predictor
+from training.build import level_thresholds
+from utils.files import write_json
+from utils.images import write_image
+
+LABELS_FILE, MAPS_FOLDER = "labels.json", "maps"
+# Of the labels that no mask gives; more that are empty or full, and there is nothing left to learn from.
+MOST_COLLAPSED = 0.5
+BATCH_SIZE = 8  # of images that the network labels
+# Apart from other draws of the same seed.
+MASK_STREAM = 5
+
+
+def make_labels(
+    args: argparse.Namespace, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
+) -> dict:
+    """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last.
+
+    Args:
+        args: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
+        folder: of the round.
+        previous: the checkpoint of the round before; None in the first.
+        device: where that predicts.
+        say: is told in a sentence.
+
+    Returns:
+        The content of the file: ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and
+        the ``quality`` of the other labels where there are masks to score them by, which nothing else depends on.
+
+    Raises:
+        FileNotFoundError: for images without gaze or map.
+        ValueError: for masks or fixations that do not suffice, or labels that have collapsed.
+    """
+    spec, root = get_spec(args.data, args.root), Path(args.root)
+    names = split_names(
+        spec,
+        root,
+        "train",
+        data_size_rate=args.data_size_rate,
+        draw_subset=args.draw_subset,
+        val_fraction=args.val_fraction,
+        seed=args.seed,
+    )
+    given = masks_given(spec, root, names, args.masks, args.seed)
+    predictor = load_predictor([previous], device, tta=True) if previous else None
+    size = predictor.spatial_size if predictor else args.spatial_size
+    evidence = _evidence(args, spec, names, size)
+    if predictor:
+        evidence = _with_network(evidence, predictor, spec, root)
+    grids = {name: resized(mask, size) > 0.5 for name, mask in given.items()}
+    policy = POLICIES[args.pseudo].fit(evidence, grids)
+    maps = {name: expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
+    thresholds = list(level_thresholds(args) or default_thresholds(spec.end_thresholds, args.num_levels))
+    _check_not_collapsed(maps, thresholds[0], folder, previous)
+    facts = {"policy": args.pseudo, "masks": [*given], "thresholds": thresholds, "fit": asdict(policy)}
+    # By it the maps are known as ours.
+    write_json(folder / LABELS_FILE, {"finished": False, **facts})
+    for name in names:
+        if name in given:
+            write_image(folder / MAPS_FOLDER / f"{name}.png", given[name].astype(np.uint8) * 255)
+        elif name in maps:
+            write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(maps[name] * 255).astype(np.uint8))
+    judged = {name: maps[name] >= thresholds[0] for name in maps if name not in given}
+    quality = label_quality(judged, lambda name: _mask_of(spec, root, name, size))
+    labels = {"finished": True, **facts, "quality": quality}
+    write_json(folder / LABELS_FILE, labels)
+    say(f"labels by {args.pseudo}: {said_of_quality(labels['quality'])}")
+    return labels
+
+
+def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, seed: int) -> dict[str, np.ndarray]:
+    """The masks that a run may use, (H,W) bool by name: those of ``number`` training images, drawn by the seed.
+
+    Raises:
+        FileNotFoundError: if there are not as many, or one is missing.
+    """
+    if number > len(names):
+        raise ValueError(f"--masks {number}: expected at most {len(names)}, the training images, found more")
+    drawn = np.random.default_rng([seed, MASK_STREAM]).permutation(len(names))[:number]
+    return {
+        names[i]: io.read_label(sample_path(spec, root, "masks", names[i]), spec.ignore_value)[0] > 0 for i in drawn
+    }
+
+
+def read_labels(folder: Path) -> dict | None:
+    """What ``make_labels`` has written into the folder of a round; None where it has not finished."""
+    path = folder / LABELS_FILE
+    try:
+        labels = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
+    return labels if labels.get("finished") else None
+
+
+def said_of_quality(quality: Mapping | None) -> str:
+    """The quality of labels in a sentence."""
+    if quality is None:
+        return "no masks to score them by"
+    return (
+        f"Dice {quality['dice']:.4f} against {quality['num_images']} masks that had no part in them, "
+        f"{quality['share_below_0.6']:.1%} below 0.6, {quality['share_too_large']:.1%} too large, "
+        f"{quality['share_too_small']:.1%} too small (by half or more)"
+    )
+
+
+def _evidence(args: argparse.Namespace, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
+    """The gaze of every image, as far as the policy asks for it."""
+    root = Path(args.root)
+    if args.pseudo == "network":
+        return {name: Evidence() for name in names}
+    paths = {name: sample_path(spec, root, "map", name) for name in names}
+    _check_gaze({name: "map" for name, path in paths.items() if not path.is_file()}, args, spec)
+    if args.pseudo not in NEED_GAZE:
+        return {
+            name: Evidence(crf=resized(io.read_map(path), size)) if path.is_file() else Evidence()
+            for name, path in paths.items()
+        }
+    fixations = read_fixations(args.fixations)
+    _check_gaze({name: "fixations" for name in names if name not in fixations}, args, spec)
+    return {
+        name: read_evidence(spec, root, name, fixations[name], size)
+        if name in fixations and path.is_file()
+        else Evidence()
+        for name, path in paths.items()
+    }
+
+
+def _check_gaze(missing: Mapping[str, str], args: argparse.Namespace, spec: DatasetSpec) -> None:
+    """Raise FileNotFoundError for images that lack something, unless they may be left out."""
+    if not missing or args.skip_missing_gaze:
+        return
+    first, what = next(iter(missing.items()))
+    where = args.fixations if what == "fixations" else Path(args.root) / MAP_FOLDER
+    made = f"; {why_missing(spec, Path(args.root), missing, args.fixations or 'CSV')}" if what == "map" else ""
+    raise FileNotFoundError(
+        f"{where}: expected {what} of every training image, found {len(missing)} without (first: {first}){made}; "
+        "--skip_missing_gaze learns what the network says of them, from round 2 on"
+    )
+
+
+@torch.inference_mode()
+def _with_network(
+    evidence: Mapping[str, Evidence], predictor: Predictor, spec: DatasetSpec, root: Path
+) -> dict[str, Evidence]:
+    """The evidence with the network's logits, four mirrored views averaged."""
+    names, said = list(evidence), {}
+    for start in range(0, len(names), BATCH_SIZE):
+        some = names[start : start + BATCH_SIZE]
+        images = torch.stack([predictor.prepared(sample_path(spec, root, "images", name))[0] for name in some])
+        logits = predictor.model(images.to(predictor.device))["logits"][:, 0].float().cpu().numpy()
+        said |= {name: evidence[name].with_logits(x.astype(np.float16)) for name, x in zip(some, logits, strict=True)}
+    return said
+
+
+def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> np.ndarray | None:
+    path = sample_path(spec, root, "masks", name)
+    return resized(io.read_label(path, spec.ignore_value)[0], size) > 0.5 if path.is_file() else None
+
+
+def _check_not_collapsed(maps: Mapping[str, np.ndarray], threshold: float, folder: Path, previous: Path | None) -> None:
+    shares = np.array([(values >= threshold).mean() for values in maps.values()])
+    collapsed = int(((shares == 0) | (shares == 1)).sum())
+    if collapsed > MOST_COLLAPSED * len(maps):
+        raise ValueError(
+            f"{folder}: expected labels with a target, found {collapsed} of {len(maps)} empty or full: this round has "
+            f"collapsed, those before are intact; look at the network that made them ({previous or 'gaze alone'}) and "
+            "train it longer (--round_ite), or with another --lr or --seed"
+        )

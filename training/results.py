@@ -1,0 +1,127 @@
+"""The end of a run: the test set is read once, and the summary written."""
+
+from __future__ import annotations
+
+import os
+
+from torch import nn
+
+from evaluation.metrics import HEADLINE
+from evaluation.predictions import PREDICTIONS_FOLDER, MaskWriter
+from evaluation.scores import ENSEMBLE
+from evaluation.summary import SUMMARY_FILE, describe_metrics
+from inference.scoring import PER_CASE_FILE, score
+from models import build_from_weights
+from models.checkpoint import load_checkpoint
+from training.checkpoints import RECIPE_KEYS, plain, start_weights
+from training.data_options import remembered_settings
+from training.describe import what_is_trained
+from training.run import Run
+from training.run_folder import BEST_FILE, LATEST_FILE
+from utils.devices import device_name
+from utils.files import write_json
+from utils.log import code_version
+
+
+def finish(run: Run) -> None:
+    """Read the test set once: the last iteration, and the checkpoint chosen on the selection split."""
+    results: dict[str, dict] = {}
+    has_best = run.state.best_performance is not None and (run.folder / BEST_FILE).is_file()
+    headline = "validation_selected" if run.data.selection_split == "validation" and has_best else "last"
+    if run.data.test is not None:
+        loader = run.loader(run.data.test)
+        results["last"] = _score(run, run.network, loader, "last", headline, run.state.iteration)
+        if has_best:
+            label = f"{run.data.selection_split}_selected"
+            best = load_checkpoint(run.folder / BEST_FILE)
+            model = build_from_weights(best["state_dict"], (best.get("config") or {}).get("model")).to(run.device)
+            results[label] = _score(run, model, loader, label, headline, best.get("iteration") or 0)
+    args = run.args
+    summary = {
+        "what": what_is_trained(args),
+        "data": args.data,
+        "mode": args.mode,
+        "num_levels": args.num_levels,
+        "cons_mode": args.cons_mode,
+        "seed": args.seed,
+        "recipe": _recipe(run),
+        "spatial_size": args.spatial_size,
+        "num_train": len(run.data.train),
+        "num_without_map": len(run.data.train.without_map),
+        "num_test": len(run.data.test) if run.data.test else 0,
+        "selected_on": run.data.selection_split,
+        "headline": headline if results else None,
+        "results": results,
+        "seconds": round(run.state.seconds, 1),
+        "skipped_steps": run.state.skipped,
+        "float16_overflows": run.state.overflows,
+        "device": device_name(run.device),
+        "processes": run.group.size,
+        "version": code_version(),
+    }
+    if run.group.is_main:
+        write_json(run.folder / SUMMARY_FILE, summary)
+    if results:
+        final = {name: results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
+        known = {name: value for name, value in final.items() if value is not None}
+        run.log.hyperparameters(summary["recipe"] | {"seed": args.seed}, known, run.state.iteration)
+    if not results and args.is_last_round:
+        run.log.info("no masks or no test.txt: nothing was evaluated on test images")
+    _tell_of_best(run)
+
+
+def _tell_of_best(run: Run) -> None:
+    """What ``model_best.pth`` is, where it may not be what is expected of it."""
+    split, dice, log = run.data.selection_split, run.state.best_performance, run.log
+    if run.args.select == "last":
+        return
+    if split is None:
+        log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
+    elif dice is None:
+        log.info(
+            f"warning: no {split} case had a Dice in any validation (nothing there and nothing predicted), so that no "
+            f"best checkpoint was chosen: there is no {BEST_FILE}; take {LATEST_FILE}"
+        )
+    elif dice == 0:
+        log.info(
+            f"warning: the Dice on the {split} set was 0 in all validations: {BEST_FILE} is of the first of them, "
+            f"iteration {run.state.best_iteration}, and no better than the others; most likely the network has to "
+            "train longer (--max_ite), unless the masks are empty"
+        )
+
+
+def _recipe(run: Run) -> dict:
+    """What runs have in common that are seeds of one experiment."""
+    args = run.args
+    recipe = {key: plain(getattr(args, key)) for key in RECIPE_KEYS if key != "seed"}
+    if args.skip_missing_gaze:
+        recipe["skip_missing_gaze"] = True
+    return recipe | {
+        # As used, whether they were given or are the data set's.
+        "level_thresholds": list(run.data.train.thresholds or ()),
+        **remembered_settings(run.data.train.spec),
+        # Gaze maps of another preparation lie in another folder, under the same names.
+        "root": os.path.normpath(args.root),
+        "selected_on": run.data.selection_split,
+        "start_weights": start_weights(run.folder),
+    }
+
+
+def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:
+    main_result = label == headline
+    writes_masks = run.args.save_pred and main_result
+    metrics = score(
+        model,
+        loader,
+        run.data.test,
+        run.device,
+        run.folder,
+        writers=[MaskWriter(run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
+        examples=main_result,
+        group=run.group,
+        per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",
+        network=f"the network at iteration {iteration}",
+    )
+    warning = " (chosen on the test set, as released: optimistic)" if label == "test_selected" else ""
+    run.log.info(f"[test, {label.replace('_', ' ')}{warning} | Ite {iteration}] {describe_metrics(metrics)}")
+    return {"iteration": int(iteration), "metrics": metrics}

@@ -1,0 +1,74 @@
+"""What the parts of a training run share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from datasets import SegmentationDataset
+from datasets.loaders import evaluation_loader
+from trainer import TrainState
+from utils.distributed import Group
+from utils.log import NoLog, RunLog
+
+MODEL_KEYS = (
+    "in_channels",
+    "num_levels",
+    "cons_mode",
+    "features",
+    "feat_dim",
+    "init",
+    "prop_similarity",
+    "prop_kernel_size",
+    "prop_dilation",
+    "encoder",
+    "encoder_weights",
+    "encoder_input",
+    "decoder_channels",
+    "ensemble",
+)
+
+
+class Data(NamedTuple):
+    """The data sets of a run; ``selection`` is where the best checkpoint is chosen."""
+
+    train: SegmentationDataset
+    selection: SegmentationDataset | None
+    selection_split: str | None
+    test: SegmentationDataset | None
+
+
+class Run(NamedTuple):
+    """What the parts of a run share."""
+
+    args: argparse.Namespace
+    folder: Path
+    data: Data
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.GradScaler
+    state: TrainState
+    device: torch.device
+    log: RunLog | NoLog
+    group: Group
+    average: AveragedModel | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """What predicts: the mean of the weights where there is one, else the model that is trained."""
+        return self.model if self.average is None else self.average.module
+
+    def loader(self, dataset: SegmentationDataset):
+        """A loader of this process's part of a data set, to evaluate."""
+        part = dataset.only(self.group.part(dataset.names))
+        return evaluation_loader(
+            part,
+            batch_size=-(-self.args.batch_size // self.group.size),
+            num_worker=self.args.num_worker,
+            pin_memory=self.device.type == "cuda",
+        )

@@ -1,0 +1,37 @@
+"""What lies in a run folder, and the options that its run began with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+LATEST_FILE = "model_latest.pth"
+BEST_FILE, ARGS_FILE = "model_best.pth", "args.json"
+PREVIOUS_FILE, PROFILE_FOLDER = "model_previous.pth", "profile"
+RUN_FILES = (
+    "args.json",
+    "train.log",
+    "events.out.tfevents.*",
+    LATEST_FILE,
+    PREVIOUS_FILE,
+    BEST_FILE,
+    "model_ite*.pth",
+    "per_case*.csv",
+    "summary.json",
+    "examples.png",
+    f"{PROFILE_FOLDER}/trace.json",
+    f"{PROFILE_FOLDER}/operations.txt",
+)
+
+
+def first_options(folder: Path) -> dict:
+    """The options, and what else ``args.json`` holds, that the run in a folder began with; empty where there is none.
+
+    Raises:
+        ValueError: if they cannot be read.
+    """
+    path = folder / ARGS_FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error

@@ -1,0 +1,152 @@
+"""One run a seed, one after another, and the table over them."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from datasets import get_spec
+from evaluation.experiments import FinishedRun, group_runs
+from evaluation.summary import SUMMARY_FILE, read_summary
+from models.checkpoint import load_checkpoint
+from reporting.tables import experiments_csv, experiments_table
+from training.build import build_data, check_batch_size
+from training.checkpoints import check_same_options, has_checkpoint, remove_run
+from training.data_options import complete
+from training.forecast import work
+from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
+from utils.distributed import SINGLE, Group
+from utils.files import write_text
+
+TABLE_FILE, NUMBERS_FILE = "seeds.md", "seeds.csv"
+
+
+def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int], group: Group = SINGLE) -> int:
+    """Train one run a seed in ``<exp_path>/seed<N>``, each as the same command with ``--seed N`` would.
+
+    Args:
+        args: the command line, with ``seeds``. With ``resume`` finished runs are skipped, interrupted ones continued,
+            and the others begun, from ``ckpt_path`` if there is one; with ``overwrite`` all are replaced.
+        train_one: trains one run; returns 0, or another exit code where it stopped early.
+        group: the processes, which all call this; that of rank 0 writes and talks.
+
+    Returns:
+        0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
+
+    Raises:
+        ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, one
+            with other options to resume, or weights to start from that are none or that ``overwrite`` would remove.
+    """
+    args = complete(args, get_spec(args.data, args.root))
+    runs = {seed: args_of_seed(args, seed) for seed in args.seeds}
+    _check_folders(args, runs)
+    finished = {seed for seed, one in runs.items() if args.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
+    if args.overwrite:
+        check_batch_size(args, group)
+        build_data(next(iter(runs.values())))
+        _check_start_weights(args, runs.values())
+    # All processes have looked before one writes.
+    group.barrier()
+    if args.overwrite and group.is_main:
+        # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
+        for one in runs.values():
+            remove_run(Path(one.exp_path))
+        # A table of runs that are no more.
+        for file in (TABLE_FILE, NUMBERS_FILE):
+            (Path(args.exp_path) / file).unlink(missing_ok=True)
+    say = functools.partial(print, flush=True) if group.is_main else lambda _: None
+    for number, (seed, one) in enumerate(runs.items(), start=1):
+        before = ", finished before" if seed in finished else ""
+        say(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{before}")
+        code = 0 if before else _train_or_say_how_to_go_on(one, args, train_one, say)
+        if code:
+            return code
+    if group.is_main:
+        _report(Path(args.exp_path), runs.values())
+    return 0
+
+
+def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
+    """The command line of one run."""
+    one = copy.copy(args)
+    one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
+    one.work_after = work(args) * (len(args.seeds) - 1 - list(args.seeds).index(seed))
+    if args.resume and args.ckpt_path:
+        # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
+        begun = has_checkpoint(Path(one.exp_path))
+        one.resume, one.overwrite, one.ckpt_path = begun, not begun, None if begun else args.ckpt_path
+    return one
+
+
+def _check_folders(args: argparse.Namespace, runs: Mapping[int, argparse.Namespace]) -> None:
+    files = (ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
+    folders = [Path(one.exp_path) for one in runs.values()]
+    earlier = [folder for folder in folders if any((folder / file).exists() for file in files)]
+    if earlier and not (args.resume or args.overwrite):
+        raise ValueError(
+            f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier runs; add --resume "
+            "to continue them or --overwrite to replace them"
+        )
+    if args.resume:
+        for one in runs.values():
+            _check_same_options_as_before(one, args.ckpt_path)
+
+
+def _check_start_weights(args: argparse.Namespace, runs: Iterable[argparse.Namespace]) -> None:
+    if not args.ckpt_path:
+        return
+    load_checkpoint(args.ckpt_path)
+    folder = os.path.dirname(os.path.realpath(args.ckpt_path))
+    if folder in [os.path.realpath(one.exp_path) for one in runs]:
+        raise ValueError(
+            f"{args.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
+            "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
+        )
+
+
+def _check_same_options_as_before(one: argparse.Namespace, start_weights: str | None) -> None:
+    path = Path(one.exp_path) / ARGS_FILE
+    if path.is_file():
+        before = first_options(path.parent)
+        check_same_options(one, before, path)
+        # What was resumed from a checkpoint had begun before.
+        if not before.get("resume") and before.get("ckpt_path") != start_weights:
+            raise ValueError(
+                f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
+                f"{start_weights}: the seeds that are left would start otherwise; name the same"
+            )
+    elif (path.parent / SUMMARY_FILE).is_file():
+        raise ValueError(
+            f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
+            "folder, or choose another --exp_path"
+        )
+
+
+def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace, train_one, say) -> int:
+    instead = " in place of --overwrite" if args.overwrite else ""
+    seeds = ", ".join(map(str, args.seeds))
+    sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume{instead} goes on with the rest"
+    try:
+        code = train_one(one)
+    except KeyboardInterrupt:
+        # Pressed while data are read or results scored.
+        say(sentence)
+        raise
+    if code:
+        say(sentence)
+    return code
+
+
+def _report(folder: Path, runs: Iterable[argparse.Namespace]) -> None:
+    name = folder.absolute().name
+    finished = [FinishedRun(name, Path(one.exp_path), read_summary(one.exp_path)) for one in runs]
+    experiments = group_runs(finished)
+    table = experiments_table(experiments)
+    # By these a folder is known as ours.
+    write_text(folder / NUMBERS_FILE, experiments_csv(experiments))
+    write_text(folder / TABLE_FILE, table)
+    print(f"\n{table}\nin {folder / TABLE_FILE} and {folder / NUMBERS_FILE}")
