@@ -18,7 +18,10 @@ COMMANDS = {
     "train": (add_train, "train from gaze or from masks"),
     "evaluate": (add_evaluate, "score a checkpoint on a split, case by case"),
     "predict": (add_predict, "masks, overlays and a table for images without masks"),
-    "export": (add_export, "the network as ONNX, TorchScript or torch.export file, with its model card"),
+    "export": (
+        add_export,
+        "the network as ONNX, torch.export or small checkpoint file, with its model card",
+    ),
     "fixations": (add_fixations, "recordings of an eye tracker to a fixation table"),
     "prepare": (add_prepare, "fixations to heatmaps and CRF maps"),
     "assess": (add_assess, "score fixations and gaze maps against masks"),

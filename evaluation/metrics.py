@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
+
+
+class Measure(NamedTuple):
+    """A metric: how it is said, and for an overlap how it is computed.
+
+    Attributes:
+        title: for tables and axes.
+        unit: as printed.
+        scale: printed number over the one in files.
+        larger_is_better: else smaller is.
+        highest: the largest value there can be; the smallest is 0.
+        of: from the counts of a case; None for what is measured otherwise (``evaluation.distances``).
+    """
+
+    title: str
+    unit: str
+    scale: float
+    larger_is_better: bool
+    highest: float
+    of: Callable[[Counts], float] | None = None
 
 
 class Counts(NamedTuple):
@@ -54,9 +75,24 @@ def recall(counts: Counts) -> float:
     return _part(counts.tp, counts.fn, counts)
 
 
-OVERLAPS = {"dice": dice, "iou": iou, "precision": precision, "recall": recall}
+# One line a metric: scoring, tables, comparisons, figures and the report follow it.
+MEASURES = {
+    "dice": Measure("Dice", "%", 100, True, 1, dice),
+    "iou": Measure("IoU", "%", 100, True, 1, iou),
+    "precision": Measure("Precision", "%", 100, True, 1, precision),
+    "recall": Measure("Recall", "%", 100, True, 1, recall),
+    "hd95_px": Measure("HD95", "px", 1, False, math.inf),
+    "assd_px": Measure("ASSD", "px", 1, False, math.inf),
+    "hd95_mm": Measure("HD95", "mm", 1, False, math.inf),
+    "assd_mm": Measure("ASSD", "mm", 1, False, math.inf),
+}
 # What papers print; the others stand beside them in the files.
 HEADLINE = ("dice", "iou")
+
+
+def overlaps(counts: Counts) -> dict[str, float]:
+    """All metrics that follow from the counts, by name."""
+    return {name: measure.of(counts) for name, measure in MEASURES.items() if measure.of}
 
 
 def _ratio(numerator: int, denominator: int) -> float:

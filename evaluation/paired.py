@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from evaluation.per_case import MEASURES, PerCase, shown
+from evaluation.metrics import MEASURES
+from evaluation.per_case import PerCase, shown
 from evaluation.statistics import bootstrap_interval
 
 # Five differences of one sign give p = 0.0625: below six a test can say nothing.

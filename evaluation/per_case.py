@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from evaluation.metrics import MEASURES
 from utils.inputs import read_input
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
@@ -18,36 +18,6 @@ NAME, GROUP, LEVEL = "name", "group", "level"
 SHOWN_LENGTH = 60
 # No name of a file, and a message or table with them would not be one line.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-class Measure(NamedTuple):
-    """What a metric's column holds.
-
-    Attributes:
-        title: for tables and axes.
-        unit: as printed.
-        scale: printed number over the one in the file.
-        larger_is_better: else smaller is.
-        highest: the largest value there can be; the smallest is 0.
-    """
-
-    title: str
-    unit: str
-    scale: float
-    larger_is_better: bool
-    highest: float
-
-
-MEASURES = {
-    "dice": Measure("Dice", "%", 100, True, 1),
-    "iou": Measure("IoU", "%", 100, True, 1),
-    "precision": Measure("Precision", "%", 100, True, 1),
-    "recall": Measure("Recall", "%", 100, True, 1),
-    "hd95_px": Measure("HD95", "px", 1, False, math.inf),
-    "assd_px": Measure("ASSD", "px", 1, False, math.inf),
-    "hd95_mm": Measure("HD95", "mm", 1, False, math.inf),
-    "assd_mm": Measure("ASSD", "mm", 1, False, math.inf),
-}
 
 
 @dataclass(frozen=True)

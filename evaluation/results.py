@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.distances import Distances
-from evaluation.metrics import OVERLAPS
+from evaluation.metrics import MEASURES
 from evaluation.scores import IGNORED_PX, PREDICTED_PX, TRUE_PX, Row
 from evaluation.statistics import bootstrap_interval
 from utils.files import write_text
 
 DISTANCES = tuple(f"{name}_{unit}" for unit in ("px", "mm") for name in Distances._fields)
-COLUMNS = ("name", "group", "level", *OVERLAPS)
+COLUMNS = ("name", "group", "level")
 
 
 def metrics_of(rows: Sequence[Row]) -> list[str]:
     """The metrics that any of the rows has: the overlaps, and distances with the unit in their names."""
-    return [*OVERLAPS, *(name for name in DISTANCES if any(name in row for row in rows))]
+    return [name for name, measure in MEASURES.items() if measure.of or any(name in row for row in rows)]
 
 
 def summarize_rows(rows: Sequence[Row], *, intervals: bool = False) -> dict[str, dict]:
@@ -76,7 +76,7 @@ def write_per_case(path: str | Path, rows: Sequence[Row]) -> None:
     """
     text = io.StringIO()
     ignored = [IGNORED_PX] * any(IGNORED_PX in row for row in rows)
-    columns = (*COLUMNS[:3], *metrics_of(rows), *ignored)
+    columns = (*COLUMNS, *metrics_of(rows), *ignored)
     writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:

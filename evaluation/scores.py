@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evaluation.distances import boundary_distances
-from evaluation.metrics import OVERLAPS, count
+from evaluation.metrics import count, overlaps
 from utils.distributed import SINGLE, Group
 
 ENSEMBLE = "ensemble"
@@ -147,7 +147,7 @@ def score_case(
         spacing_mm: height and width of a pixel.
 
     Returns:
-        Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the metrics of ``OVERLAPS`` in 0..1, distances,
+        Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the ``overlaps`` in 0..1, distances,
         the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
         empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
     """
@@ -157,7 +157,7 @@ def score_case(
         scored, masks, label = ~ignore, masks & ~ignore, label & ~ignore
     for level, mask in zip(levels, masks, strict=True):
         counts = count(mask, label, scored)
-        row: Row = {"name": name, "level": level, **{metric: of(counts) for metric, of in OVERLAPS.items()}}
+        row: Row = {"name": name, "level": level, **overlaps(counts)}
         row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
         row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
         if distances:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from evaluation.metrics import HEADLINE
-from evaluation.per_case import MEASURES, SUMMARY_FILE
+from evaluation.metrics import HEADLINE, MEASURES
+from evaluation.per_case import SUMMARY_FILE
 from evaluation.scores import ENSEMBLE
 
 PARTS = ("_mean", "_std")

@@ -1,8 +1,13 @@
-"""What a training step minimises: from model outputs and a batch to a loss and its named terms."""
+"""What a training step minimises: from model outputs and a batch to a loss and its named terms.
+
+An objective is one class and one line in ``OBJECTIVES``: what it learns from, its settings with defaults and help,
+which become options of ``train``, and how it is called in logs and tables all stand in the class.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,48 +15,73 @@ from torch import Tensor
 from losses.consistency import multi_level_consistency, multi_level_propagation_consistency
 from losses.segmentation import bce_loss, dice_ce_loss, dice_loss
 
-Objective = Callable[[dict, dict], tuple[Tensor, dict[str, Tensor]]]
-
 SEGMENTATION_LOSSES = {"bce": bce_loss, "dice": dice_loss, "dice_ce": dice_ce_loss}
 
 
-class FullSupervision:
+def setting(default: Any, help: str, *, choices: tuple[str, ...] | None = None, low: float | None = None) -> Any:
+    """A setting of an objective: a number from ``low`` on, or a word out of ``choices``."""
+    return field(default=default, metadata={"help": help, "choices": choices, "low": low})
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What objectives share. Called with outputs and batch, one gives a scalar loss and its detached terms by name.
+
+    Attributes:
+        target: the entry of the batch that it learns from, ``label`` or ``pseudo``: what has to be there to train.
+        selected_by: the metric whose mean chooses the best checkpoint.
+        source: what it learns from, in words.
+    """
+
+    target: ClassVar[str]
+    selected_by: ClassVar[str] = "dice"
+    source: ClassVar[str]
+
+    seg_loss: str = setting("bce", "loss of each level", choices=tuple(SEGMENTATION_LOSSES))
+
+    def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
+        raise NotImplementedError
+
+    def said(self, num_levels: int) -> str:
+        """What else distinguishes it, to follow on source and levels; begins with a comma, or is empty."""
+        del num_levels
+        return ""
+
+
+@dataclass(frozen=True)
+class FullSupervision(Objective):
     """Every level against the ground truth: the upper bound of the paper's tables (one level there).
 
     Pixels of the batch's ``ignore``, where it has such, have no part in it.
     """
 
-    target, selected_by = "label", "iou"
-
-    def __init__(self, *, seg_loss: str = "bce"):
-        self.seg_loss = SEGMENTATION_LOSSES[seg_loss]
+    target, selected_by, source = "label", "iou", "full supervision"
 
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         mask = 1 - batch["ignore"] if "ignore" in batch else None
-        losses = torch.stack([self.seg_loss(logits, batch["label"], mask) for logits in outputs["level_logits"]])
+        seg_loss = SEGMENTATION_LOSSES[self.seg_loss]
+        losses = torch.stack([seg_loss(logits, batch["label"], mask) for logits in outputs["level_logits"]])
         total = losses.sum()
         return total, {**_per_level(losses), "loss": total.detach()}
 
 
-class GazeSupervision:
+@dataclass(frozen=True)
+class GazeSupervision(Objective):
     """Every level against its own pseudo-mask, plus the weighted consistency across levels; masks have no part in it.
 
     total = sum of L_i + cons_weight * sum of K_i. K_i lies in -1..0, so the total becomes negative late in
     training. ``loss_cons`` is the mean of K_i over levels, as the reference logs it.
     """
 
-    target, selected_by = "pseudo", "dice"
+    target, source = "pseudo", "gaze"
 
-    def __init__(self, *, cons_mode: str = "prop", cons_weight: float = 3.0, seg_loss: str = "bce"):
-        self.cons_mode = cons_mode
-        self.cons_weight = cons_weight
-        self.seg_loss = SEGMENTATION_LOSSES[seg_loss]
+    cons_mode: str = setting("prop", "consistency with propagated features or without", choices=("prop", "pure"))
+    cons_weight: float = setting(3.0, "weight of the consistency", low=0)
 
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         level_logits, pseudo = outputs["level_logits"], batch["pseudo"]
-        losses = torch.stack(
-            [self.seg_loss(logits, pseudo[:, level, None]) for level, logits in enumerate(level_logits)]
-        )
+        seg_loss = SEGMENTATION_LOSSES[self.seg_loss]
+        losses = torch.stack([seg_loss(logits, pseudo[:, level, None]) for level, logits in enumerate(level_logits)])
         total, terms = losses.sum(), _per_level(losses)
         if len(level_logits) > 1:
             consistency = self._consistency(outputs)
@@ -59,22 +89,30 @@ class GazeSupervision:
             terms["loss_cons"] = consistency.detach().mean()
         return total, {**terms, "loss": total.detach()}
 
+    def said(self, num_levels: int) -> str:
+        return f", {self.cons_mode} consistency x {self.cons_weight:g}" if num_levels > 1 else ""
+
     def _consistency(self, outputs: dict) -> Tensor:
         if self.cons_mode == "prop":
             return multi_level_propagation_consistency(outputs["level_logits"], outputs["level_logits_prop"])
         return multi_level_consistency(outputs["level_logits"])
 
 
-OBJECTIVES = {"full_sup": FullSupervision, "gaze_sup": GazeSupervision}
+OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup": GazeSupervision}
+
+
+def settings_of(mode: str) -> dict[str, Any]:
+    """The declared settings of an objective by name: dataclass fields, with what ``setting`` was told as metadata."""
+    return {declared.name: declared for declared in fields(OBJECTIVES[mode])}
+
+
+def learns_from_gaze(mode: str) -> bool:
+    """Whether an objective needs pseudo-masks, and no masks."""
+    return OBJECTIVES[mode].target == "pseudo"
 
 
 def build_objective(mode: str, **settings) -> Objective:
-    """Build the objective ``full_sup`` or ``gaze_sup``; settings as in their classes.
-
-    Returns:
-        A callable (outputs, batch) -> (scalar loss, detached terms by name); its ``target`` names the entry
-        of the batch that it learns from, and ``selected_by`` the metric whose mean chooses the best checkpoint, as
-        released.
+    """Build an objective of ``OBJECTIVES``; settings as in its class.
 
     Raises:
         ValueError: for an unknown mode.

@@ -84,7 +84,7 @@ def _are_options(value: Any) -> bool:
 OPTIONS = Entry("options by name, each a number, a word or a list of such", _are_options)
 # The limits of sizes are far beyond what is trained; within them shapes can be counted out.
 MODEL = {
-    "name": one_of("unet", "smp-unet"),
+    "name": WORD,
     "in_channels": whole(1, 64),
     "num_levels": whole(1, 1000),
     "cons_mode": one_of("prop", "pure"),

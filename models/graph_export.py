@@ -12,7 +12,7 @@ def is_recording() -> bool:
         # torch.compile, which says that it is exporting, too. It records for the sizes that it meets, and what stands
         # in for a branch here makes it write code that corrupts memory (torch 2.11, on a CPU).
         return False
-    return torch.jit.is_tracing() or torch.compiler.is_exporting()
+    return torch.compiler.is_exporting()
 
 
 def resized_at_border(x: Tensor, height: int, width: int) -> Tensor:

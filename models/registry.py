@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -13,13 +14,15 @@ from models.pretrained import INPUTS
 from models.smp_unet import DECODER_CHANNELS, SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 
-MODELS = ("unet", "smp-unet")
+# One line a network: a class of one level, whose arguments are those of ``build_model`` that it names.
+MODELS: dict[str, type[nn.Module]] = {"unet": LevelUNet, "smp-unet": SmpLevelUNet}
 DEFAULT_ENCODER = "resnet34"
 # Of the arguments of ``build_model``, those that one level is made from.
 LEVEL_KEYS = (
     *("name", "in_channels", "features", "feat_dim"),
     *("encoder", "encoder_weights", "encoder_input", "decoder_channels"),
 )
+LEVEL_DEFAULTS = {"encoder": DEFAULT_ENCODER, "encoder_weights": None}
 # What weights of no known architecture are compared with.
 FOREIGN = {"in_channels": 3, "num_levels": 1}
 
@@ -45,7 +48,7 @@ def build_model(
     """Build a multi-level segmentation model; ``forward`` is described in ``MultiLevelModel``.
 
     Args:
-        name: ``unet`` (the released network) or ``smp-unet`` (segmentation-models-pytorch).
+        name: a key of ``MODELS``: ``unet`` (the released network) or ``smp-unet`` (segmentation-models-pytorch).
         in_channels: image channels, 3 for Kvasir and 1 for the prostate set.
         num_levels: number of pseudo-mask levels, each with a network of its own.
         cons_mode: ``prop`` or ``pure`` consistency.
@@ -60,7 +63,14 @@ def build_model(
         ValueError: for an unknown name or an impossible setting.
     """
     build_level = _level_builder(
-        name, in_channels, features, feat_dim, encoder, encoder_weights, encoder_input, decoder_channels
+        name,
+        in_channels=in_channels,
+        features=features,
+        feat_dim=feat_dim,
+        encoder=encoder,
+        encoder_weights=encoder_weights,
+        encoder_input=encoder_input,
+        decoder_channels=decoder_channels,
     )
     return MultiLevelModel(
         build_level,
@@ -74,28 +84,19 @@ def build_model(
     )
 
 
-def _level_builder(
-    name: str,
-    in_channels: int,
-    features: Sequence[int] = RELEASED_FEATURES,
-    feat_dim: int | None = None,
-    encoder: str = DEFAULT_ENCODER,
-    encoder_weights: str | None = None,
-    encoder_input: str = INPUTS[0],
-    decoder_channels: Sequence[int] = DECODER_CHANNELS,
-) -> Callable[[], nn.Module]:
+def takes(name: str) -> frozenset[str]:
+    """The arguments of ``build_model`` that a network of ``MODELS`` takes, beside those of all."""
+    return frozenset(inspect.signature(MODELS[name]).parameters)
+
+
+def _level_builder(name: str, *, features: Sequence[int] = RELEASED_FEATURES, **settings) -> Callable[[], nn.Module]:
     """What makes one level; arguments as of ``build_model``."""
     check_features(features)
-    feat_dim = feat_dim or features[-1]
-    builders = {
-        "unet": lambda: LevelUNet(in_channels, features, feat_dim),
-        "smp-unet": lambda: SmpLevelUNet(
-            in_channels, feat_dim, encoder, encoder_weights, encoder_input, decoder_channels
-        ),
-    }
-    if name not in builders:
-        raise ValueError(f"model: expected one of {', '.join(builders)}, found {name!r}")
-    return builders[name]
+    if name not in MODELS:
+        raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
+    settings |= {"features": features, "feat_dim": settings.get("feat_dim") or features[-1]}
+    settings = LEVEL_DEFAULTS | settings
+    return lambda: MODELS[name](**{key: value for key, value in settings.items() if key in takes(name)})
 
 
 def build_from_weights(
@@ -125,11 +126,11 @@ def build_from_weights(
         _check(_all_levels(own, arguments["num_levels"]), state_dict)
         return level
 
-    if arguments["name"] == "unet":
+    if MODELS[arguments["name"]] is LevelUNet:
         # Shapes alone. The encoders of smp read numbers back while they are built, but have sizes of their own.
         with torch.device("meta"):
             build_fitting_level()
-    else:
+    elif MODELS[arguments["name"]] is SmpLevelUNet:
         _check_classifier(arguments, state_dict)
     model = MultiLevelModel(build_fitting_level, **of_all)
     load_weights(model, state_dict)
@@ -183,7 +184,3 @@ def _check(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
             f"{', '.join(parts)}; use a checkpoint of this project or of the reference, "
             "and the options (--num_levels, --features, ...) that it was trained with"
         )
-
-
-def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(key[:200] for key in keys[:3])

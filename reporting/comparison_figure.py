@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.metrics import MEASURES
 from evaluation.paired import Comparison
-from evaluation.per_case import MEASURES
 from reporting.publication import paper_style, write_figure
 
 # Okabe and Ito's, which the colour-blind tell apart.

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
+from evaluation.metrics import MEASURES
 from evaluation.paired import MIN_TESTED, Comparison
-from evaluation.per_case import MEASURES
 from evaluation.statistics import NUM_RESAMPLES
 from reporting.markdown import escaped, markdown_table
 

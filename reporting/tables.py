@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
-from evaluation.metrics import HEADLINE
-from evaluation.per_case import MEASURES
+from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.scores import ENSEMBLE
 from reporting.markdown import markdown_table
 

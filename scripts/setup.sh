@@ -31,12 +31,16 @@ esac
 # the requirements. It is removed before the first change and written after the last, so an environment
 # has one only while it is whole. A test environment's stamp begins with the plain one's text, so it
 # serves both.
-listed=$(
+# What is left out of the requirements, where this machine cannot build it.
+without='-'
+read_list() {
+    local file
     for file in "${files[@]}"; do
-        sed -E -e 's/(^|[[:space:]]+)#.*//' -e '/^$/d' "$root/$file"
+        sed -E -e 's/(^|[[:space:]]+)#.*//' -e '/^$/d' -e "/^$without==/d" "$root/$file"
         printf -- '-- end of %s\n' "$file"
     done
-)
+}
+listed=$(read_list)
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 identity() { "$venv/bin/python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2], sys.prefix)' 2>/dev/null; }
 stamped() {
@@ -74,9 +78,10 @@ unfit() {
         3.11 | 3.12) ;;
         *) echo "is Python $version" && return ;;
     esac
-    "$1" -I -c 'import ensurepip, venv' 2>/dev/null || { echo 'has no venv module (Debian: python3-venv)' && return; }
-    "$1" -I -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
-        echo 'has no C headers (Debian: python3-dev)'
+    "$1" -I -c 'import ensurepip, venv' 2>/dev/null || echo 'has no venv module (Debian: python3-venv)'
+}
+has_headers() {
+    "$1" -I -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null
 }
 candidates=(python3.12 python3.11 python3 python)
 if [[ -n ${PYTHON:-} ]]; then candidates=("$PYTHON"); fi
@@ -105,7 +110,12 @@ else
             break
         fi
     done
-    [[ -n ${CXX:-} ]] || die 'needs a C++ compiler for pydensecrf2, but there is no c++, g++ or clang++ that runs.'
+    if [[ -z ${CXX:-} ]] || ! has_headers "$python"; then
+        echo 'setup: no C++ compiler (c++, g++, clang++) that runs, or no headers of Python (Debian: python3-dev), so that pydensecrf2 is left out: nothing is missing but --crf_engine pydensecrf and the tests that compare with it'
+        without=pydensecrf2
+        modules=${modules/pydensecrf.densecrf, /}
+        listed=$(read_list)
+    fi
 fi
 
 # The lock is on an open file that pip inherits: it ends with its last holder, so it is never stale, and a
@@ -125,7 +135,10 @@ finish_if_ready
 
 pip_install() {
     local file arguments=()
-    for file in "${files[@]}"; do arguments+=(-r "$root/$file"); done
+    for file in "${files[@]}"; do
+        sed "/^$without==/d" "$root/$file" >"$venv/.setup-$file"
+        arguments+=(-r "$venv/.setup-$file")
+    done
     "$venv/bin/python" -I -m pip install --disable-pip-version-check "${arguments[@]}" "$@"
 }
 

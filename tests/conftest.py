@@ -68,6 +68,12 @@ def kvasir_root() -> Path:
 
 
 @pytest.fixture
+def original_crf() -> None:
+    """For tests that compare with it: set-up leaves it out where there is no C++ compiler."""
+    pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 is not installed")
+
+
+@pytest.fixture
 def seeded_weights() -> Callable[[torch.nn.Module], torch.nn.Module]:
     """A function that fills a model's state dict in place, each entry from its own key, and returns the model."""
     return _fill_with_seeded_weights

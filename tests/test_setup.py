@@ -34,8 +34,8 @@ def checkout(tmp_path):
     return root
 
 
-def set_up(checkout):
-    given = {"PATH": "/usr/bin:/bin", "PYTHON": str(checkout.parent / "python"), "CXX": "true"}
+def set_up(checkout, **changes):
+    given = {"PATH": "/usr/bin:/bin", "PYTHON": str(checkout.parent / "python"), "CXX": "true"} | changes
     command = ["bash", checkout / "scripts" / "setup.sh"]
     done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
@@ -68,6 +68,23 @@ def test_a_link_to_an_environment_that_has_all(checkout):
     code, said = set_up(checkout)
     assert code == 0 and "which has what is needed; used as it is" in said
     assert (checkout.parent / "env" / ".setup-stamp").is_file()
+
+
+def test_without_a_compiler_all_but_one_package_is_set_up(checkout):
+    tools = checkout.parent / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "find", "head", "mkdir", "readlink", "rm", "sed", "touch"):
+        (tools / name).symlink_to(shutil.which(name))
+    code, said = set_up(checkout, PATH=str(tools), CXX="")
+    assert "no C++ compiler (c++, g++, clang++) that runs, or no headers of Python" in said
+    assert code == 1 and "could not make a virtual environment" in said, "it went on"
+    # An environment made so is whole here, and is not where there is a compiler.
+    (checkout / ".venv" / ".setup-ours").unlink()
+    (checkout / ".venv").rmdir()
+    (checkout / ".venv").symlink_to(checkout.parent / "env")
+    lines = stamp(checkout).splitlines(keepends=True)
+    (checkout.parent / "env" / ".setup-stamp").write_text("".join(x for x in lines if not x.startswith("pydensecrf2")))
+    assert set_up(checkout)[0] == 1
 
 
 @pytest.mark.parametrize("there", ["dangling", "file", "environment"])

@@ -13,9 +13,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from datasets import build_dataset
 from datasets.gaze.levels import default_thresholds
 from datasets.splits import has_validation_file
+from losses.objectives import learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import freeze_unused, synchronised
+from models.smp_unet import SmpLevelUNet, freeze_unused, synchronised
 from training.run import MODEL_KEYS, Data
 from training.run_folder import first_options
 from utils.devices import fastest_layout
@@ -31,7 +32,7 @@ def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
     The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt. The bound on the cache is
     that of all processes of the group on this machine, which share a file, but not their memory.
     """
-    gaze = args.mode == "gaze_sup"
+    gaze = learns_from_gaze(args.mode)
     common = {
         "root": args.root,
         "spatial_size": args.spatial_size,
@@ -114,7 +115,7 @@ def build_network(
     """
     model = build_model(args.model, **model_settings(args))
     model.checkpoint_levels = args.checkpoint_levels
-    if args.model == "smp-unet":
+    if isinstance(model.model[0], SmpLevelUNet):
         freeze_unused(model.model, torch.zeros(min(smallest_batch, 2), args.in_channels, *2 * [args.spatial_size]))
     model = model.to(device, memory_format=memory_layout(args, device))
     if group.size > 1 and device.type == "cuda":
@@ -143,7 +144,4 @@ def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.O
 
 def objective_settings(args: argparse.Namespace) -> dict:
     """The arguments of ``build_objective`` from a command line, beside the mode."""
-    settings = {"seg_loss": args.seg_loss}
-    if args.mode == "gaze_sup":
-        settings |= {"cons_mode": args.cons_mode, "cons_weight": args.cons_weight}
-    return settings
+    return {name: getattr(args, name) for name in settings_of(args.mode)}

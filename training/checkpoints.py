@@ -14,6 +14,7 @@ from torch import Tensor
 from datasets import SegmentationDataset
 from evaluation.predictions import PREDICTIONS_FOLDER
 from losses import OBJECTIVES
+from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import number, shown
 from models.pretrained import PACKAGE, is_local
@@ -29,15 +30,13 @@ from utils.devices import amp_of
 from utils.distributed import Group
 
 ROUND_KEYS = ("rounds", "pseudo", "masks", "round_ite", "round_size")
-# What a resumed run must share with the one that it continues.
+# What a resumed run must share with the one that it continues, beside the settings of its objective.
 RECIPE_KEYS = (
     "mode",
     "data",
     "model",
     *MODEL_KEYS,
     "level_thresholds",
-    "cons_weight",
-    "seg_loss",
     "max_ite",
     "batch_size",
     "spatial_size",
@@ -59,6 +58,8 @@ RECIPE_KEYS = (
     "amp",
     "seed",
 )
+# In every recipe, whether or not the objective has them.
+COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
 EARLIER_RECIPE = {
     "ensemble": "logits",
@@ -77,6 +78,11 @@ STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 RESUME_KEYS = ("iteration", "best_performance", "best_iteration", "optimizer", "scaler")
 MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
+
+
+def recipe_keys(args: argparse.Namespace) -> list[str]:
+    """The options that make the recipe of a run: those of all, and what its objective declares."""
+    return list(dict.fromkeys([*RECIPE_KEYS, *settings_of(args.mode), *COMMON_SETTINGS]))
 
 
 def save(run: Run, file: str, *, again: bool = False) -> None:
@@ -284,7 +290,7 @@ def _check_resumable(args: argparse.Namespace, checkpoint: dict, path) -> None:
 def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
     """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
     before = {**EARLIER_RECIPE, **before}
-    changed = [key for key in RECIPE_KEYS if plain(before.get(key)) != plain(getattr(args, key))]
+    changed = [key for key in recipe_keys(args) if plain(before.get(key)) != plain(getattr(args, key))]
     if changed:
         listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from datasets.specs import DatasetSpec
+from losses.objectives import learns_from_gaze
 from models.pretrained import encoder_input
 
 NUM_NAMED = 5
@@ -31,7 +32,7 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
     args.in_channels = spec.in_channels
     args.encoder_input = encoder_input(args.encoder_weights, spec.normalisation)
     if args.num_levels is None:
-        args.num_levels = len(spec.end_thresholds) if args.mode == "gaze_sup" else 1
+        args.num_levels = len(spec.end_thresholds) if learns_from_gaze(args.mode) else 1
     if args.exp_path is None:
         parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode)
         # Several seeds have a folder each in it.

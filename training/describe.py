@@ -7,7 +7,8 @@ import platform
 
 import torch
 
-from training.build import memory_layout
+from losses.objectives import build_objective, learns_from_gaze
+from training.build import memory_layout, objective_settings
 from training.checkpoints import Start
 from training.data_options import said_without_map
 from training.run import Run
@@ -39,7 +40,7 @@ def describe(run: Run, start: Start) -> None:
         log.info(
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
-    if args.mode == "full_sup" or args.num_levels == 1:
+    if not learns_from_gaze(args.mode) or args.num_levels == 1:
         log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
         log.info(
@@ -81,17 +82,13 @@ def _computation(run: Run) -> str:
 
 def what_is_trained(args: argparse.Namespace) -> str:
     """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
+    objective = build_objective(args.mode, **objective_settings(args))
+    masks = f" and {args.masks} masks" if args.masks else ""
+    rounds = f", {args.rounds} rounds" if args.rounds > 1 else ""
+    source = f"{args.masks} masks" if args.pseudo == "network" else f"{objective.source}{masks}"
+    policy = f", labels by {args.pseudo}" if args.pseudo != "levels" else ""
     levels = _counted(args.num_levels, "level")
-    if args.mode == "full_sup":
-        method = f"full supervision, {levels}"
-    else:
-        consistency = f", {args.cons_mode} consistency x {args.cons_weight:g}" if args.num_levels > 1 else ""
-        masks = f" and {args.masks} masks" if args.masks else ""
-        rounds = f", {args.rounds} rounds" if args.rounds > 1 else ""
-        source = f"{args.masks} masks" if args.pseudo == "network" else f"gaze{masks}"
-        policy = f", labels by {args.pseudo}" if args.pseudo != "levels" else ""
-        method = f"{source}, {levels}{consistency}{policy}{rounds}"
-    return method + said_of_ensemble(args.ensemble)
+    return f"{source}, {levels}{objective.said(args.num_levels)}{policy}{rounds}{said_of_ensemble(args.ensemble)}"
 
 
 def said_of_ensemble(ensemble: str) -> str:

@@ -13,7 +13,7 @@ from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
 from models import build_from_weights
 from models.checkpoint import load_checkpoint
-from training.checkpoints import RECIPE_KEYS, plain, start_weights
+from training.checkpoints import plain, recipe_keys, start_weights
 from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
@@ -93,7 +93,7 @@ def _tell_of_best(run: Run) -> None:
 def _recipe(run: Run) -> dict:
     """What runs have in common that are seeds of one experiment."""
     args = run.args
-    recipe = {key: plain(getattr(args, key)) for key in RECIPE_KEYS if key != "seed"}
+    recipe = {key: plain(getattr(args, key)) for key in recipe_keys(args) if key != "seed"}
     if args.skip_missing_gaze:
         recipe["skip_missing_gaze"] = True
     return recipe | {

@@ -15,6 +15,7 @@ import torch
 
 from datasets import get_spec
 from evaluation.summary import SUMMARY_FILE, read_summary
+from losses.objectives import learns_from_gaze
 from training.checkpoints import has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
@@ -28,7 +29,7 @@ TABLE_FILE = "rounds.md"
 
 def has_rounds(args: argparse.Namespace) -> bool:
     """Whether labels are made for this run, or it trains on the data set's own maps once."""
-    return args.mode == "gaze_sup" and (args.rounds > 1 or args.pseudo != "levels" or args.masks > 0)
+    return learns_from_gaze(args.mode) and (args.rounds > 1 or args.pseudo != "levels" or args.masks > 0)
 
 
 def round_folders(args: argparse.Namespace) -> list[Path]:

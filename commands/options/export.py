@@ -16,13 +16,13 @@ def add_export(parser: Parser) -> None:
         "--format",
         choices=tuple(FORMATS),
         default=None,
-        help="of the file (default: by its ending); torchscript is deprecated by torch",
+        help="of the file (default: by its ending)",
     )
     parser.add_argument(
         "--to",
         required=True,
         metavar="FILE",
-        help="file to write: *.onnx, *.pt (TorchScript), *.pt2 or *.pth (checkpoint)",
+        help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)",
     )
     add_overwrite(parser)
     parser.add_argument(

@@ -12,7 +12,7 @@ from commands.options.shared import (
 )
 from commands.options.types import NATURAL, POSITIVE, POSITIVE_INT, Parser, number, numbers, spacing, words
 from datasets.specs import DATASETS
-from evaluation.per_case import MEASURES
+from evaluation.metrics import MEASURES
 
 FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 

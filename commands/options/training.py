@@ -69,6 +69,7 @@ def add_train(parser: Parser) -> None:
     _add_run(parser)
     _add_model(parser)
     _add_levels(parser)
+    _add_objectives(parser)
     _add_rounds(parser)
     _add_recipe(parser)
     _add_further(parser)
@@ -116,7 +117,7 @@ def _add_model(parser: Parser) -> None:
     from models.smp_unet import DECODER_CHANNELS
 
     group = parser.add_argument_group("model")
-    group.add_argument("--model", choices=MODELS, default="unet", help="network of each level")
+    group.add_argument("--model", choices=tuple(MODELS), default="unet", help="network of each level")
     group.add_argument(
         "--in_channels", type=POSITIVE_INT, default=None, help="image channels (default: the data set's)"
     )
@@ -180,7 +181,6 @@ def _add_levels(parser: Parser) -> None:
         default="prop",
         help="consistency with propagated features or without",
     )
-    group.add_argument("--cons_weight", type=NOT_NEGATIVE, default=3.0, help="weight of the consistency")
     group.add_argument(
         "--prop_similarity",
         choices=SIMILARITIES,
@@ -198,6 +198,20 @@ def _add_levels(parser: Parser) -> None:
             "as released; with --test as trained)"
         ),
     )
+
+
+def _add_objectives(parser: Parser) -> None:
+    """What the objectives declare and no other option is called like."""
+    from losses.objectives import OBJECTIVES, settings_of
+
+    group = parser.add_argument_group("objective (-m)")
+    known = {action.dest for action in parser._actions}
+    for name, declared in {k: v for mode in OBJECTIVES for k, v in settings_of(mode).items()}.items():
+        if name not in known:
+            low = declared.metadata["low"]
+            kind = {} if low is None else {"type": number(type(declared.default), low)}
+            said = {key: declared.metadata[key] for key in ("choices", "help")}
+            group.add_argument(f"--{name}", default=declared.default, **said, **kind)
 
 
 def _add_rounds(parser: Parser) -> None:
@@ -234,8 +248,6 @@ def _add_rounds(parser: Parser) -> None:
 
 
 def _add_recipe(parser: Parser) -> None:
-    from losses.objectives import SEGMENTATION_LOSSES
-
     group = parser.add_argument_group("recipe (defaults: as released)")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=15000, help="iterations")
     group.add_argument(
@@ -255,7 +267,6 @@ def _add_recipe(parser: Parser) -> None:
         "--warmup_ite", type=NATURAL, default=0, help="iterations of linear warm-up, rounded up to epochs"
     )
     group.add_argument("--weight_decay", type=NOT_NEGATIVE, default=4e-4, help="weight decay")
-    group.add_argument("--seg_loss", choices=tuple(SEGMENTATION_LOSSES), default="bce", help="loss of each level")
     group.add_argument(
         "--data_size_rate",
         type=number(float, 0, 1, open_low=True),
@@ -352,6 +363,8 @@ def _checkpoint_file(path: str | None) -> str | None:
 
 def complete_training(parser: Parser, args: argparse.Namespace) -> None:
     """Fill in what follows from other options; exit with one line where they contradict each other."""
+    from losses.objectives import learns_from_gaze
+
     if args.test:
         if args.seeds:
             parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
@@ -362,12 +375,13 @@ def complete_training(parser: Parser, args: argparse.Namespace) -> None:
             if not hasattr(args, name):
                 setattr(args, name, default)
         return
-    if args.mode == "full_sup" and RECIPES[args.recipe]:
+    gaze = learns_from_gaze(args.mode)
+    if not gaze and RECIPES[args.recipe]:
         # Labels that are all there need no rounds.
         args.rounds, args.pseudo = 1, "levels"
     if args.num_levels is None and args.level_thresholds:
         args.num_levels = len(args.level_thresholds)
-    for message in _contradictions(args):
+    for message in _contradictions(args, gaze):
         parser.error(message)
     if not args.seeds:
         args.seed = args.seed or 0
@@ -382,17 +396,19 @@ def _defaults_of_evaluate() -> dict:
     return vars(parser.parse_args(["--root=", "--ckpt_path="]))
 
 
-def _contradictions(args: argparse.Namespace):
-    if args.level_thresholds and args.mode == "full_sup":
-        yield "--level_thresholds: expected -m gaze_sup, found -m full_sup, which has no pseudo-masks"
+def _contradictions(args: argparse.Namespace, gaze: bool):
+    from models.registry import takes
+
+    if args.level_thresholds and not gaze:
+        yield f"--level_thresholds: expected -m gaze_sup, found -m {args.mode}, which has no pseudo-masks"
     if args.level_thresholds and len(args.level_thresholds) != args.num_levels:
         yield f"--level_thresholds: expected {args.num_levels} (--num_levels), found {len(args.level_thresholds)}"
-    if args.skip_missing_gaze and args.mode == "full_sup":
-        yield "--skip_missing_gaze: expected -m gaze_sup, found -m full_sup, which needs no gaze"
-    if args.encoder != DEFAULT_ENCODER and args.model != "smp-unet":
-        yield "--encoder: expected --model smp-unet, found --model unet, which has an encoder of its own"
-    if args.encoder_weights and args.model != "smp-unet":
-        yield "--encoder_weights: expected --model smp-unet, found --model unet, which starts from scratch"
+    if args.skip_missing_gaze and not gaze:
+        yield f"--skip_missing_gaze: expected -m gaze_sup, found -m {args.mode}, which needs no gaze"
+    if args.encoder != DEFAULT_ENCODER and "encoder" not in takes(args.model):
+        yield f"--encoder: expected --model smp-unet, found --model {args.model}, which has an encoder of its own"
+    if args.encoder_weights and "encoder_weights" not in takes(args.model):
+        yield f"--encoder_weights: expected --model smp-unet, found --model {args.model}, which starts from scratch"
     if len(args.decoder_channels) != 5 or min(args.decoder_channels) < 1:
         yield f"--decoder_channels: expected five numbers of 1 or more, found {list(args.decoder_channels)}"
     if args.lr_min > args.lr:
@@ -405,15 +421,15 @@ def _contradictions(args: argparse.Namespace):
         yield f"--fp16: expected without --amp, found --amp {args.amp}"
     if args.resume and args.overwrite:
         yield "--resume: expected without --overwrite, found both"
-    yield from _contradictions_of_rounds(args)
+    yield from _contradictions_of_rounds(args, gaze)
     yield from _contradictions_of_seeds(args)
 
 
-def _contradictions_of_rounds(args: argparse.Namespace):
+def _contradictions_of_rounds(args: argparse.Namespace, gaze: bool):
     from datasets.gaze.policies import NEED_GAZE, NEED_MASKS
 
-    if args.mode == "full_sup" and (args.rounds > 1 or args.pseudo != "levels" or args.masks):
-        yield "--rounds, --pseudo, --masks: expected -m gaze_sup, found -m full_sup, which has every mask"
+    if not gaze and (args.rounds > 1 or args.pseudo != "levels" or args.masks):
+        yield f"--rounds, --pseudo, --masks: expected -m gaze_sup, found -m {args.mode}, which has every mask"
     if args.pseudo in NEED_GAZE and not args.fixations:
         yield f"--pseudo {args.pseudo}: expected --fixations, the fixation table, found none"
     if args.pseudo in NEED_MASKS and not args.masks:

@@ -77,8 +77,14 @@ def _infer_compiled(
 def _infer_pydensecrf(
     image: np.ndarray, unary: np.ndarray, *, compat: float, iterations: int, sxy: float, srgb: float
 ) -> np.ndarray:
-    # A compiled extension, needed by nothing else.
-    from pydensecrf.densecrf import DenseCRF2D
+    try:
+        # A compiled extension, needed by nothing else.
+        from pydensecrf.densecrf import DenseCRF2D
+    except ImportError as error:
+        raise ValueError(
+            "--crf_engine pydensecrf: expected the package pydensecrf2, found none; scripts/setup.sh installs it where "
+            "there is a C++ compiler, or leave the option out: the maps are the same to the last bit"
+        ) from error
 
     height, width, _ = image.shape
     crf = DenseCRF2D(width, height, 2)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -245,8 +245,15 @@ def versions() -> dict[str, str]:
     return {
         "code": code_version(),
         "python": platform.python_version(),
-        **{package: version(package) for package in VERSIONED_PACKAGES},
+        **{package: _version(package) for package in VERSIONED_PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _make_maps(

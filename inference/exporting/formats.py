@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from inference.exporting import checkpoint_file, onnx_file, torch_export, torchscript
+from inference.exporting import checkpoint_file, onnx_file, torch_export
 from inference.exporting.network import Exported
 from inference.predictor import Predictor
 
@@ -62,18 +62,6 @@ FORMATS = {
             'network = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])',
             'logits = network.run(["logits"], {"image": batch})[0]',
         ),
-    ),
-    "torchscript": Format(
-        (".pt", ".ts"),
-        (),
-        torchscript.write,
-        torchscript.load,
-        (
-            "import torch",
-            "network = torch.jit.load(model)",
-            'logits = network(torch.from_numpy(batch))["logits"].detach().numpy()',
-        ),
-        "PyTorch has deprecated TorchScript in favour of torch.export: for programs that read nothing else.",
     ),
     "torch.export": Format(
         (".pt2",),

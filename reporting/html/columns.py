@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evaluation.per_case import MEASURES
+from evaluation.metrics import MEASURES
 from reporting.html.texts import visible
 
 ENSEMBLE = "ensemble"

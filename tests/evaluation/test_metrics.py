@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.metrics import OVERLAPS, Counts, count, dice, iou, precision, recall
+from evaluation.metrics import Counts, count, dice, iou, overlaps, precision, recall
 
 PREDICTION = np.array([[True, True, False, False]])
 TARGET = np.array([[True, False, True, False]])
@@ -46,13 +46,13 @@ def test_disjoint_masks():
 @pytest.mark.parametrize(("predicted", "true"), [(True, False), (False, True)])
 def test_one_of_the_two_is_empty(predicted, true):
     counts = count(np.full((2, 2), predicted), np.full((2, 2), true))
-    assert [of(counts) for of in OVERLAPS.values()] == [0, 0, 0, 0]
+    assert list(overlaps(counts).values()) == [0, 0, 0, 0]
 
 
 def test_both_empty_is_not_a_number():
     counts = count(np.zeros((2, 2), bool), np.zeros((2, 2), bool))
     assert counts == Counts(0, 0, 0, 4)
-    assert all(math.isnan(of(counts)) for of in OVERLAPS.values())
+    assert all(map(math.isnan, overlaps(counts).values()))
 
 
 def test_large_mask_does_not_overflow():
@@ -86,7 +86,7 @@ def test_equal_to_monai_on_random_pairs():
         counts = count(*masks)
         pair = [torch.from_numpy(mask)[None, None].float() for mask in masks]
         if not counts.tp + counts.fp + counts.fn:
-            assert all(math.isnan(of(counts)) for of in OVERLAPS.values())
+            assert all(map(math.isnan, overlaps(counts).values()))
             continue
         matrix = metrics.get_confusion_matrix(*pair)
         expected = {
@@ -97,4 +97,4 @@ def test_equal_to_monai_on_random_pairs():
         }
         # MONAI has no precision of an empty prediction, no recall of an empty target; ours is 0.
         known = {name: 0.0 if value.isnan() else float(value) for name, value in expected.items()}
-        assert {name: of(counts) for name, of in OVERLAPS.items()} == pytest.approx(known, rel=1e-5)
+        assert overlaps(counts) == pytest.approx(known, rel=1e-5)

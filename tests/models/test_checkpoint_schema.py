@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from datasets.settings import NORMALISATIONS
-from models import MODELS
 from models.checkpoint import load_checkpoint
 from models.checkpoint_schema import CONFIG, MODEL, plain
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
@@ -65,7 +64,6 @@ def test_what_a_run_writes_is_taken(tmp_path):
         *(("config", value) for value in ([1], "text", 3, argparse.Namespace(data="kvasir"))),
         *(("config/model", value) for value in (3, [], "unet", {"name": "unet"})),
         ("config/model/nope", 1),
-        ("config/model/name", "vnet"),
         ("config/model/name", None),
         ("config/model/num_levels", 10**6),
         ("config/model/num_levels", True),
@@ -171,7 +169,6 @@ def test_other_values(value):
 
 def test_names_are_those_of_the_registries():
     registries = {
-        "name": MODELS,
         "cons_mode": CONS_MODES,
         "init": INITS,
         "prop_similarity": SIMILARITIES,

@@ -225,6 +225,7 @@ def test_golden_crf_files_from_their_own_heatmap_files(golden, tmp_path):
         np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)
 
 
+@pytest.mark.usefixtures("original_crf")
 def test_both_crf_engines_make_the_same_maps(tiny_root):
     pixels = []
     for engine in ("compiled", "pydensecrf"):
@@ -298,6 +299,7 @@ def test_two_files_of_one_image_are_refused(tiny_root):
         _prepare(tiny_root, "folder")
 
 
+@pytest.mark.usefixtures("original_crf")
 @pytest.mark.parametrize("engine", ["compiled", "pydensecrf"])
 @pytest.mark.parametrize("wrong", [{"sxy": 1e-5}, {"srgb": 1e-30}], ids=["sxy", "srgb"])
 def test_crf_settings_that_fit_no_image_are_refused_before_any(tiny_root, engine, wrong):

@@ -49,6 +49,7 @@ def _heatmaps(shape):
     }
 
 
+@pytest.mark.usefixtures("original_crf")
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_bit_equals_pydensecrf(shape, settings):
@@ -59,6 +60,7 @@ def test_every_bit_equals_pydensecrf(shape, settings):
             np.testing.assert_array_equal(ours, theirs, err_msg=f"{image_name}, {heatmap_name}")
 
 
+@pytest.mark.usefixtures("original_crf")
 def test_more_corners_than_16_bits_can_number():
     shape = (120, 121)
     image, heatmap = _images(shape)["noise"], _heatmaps(shape)["random"]
@@ -68,6 +70,7 @@ def test_more_corners_than_16_bits_can_number():
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.usefixtures("original_crf")
 def test_read_only_and_strided_arrays():
     image, heatmap = _images((9, 14))["noise"], _heatmaps((9, 14))["random"]
     expected = refine_with_crf(image, heatmap)
@@ -123,11 +126,18 @@ def test_empty_image():
         assert refined.shape == (0, 4) and refined.dtype == np.float32
 
 
+def test_the_original_library_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    with pytest.raises(ValueError, match="expected the package pydensecrf2, found none; scripts/setup.sh installs it"):
+        refine_with_crf(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.float32), engine="pydensecrf")
+
+
 def test_unknown_engine():
     with pytest.raises(ValueError, match="expected an engine out of compiled, pydensecrf, found 'gpu'"):
         refine_with_crf(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.float32), engine="gpu")
 
 
+@pytest.mark.usefixtures("original_crf")
 @pytest.mark.parametrize("engine, absent", [("compiled", "pydensecrf"), ("pydensecrf", "numba")])
 def test_an_engine_imports_its_own_library_only(engine, absent):
     program = f"""
