@@ -170,5 +170,7 @@ def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
         features.version("libjpeg_turbo") or features.version("jpg"),
         # Vector instructions of another width may round otherwise.
         (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability()),
+        # Files from before there was the option are of images without it.
+        *["antialias"] * dataset.antialias,
     )
     return hashlib.blake2b(repr(settings).encode(), digest_size=KEY_BYTES).hexdigest()

@@ -56,11 +56,13 @@ class SegmentationDataset(Dataset):
         full_size_labels: bool,
         flip_probability: float,
         seed: int,
+        antialias: bool = False,
     ):
         self.spec, self.root, self.names = spec, root, list(names)
         self.spatial_size, self.thresholds = spatial_size, thresholds
         self.has_labels, self.full_size_labels = has_labels, full_size_labels
         self.flip_probability, self.seed = flip_probability, seed
+        self.antialias = antialias
         self.augmentation = "flips"
         self.map_folder: Path | None = None
         self.without_map: list[str] = []
@@ -147,7 +149,7 @@ class SegmentationDataset(Dataset):
         """The sample as it is before flipping."""
         name = self.names[index]
         image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
-        arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size)}
+        arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size, antialias=self.antialias)}
         if self.has_labels:
             arrays |= self._label(name)
         if self.thresholds:
@@ -181,6 +183,7 @@ def build_dataset(
     seed: int = 0,
     skip_missing_gaze: bool = False,
     map_folder: str | Path | None = None,
+    antialias: bool = False,
 ) -> SegmentationDataset:
     """Build and check one split of a data set.
 
@@ -202,6 +205,7 @@ def build_dataset(
         seed: of flips, validation split and subset.
         skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
         map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
+        antialias: of images that are resized; see ``resize_smooth``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -233,6 +237,7 @@ def build_dataset(
         full_size_labels=not training if full_size_labels is None else full_size_labels,
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
+        antialias=antialias,
     )
     if map_folder is not None and training:
         dataset.map_folder = Path(map_folder)

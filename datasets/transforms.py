@@ -35,9 +35,16 @@ class Flip:
         return x.flip([dim for dim, on in ((-1, self.horizontal), (-2, self.vertical)) if on])
 
 
-def resize_smooth(x: Tensor, size: int) -> Tensor:
-    """Bilinear, without anti-aliasing (as released): images and gaze maps, (C,H,W) -> (C,size,size)."""
-    return F.interpolate(x[None], size=(size, size), mode="bilinear", align_corners=False)[0]
+def resize_smooth(x: Tensor, size: int, *, antialias: bool = False) -> Tensor:
+    """Bilinear: images and gaze maps, (C,H,W) -> (C,size,size).
+
+    Args:
+        x: the array.
+        size: of both sides.
+        antialias: average over all pixels that become one. Without it (as released) a pixel is made of four, and fine
+            structure of an image that shrinks much turns into noise.
+    """
+    return F.interpolate(x[None], size=(size, size), mode="bilinear", align_corners=False, antialias=antialias)[0]
 
 
 def resize_labels(x: Tensor, size: int) -> Tensor:
@@ -71,8 +78,8 @@ def imagenet_normalise(x: Tensor) -> Tensor:
     return (x - mean[:, None, None]) / std[:, None, None]
 
 
-def preprocess(image: np.ndarray, normalisation: str, size: int) -> Tensor:
+def preprocess(image: np.ndarray, normalisation: str, size: int, *, antialias: bool = False) -> Tensor:
     """An image as read -> the network's input (C,size,size), normalised."""
     if normalisation == "zscore":
-        return resize_smooth(zscore(image), size)
-    return imagenet_normalise(resize_smooth(unit_range(np.asarray(image)), size))
+        return resize_smooth(zscore(image), size, antialias=antialias)
+    return imagenet_normalise(resize_smooth(unit_range(np.asarray(image)), size, antialias=antialias))

@@ -21,7 +21,7 @@ from utils.devices import fastest_layout
 RELEASED_SPATIAL_SIZE = 224
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
 RELEASED_NORMALISATION = {spec.in_channels: spec.normalisation for spec in DATASETS.values() if not spec.has_settings}
-ALIKE = ("channels", "normalisation", "spatial_size")
+ALIKE = ("channels", "normalisation", "spatial_size", "antialias")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Predictor:
     Attributes:
         model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
         device: where it is.
-        channels, normalisation, spatial_size: how its images are made; see ``prepared``.
+        channels, normalisation, spatial_size, antialias: how its images are made; see ``prepared``.
         checkpoints: the files, in the order given.
         config: what the first of them remembers of its training; empty for a released one.
         iteration: of the first, None if it does not say.
@@ -43,6 +43,7 @@ class Predictor:
     channels: int
     normalisation: str
     spatial_size: int
+    antialias: bool
     checkpoints: tuple[Path, ...]
     config: dict
     iteration: int | None
@@ -61,7 +62,8 @@ class Predictor:
     def prepared(self, path: Path) -> tuple[Tensor, tuple[int, int]]:
         """An image file as network input (C,S,S), and its own (height, width); errors as of ``io.read_image``."""
         image = read_image(path, self.channels, needs_8_bit=self.needs_8_bit)
-        return preprocess(image, self.normalisation, self.spatial_size), image.shape[:2]
+        inputs = preprocess(image, self.normalisation, self.spatial_size, antialias=self.antialias)
+        return inputs, image.shape[:2]
 
 
 def load_predictor(
@@ -119,6 +121,7 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> dict:
         "channels": channels,
         "normalisation": config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),
         "spatial_size": spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
+        "antialias": config.get("antialias", False),
     }
     said = config.get("channels", channels)
     if said != channels:

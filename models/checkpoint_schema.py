@@ -108,6 +108,7 @@ CONFIG = {
     "level_thresholds": list_of(number(0, 1)),
     "train_ids": list_of(whole(0, 2**48 - 1)),
     "spatial_size": whole(16, 2**14),
+    "antialias": Entry("true or false", lambda value: type(value) is bool),
     "ignore_value": whole(1, 65535),
     "val_fraction": number(0, 1),
     "seed": COUNT,

@@ -121,6 +121,21 @@ def test_every_method_trains_and_its_checkpoint_evaluates(options, tiny_root, tm
     assert (exp / "evaluate_test" / "examples.png").is_file()
 
 
+def test_a_network_sees_images_resized_as_it_was_trained(tiny_root, tmp_path, capsys):
+    for name, more in (("smooth", ["--antialias"]), ("released", [])):
+        assert train(tiny_root, tmp_path / name, "--spatial_size", "16", "--max_ite", "1", *more) == 0
+        checkpoint = tmp_path / name / "model_latest.pth"
+        assert torch.load(checkpoint)["config"]["antialias"] == bool(more)
+        evaluate = ["evaluate", "--root", str(tiny_root), "--ckpt_path", str(checkpoint), "--device", "cpu"]
+        assert run.main([*evaluate, "--exp_path", str(tmp_path / f"{name}_scored")]) == 0
+    seen = [torch.load(tmp_path / name / "model_latest.pth")["state_dict"] for name in ("smooth", "released")]
+    assert not all(torch.equal(seen[0][key], seen[1][key]) for key in seen[0])
+    both = [str(tmp_path / name / "model_latest.pth") for name in ("smooth", "released")]
+    capsys.readouterr()
+    assert run.main(["evaluate", "--root", str(tiny_root), "--ckpt_path", *both, "--device", "cpu"]) == 2
+    assert "expected antialias True" in capsys.readouterr().err
+
+
 def test_the_prostate_set_with_three_levels(tiny_prostate_root, tmp_path):
     assert train(tiny_prostate_root, tmp_path / "exp", "--num_levels", "3", data="prostate") == 0
     rows = read_rows(tmp_path / "exp" / "per_case.csv")

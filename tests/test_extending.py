@@ -1,59 +1,46 @@
-"""An objective, a network, a data set and a metric of somebody's own, each a class or a line in a registry."""
+"""An objective, a network, a data set, a metric and a tracker of somebody's own, as docs/architecture.md adds them."""
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 import run
+from datasets.recordings.formats import TABLE_FORMATS, TableFormat
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import MEASURES, Measure
 from losses.objectives import OBJECTIVES, Objective, setting
 from models.registry import MODELS
 
-
-@dataclass(frozen=True)
-class SoftGaze(Objective):
-    """The mean of all levels' pseudo-masks, softened."""
-
-    target, source = "pseudo", "softened gaze"
-
-    softness: float = setting(0.1, "how far labels keep from 0 and 1", low=0)
-
-    def __call__(self, outputs, batch):
-        target = batch["pseudo"].mean(1, keepdim=True).clamp(self.softness, 1 - self.softness)
-        loss = nn.functional.binary_cross_entropy_with_logits(outputs["logits"], target)
-        return loss, {"loss": loss.detach()}
-
-    def said(self, num_levels):
-        return f", by {self.softness:g}"
-
-
-class TinyLevel(nn.Module):
-    """Two convolutions."""
-
-    def __init__(self, in_channels: int, feat_dim: int):
-        super().__init__()
-        self.in_channels = in_channels
-        self.feature = nn.Conv2d(in_channels, feat_dim, 3, padding=1)
-        self.classifier = nn.Conv2d(feat_dim, 1, 1)
-
-    def forward(self, x):
-        feature = self.feature(x).relu()
-        return feature, self.classifier(feature)
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+KNOWN = {
+    "dataclass": dataclass, "nn": nn, "Objective": Objective, "setting": setting, "DatasetSpec": DatasetSpec,
+    "Measure": Measure, "TableFormat": TableFormat,
+}  # fmt: skip
+REGISTRIES = {
+    "OBJECTIVES": OBJECTIVES, "MODELS": MODELS, "DATASETS": DATASETS, "MEASURES": MEASURES,
+    "TABLE_FORMATS": TABLE_FORMATS,
+}  # fmt: skip
 
 
 @pytest.fixture
 def extended(monkeypatch):
-    monkeypatch.setitem(OBJECTIVES, "soft_gaze", SoftGaze)
-    monkeypatch.setitem(MODELS, "tiny", TinyLevel)
-    polyps = DatasetSpec("polyps", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3))
-    monkeypatch.setitem(DATASETS, "polyps", polyps)
-    specificity = Measure("Specificity", "%", 100, True, 1, lambda c: c.tn / (c.tn + c.fp) if c.tn + c.fp else 0.0)
-    monkeypatch.setitem(MEASURES, "specificity", specificity)
+    """Each piece of the document, run with what it registers taken back afterwards."""
+    pieces = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(pieces) == len(REGISTRIES)
+    added = {name: {} for name in REGISTRIES}
+    for piece in pieces:
+        exec(piece, {**KNOWN, **added})
+    for name, registry in REGISTRIES.items():
+        assert len(added[name]) == 1, name
+        for key, value in added[name].items():
+            monkeypatch.setitem(registry, key, value)
 
 
 def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_path, capsys):
@@ -86,3 +73,14 @@ def test_settings_of_an_objective_are_options_with_their_ranges(extended, capsys
     with pytest.raises(SystemExit):
         run.main("train -m soft_gaze --data kvasir --root x --softness -1".split())
     assert "--softness: expected a number from 0, found '-1'" in capsys.readouterr().err
+
+
+def test_a_declared_tracker_is_read(extended, tiny_root, tmp_path, capsys):
+    rows = [(20 * i, 10 + i % 2, 20, "polyp1.jpg") for i in range(30)]
+    table = pd.DataFrame(rows, columns=["Clock", "Look X", "Look Y", "Shown"])
+    table.to_csv(tmp_path / "recorded.csv", index=False)
+    line = ["fixations", str(tmp_path / "recorded.csv"), "--to", str(tmp_path / "fix.csv"), "--method", "idt"]
+    line += "--screen_px 48,40 --screen_cm 30,25 --distance_cm 60".split()
+    assert run.main(line) == 0
+    assert "mytracker" in capsys.readouterr().out
+    assert list(pd.read_csv(tmp_path / "fix.csv")["IMAGE"].unique()) == ["polyp1.jpg"]

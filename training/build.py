@@ -38,6 +38,7 @@ def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
         "spatial_size": args.spatial_size,
         "val_fraction": args.val_fraction,
         "seed": args.seed,
+        "antialias": args.antialias,
     }
     train_set = build_dataset(
         args.data,

@@ -40,6 +40,7 @@ RECIPE_KEYS = (
     "max_ite",
     "batch_size",
     "spatial_size",
+    "antialias",
     "opt",
     "lr",
     "lr_min",
@@ -66,6 +67,7 @@ EARLIER_RECIPE = {
     "encoder_input": "imagenet",
     "decoder_channels": [256, 128, 64, 32, 16],
     "augment": "flips",
+    "antialias": False,
     "ema": 0.0,
     "select": "best",
     # Drawn then; where that matters, the images are others, which is looked at apart.
@@ -125,6 +127,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
                 "level_thresholds": list(run.data.train.thresholds or ()),
                 "train_ids": id_numbers(run.data.train.names),
                 "spatial_size": args.spatial_size,
+                "antialias": args.antialias,
                 "val_fraction": args.val_fraction,
                 "seed": args.seed,
             },

@@ -286,6 +286,12 @@ def _add_further(parser: Parser) -> None:
         "--augment", choices=tuple(AUGMENTATIONS), default="flips", help="full: also turns, scales, shifts and colours"
     )
     group.add_argument(
+        "--antialias",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="resize images by averaging all pixels that become one (default: by four of them, as released)",
+    )
+    group.add_argument(
         "--ema",
         type=number(float, 0, 1),
         default=0.0,

@@ -15,7 +15,16 @@ from models.checkpoint import load_checkpoint, save_checkpoint
 # Of a checkpoint; what else it holds is for going on with training.
 KEPT = ("iteration", "selected_on", "best_iteration")
 # Training images are known by numbers, so that nobody evaluates on them unawares.
-CONFIG_KEPT = ("model", "data", "channels", "normalisation", "level_thresholds", "train_ids", "spatial_size")
+CONFIG_KEPT = (
+    "model",
+    "data",
+    "channels",
+    "normalisation",
+    "level_thresholds",
+    "train_ids",
+    "spatial_size",
+    "antialias",
+)
 
 
 def write(module: Exported, predictor: Predictor, path: Path) -> dict:

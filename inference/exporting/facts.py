@@ -71,7 +71,12 @@ def _plain(values: Mapping) -> dict:
 def preprocessing(predictor: Predictor) -> dict:
     """How an image becomes the network's input, in words and numbers."""
     side = predictor.spatial_size
-    resize = f"resize to {side}x{side}, bilinear between pixel centres, without anti-aliasing"
+    antialias = (
+        "with anti-aliasing (a triangle as wide as the pixels that become one)"
+        if predictor.antialias
+        else ("without anti-aliasing")
+    )
+    resize = f"resize to {side}x{side}, bilinear between pixel centres, {antialias}"
     colour = {
         3: "colour; grey is repeated three times",
         1: "grey; colour becomes its luminance (ITU-R 601)",

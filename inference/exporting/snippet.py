@@ -15,8 +15,8 @@ pixels = np.repeat(pixels, {channels} // len(pixels), 0)"""
 NORMALISE = {
     "imagenet": """\
 mean, std = np.reshape({mean}, (3, 1, 1)), np.reshape({std}, (3, 1, 1))
-image = (resized(pixels / 255, {size}) - mean) / std""",
-    "zscore": "image = resized((pixels - pixels.mean()) / max(pixels.std(), 1e-8), {size})",
+image = (resized(pixels / 255, {size}, {antialias}) - mean) / std""",
+    "zscore": "image = resized((pixels - pixels.mean()) / max(pixels.std(), 1e-8), {size}, {antialias})",
 }
 PROGRAM = '''\
 import sys
@@ -26,15 +26,18 @@ import numpy as np
 from PIL import Image
 
 
-def resized(x, size):
-    """(..., H, W) to (..., *size): bilinear between pixel centres, without anti-aliasing (Pillow's has it)."""
-    for axis, length in zip((-2, -1), size):
-        last = x.shape[axis] - 1
-        at = ((np.arange(length) + 0.5) * x.shape[axis] / length - 0.5).clip(0, last)
-        low = at.astype(int)
-        share = (at - low).reshape((-1, 1) if axis == -2 else -1)
-        x = np.take(x, low, axis) * (1 - share) + np.take(x, (low + 1).clip(max=last), axis) * share
-    return x
+def weights(length, new, antialias):
+    """(new, length): of each pixel in those of another number along a side, bilinear between their centres."""
+    scale = length / new
+    centre = (np.arange(new)[:, None] + 0.5) * scale - 0.5
+    near = 1 - np.abs(np.arange(length) - centre.clip(0, length - 1)) / (max(scale, 1) if antialias else 1)
+    near = near.clip(0)
+    return near / near.sum(1, keepdims=True)
+
+
+def resized(x, size, antialias=False):
+    """(..., H, W) to (..., *size)."""
+    return weights(x.shape[-2], size[0], antialias) @ x @ weights(x.shape[-1], size[1], antialias).T
 
 
 model, picture, mask = sys.argv[1:]
@@ -56,6 +59,8 @@ def usage(predictor: Predictor, format_: Format) -> str:
         importing=importing,
         loading=loading,
         reading=READ.format(mode="RGB" if predictor.channels == 3 else "L", channels=predictor.channels),
-        normalising=NORMALISE[predictor.normalisation].format(size=size, mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        normalising=NORMALISE[predictor.normalisation].format(
+            size=size, antialias=predictor.antialias, mean=IMAGENET_MEAN, std=IMAGENET_STD
+        ),
         running=running,
     )

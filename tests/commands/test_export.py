@@ -176,9 +176,14 @@ def test_the_whole_network_with_one_channel_and_its_z_score(tmp_path, folder, mo
     _program_of_the_card_agrees(path, checkpoint, picture, monkeypatch)
 
 
-@pytest.mark.parametrize(("channels", "picture"), [(3, "slice.png"), (1, "images/polyp7.jpg")])
-def test_pictures_of_other_channels_than_the_network(channels, picture, tmp_path, folder, tiny_root, monkeypatch):
-    checkpoint = save(tmp_path / "model.pth", channels=channels, config={"normalisation": "zscore"})
+@pytest.mark.parametrize(
+    ("channels", "picture", "antialias"), [(3, "slice.png", True), (1, "images/polyp7.jpg", False)]
+)
+def test_pictures_of_other_channels_than_the_network(
+    channels, picture, antialias, tmp_path, folder, tiny_root, monkeypatch
+):
+    config = {"normalisation": "zscore", "antialias": antialias, "spatial_size": 24}
+    checkpoint = save(tmp_path / "model.pth", channels=channels, config=config)
     save_grey(tiny_root / "slice.png")
     assert export(checkpoint, to=folder / "model.pt2") == 0
     _program_of_the_card_agrees(folder / "model.pt2", checkpoint, tiny_root / picture, monkeypatch)

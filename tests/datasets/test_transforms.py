@@ -59,6 +59,15 @@ def test_resize_smooth_does_not_antialias():
     assert resize_smooth(sixteen, 4).max() == 0
 
 
+def test_resize_smooth_with_antialiasing_averages_by_a_triangle():
+    row = torch.tensor([[[1.0, 3.0, 5.0, 7.0, 9.0, 11.0]]]).expand(1, 6, 6)
+    # Around the centre of two pixels that become one: 3/4 each, their neighbours 1/4; beyond the border there is none.
+    expected = [(3 * 1 + 3 * 3 + 5) / 7, (3 + 3 * 5 + 3 * 7 + 9) / 8, (7 + 3 * 9 + 3 * 11) / 7]
+    torch.testing.assert_close(resize_smooth(row, 3, antialias=True)[0, 0], torch.tensor(expected))
+    # An image that grows has nothing to average.
+    torch.testing.assert_close(resize_smooth(row, 9, antialias=True), resize_smooth(row, 9))
+
+
 def test_resize_labels_makes_no_new_values():
     label = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
     resized = resize_labels(label, 3)
