@@ -12,7 +12,7 @@ from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
 from evaluation.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
 from evaluation.summary import SUMMARY_FILE, metrics_table
-from inference.predictor import Predictor, load_predictor
+from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from reporting.case_pictures import CasePictures, ReportCases
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
     args = with_cores(args, device)
-    predictor = load_predictor(
+    predictor = Predictor(
         args.ckpt_path,
         device,
         ensemble=args.ensemble,
@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
     with staged_folder(folder, before_moving=lambda: remove_earlier_results(folder), last=SUMMARY_FILE) as staged:
         metrics = _write_results(args, predictor, dataset, pictures, staged)
-    size = predictor.spatial_size
+    size = predictor.preprocessing.spatial_size
     print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
     print(metrics_table(metrics))
     if pictures:
@@ -102,7 +102,10 @@ def _write_results(
 def _report(args: argparse.Namespace, predictor: Predictor, folder: Path) -> ReportWriter:
     facts = [("checkpoint", path.name) for path in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
-    facts += [("split", args.split), ("network input", f"{predictor.spatial_size}x{predictor.spatial_size}")]
+    facts += [
+        ("split", args.split),
+        ("network input", f"{predictor.preprocessing.spatial_size}x{predictor.preprocessing.spatial_size}"),
+    ]
     facts += [("threshold", f"above {args.threshold:g}")]
     run = ReportRun(RUN_NAME, what=_what(args, predictor), facts=facts)
     data = args.data or predictor.config["data"]
@@ -143,8 +146,8 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
         data,
         root=args.root,
         split=args.split,
-        spatial_size=predictor.spatial_size,
-        antialias=predictor.antialias,
+        spatial_size=predictor.preprocessing.spatial_size,
+        antialias=predictor.preprocessing.antialias,
         augment=False,
         labels="required",
         full_size_labels=True,
@@ -174,8 +177,8 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,
-        "spatial_size": predictor.spatial_size,
-        "antialias": predictor.antialias,
+        "spatial_size": predictor.preprocessing.spatial_size,
+        "antialias": predictor.preprocessing.antialias,
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "threshold": args.threshold,
@@ -197,9 +200,9 @@ def _warn_of_training_images(names: list[str], split: str, predictor: Predictor)
 
 
 def _check_channels(spec: DatasetSpec, predictor: Predictor) -> None:
-    if predictor.channels != spec.in_channels:
+    if predictor.preprocessing.channels != spec.in_channels:
         raise ValueError(
             f"{predictor.checkpoints[0]}: expected a model for {spec.in_channels} image channels ({spec.name}), found "
-            f"one for {predictor.channels}; choose the --data it was trained on, or its channels in dataset.toml "
-            "(--data folder)"
+            f"one for {predictor.preprocessing.channels}; choose the --data it was trained on, or its channels in "
+            "dataset.toml (--data folder)"
         )

@@ -31,7 +31,7 @@ from inference.exporting.facts import (
 from inference.exporting.formats import FORMATS, Format, pick_format
 from inference.exporting.network import INPUT, Exported
 from inference.exporting.snippet import usage
-from inference.predictor import Predictor, load_predictor
+from inference.predictor import Predictor
 from reporting.model_card import model_card
 from utils.files import write_json, write_text
 from utils.inputs import sha256_of
@@ -62,9 +62,7 @@ def main(args: argparse.Namespace) -> int:
     if str(path).encode(errors="ignore").decode() != str(path):
         raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
     image_files = find_images(args.check_images)
-    predictor = load_predictor(
-        args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
-    )
+    predictor = Predictor(args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     images = prepared_images(predictor, image_files)
     checkpoints = [checkpoint_facts(checkpoint) for checkpoint in predictor.checkpoints]
     evaluation = find_results(predictor, checkpoints, args.results, tta=args.tta)
@@ -135,7 +133,9 @@ def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
         "ensemble": f"mean of {ENSEMBLE_WORDS[model.ensemble]}",
         "tta": tta,
         "views": len(model.views),
-        "input": {INPUT: {"shape": f"(B,{predictor.channels},H,W)", "meaning": "images, prepared as below"}},
+        "input": {
+            INPUT: {"shape": f"(B,{predictor.preprocessing.channels},H,W)", "meaning": "images, prepared as below"}
+        },
         "outputs": {
             "logits": {
                 "shape": "(B,1,H,W)",

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from inference.folder.images import RENAME, FoundImage, dicom_by_content, find_i
 from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
-from inference.predictor import Predictor, load_predictor
+from inference.predictor import Predictor
 from utils.cores import with_cores
 from utils.devices import pick_device
 from utils.inputs import printable, sha256_of
@@ -51,9 +50,7 @@ def main(args: argparse.Namespace) -> int:
         avoid=[out / name for name in FOLDERS],
         beside=(JOURNAL_FILE, FOLDERS),
     )
-    predictor = load_predictor(
-        args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size
-    )
+    predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     _check_channels(predictor)
     with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
         work = _Work(args, predictor, results)
@@ -91,7 +88,7 @@ class _Work:
         """Predict the images, batch by batch; returns what asked for a stop before the end, else None."""
         args, left = self.args, len(images)
         # Loader processes need no network.
-        prepare = replace(self.predictor, model=None).prepared
+        prepare = self.predictor.preprocessing.prepared
         jobs = self.results.jobs(images, self.write.kinds)
         loader = image_loader(jobs, prepare, batch_size=args.batch_size, num_worker=args.num_worker)
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
@@ -160,11 +157,11 @@ def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
         "ckpt_path": [{"file": str(path), "sha256": sha256_of(path)} for path in predictor.checkpoints],
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
-        "spatial_size": predictor.spatial_size,
+        "spatial_size": predictor.preprocessing.spatial_size,
         "threshold": args.threshold,
         "spacing_mm": args.spacing_mm,
-        "channels": predictor.channels,
-        "normalisation": predictor.normalisation,
+        "channels": predictor.preprocessing.channels,
+        "normalisation": predictor.preprocessing.normalisation,
         "batch_size": args.batch_size,
         "device": predictor.device.type,
         "torch": torch.__version__,
@@ -178,9 +175,10 @@ def _warn_of_unnamed_dicom(given: Sequence[str]) -> None:
 
 
 def _check_channels(predictor: Predictor) -> None:
-    if predictor.channels not in (1, 3):
+    if predictor.preprocessing.channels not in (1, 3):
         raise ValueError(
-            f"{predictor.network}: expected a network for images of 1 or 3 channels, found one for {predictor.channels}"
+            f"{predictor.network}: expected a network for images of 1 or 3 channels, found one for "
+            f"{predictor.preprocessing.channels}"
         )
 
 

@@ -47,7 +47,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def read_image(path: Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
+def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
     """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
@@ -56,6 +56,7 @@ def read_image(path: Path, channels: int | None = None, *, needs_8_bit: bool = F
     ignored, as it is for masks and maps: all of them are arrays of pixels as stored.
 
     Args:
+        path: of the file, as text or ``Path``.
         channels: 3 repeats grey; 1 makes the luminance (ITU-R 601) of colour; None leaves an image as it is, but
             repeats grey of 8 bits that is not DICOM.
         needs_8_bit: refuse deeper ones.
@@ -68,10 +69,31 @@ def read_image(path: Path, channels: int | None = None, *, needs_8_bit: bool = F
         ValueError: for an unreadable file, several pages or frames, transparency, 16-bit colour, or values that are not
             finite.
     """
+    path = Path(path)
     if is_dicom(path):
         pixels = read_dicom(path, needs_8_bit=needs_8_bit)
         return _with_channels(pixels, channels or (1 if pixels.ndim == 2 else 3))
     pixels = _read_picture(path, needs_8_bit)
+    return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
+
+
+def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
+    """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
+
+    Args:
+        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number.
+    """
+    pixels = np.asarray(array)
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
+    colour = pixels.ndim == 3 and pixels.shape[-1] == 3
+    if not pixels.size or not (pixels.ndim == 2 or colour) or (colour and pixels.dtype != np.uint8):
+        raise ValueError(
+            "image: expected an array (H,W) of grey, or (H,W,3) uint8 of colour, found "
+            f"{tuple(pixels.shape)} {pixels.dtype}"
+        )
+    if pixels.dtype != np.uint8:
+        check_depth("image", f"an array of {pixels.dtype}", needs_8_bit)
+        pixels = full_range("image", pixels)
     return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
 
 

@@ -4,144 +4,167 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.io import read_image
+from datasets.io import image_of, read_image
 from datasets.specs import DATASETS
 from datasets.transforms import preprocess
+from evaluation.scores import all_logits, check_finite, full_size_probabilities
 from models import Averaged, build_from_weights
 from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, tried
-from utils.devices import fastest_layout
+from utils.devices import fastest_layout, pick_device
 
 RELEASED_SPATIAL_SIZE = 224
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
 RELEASED_NORMALISATION = {spec.in_channels: spec.normalisation for spec in DATASETS.values() if not spec.has_settings}
-ALIKE = ("channels", "normalisation", "spatial_size", "antialias")
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A network and its preprocessing.
+class Preprocessing:
+    """How a network's images are made; small, for loader processes.
 
     Attributes:
-        model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
-        device: where it is.
-        channels, normalisation, spatial_size, antialias: how its images are made; see ``prepared``.
-        checkpoints: the files, in the order given.
-        config: what the first of them remembers of its training; empty for a released one.
-        iteration: of the first, None if it does not say.
-        train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
+        channels: of the image.
+        normalisation: ``imagenet`` or ``zscore``.
+        spatial_size: side of the network's input, pixels.
+        antialias: see ``datasets.transforms.resize_smooth``.
     """
 
-    model: Averaged
-    device: torch.device
     channels: int
     normalisation: str
     spatial_size: int
-    antialias: bool
-    checkpoints: tuple[Path, ...]
-    config: dict
-    iteration: int | None
-    train_ids: frozenset[int]
-
-    @property
-    def network(self) -> str:
-        """What it is called in errors: its files."""
-        return ", ".join(map(str, self.checkpoints))
+    antialias: bool = False
 
     @property
     def needs_8_bit(self) -> bool:
         """Whether the normalisation is made for 8-bit images alone."""
         return self.normalisation == "imagenet"
 
-    def prepared(self, path: Path) -> tuple[Tensor, tuple[int, int]]:
-        """An image file as network input (C,S,S), and its own (height, width); errors as of ``io.read_image``."""
-        image = read_image(path, self.channels, needs_8_bit=self.needs_8_bit)
-        inputs = preprocess(image, self.normalisation, self.spatial_size, antialias=self.antialias)
-        return inputs, image.shape[:2]
+    def prepared(self, image: str | Path | np.ndarray) -> tuple[Tensor, tuple[int, int]]:
+        """An image as network input (C,S,S), and its own (height, width); errors as of ``io.read_image``."""
+        make = image_of if isinstance(image, np.ndarray) else read_image
+        pixels = make(image, self.channels, needs_8_bit=self.needs_8_bit)
+        inputs = preprocess(pixels, self.normalisation, self.spatial_size, antialias=self.antialias)
+        return inputs, pixels.shape[:2]
 
 
-def load_predictor(
-    paths: Sequence[str | Path],
-    device: torch.device,
-    *,
-    ensemble: str | None = None,
-    tta: bool = False,
-    spatial_size: int | None = None,
-) -> Predictor:
-    """Load one checkpoint, or several to be averaged; ours or released.
+class Predictor:
+    """A trained network with its preprocessing: ``Predictor("model.pth")("image.png")`` is a map of probabilities.
 
     Args:
-        paths: checkpoint files, at least one, each once.
+        checkpoints: a file, or several whose outputs are averaged, each once; ours or released.
+        device: None for the GPU if there is one, else the CPU.
         ensemble: what is averaged over levels, checkpoints and views; None as the first was trained, ``logits`` if it
             does not say.
         tta: average over the image's mirror images, too.
         spatial_size: side of the network's input in pixels; None as trained, 224 if the checkpoint does not say.
 
+    Attributes:
+        model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
+        device: where it is.
+        preprocessing: how its images are made.
+        checkpoints: the files, in the order given.
+        config: what the first of them remembers of its training; empty for a released one.
+        iteration: of the first, None if it does not say.
+        train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
+
     Raises:
         FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
             differently.
     """
-    if len(set(map(os.path.realpath, paths))) < len(paths):
-        raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
-    loaded = [load_checkpoint(path) for path in paths]
-    configs = [checkpoint.get("config") or {} for checkpoint in loaded]
-    models: list[nn.Module] = []
-    needs: list[dict] = []
-    for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
-        try:
-            models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
-            needs.append(_needs(models[-1], config, spatial_size))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-    _check_alike(paths, needs)
-    model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
-    model = model.to(device, memory_format=fastest_layout(device))
-    return Predictor(
-        model=model,
-        device=device,
-        **needs[0],
-        checkpoints=tuple(map(Path, paths)),
-        config=configs[0],
-        iteration=loaded[0].get("iteration"),
-        train_ids=frozenset(number for config in configs for number in config.get("train_ids", ())),
-    )
+
+    def __init__(
+        self,
+        checkpoints: str | Path | Sequence[str | Path],
+        device: torch.device | None = None,
+        *,
+        ensemble: str | None = None,
+        tta: bool = False,
+        spatial_size: int | None = None,
+    ):
+        paths = [checkpoints] if isinstance(checkpoints, str | Path) else checkpoints
+        if len(set(map(os.path.realpath, paths))) < len(paths):
+            raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
+        loaded = [load_checkpoint(path) for path in paths]
+        configs = [checkpoint.get("config") or {} for checkpoint in loaded]
+        models: list[nn.Module] = []
+        needs: list[Preprocessing] = []
+        for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
+            try:
+                models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
+                needs.append(_needs(models[-1], config, spatial_size))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+        _check_alike(paths, needs)
+        self.device = pick_device(None) if device is None else device
+        model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
+        self.model = model.to(self.device, memory_format=fastest_layout(self.device))
+        self.preprocessing = needs[0]
+        self.checkpoints = tuple(map(Path, paths))
+        self.config: dict = configs[0]
+        self.iteration: int | None = loaded[0].get("iteration")
+        self.train_ids = frozenset(number for config in configs for number in config.get("train_ids", ()))
+
+    @property
+    def network(self) -> str:
+        """What it is called in errors: its files."""
+        return ", ".join(map(str, self.checkpoints))
+
+    @torch.inference_mode()
+    def __call__(self, image: str | Path | np.ndarray) -> np.ndarray:
+        """The probability of the target at every pixel of an image, at its own size; a mask is where it is above 0.5.
+
+        Args:
+            image: a file, or pixels as ``datasets.io.image_of`` takes them.
+
+        Returns:
+            (H,W) float32 in 0..1, of all levels together.
+
+        Raises:
+            FileNotFoundError, ValueError: for an image that is not taken, or outputs that are not finite.
+        """
+        inputs, size = self.preprocessing.prepared(image)
+        logits = all_logits(self.model(inputs[None].to(self.device)))[0]
+        check_finite(logits, image if isinstance(image, str | Path) else "image", self.network)
+        return full_size_probabilities(logits, size)[0, 0].cpu().numpy()
 
 
-def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> dict:
+def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preprocessing:
     """How a network's images are made; a ValueError where its checkpoint says what cannot be, or it takes none such."""
     first = model.model[0]
     channels = first.in_channels
-    needs = {
-        "channels": channels,
-        "normalisation": config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),
-        "spatial_size": spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
-        "antialias": config.get("antialias", False),
-    }
+    needs = Preprocessing(
+        channels,
+        config.get("normalisation") or RELEASED_NORMALISATION.get(channels, "zscore"),
+        spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
+        config.get("antialias", False),
+    )
     said = config.get("channels", channels)
     if said != channels:
         raise ValueError(f"expected a network for {said} image channels, as the checkpoint says, found {channels}")
-    if needs["normalisation"] == "imagenet" and channels != 3:
+    if needs.needs_8_bit and channels != 3:
         raise ValueError(
             f"expected a network for images of 3 channels (normalisation imagenet), found one for {channels}"
         )
     if isinstance(first, SmpLevelUNet):
         # Some of its encoders take images of one size.
         with torch.inference_mode():
-            tried(first.eval(), torch.zeros(1, channels, *2 * [needs["spatial_size"]]))
+            tried(first.eval(), torch.zeros(1, channels, *2 * [needs.spatial_size]))
     return needs
 
 
-def _check_alike(paths: Sequence, needs: Sequence[dict]) -> None:
-    for path, other in zip(paths[1:], needs[1:], strict=True):
-        for key in ALIKE:
-            if other[key] != needs[0][key]:
+def _check_alike(paths: Sequence, needs: Sequence[Preprocessing]) -> None:
+    expected = asdict(needs[0])
+    for path, other in zip(paths[1:], map(asdict, needs[1:]), strict=True):
+        for key in expected:
+            if other[key] != expected[key]:
                 raise ValueError(
-                    f"{path}: expected {key} {needs[0][key]}, as {paths[0]} was trained with, found {other[key]}; "
+                    f"{path}: expected {key} {expected[key]}, as {paths[0]} was trained with, found {other[key]}; "
                     "checkpoints are averaged on the same input"
                 )

@@ -270,14 +270,14 @@ def _checkpoint_predictor(path: Path, wanted: Wanted) -> Predict:
     import torch
 
     from evaluation.scores import all_logits, check_finite, full_size_probabilities
-    from inference.predictor import load_predictor
+    from inference.predictor import Predictor
     from utils.devices import pick_device
 
-    predictor = load_predictor([path], pick_device(wanted.device))
+    predictor = Predictor([path], pick_device(wanted.device))
 
     @torch.inference_mode()
     def predict(name: str) -> np.ndarray:
-        image, size = predictor.prepared(_file(wanted, "image", name))
+        image, size = predictor.preprocessing.prepared(_file(wanted, "image", name))
         logits = all_logits(predictor.model(image[None].to(predictor.device)))[:, 0]
         check_finite(logits, name, predictor.network)
         return (full_size_probabilities(logits[:1], size)[0, 0] > wanted.threshold).cpu().numpy()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import run
-from inference.predictor import load_predictor
+from inference.predictor import Predictor
 from utils.devices import pick_device
 
 LINE = (
@@ -87,7 +87,7 @@ def test_a_released_checkpoint_of_full_supervision_predicts(tiny_root, tmp_path)
     image = torch.rand(1, 3, 32, 32)
     logits = []
     for path in (exp / "model_latest.pth", tmp_path / "released.pth"):
-        predictor = load_predictor([path], torch.device("cpu"))
+        predictor = Predictor([path], torch.device("cpu"))
         logits.append(predictor.model(image)["logits"])
     assert torch.equal(*logits)
     line = ["evaluate", "--data", "kvasir", "--root", str(tiny_root), "--ckpt_path", str(tmp_path / "released.pth")]

@@ -22,7 +22,7 @@ from datasets.gaze.policies.evidence import resized
 from datasets.gaze.policies.quality import label_quality
 from datasets.specs import DatasetSpec
 from datasets.splits import split_names
-from inference.predictor import Predictor, load_predictor
+from inference.predictor import Predictor
 from training.build import level_thresholds
 from utils.files import write_json
 from utils.images import write_image
@@ -66,8 +66,8 @@ def make_labels(
         seed=args.seed,
     )
     given = masks_given(spec, root, names, args.masks, args.seed)
-    predictor = load_predictor([previous], device, tta=True) if previous else None
-    size = predictor.spatial_size if predictor else args.spatial_size
+    predictor = Predictor([previous], device, tta=True) if previous else None
+    size = predictor.preprocessing.spatial_size if predictor else args.spatial_size
     evidence = _evidence(args, spec, names, size)
     if predictor:
         evidence = _with_network(evidence, predictor, spec, root)
@@ -170,7 +170,9 @@ def _with_network(
     names, said = list(evidence), {}
     for start in range(0, len(names), BATCH_SIZE):
         some = names[start : start + BATCH_SIZE]
-        images = torch.stack([predictor.prepared(sample_path(spec, root, "images", name))[0] for name in some])
+        images = torch.stack(
+            [predictor.preprocessing.prepared(sample_path(spec, root, "images", name))[0] for name in some]
+        )
         logits = predictor.model(images.to(predictor.device))["logits"][:, 0].float().cpu().numpy()
         said |= {name: evidence[name].with_logits(x.astype(np.float16)) for name, x in zip(some, logits, strict=True)}
     return said

@@ -48,9 +48,11 @@ def find_images(paths: Sequence[str]) -> list[Path]:
 def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]:
     """The network's input of each file, (C,S,S); of noise, the same each time, where there is none."""
     if paths:
-        return [predictor.prepared(path)[0] for path in paths]
+        return [predictor.preprocessing.prepared(path)[0] for path in paths]
     draw = torch.Generator().manual_seed(0)
-    return list(torch.randn(2, predictor.channels, *2 * [predictor.spatial_size], generator=draw))
+    return list(
+        torch.randn(2, predictor.preprocessing.channels, *2 * [predictor.preprocessing.spatial_size], generator=draw)
+    )
 
 
 def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from inference.exporting.network import Exported
-from inference.predictor import Predictor, load_predictor
+from inference.predictor import Predictor
 from models.checkpoint import load_checkpoint, save_checkpoint
 
 # Of a checkpoint; what else it holds is for going on with training.
@@ -44,7 +44,7 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
 
 def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
     """Read it back; see ``formats.Format``."""
-    network = Exported(load_predictor([path], torch.device("cpu")).model).eval()
+    network = Exported(Predictor([path], torch.device("cpu")).model).eval()
     return torch.inference_mode()(network)
 
 

@@ -70,18 +70,18 @@ def _plain(values: Mapping) -> dict:
 
 def preprocessing(predictor: Predictor) -> dict:
     """How an image becomes the network's input, in words and numbers."""
-    side = predictor.spatial_size
+    side = predictor.preprocessing.spatial_size
     antialias = (
         "with anti-aliasing (a triangle as wide as the pixels that become one)"
-        if predictor.antialias
+        if predictor.preprocessing.antialias
         else ("without anti-aliasing")
     )
     resize = f"resize to {side}x{side}, bilinear between pixel centres, {antialias}"
     colour = {
         3: "colour; grey is repeated three times",
         1: "grey; colour becomes its luminance (ITU-R 601)",
-    }.get(predictor.channels, f"{predictor.channels} channels")
-    if predictor.normalisation == "imagenet":
+    }.get(predictor.preprocessing.channels, f"{predictor.preprocessing.channels} channels")
+    if predictor.preprocessing.normalisation == "imagenet":
         return {
             "image": f"8 bits a channel, {colour}",
             "steps": ["divide by 255", resize, "subtract the mean and divide by the standard deviation of the channel"],
@@ -148,7 +148,7 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], t
     exported = {
         **checkpoints[0]["recipe"],
         "iteration": iteration,
-        "spatial_size": predictor.spatial_size,
+        "spatial_size": predictor.preprocessing.spatial_size,
         "ensemble": predictor.model.ensemble,
         "tta": tta,
         "threshold": THRESHOLD,

@@ -53,14 +53,16 @@ Image.fromarray(np.uint8(255 * (probability > 0.5))).save(mask)
 
 def usage(predictor: Predictor, format_: Format) -> str:
     """Python that takes the file, a picture, and a name for the mask on its command line."""
-    size = (predictor.spatial_size, predictor.spatial_size)
+    size = (predictor.preprocessing.spatial_size, predictor.preprocessing.spatial_size)
     importing, loading, running = format_.usage
     return PROGRAM.format(
         importing=importing,
         loading=loading,
-        reading=READ.format(mode="RGB" if predictor.channels == 3 else "L", channels=predictor.channels),
-        normalising=NORMALISE[predictor.normalisation].format(
-            size=size, antialias=predictor.antialias, mean=IMAGENET_MEAN, std=IMAGENET_STD
+        reading=READ.format(
+            mode="RGB" if predictor.preprocessing.channels == 3 else "L", channels=predictor.preprocessing.channels
+        ),
+        normalising=NORMALISE[predictor.preprocessing.normalisation].format(
+            size=size, antialias=predictor.preprocessing.antialias, mean=IMAGENET_MEAN, std=IMAGENET_STD
         ),
         running=running,
     )

@@ -36,7 +36,7 @@ def record(module: Exported, channels: int) -> ExportedProgram:
 
 def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     """Write the program; see ``formats.Format``."""
-    program = record(module, predictor.channels)
+    program = record(module, predictor.preprocessing.channels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # On a full disk torch's own writer ends the process.

@@ -23,7 +23,7 @@ from inference.exporting import check, onnx_file
 from inference.exporting.facts import checkpoint_facts, find_results
 from inference.exporting.formats import FORMATS, pick_format
 from inference.exporting.network import Exported
-from inference.predictor import load_predictor
+from inference.predictor import Predictor
 from models import build_model
 from models.basic_unet import BasicUNet
 from utils.inputs import sha256_of
@@ -69,8 +69,8 @@ def names(folder: Path) -> list[str]:
 
 
 def largest_difference(path: Path, format_name: str, *checkpoints, shapes=SHALLOW_SHAPES, **options) -> float:
-    predictor = load_predictor(checkpoints, CPU, **options)
-    inputs = [torch.randn(batch, predictor.channels, *size) for batch, *size in shapes]
+    predictor = Predictor(checkpoints, CPU, **options)
+    inputs = [torch.randn(batch, predictor.preprocessing.channels, *size) for batch, *size in shapes]
     found = check.largest_differences(Exported(predictor.model), FORMATS[format_name].load(path), inputs)
     return max(found["probability"], found["logits"])
 
@@ -137,7 +137,7 @@ def test_onnx_from_the_command_to_the_mask(checkpoint, folder, tiny_root, monkey
     monkeypatch.setattr(torch.onnx, "export", lambda *a, **k: converted[0])
     large = folder / "large" / "model.onnx"
     large.parent.mkdir()
-    onnx_file.write(module_of(checkpoint), load_predictor([checkpoint], CPU), large, largest_file=1000)
+    onnx_file.write(module_of(checkpoint), Predictor([checkpoint], CPU), large, largest_file=1000)
     assert names(large.parent) == ["model.onnx", "model.onnx.data"]
     assert largest_difference(large, "onnx", checkpoint) < 1e-5
 
@@ -211,7 +211,7 @@ def test_a_file_that_says_something_else_is_not_kept(checkpoint, folder, monkeyp
 
 
 def module_of(checkpoint):
-    return Exported(load_predictor([checkpoint], CPU).model).eval()
+    return Exported(Predictor([checkpoint], CPU).model).eval()
 
 
 @pytest.mark.parametrize("change", [lambda x: x * float("nan"), lambda x: x[..., 1:]])
@@ -342,7 +342,7 @@ def summary(folder: Path, **changes) -> dict:
 
 
 def results_of(*checkpoints, folder=None, tta=False) -> dict:
-    predictor = load_predictor(checkpoints, CPU, tta=tta)
+    predictor = Predictor(checkpoints, CPU, tta=tta)
     return find_results(predictor, list(map(checkpoint_facts, checkpoints)), folder, tta=tta)
 
 
@@ -434,8 +434,8 @@ def _program_of_the_card_agrees(path: Path, checkpoint: Path, picture: Path, mon
     script.write_text(program)
     monkeypatch.setattr(sys, "argv", [str(script), str(path), str(picture), str(mask)])
     runpy.run_path(str(script), run_name="__main__")
-    predictor = load_predictor([checkpoint], CPU)
-    image, size = predictor.prepared(picture)
+    predictor = Predictor([checkpoint], CPU)
+    image, size = predictor.preprocessing.prepared(picture)
     with torch.inference_mode():
         probability = full_size_probabilities(predictor.model(image[None])["logits"], size)[0, 0].numpy()
     certain = abs(probability - 0.5) > 1e-5
@@ -452,7 +452,7 @@ def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(c
     assert set(content) == {"state_dict", "config", "iteration", "selected_on", "best_iteration"}
     kinds = {weight.dtype: weight.ndim for weight in content["state_dict"].values()}
     assert set(kinds) == {torch.float16, torch.float32} and kinds[torch.float32] == 1
-    whole, slim = (load_predictor([file], CPU) for file in (checkpoint, path))
+    whole, slim = (Predictor([file], CPU) for file in (checkpoint, path))
     image = torch.randn(1, 3, 32, 32)
     assert (whole.model(image)["logits"].sigmoid() - slim.model(image)["logits"].sigmoid()).abs().max() < 0.01
     assert slim.spatial_size == 32 and "run.py predict --ckpt_path FILE" in (folder / "slim.pth.md").read_text()

@@ -1,0 +1,86 @@
+"""docs/python.md, run from top to bottom on tiny data; and arrays in place of files."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import run
+from datasets.io import image_of, read_image, read_mask
+from inference.predictor import Predictor
+from training.recipes import RECIPES
+
+PIECES = re.findall(
+    r"^```python\n(.*?)^```",
+    (Path(__file__).resolve().parents[1] / "docs" / "python.md").read_text(),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.fixture
+def mine(tiny_root, tmp_path, monkeypatch):
+    """A folder of own images, with masks, in the place that the document says; the first is called ``a``."""
+    monkeypatch.chdir(tmp_path)
+    root = Path(shutil.copytree(tiny_root, "data/mine"))
+    shutil.rmtree(root / "gaze")
+    for folder in ("images", "masks"):
+        (root / folder / "polyp1.jpg").rename(root / folder / "a.jpg")
+    for file in ("train.txt", "fixations.csv"):
+        (root / file).write_text(re.sub(r"\bpolyp1\b", "a", (root / file).read_text()))
+    # Masks of one data set and images of one kind, so that the document's ending is right too.
+    Image.open(root / "images" / "a.jpg").save(root / "images" / "a.png")
+    (root / "images" / "a.jpg").unlink()
+    assert "a.jpg" in pd.read_csv(root / "fixations.csv")["IMAGE"].tolist()
+    return root
+
+
+def test_the_document_runs(mine, monkeypatch, capsys):
+    monkeypatch.setitem(RECIPES, "small", RECIPES["small"] | {"max_ite": 2, "val_step": 2})
+    pixels, truth = read_image(mine / "images" / "a.png"), read_mask(mine / "masks" / "a.jpg")
+    names = {"pixels": pixels, "truth": truth}
+    predict, gaze, score, train = PIECES
+    exec(gaze, names)
+    assert names["report"]["num_made"] == 9 and names["crf_map"].shape == truth.shape
+    exec(train, names)
+    assert names["code"] == 0
+    exec(predict, names)
+    assert names["probability"].shape == truth.shape and names["probability"].dtype == np.float32
+    np.testing.assert_array_equal(names["probability"], names["predict"](pixels))
+    for name in ("one", "two"):
+        line = "evaluate --root data/mine --ckpt_path exp/mine/model_latest.pth --device cpu --exp_path"
+        assert run.main([*line.split(), f"exp/{name}/evaluate_test"]) == 0
+    capsys.readouterr()
+    exec(score, names)
+    assert capsys.readouterr().out.splitlines()[1] == "0.0 0.0 0.0"
+
+
+def test_a_predictor_is_what_evaluate_and_predict_use(tiny_root, tmp_path):
+    line = f"train --data kvasir --root {tiny_root} --num_levels 2 --features 4,8,8,8,8,4 --spatial_size 32 -bs 2"
+    line += f" --max_ite 2 --num_worker 0 --device cpu --exp_path {tmp_path / 'exp'}"
+    assert run.main(line.split()) == 0
+    checkpoint, image = str(tmp_path / "exp" / "model_latest.pth"), tiny_root / "images" / "polyp1.jpg"
+    line = f"predict --ckpt_path {checkpoint} --images {image} --out {tmp_path / 'out'} --save_prob --device cpu"
+    assert run.main(line.split()) == 0
+    predict = Predictor(checkpoint, torch.device("cpu"))
+    saved = np.asarray(Image.open(tmp_path / "out" / "probabilities" / "polyp1.png"))
+    np.testing.assert_allclose(np.round(predict(image) * 65535), saved, atol=1)
+    np.testing.assert_array_equal(predict(image), predict(np.asarray(Image.open(image))))
+
+
+def test_arrays_are_taken_as_files_are():
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    np.testing.assert_array_equal(image_of(grey, 3), np.repeat(grey[..., None], 3, 2))
+    np.testing.assert_array_equal(image_of(grey[..., None], 1), grey[..., None])
+    assert image_of(grey.astype(np.uint16), 1).dtype == np.float32
+    with pytest.raises(ValueError, match="expected an 8-bit image for the normalisation imagenet, found an array of u"):
+        image_of(grey.astype(np.uint16), 3, needs_8_bit=True)
+    with pytest.raises(ValueError, match="expected finite values"):
+        image_of(np.array([[np.nan]]), 1)
+    for wrong in (np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 3)), np.zeros((0, 3), np.uint8), np.zeros(4)):
+        with pytest.raises(ValueError, match=r"image: expected an array \(H,W\) of grey, or \(H,W,3\) uint8"):
+            image_of(wrong)
