@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from models.basic_unet import check_features
 from models.multi_level import MultiLevelModel
-from models.pretrained import INPUTS
-from models.smp_unet import DECODER_CHANNELS, SmpLevelUNet
+from models.smp_unet import SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 
 # One line a network: a class of one level, whose arguments are those of ``build_model`` that it names.
@@ -27,61 +26,30 @@ LEVEL_DEFAULTS = {"encoder": DEFAULT_ENCODER, "encoder_weights": None}
 FOREIGN = {"in_channels": 3, "num_levels": 1}
 
 
-def build_model(
-    name: str,
-    *,
-    in_channels: int,
-    num_levels: int,
-    cons_mode: str = "prop",
-    features: Sequence[int] = RELEASED_FEATURES,
-    feat_dim: int | None = None,
-    init: str = "copy",
-    prop_similarity: str = "dot",
-    prop_kernel_size: int = 5,
-    prop_dilation: int = 2,
-    encoder: str = DEFAULT_ENCODER,
-    encoder_weights: str | None = None,
-    encoder_input: str = INPUTS[0],
-    decoder_channels: Sequence[int] = DECODER_CHANNELS,
-    ensemble: str = "logits",
-) -> nn.Module:
+def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
     """Build a multi-level segmentation model; ``forward`` is described in ``MultiLevelModel``.
 
     Args:
         name: a key of ``MODELS``: ``unet`` (the released network) or ``smp-unet`` (segmentation-models-pytorch).
-        in_channels: image channels, 3 for Kvasir and 1 for the prostate set.
         num_levels: number of pseudo-mask levels, each with a network of its own.
-        cons_mode: ``prop`` or ``pure`` consistency.
-        features: channels of the ``unet``; see ``BasicUNet``.
-        feat_dim: channels of the full-resolution feature; None takes the last of ``features``.
-        init: ``copy`` or ``independent``.
-        prop_similarity, prop_kernel_size, prop_dilation: see ``models.propagation``.
-        encoder, encoder_weights, encoder_input, decoder_channels: of the ``smp-unet``; see ``SmpLevelUNet``.
-        ensemble: what the levels' prediction averages, ``logits`` or ``probs``.
+        settings: of the levels together, ``cons_mode``, ``init``, ``prop_similarity``, ``prop_kernel_size``,
+            ``prop_dilation``, ``ensemble``: see ``MultiLevelModel``; and of one level, those of ``LEVEL_KEYS``, of
+            which a network takes what it has a use for: ``in_channels`` (3 for Kvasir, 1 for the prostate set),
+            ``features`` (of the ``unet``, see ``BasicUNet``), ``feat_dim`` (of the full-resolution feature; the last of
+            ``features`` by default), ``encoder``, ``encoder_weights``, ``encoder_input``, ``decoder_channels`` (of the
+            ``smp-unet``, see ``SmpLevelUNet``).
 
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    build_level = _level_builder(
-        name,
-        in_channels=in_channels,
-        features=features,
-        feat_dim=feat_dim,
-        encoder=encoder,
-        encoder_weights=encoder_weights,
-        encoder_input=encoder_input,
-        decoder_channels=decoder_channels,
-    )
-    return MultiLevelModel(
-        build_level,
-        num_levels,
-        cons_mode=cons_mode,
-        init=init,
-        prop_similarity=prop_similarity,
-        prop_kernel_size=prop_kernel_size,
-        prop_dilation=prop_dilation,
-        ensemble=ensemble,
-    )
+    of_level, of_all = _parted(settings)
+    return MultiLevelModel(_level_builder(name, **of_level), num_levels, **of_all)
+
+
+def _parted(settings: Mapping) -> tuple[dict, dict]:
+    """The settings of one level, and those of all together."""
+    of_level = {key: value for key, value in settings.items() if key in LEVEL_KEYS}
+    return of_level, {key: value for key, value in settings.items() if key not in of_level}
 
 
 def takes(name: str) -> frozenset[str]:
@@ -116,9 +84,8 @@ def build_from_weights(
     if ensemble is not None:
         arguments["ensemble"] = ensemble
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
-    of_level = {key: value for key, value in arguments.items() if key in LEVEL_KEYS} | {"encoder_weights": None}
-    of_all = {key: value for key, value in arguments.items() if key not in LEVEL_KEYS}
-    build_level = _level_builder(**of_level)
+    of_level, of_all = _parted(arguments)
+    build_level = _level_builder(**of_level | {"encoder_weights": None})
 
     def build_fitting_level() -> nn.Module:
         level = build_level()
