@@ -12,9 +12,7 @@ from evaluation.predictions import PREDICTIONS_FOLDER
 from evaluation.summary import SUMMARY_FILE
 from inference.scoring import EXAMPLES_FILE
 from reporting.tables import CSV_COLUMNS
-from training.checkpoints import (
-    has_checkpoint,
-)
+from training.checkpoints import has_checkpoint
 from training.data_options import complete
 from training.fit import fit
 from training.labels import MAPS_FOLDER
