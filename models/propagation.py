@@ -13,7 +13,6 @@ blocks (propagation_torch); both have the functions ``forward`` and ``backward``
 
 from __future__ import annotations
 
-import functools
 import warnings
 from types import ModuleType
 
@@ -87,13 +86,19 @@ class _Propagate(torch.autograd.Function):
 
 def _run(step: str, first: Tensor, *others: Tensor | int):
     """``forward`` or ``backward`` by the fused kernels where they work, by torch elsewhere."""
-    if _on_cuda(first) and _fused().usable:
+    if _on_cuda(first):
         try:
-            return getattr(_fused().module(), step)(first, *others)
+            return getattr(_kernels(), step)(first, *others)
         except torch.OutOfMemoryError:
             raise  # torch's way needs more memory, not less
         except Exception as error:  # no triton, no C compiler, a device it does not know: the reasons are many
-            _fused().give_up(error)
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            # Python says the same once, however often it comes.
+            warnings.warn(
+                f"propagation: the fused CUDA kernels cannot be used ({reason}), so the slower torch operations are",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     return getattr(propagation_torch, step)(first, *others)
 
 
@@ -101,28 +106,7 @@ def _on_cuda(x: Tensor) -> bool:
     return x.device.type == "cuda"
 
 
-class _Fused:
-    """The fused kernels, until they fail for the first time."""
+def _kernels() -> ModuleType:
+    from models import propagation_triton  # only here: triton comes with torch for CUDA alone
 
-    def __init__(self):
-        self.usable = True
-
-    @staticmethod
-    def module() -> ModuleType:
-        from models import propagation_triton  # only here: triton comes with torch for CUDA alone
-
-        return propagation_triton
-
-    def give_up(self, error: Exception) -> None:
-        self.usable = False
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        warnings.warn(
-            f"propagation: the fused CUDA kernels cannot be used ({reason}), so the slower torch operations are",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-
-
-@functools.cache
-def _fused() -> _Fused:
-    return _Fused()
+    return propagation_triton
