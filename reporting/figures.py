@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,11 @@ KIND_COLOURS = {"heatmap": "#d1662b", "crf": "#2b6cb0"}
 HOUR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 TRACK_COLOURS = ("#2b6cb0", "#5a8f5a", "#d1662b", "black")
 KIND_NAMES = {"heatmap": "heatmap", "crf": "CRF map"}
+SHARES = {
+    "share_below_0.6": "Dice below 0.6",
+    "share_too_large": "half as large again, or more",
+    "share_too_small": "two thirds as large, or less",
+}
 
 
 def write_gaze_figure(path: Path, columns: Mapping[str, np.ndarray], thresholds: Sequence[float]) -> None:
@@ -23,17 +29,23 @@ def write_gaze_figure(path: Path, columns: Mapping[str, np.ndarray], thresholds:
         columns: the per-image table, one float array a column, of equal lengths; missing numbers are NaN.
         thresholds: those of the Dice columns.
     """
+    with _figure(path, (11, 7.2), 2, 2) as ((dice, inside), (offset, seconds)):
+        _draw_dice(dice, columns, thresholds)
+        _draw_shares(inside, columns["share_inside"])
+        _draw_offsets(offset, columns["offset_x"], columns["offset_y"])
+        _draw_seconds(seconds, columns["seconds"])
+
+
+@contextlib.contextmanager
+def _figure(path: Path, inches: tuple[float, float], *grid: int) -> Iterator:
+    """Axes to draw on, one or a grid of them; what is drawn becomes the PNG at ``path``."""
     # Takes a while to import; without pyplot there is no window and no state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 7.2), layout="constrained")
+    figure = Figure(figsize=inches, layout="constrained")
     FigureCanvasAgg(figure)
-    (dice, inside), (offset, seconds) = figure.subplots(2, 2)
-    _draw_dice(dice, columns, thresholds)
-    _draw_shares(inside, columns["share_inside"])
-    _draw_offsets(offset, columns["offset_x"], columns["offset_y"])
-    _draw_seconds(seconds, columns["seconds"])
+    yield figure.subplots(*grid)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
 
@@ -108,27 +120,40 @@ def write_hours_figure(path: Path, rows: Sequence[Mapping], tracks: Mapping[str,
         rows: with ``track``, ``hours`` and ``dice``, one a run.
         tracks: what the tracks are called.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with _figure(path, (7.5, 4.8)) as axes:
+        for colour, (track, name) in zip(TRACK_COLOURS, tracks.items(), strict=True):
+            dices: dict[float, list[float]] = {}
+            for row in rows:
+                if row["track"] == track:
+                    dices.setdefault(row["hours"], []).append(100 * row["dice"])
+            hours = sorted(dices)
+            axes.plot(hours, [np.mean(dices[h]) for h in hours], "o-", color=colour, label=name)
+            seeds = [(h, d) for h in hours for d in dices[h]]
+            axes.scatter([h for h, _ in seeds], [d for _, d in seeds], s=9, color=colour)
+        axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in HOUR_TICKS if low <= tick <= high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
 
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for colour, (track, name) in zip(TRACK_COLOURS, tracks.items(), strict=True):
-        dices: dict[float, list[float]] = {}
-        for row in rows:
-            if row["track"] == track:
-                dices.setdefault(row["hours"], []).append(100 * row["dice"])
-        hours = sorted(dices)
-        axes.plot(hours, [np.mean(dices[h]) for h in hours], "o-", color=colour, label=name)
-        seeds = [(h, d) for h in hours for d in dices[h]]
-        axes.scatter([h for h, _ in seeds], [d for _, d in seeds], s=9, color=colour)
-    axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
-    low, high = axes.get_xlim()
-    ticks = [tick for tick in HOUR_TICKS if low <= tick <= high]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+
+def write_rounds_figure(path: Path, qualities: Sequence[Mapping]) -> None:
+    """Draw how good the labels of each round are: Dice, and the shares of images that are off.
+
+    Args:
+        path: the PNG to write.
+        qualities: of the rounds, as ``datasets.gaze.policies.quality.label_quality`` gives them.
+    """
+    rounds = range(1, len(qualities) + 1)
+    with _figure(path, (9, 3.8), 1, 2) as (dice, shares):
+        dice.plot(rounds, [quality["dice"] for quality in qualities], "o-", color="#2b6cb0")
+        dice.set(xlabel="round", ylabel="Dice", title=f"Labels against {qualities[0]['num_images']} masks")
+        for colour, (key, name) in zip(TRACK_COLOURS, SHARES.items(), strict=False):
+            shares.plot(rounds, [100 * quality[key] for quality in qualities], "o-", color=colour, label=name)
+        shares.set(xlabel="round", ylabel="images, %", title="Labels that are off", ylim=(0, None))
+        shares.legend(frameon=False)
+        for axes in (dice, shares):
+            axes.set_xticks(rounds)
+            axes.grid(alpha=0.3)

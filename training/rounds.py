@@ -16,6 +16,7 @@ import torch
 from datasets import get_spec
 from evaluation.summary import SUMMARY_FILE, read_summary
 from losses.objectives import learns_from_gaze
+from reporting.figures import write_rounds_figure
 from training.checkpoints import has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
@@ -24,7 +25,7 @@ from training.run_folder import ARGS_FILE, LATEST_FILE
 from utils.distributed import Group
 from utils.files import write_text
 
-TABLE_FILE = "rounds.md"
+TABLE_FILE, FIGURE_FILE = "rounds.md", "rounds.png"
 
 
 def has_rounds(args: argparse.Namespace) -> bool:
@@ -102,7 +103,7 @@ def remove_round(folder: Path) -> None:
     remove_run(folder)
     if not (folder / LABELS_FILE).is_file():
         return
-    for pattern in (f"{MAPS_FOLDER}/*.png", TABLE_FILE, LABELS_FILE):
+    for pattern in (f"{MAPS_FOLDER}/*.png", TABLE_FILE, FIGURE_FILE, LABELS_FILE):
         for path in folder.glob(pattern):
             path.unlink()
 
@@ -140,4 +141,7 @@ def _write_table(folders: list[Path]) -> None:
         lines.append(f"| {number} | {labels.get('policy')}: {quality} | {iterations} | {summary['seconds']:.0f} |")
     table = "\n".join(lines) + "\n"
     write_text(folders[-1] / TABLE_FILE, table)
+    qualities = [(read_labels(folder) or {}).get("quality") for folder in folders]
+    if all(qualities):
+        write_rounds_figure(folders[-1] / FIGURE_FILE, qualities)
     print(f"\n{table}\nin {folders[-1] / TABLE_FILE}", flush=True)

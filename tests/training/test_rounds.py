@@ -52,6 +52,7 @@ def test_rounds_keep_maps_scores_and_weights(root, tmp_path, capsys):
     assert not json.loads((exp / "round1" / "summary.json").read_text())["results"]
     assert set(json.loads((exp / "summary.json").read_text())["results"]) == {"last"}
     assert "round 1 of 2" in said and (exp / "rounds.md").read_text() in said
+    assert (exp / "rounds.png").read_bytes().startswith(b"\x89PNG")
     assert not same(weights(exp / "round1"), weights(exp))
 
 
