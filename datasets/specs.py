@@ -10,6 +10,7 @@ from datasets.dicom import DICOM_EXTS
 from datasets.settings import SETTINGS_FILE, read_settings
 from datasets.time_limit import time_limit
 
+RELEASED_SPATIAL_SIZE = 224
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAP_EXTS = (".png", ".jpg")
 # A name takes microseconds, but for a pattern that tries ways without end.

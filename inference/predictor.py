@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.io import image_of, read_image
-from datasets.specs import DATASETS
+from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
 from datasets.transforms import preprocess
 from evaluation.scores import all_logits, check_finite, full_size_probabilities
 from models import Averaged, build_from_weights
@@ -20,7 +20,6 @@ from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, tried
 from utils.devices import fastest_layout, pick_device
 
-RELEASED_SPATIAL_SIZE = 224
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
 RELEASED_NORMALISATION = {spec.in_channels: spec.normalisation for spec in DATASETS.values() if not spec.has_settings}
 

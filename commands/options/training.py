@@ -17,13 +17,12 @@ from commands.options.shared import (
 )
 from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, POSITIVE_INT, Parser, number, numbers
 from datasets.cache import CACHES
+from datasets.specs import RELEASED_SPATIAL_SIZE
 from training.recipes import RECIPES, described
 from training.run_folder import LATEST_FILE
 from training.schedule import SCHEDULERS
 
-RELEASED_SPATIAL_SIZE = 224
 RELEASED_ENSEMBLE = "logits"
-DEFAULT_ENCODER = "resnet34"
 OPTIMIZERS = ("sgd", "adam", "adamw")
 AMP_MODES = ("off", "bf16", "fp16", "auto")
 SELECTIONS = ("best", "last")
@@ -114,6 +113,7 @@ def _add_model(parser: Parser) -> None:
     from models import MODELS, RELEASED_FEATURES
     from models.multi_level import INITS
     from models.pretrained import PACKAGES
+    from models.registry import DEFAULT_ENCODER
     from models.smp_unet import DECODER_CHANNELS
 
     group = parser.add_argument_group("model")
@@ -403,7 +403,7 @@ def _defaults_of_evaluate() -> dict:
 
 
 def _contradictions(args: argparse.Namespace, gaze: bool):
-    from models.registry import takes
+    from models.registry import DEFAULT_ENCODER, takes
 
     if args.level_thresholds and not gaze:
         yield f"--level_thresholds: expected -m gaze_sup, found -m {args.mode}, which has no pseudo-masks"
