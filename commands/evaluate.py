@@ -10,7 +10,8 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
-from evaluation.predictions import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, MaskWriter, ProbabilityWriter
+from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from evaluation.predictions import MaskWriter, ProbabilityWriter
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commands.outputs import Folder, Output
 from datasets import get_spec
-from evaluation.predictions import PREDICTIONS_FOLDER
+from evaluation.per_case import PREDICTIONS_FOLDER
 from evaluation.summary import SUMMARY_FILE
 from inference.scoring import EXAMPLES_FILE
 from reporting.tables import CSV_COLUMNS

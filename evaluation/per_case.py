@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.metrics import MEASURES
-from utils.inputs import read_input
+from utils.inputs import CONTROL_CHARACTERS, read_input
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
+PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
+ENSEMBLE, IGNORED_PX = "ensemble", "ignored_px"
 NAME, GROUP, LEVEL = "name", "group", "level"
 SHOWN_LENGTH = 60
-# No name of a file, and a message or table with them would not be one line.
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)

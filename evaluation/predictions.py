@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.scores import ENSEMBLE, Case
+from evaluation.per_case import ENSEMBLE
+from evaluation.scores import Case
 from utils.images import write_image
 
-PREDICTIONS_FOLDER = "predictions"
-PROBABILITIES_FOLDER = "probabilities"
 FULL = 65535
 
 

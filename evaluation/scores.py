@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from evaluation.distances import boundary_distances
 from evaluation.metrics import count, overlaps
+from evaluation.per_case import ENSEMBLE, IGNORED_PX
 from utils.distributed import SINGLE, Group
 
-ENSEMBLE = "ensemble"
 # In a row, but not in the table.
 PREDICTED_PX, TRUE_PX = "predicted_px", "true_px"
-IGNORED_PX = "ignored_px"
 Spacing = tuple[float, float]
 Row = dict[str, str | float]
 

@@ -16,7 +16,7 @@ from datasets.gaze.levels import check_thresholds
 from datasets.gaze.map_files import find_map
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
-from evaluation.per_case import CONTROL_CHARACTERS, find_per_case, read_per_case, shown
+from evaluation.per_case import CONTROL_CHARACTERS, PREDICTIONS_FOLDER, find_per_case, read_per_case, shown
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
@@ -25,7 +25,6 @@ COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "tru
 # What is shown where nothing is asked for.
 USUAL_COLUMNS = tuple(column for column in COLUMNS if column != "crf")
 # As evaluation.predictions has it, which brings torch along.
-PREDICTIONS_FOLDER = "predictions"
 # Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
 RUN_COLOURS = {
     "yellow": PREDICTION_COLOUR,

@@ -14,8 +14,8 @@ from datasets import get_spec, io
 from datasets.files import sample_path
 from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun
-from evaluation.per_case import PerCase
-from evaluation.predictions import FULL, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, PerCase
+from evaluation.predictions import FULL
 from evaluation.results import summarize_rows
 from evaluation.scores import ENSEMBLE, Row
 from reporting.case_pictures import CasePictures

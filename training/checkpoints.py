@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from datasets import SegmentationDataset
-from evaluation.predictions import PREDICTIONS_FOLDER
+from evaluation.per_case import PREDICTIONS_FOLDER
 from losses import OBJECTIVES
 from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint

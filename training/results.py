@@ -7,7 +7,8 @@ import os
 from torch import nn
 
 from evaluation.metrics import HEADLINE
-from evaluation.predictions import PREDICTIONS_FOLDER, MaskWriter
+from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.predictions import MaskWriter
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import PER_CASE_FILE, score

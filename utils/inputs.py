@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+# No name of a file, and a message or table with them would not be one line.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # By what ``stat`` says of them; whoever opens or reads one of these may wait for ever.
 OTHER_KINDS = (
     (stat.S_ISDIR, "a folder"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.gaze.table import Table, read_table, shown
+from utils.inputs import CONTROL_CHARACTERS
 
 IMAGE = "IMAGE"
 X, Y = "CURRENT_FIX_X", "CURRENT_FIX_Y"
@@ -26,10 +26,8 @@ MAX_DURATION_MS = 60_000
 MAX_SIDE_PX = 1_000_000
 # File systems end at 255, ending and all.
 MAX_ID_BYTES = 240
-# No image is named with these, and a message with them would not be one line.
 # Of images as people look at them, which may not be those that are trained on.
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom")
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import numpy as np
 
 from datasets.gaze.fixations import Fixations
 from evaluation.metrics import Counts, dice
+from evaluation.per_case import IGNORED_PX
 from utils.files import write_text
 
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
 KINDS = ("heatmap", "crf")
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
-IGNORED_PX = "ignored_px"
 GAZE_COLUMNS = ("share_inside", "share_inside_by_duration", "offset_x", "offset_y")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.gaze.fixations import without_ending
+from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
 from datasets.recordings.detection import DetectionSettings, detect_fixations
 from datasets.recordings.geometry import Geometry
 from datasets.recordings.recording import (
@@ -23,8 +23,6 @@ from datasets.recordings.recording import (
     image_name,
 )
 
-# Nobody looks at a point for longer; a time in microseconds, or a number that stands for "missing", does.
-MAX_DURATION_MS = 60_000
 AVERAGED = "both-averaged"
 # Left out where no recording knows them.
 OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")

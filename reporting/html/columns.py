@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evaluation.metrics import MEASURES
+from evaluation.per_case import ENSEMBLE
 from reporting.html.texts import visible
 
-ENSEMBLE = "ensemble"
 SUMMARY_PARTS = ("mean", "std", "ci95")
 
 
