@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-from commands.options.datasets import add_demo, add_prepare_nci, add_split_command
-from commands.options.export import add_export
-from commands.options.gaze import add_assess, add_fixations, add_prepare
-from commands.options.inference import add_predict
-from commands.options.results import add_baseline, add_compare, add_evaluate, add_figure, add_hours, add_summarize
-from commands.options.training import add_train, parse_training
 from commands.options.types import Parser
 
 COMMANDS = {
-    "train": (add_train, "train from gaze or from masks"),
-    "evaluate": (add_evaluate, "score a checkpoint on a split, case by case"),
-    "predict": (add_predict, "masks, overlays and a table for images without masks"),
-    "export": (
-        add_export,
-        "the network as ONNX, torch.export or small checkpoint file, with its model card",
-    ),
-    "fixations": (add_fixations, "recordings of an eye tracker to a fixation table"),
-    "prepare": (add_prepare, "fixations to heatmaps and CRF maps"),
-    "assess": (add_assess, "score fixations and gaze maps against masks"),
-    "split": (add_split_command, "train.txt, val.txt and test.txt for a folder of images"),
-    "prepare-nci": (add_prepare_nci, "the prostate set from its archive's downloads"),
-    "demo": (add_demo, "make a small data set with simulated gaze"),
-    "baseline": (add_baseline, "score the trivial predictors: everything, and the mean training map"),
-    "hours": (add_hours, "test Dice against hours of annotation: gaze, masks, both, all masks"),
-    "summarize": (add_summarize, "a table of several runs"),
-    "compare": (add_compare, "runs against a baseline, case by case: differences, intervals, tests"),
-    "figure": (add_figure, "a figure for a paper: images, gaze, predictions of several runs, truth"),
+    "train": "train from gaze or from masks",
+    "evaluate": "score a checkpoint on a split, case by case",
+    "predict": "masks, overlays and a table for images without masks",
+    "fixations": "recordings of an eye tracker to a fixation table",
+    "prepare": "fixations to heatmaps and CRF maps",
+    "assess": "score fixations and gaze maps against masks",
+    "split": "train.txt, val.txt and test.txt for a folder of images",
+    "prepare-nci": "the prostate set from its archive's downloads",
+    "demo": "make a small data set with simulated gaze",
+    "baseline": "score the trivial predictors: everything, and the mean training map",
+    "hours": "test Dice against hours of annotation: gaze, masks, both, all masks",
+    "summarize": "a table of several runs",
+    "compare": "runs against a baseline, case by case: differences, intervals, tests",
+    "figure": "a figure for a paper: images, gaze, predictions of several runs, truth",
 }
 
 
@@ -57,17 +48,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             _top_level_parser().error(f"expected a command of {', '.join(COMMANDS)}, found {argv[0]!r}")
         if argv[:1] in (["-h"], ["--help"]):
             _top_level_parser().parse_args(argv)
-    parser = Parser(prog=f"run.py {command}", description=COMMANDS[command][1])
-    COMMANDS[command][0](parser)
-    if command == "train":
-        return parse_training(parser, argv)
+    # Only that of this command: many need no networks, which take seconds to import.
+    module = importlib.import_module(f"commands.{command.replace('-', '_')}")
+    parser = Parser(prog=f"run.py {command}", description=COMMANDS[command])
+    module.add_options(parser)
+    if hasattr(module, "parse"):
+        return module.parse(parser, argv)
     args = parser.parse_args(argv)
     args.command = command
     return args
 
 
 def _top_level_parser() -> Parser:
-    lines = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<12} {summary}" for name, summary in COMMANDS.items())
     parser = Parser(prog="run.py", usage="run.py [COMMAND] options; run.py COMMAND --help lists them")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"Segmentation from eye gaze. Commands (train if none is given):\n{lines}"

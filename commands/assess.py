@@ -8,11 +8,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from commands.options.shared import add_assessing, add_data
+from commands.options.types import Parser
 from datasets.gaze.assess import QUALITY_FILE, assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE
 from reporting.gaze_quality import print_named, print_quality, write_figure
 
 SOME_BROKEN_CODE = 1
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``assess``."""
+    add_data(parser)
+    parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
+    parser.add_argument(
+        "--map_folder", default=None, help="maps of a round of training to score in place of the data folder's CRF maps"
+    )
+    add_assessing(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from commands.options.shared import add_data, add_loading, add_skip_missing_gaze
+from commands.options.types import Parser, number
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
@@ -25,6 +27,15 @@ from utils.staging import staged_folder
 
 WHAT = "trivial predictors"
 PREDICTORS = ("everything", "mean_map")
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``baseline``."""
+    add_data(parser)
+    parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
+    parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
+    add_skip_missing_gaze(parser)
+    add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

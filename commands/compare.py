@@ -5,11 +5,39 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands.options.shared import add_report
+from commands.options.types import NATURAL, Parser, words
 from commands.outputs import Folder, Output
+from datasets.specs import DATASETS
 from evaluation.comparison import Compared, compare
+from evaluation.metrics import MEASURES
 from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_FILE, write_comparison
 from reporting.comparison_table import comparisons_markdown
 from reporting.html import REPORT_FILE
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``compare``."""
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="[NAME=]RUN",
+        help="results folders or their per_case.csv, with a name or without; the first is the baseline",
+    )
+    parser.add_argument(
+        "--metric",
+        type=words(tuple(MEASURES)),
+        default=None,
+        metavar="M,M,...",
+        help=f"of {', '.join(MEASURES)} (default: all that every run has)",
+    )
+    parser.add_argument("--level", default="ensemble", help="ensemble, or the number of a level")
+    parser.add_argument("--to", default=None, metavar="FOLDER", help="write table, numbers, cases and figure there")
+    add_report(parser)
+    group = parser.add_argument_group("data of the report (default: as the runs' summaries say)")
+    group.add_argument("--data", choices=tuple(DATASETS), default=None, help="data set")
+    group.add_argument("--root", default=None, help="its folder")
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of the bootstrap")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -5,9 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands.options.types import NATURAL, POSITIVE_INT, Parser
 from commands.outputs import Folder, Output
 from datasets.demo.pictures import make_demo_dataset
 from datasets.demo.prostate import make_demo_prostate
+
+DEMO_DATA = ("kvasir", "prostate")
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``demo``."""
+    parser.add_argument(
+        "--data", choices=DEMO_DATA, default="kvasir", help="pictures of polyps, or MR slices of prostates"
+    )
+    parser.add_argument("--root", default="data/demo", help="where the made data set goes")
+    parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
+    parser.add_argument("--num_test", type=POSITIVE_INT, default=60, help="test images")
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of images and gaze")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands.options.evaluating import add_evaluate
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
@@ -28,6 +29,9 @@ from utils.log import code_version, write_scalars
 from utils.staging import staged_folder
 
 RUN_NAME = "prediction"
+
+
+add_options = add_evaluate
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

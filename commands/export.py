@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from commands.options.shared import add_checkpoints, add_overwrite
+from commands.options.types import Parser
 from commands.outputs import Output
 from inference.exporting.check import (
     batches,
@@ -47,6 +49,37 @@ POSTPROCESSING = (
     "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
     f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
 )
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``export``."""
+    add_checkpoints(parser)
+    parser.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        default=None,
+        help="of the file (default: by its ending)",
+    )
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="FILE",
+        help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)",
+    )
+    add_overwrite(parser)
+    parser.add_argument(
+        "--check_images",
+        nargs="+",
+        default=(),
+        metavar="PATH",
+        help="images, or folders of which 8 are taken, to check the file on (default: made ones)",
+    )
+    parser.add_argument(
+        "--results",
+        default=None,
+        metavar="FOLDER",
+        help="of evaluate, for the card (default: the summary beside a single checkpoint, where it fits)",
+    )
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

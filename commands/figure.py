@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.options.shared import add_data, add_overwrite
+from commands.options.types import POSITIVE_INT, Parser, number, numbers, words
 from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
@@ -17,6 +19,74 @@ from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
 from training.run_folder import LATEST_FILE
 from utils.files import replacing
+
+FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``figure``."""
+    add_data(parser)
+    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table, for the column fixations")
+    cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
+    cases.add_argument("--ids", nargs="+", metavar="ID", help="these")
+    for option, meaning in (
+        ("--worst", "those of the lowest Dice"),
+        ("--best", "those of the highest Dice"),
+        ("--spread", "from the lowest Dice to the highest at even steps"),
+    ):
+        cases.add_argument(option, type=POSITIVE_INT, metavar="N", help=f"{meaning}, see --by")
+    parser.add_argument(
+        "--by", default=None, metavar="RUN", help="whose per_case.csv ranks the cases (default: the first of --runs)"
+    )
+    parser.add_argument(
+        "--runs",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]RUN",
+        help="results folders with predictions/, or checkpoints (.pth), which are run on the cases",
+    )
+    parser.add_argument(
+        "--to", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
+    )
+    add_overwrite(parser)
+    _add_figure_look(parser)
+    group = parser.add_argument_group("levels and checkpoints")
+    group.add_argument(
+        "--level_thresholds",
+        type=numbers(float),
+        default=None,
+        metavar="T,T,...",
+        help="on the CRF map, a pseudo-mask each (default: the data set's)",
+    )
+    group.add_argument("--threshold", type=number(float, 0, 1), default=0.5, help="on a checkpoint's probability")
+    group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
+
+
+def _add_figure_look(parser: Parser) -> None:
+    group = parser.add_argument_group("look")
+    group.add_argument(
+        "--columns",
+        type=words(FIGURE_COLUMNS),
+        default=None,
+        metavar="C,C,...",
+        help=(
+            f"of {', '.join(FIGURE_COLUMNS)}, in the order wanted (default: all but crf, as far as they are there; one "
+            "that is named must be)"
+        ),
+    )
+    group.add_argument("--width_mm", type=number(float, 20, 1000), default=174.0, help="of the whole figure")
+    group.add_argument("--dpi", type=number(float, 36, 2400), default=300.0, help="finest that pictures are kept at")
+    style = group.add_mutually_exclusive_group()
+    style.add_argument(
+        "--contours",
+        dest="style",
+        action="store_const",
+        const="contours",
+        default="contours",
+        help="predictions and truth as outlines on the image (the default)",
+    )
+    style.add_argument("--masks", dest="style", action="store_const", const="masks", help="as black and white masks")
+    group.add_argument("--dice", action="store_true", help="Dice in per cent below every prediction")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

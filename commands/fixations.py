@@ -7,7 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands.options.shared import add_overwrite
+from commands.options.types import NOT_NEGATIVE, POSITIVE, Parser, measures, pattern
 from commands.outputs import Output
+from datasets.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.recordings.detect import read_recording
 from datasets.recordings.detection import DetectionSettings
@@ -27,6 +30,110 @@ from utils.inputs import read_input
 
 # The header, and durations with a point: the published tables have the same header, and none.
 TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``fixations``."""
+    parser.add_argument(
+        "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
+    )
+    parser.add_argument("--to", default=None, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--list", action="store_true", help="print the trials that the recordings have")
+    parser.add_argument(
+        "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
+    )
+    add_overwrite(parser)
+    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
+    _add_fixations_images(parser)
+    _add_fixations_method(parser)
+    group = parser.add_argument_group("tables")
+    group.add_argument(
+        "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
+    )
+    group.add_argument(
+        "--valid",
+        type=_values,
+        default=None,
+        metavar="VALUE[,VALUE]",
+        help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
+    )
+    group.add_argument("--time_unit", choices=TIME_UNITS, default=None, help="of times (default: by name or step)")
+    group.add_argument("--xy_unit", choices=XY_UNITS, default=None, help="of positions (default: by name, else px)")
+
+
+def _add_fixations_images(parser: Parser) -> None:
+    group = parser.add_argument_group("which image, where and when")
+    group.add_argument("--image", default=None, help="the image, for recordings of one that do not say")
+    group.add_argument(
+        "--trials",
+        default=None,
+        metavar="CSV",
+        help=(
+            "table of trials with any of recording, number, trial, image, left, top, width, height (px on the screen), "
+            "start_ms, end_ms (the recording's clock), image_width, image_height"
+        ),
+    )
+    group.add_argument(
+        "--stimulus_rect",
+        type=measures(4, positive=2),
+        default=None,
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="where every image is, px of the screen (default: as the recording says, else the whole screen)",
+    )
+    messages = (
+        (
+            "--image_message",
+            "that names the image, in its first group if it has one (default: TRIAL_VAR, IMGLOAD, TRIALID)",
+        ),
+        ("--onset_message", "at which the image appears (default: SYNCTIME and the like, else the start of the trial)"),
+        ("--offset_message", "at which it vanishes (default: blank_screen and the like, else the end of the trial)"),
+    )
+    for option, meaning in messages:
+        group.add_argument(option, type=pattern, default=None, metavar="REGEX", help=f"EyeLink message {meaning}")
+
+
+def _add_fixations_method(parser: Parser) -> None:
+    group = parser.add_argument_group("fixations")
+    group.add_argument(
+        "--method",
+        choices=METHODS,
+        default=None,
+        help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
+    )
+    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else the right one")
+    group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
+    group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
+    group.add_argument(
+        "--merge_gap_ms",
+        type=NOT_NEGATIVE,
+        default=75.0,
+        help="ivt: fixations no further apart, nor by 0.5 deg, are one",
+    )
+    group.add_argument(
+        "--dispersion_deg", type=POSITIVE, default=1.0, help="idt: extent in x plus extent in y, at most"
+    )
+    group.add_argument("--screen_px", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, pixels")
+    group.add_argument("--screen_cm", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, cm")
+    group.add_argument("--distance_cm", type=POSITIVE, default=None, help="from the eye to the screen")
+    group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
+
+
+def _values(text: str) -> tuple[str, ...]:
+    """A type for ``VALUE[,VALUE]``."""
+    values = tuple(part.strip() for part in text.split(","))
+    if not all(values):
+        raise argparse.ArgumentTypeError(f"expected VALUE[,VALUE], found {text!r}")
+    return values
+
+
+def _columns(text: str) -> dict[str, str]:
+    """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role in COLUMN_ROLES and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"expected role=NAME,... with each role of {', '.join(COLUMN_ROLES)} at most once, found {text!r}"
+        )
+    return {role: name for role, _, name in pairs}
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

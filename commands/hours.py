@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from commands.options.shared import add_data, add_loading
 from commands.options.training import add_train, parse_training
-from commands.options.types import Parser
+from commands.options.types import POSITIVE, POSITIVE_INT, Parser, numbers
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names
@@ -31,6 +32,23 @@ TRACKS = {
     "all": "every mask",
 }
 SECONDS_AN_HOUR = 3600
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``hours``."""
+    add_data(parser)
+    parser.add_argument("--fixations", required=True, help="the fixation table")
+    parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
+    parser.add_argument("--masks", type=numbers(int), default=(15, 45, 90, 200), metavar="N,N,...", help="masks drawn")
+    parser.add_argument("--seeds", type=numbers(int), default=(0, 1, 2), metavar="N,N,...", help="a run each")
+    parser.add_argument("--gaze_seconds", type=POSITIVE, default=8.8, help="to look at an image (as published)")
+    parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
+    group = parser.add_argument_group("training; as of train")
+    group.add_argument("--recipe", default="strong", help="of all runs")
+    group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
+    group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
+    group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")
+    add_loading(parser)
 
 
 class Point(NamedTuple):

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from commands.options.shared import add_checkpoints, add_loading, add_spacing, add_threshold
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import said_empty
@@ -29,6 +31,36 @@ from utils.interrupt import StopRequest
 SOME_REFUSED_CODE = 1
 STOPPED_CODE = 130
 MAX_WRITERS = 4
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``predict``."""
+    add_checkpoints(parser)
+    parser.add_argument(
+        "--images", required=True, nargs="+", metavar="PATH", help="images, and folders of images; masks are not needed"
+    )
+    parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
+    _add_output(parser)
+    add_threshold(parser)
+    add_spacing(parser)
+    add_loading(parser)
+
+
+def _add_output(parser: Parser) -> None:
+    group = parser.add_argument_group("results")
+    group.add_argument(
+        "--out",
+        default="predicted",
+        metavar="FOLDER",
+        help="where they go (default: predicted); the same call continues there",
+    )
+    group.add_argument(
+        "--save_prob", action="store_true", help="write the probabilities, too, as 16-bit PNG: value / 65535"
+    )
+    group.add_argument("--no_overlay", action="store_true", help="leave out the images with the outline of their masks")
+    group.add_argument(
+        "--overwrite", action="store_true", help="remove the predictions that are there first, of whatever settings"
+    )
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

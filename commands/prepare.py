@@ -8,9 +8,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from commands.options.shared import add_assessing, add_data
+from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, Parser
 from datasets.files import REPORT_FILE
+from datasets.gaze.crf import CRF_ENGINES
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
+from datasets.gaze.map_files import MAP_FORMAT_CHOICES
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
 from reporting.gaze_picture import EXAMPLES_FILE, gaze_picture
@@ -19,6 +23,32 @@ from utils.images import write_image
 
 NUM_EXAMPLES = 4
 SOME_BROKEN_CODE = 1
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``prepare``."""
+    add_data(parser)
+    parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
+    parser.add_argument(
+        "--sigma_px",
+        type=POSITIVE,
+        default=None,
+        help="Gaussian of the heatmap, canvas pixels (default: the data set's)",
+    )
+    parser.add_argument(
+        "--map_format", choices=MAP_FORMAT_CHOICES, default="as-reference", help="JPEG for Kvasir, or PNG"
+    )
+    parser.add_argument("--report", action="store_true", help="write the quality figure too, as assess does")
+    add_assessing(parser)
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", default=None, help="scheduler of a Dask cluster that does the work instead"
+    )
+    group = parser.add_argument_group("CRF (defaults: as released)")
+    group.add_argument("--crf_compat", type=NOT_NEGATIVE, default=1.0, help="weight of the Potts term")
+    group.add_argument("--crf_iterations", type=NATURAL, default=10, help="of mean field")
+    group.add_argument("--crf_sxy", type=POSITIVE, default=80.0, help="standard deviation of position, pixels")
+    group.add_argument("--crf_engine", choices=tuple(CRF_ENGINES), default="compiled", help="both give the same maps")
+    group.add_argument("--crf_srgb", type=POSITIVE, default=13.0, help="standard deviation of colour, grey values")
 
 
 def main(args: argparse.Namespace) -> int:

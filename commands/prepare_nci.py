@@ -8,10 +8,30 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
+from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
 
 NUM_NAMED = 5
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``prepare-nci``."""
+    parser.add_argument("--raw", required=True, help="folder of the downloads: metadata.csv, series and *.nrrd masks")
+    parser.add_argument("--root", required=True, help="folder of the data set to write")
+    parser.add_argument(
+        "--split_lists",
+        default=None,
+        metavar="FOLDER",
+        help="train.txt and test.txt to follow (default: the archive's names: 01 training, 03 test)",
+    )
+    parser.add_argument(
+        "--mask_geometry",
+        choices=MASK_GEOMETRY,
+        default="check",
+        help="compare a mask's header with its series, or pair by number alone",
+    )
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -8,13 +8,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from commands.options.types import NATURAL, Parser, number
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name
 from datasets.settings import SETTINGS_FILE
-from datasets.specs import DatasetSpec
+from datasets.specs import DATASETS, DatasetSpec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``split``."""
+    share = number(float, 0, 1)
+    parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
+    parser.add_argument("--root", required=True, help="its folder, with images/")
+    parser.add_argument("--val", type=share, default=0.1, help="share of the cases for val.txt; 0 for none")
+    parser.add_argument("--test", type=share, default=0.1, help="share of the cases for test.txt")
+    parser.add_argument(
+        "--by", choices=("case", "image"), default="case", help="keep the images of a case together, or not"
+    )
+    parser.add_argument("--seed", type=NATURAL, default=0, help="of the draw")
+    parser.add_argument("--overwrite", action="store_true", help="replace split files that are already there")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from commands.options.shared import add_overwrite
+from commands.options.types import Parser
 from commands.outputs import Output
 from evaluation.experiments import find_runs, group_runs
 from reporting.tables import CSV_COLUMNS, experiments_csv, experiments_table
 from utils.files import write_text
 
 TABLE_FORM = r"^\| run \| what \||: nothing was evaluated\.|^Without a summary yet, left out"
+
+
+def add_options(parser: Parser) -> None:
+    """Options of ``summarize``."""
+    parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
+    parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
+    parser.add_argument(
+        "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
+    )
+    add_overwrite(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from commands.options.training import add_train, parse_training
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from evaluation.per_case import PREDICTIONS_FOLDER
@@ -19,6 +20,8 @@ from training.labels import MAPS_FOLDER
 from training.rounds import has_rounds, round_folders
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER
 from training.seeds import NUMBERS_FILE, TABLE_FILE, args_of_seed
+
+add_options, parse = add_train, parse_training
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

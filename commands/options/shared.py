@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.options.types import NATURAL, POSITIVE_INT, Parser, number
+from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, spacing, workers
 from datasets.specs import DATASETS
 
 
@@ -107,3 +107,37 @@ def add_skip_missing_gaze(group) -> None:
     group.add_argument(
         "--skip_missing_gaze", action="store_true", help="go on without the training images that have no gaze map"
     )
+
+
+def add_threshold(parser: Parser) -> None:
+    """Where a mask begins."""
+    parser.add_argument(
+        "--threshold", type=number(float, 0, 1), default=0.5, help="foreground is where the probability is above it"
+    )
+
+
+def add_spacing(parser: Parser) -> None:
+    """The size of pixels."""
+    parser.add_argument(
+        "--spacing_mm",
+        type=spacing,
+        default=None,
+        metavar="MM",
+        help="height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",
+    )
+
+
+def add_report(parser: Parser) -> None:
+    """The page to look at."""
+    parser.add_argument("--report", action="store_true", help="write report.html: numbers, plots and every case")
+    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table to show in the report")
+
+
+def add_assessing(parser: Parser) -> None:
+    parser.add_argument(
+        "--num_levels",
+        type=POSITIVE_INT,
+        default=None,
+        help="whose thresholds are scored too (default: as many as the data set has)",
+    )
+    parser.add_argument("--workers", type=workers, default=-1, help="processes; -1 for one a core")

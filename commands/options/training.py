@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.results import add_evaluate
+from commands.options.evaluating import add_evaluate
 from commands.options.shared import (
     add_data_to,
     add_device_to,
