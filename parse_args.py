@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train from gaze or from masks",
     "evaluate": "score a checkpoint on a split, case by case",
     "predict": "masks, overlays and a table for images without masks",
+    "export": "the network as ONNX, torch.export or small checkpoint file, with its model card",
     "fixations": "recordings of an eye tracker to a fixation table",
     "prepare": "fixations to heatmaps and CRF maps",
     "assess": "score fixations and gaze maps against masks",

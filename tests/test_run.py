@@ -33,4 +33,4 @@ def test_ctrl_c_while_a_command_is_loaded(monkeypatch, capsys):
 
     monkeypatch.setattr(importlib, "import_module", stop)
     assert run.main(["summarize", "exp"]) == 130
-    assert capsys.readouterr().err == "run.py summarize: stopped\n"
+    assert capsys.readouterr().err == "run.py: stopped\n"

@@ -28,7 +28,7 @@ def described_metric(key: str) -> dict:
     1 where larger is better, -1 where smaller is, 0 where that is not known."""
     if key not in MEASURES:
         return {"title": visible(key), "unit": "", "scale": 1, "digits": 3, "better": 0}
-    title, unit, scale, larger_is_better, _ = MEASURES[key]
+    title, unit, scale, larger_is_better, *_ = MEASURES[key]
     return {"title": title, "unit": unit, "scale": scale, "digits": 2, "better": 1 if larger_is_better else -1}
 
 

@@ -349,7 +349,7 @@ def results_of(*checkpoints, folder=None, tta=False) -> dict:
 def test_the_card_has_the_results_of_this_iteration(checkpoint, folder):
     summary(checkpoint.parent)
     assert export(checkpoint, to=folder / "model.pth") == 0
-    card = Path(f"{folder / 'model.pt'}.md").read_text()
+    card = Path(f"{folder / 'model.pth'}.md").read_text()
     assert "| `ensemble` | `3` | 0.7500 (0.1250) [0.7000, 0.8000] | 0.5000 |" in card
     assert "`test_selected` of iteration `6`, for which the checkpoint was chosen on these images: optimistic:" in card
     assert "cases with nothing there and nothing predicted, left out: 1 (ensemble)" in card
@@ -413,8 +413,8 @@ def test_names_from_outside_are_no_structure(tmp_path, folder):
     evil = "x\n# Title\n<script>alert(1)</script>|`[a](b)"
     checkpoint = save(tmp_path / "a`|<b>.pth", config={"data": evil})
     summary(tmp_path, what=evil, data=evil, results=summary_named(evil))
-    assert export(checkpoint, to=folder / "<i>.pt") == 0
-    card = (folder / "<i>.pt.md").read_text()
+    assert export(checkpoint, to=folder / "<i>.pth") == 0
+    card = (folder / "<i>.pth.md").read_text()
     outside_code = re.sub(r"```python.*?```", "", card, flags=re.DOTALL)
     outside_code = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", outside_code)
     assert not re.search(r"<|# Title|\]\(", outside_code)
@@ -455,7 +455,10 @@ def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(c
     whole, slim = (Predictor([file], CPU) for file in (checkpoint, path))
     image = torch.randn(1, 3, 32, 32)
     assert (whole.model(image)["logits"].sigmoid() - slim.model(image)["logits"].sigmoid()).abs().max() < 0.01
-    assert slim.spatial_size == 32 and "run.py predict --ckpt_path FILE" in (folder / "slim.pth.md").read_text()
+    assert (
+        slim.preprocessing.spatial_size == 32
+        and "run.py predict --ckpt_path FILE" in (folder / "slim.pth.md").read_text()
+    )
 
 
 def test_one_checkpoint_cannot_hold_an_average(checkpoint, folder, tmp_path, capsys):

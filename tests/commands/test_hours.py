@@ -59,8 +59,8 @@ def test_the_same_command_trains_only_what_is_not_there(made, monkeypatch):
     root, exp = made
     before, trained = rows_of(exp), []
     (exp / "all" / "seed1" / "summary.json").unlink()
-    train = hours.train.main
-    monkeypatch.setattr(hours.train, "main", lambda args: trained.append(args.exp_path) or train(args))
+    train = hours.fit
+    monkeypatch.setattr(hours, "fit", lambda args: trained.append(args.exp_path) or train(args))
     assert call(root, exp) == 0
     assert trained == [str(exp / "all" / "seed1")]
     assert [row["dice"] for row in rows_of(exp)] == [row["dice"] for row in before]
@@ -68,7 +68,7 @@ def test_the_same_command_trains_only_what_is_not_there(made, monkeypatch):
 
 def test_a_run_that_stops_leaves_the_rows_before(made, tmp_path, monkeypatch, capsys):
     root, _ = made
-    monkeypatch.setattr(hours.train, "main", lambda args: 130)
+    monkeypatch.setattr(hours, "fit", lambda args: 130)
     assert call(root, tmp_path / "exp") == 130
     assert f"stopped in {tmp_path / 'exp' / 'gaze' / 'seed0'}; the same command goes on" in capsys.readouterr().out
 

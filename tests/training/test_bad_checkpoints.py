@@ -40,7 +40,7 @@ def lines(root, trained, checkpoint, out) -> dict:
     return {
         "evaluate": ["evaluate", "--root", str(root), *path, "--exp_path", str(out / "e"), *here],
         "predict": ["predict", "--images", images, "--out", str(out / "p"), *path, *here],
-        "export": ["export", "--to", str(out / "m.pt"), *path, "--check_images", images],
+        "export": ["export", "--to", str(out / "m.pt2"), *path, "--check_images", images],
         "figure": ["figure", "--data", "kvasir", "--root", str(root), "--runs", str(checkpoint), "--ids", "polyp7",
                    "--to", str(out / "f.png"), "--device", "cpu"],
         "resume": [*train_line(root, out / "resumed"), "--max_ite", "2", "--resume", *path],
@@ -114,7 +114,7 @@ def test_a_sentence_and_nothing_else(module_root, trained, tmp_path, capfd, comm
     assert run.main(lines(module_root, folder, tmp_path / "bad.pth", tmp_path)[command]) == 2
     error = capfd.readouterr().err
     assert said in error and "bad.pth" in error and "Traceback" not in error
-    assert not any((tmp_path / name).exists() for name in ("m.pt", "f.png", "started/model_latest.pth"))
+    assert not any((tmp_path / name).exists() for name in ("m.pt2", "f.png", "started/model_latest.pth"))
 
 
 @pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
