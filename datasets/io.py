@@ -83,7 +83,7 @@ def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: boo
     Args:
         array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number.
     """
-    pixels = np.asarray(array)
+    pixels = np.array(array)
     pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     colour = pixels.ndim == 3 and pixels.shape[-1] == 3
     if not pixels.size or not (pixels.ndim == 2 or colour) or (colour and pixels.dtype != np.uint8):

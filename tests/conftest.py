@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,12 @@ PROSTATE_SIZES = ((32, 32), (36, 36))
 # 5, 15 and 25 of one case: a file must not be found by the end of its name.
 PROSTATE_TRAIN = ("caseA_5", "caseA_15", "caseA_25", "caseB_5", "caseB_6", "caseC_1")
 PROSTATE_TEST = ("caseD_5", "caseD_15", "caseE_2")
+
+
+def pytest_configure() -> None:
+    # A shell has what it starts in the background ignore Ctrl-C, which tests of stopping send.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
