@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,8 @@ def test_what_a_resumed_run_says_again_is_there_once(tmp_path):
     with RunLog(tmp_path, quiet=True) as run_log:
         for iteration in (1, 2, 3):
             run_log.scalars("train", {"loss": iteration}, iteration)
+    # Files of one second and process are read in the order of a counter in their names, as text: 10 before 9.
+    time.sleep(1)
     with RunLog(tmp_path, quiet=True, redo_from=2) as run_log:
         run_log.scalars("train", {"loss": 20.0}, 2)
     found = [(event.step, event.value) for event in _events(tmp_path).Scalars("train/loss")]
