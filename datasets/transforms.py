@@ -79,7 +79,14 @@ def imagenet_normalise(x: Tensor) -> Tensor:
 
 
 def preprocess(image: np.ndarray, normalisation: str, size: int, *, antialias: bool = False) -> Tensor:
-    """An image as read -> the network's input (C,size,size), normalised."""
+    """An image as read, (H,W,C) uint8 or float32 -> the network's input (C,size,size), float32, normalised.
+
+    Args:
+        image: as ``datasets.io.read_image`` gives it.
+        normalisation: ``imagenet`` or ``zscore``.
+        size: of both sides, pixels.
+        antialias: see ``resize_smooth``.
+    """
     if normalisation == "zscore":
         return resize_smooth(zscore(image), size, antialias=antialias)
     return imagenet_normalise(resize_smooth(unit_range(np.asarray(image)), size, antialias=antialias))

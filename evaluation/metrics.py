@@ -91,7 +91,7 @@ HEADLINE = ("dice", "iou")
 
 
 def overlaps(counts: Counts) -> dict[str, float]:
-    """All metrics that follow from the counts, by name."""
+    """All metrics that follow from the counts of a case, by name: each in 0..1, or not a number; see its function."""
     return {name: measure.of(counts) for name, measure in MEASURES.items() if measure.of}
 
 

@@ -24,7 +24,6 @@ from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, ma
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 # What is shown where nothing is asked for.
 USUAL_COLUMNS = tuple(column for column in COLUMNS if column != "crf")
-# As evaluation.predictions has it, which brings torch along.
 # Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
 RUN_COLOURS = {
     "yellow": PREDICTION_COLOUR,

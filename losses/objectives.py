@@ -102,7 +102,11 @@ OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup
 
 
 def settings_of(mode: str) -> dict[str, Any]:
-    """The declared settings of an objective by name: dataclass fields, with what ``setting`` was told as metadata."""
+    """The declared settings of an objective by name: dataclass fields, with what ``setting`` was told as metadata.
+
+    Raises:
+        KeyError: for an objective that is not registered.
+    """
     return {declared.name: declared for declared in fields(OBJECTIVES[mode])}
 
 

@@ -52,7 +52,12 @@ def share_cores(
 
 
 def with_cores(args: argparse.Namespace, device: torch.device, processes: int = 1) -> argparse.Namespace:
-    """A command line's options with ``threads`` and ``num_worker`` as they are then used; sets torch's threads."""
+    """A command line's options with ``threads`` and ``num_worker`` as they are then used; sets torch's threads.
+
+    Args:
+        args: with ``threads`` and ``num_worker``, each None where nothing is asked for; it stays as it is.
+        device, processes: as of ``share_cores``, whose ValueError this raises.
+    """
     cores = share_cores(device, threads=args.threads, loaders=args.num_worker, processes=processes)
     torch.set_num_threads(cores.threads)
     args = copy.copy(args)

@@ -134,6 +134,7 @@ def add_report(parser: Parser) -> None:
 
 
 def add_assessing(parser: Parser) -> None:
+    """What is scored of gaze maps, and in how many processes."""
     parser.add_argument(
         "--num_levels",
         type=POSITIVE_INT,

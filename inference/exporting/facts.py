@@ -74,7 +74,7 @@ def preprocessing(predictor: Predictor) -> dict:
     antialias = (
         "with anti-aliasing (a triangle as wide as the pixels that become one)"
         if predictor.preprocessing.antialias
-        else ("without anti-aliasing")
+        else "without anti-aliasing"
     )
     resize = f"resize to {side}x{side}, bilinear between pixel centres, {antialias}"
     colour = {
