@@ -78,6 +78,10 @@ def test_a_run_folder_holds_everything(tiny_root, tmp_path):
     summary = json.loads((exp / "summary.json").read_text())
     assert (summary["selected_on"], summary["headline"]) == ("test", "last")
     assert set(summary["results"]) == {"last", "test_selected"}
+    events = EventAccumulator(str(exp))
+    events.Reload()
+    curves = events.Tags()["scalars"]
+    assert "test_ensemble/dice_mean" in curves and "test_ensemble/num_cases" not in curves
 
 
 def test_a_validation_split_selects_and_the_test_set_is_read_at_the_end(tiny_root, tmp_path):

@@ -128,7 +128,11 @@ def _log(args: argparse.Namespace, folder: Path, state: TrainState, group: Group
         yield NoLog()
         return
     redo_from = state.iteration + 1 if args.resume else None
-    mirror = wandb_mirror(folder, vars(args), resume=args.resume) if args.wandb else contextlib.nullcontext()
+    mirror = contextlib.nullcontext()
+    if args.wandb:
+        mirror = wandb_mirror(
+            folder, vars(args), resume=args.resume, is_finished=lambda: state.iteration >= args.max_ite
+        )
     with mirror, RunLog(folder, redo_from=redo_from) as log:
         yield log
 

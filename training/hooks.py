@@ -181,7 +181,9 @@ class ValidateHook:
         metrics = summarize_rows(rows)
         self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
         for level, values in metrics.items():
-            self.log.scalars(f"{self.split}_{level}", values, state.iteration)
+            # The number of cases is the same each time, and no curve.
+            curves = {name: value for name, value in values.items() if name != "num_cases"}
+            self.log.scalars(f"{self.split}_{level}", curves, state.iteration)
         self._tell_of_empty_levels(rows, metrics, state)
         performance, best = metrics[ENSEMBLE][f"{self.selected_by}_mean"], state.best_performance
         if performance is not None and (best is None or performance > best + SAME_MEAN):

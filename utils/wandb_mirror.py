@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PROJECT = "gaze_sup"  # the reference's
@@ -22,7 +22,9 @@ def check_wandb() -> None:
 
 
 @contextlib.contextmanager
-def wandb_mirror(folder: Path, options: Mapping[str, object], *, resume: bool) -> Iterator[None]:
+def wandb_mirror(
+    folder: Path, options: Mapping[str, object], *, resume: bool, is_finished: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
     """What TensorBoard's writers opened within are told, scalars and pictures, Weights & Biases is told too.
 
     Mode, account and server are those that the package reads from its environment (``WANDB_MODE=offline`` ...). Its
@@ -31,7 +33,8 @@ def wandb_mirror(folder: Path, options: Mapping[str, object], *, resume: bool) -
     Args:
         folder: the run folder, which gives the run's name, below the folder that it is in.
         options: kept as the run's configuration.
-        resume: go on with the run that was cut off here, if one was; not known to the offline mode.
+        resume: go on with the run that was stopped or cut off here, if one was; not known to the offline mode.
+        is_finished: asked at the end: a run that is not is left open for ``resume``.
 
     Raises:
         ValueError: if the package does not start a run, with its reason.
@@ -55,10 +58,11 @@ def wandb_mirror(folder: Path, options: Mapping[str, object], *, resume: bool) -
         raise ValueError(
             f"--wandb: expected a run to begin, found {reason}; run `wandb login` once, or set WANDB_MODE=offline"
         ) from error
-    finished = False
+    ended = False
     try:
         yield
-        finished = True
+        ended = True
     finally:
-        run.finish(exit_code=0 if finished else 1)
+        # The package forgets how to go on with a run that has ended well.
+        run.finish(exit_code=0 if ended and is_finished() else 1)
         wandb.tensorboard.unpatch()

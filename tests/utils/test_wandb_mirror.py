@@ -4,6 +4,7 @@ import re
 import sys
 
 import numpy as np
+import pytest
 import wandb
 
 import run
@@ -50,3 +51,21 @@ def test_a_run_that_cannot_begin_and_a_missing_package_are_sentences(tiny_root, 
     message = capsys.readouterr().err
     assert "--wandb: expected the package wandb, found it missing" in message
     assert "pip install -r requirements-wandb.txt" in message and message.count("\n") == 1
+
+
+@pytest.mark.parametrize(("options", "codes"), [([], [0]), (["--max_minutes", "0.000001"], [1])])
+def test_a_run_that_was_stopped_is_left_open_to_go_on(options, codes, tiny_root, tmp_path, monkeypatch):
+    asked, ended = [], []
+
+    class Run:
+        def finish(self, *, exit_code):
+            ended.append(exit_code)
+
+    monkeypatch.setattr(wandb, "init", lambda **given: asked.append(given["resume"]) or Run())
+    line = f"--data kvasir --root {tiny_root} --exp_path {tmp_path / 'exp'} --wandb --num_levels 1 --device cpu"
+    line += " --spatial_size 32 --features 4,8,8,8,8,4 -bs 2 --max_ite 3 --num_worker 0"
+    assert run.main([*line.split(), *options]) == (130 if options else 0)
+    assert ended == codes and asked == [None]
+    if options:
+        assert run.main([*line.split(), "--resume"]) == 0
+        assert ended == [1, 0] and asked == [None, "auto"]
