@@ -1,21 +1,37 @@
 """Weights & Biases beside TensorBoard, without a network: what its own file of a run holds."""
 
-import re
+import struct
 import sys
 
 import numpy as np
 import pytest
 import wandb
+from wandb.proto.wandb_internal_pb2 import Record
 
 import run
 from utils.log import RunLog
 from utils.wandb_mirror import wandb_mirror
 
+BLOCK = 32768  # bytes, of LevelDB's log
 
-def _said(folder) -> list[bytes]:
-    """The printable pieces of the file of the one offline run in a run folder."""
+
+def _records(folder) -> list[Record]:
+    """What the file of the one offline run in a run folder says, in order."""
     (file,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    return re.findall(rb"[ -~]{3,}", file.read_bytes())
+    # LevelDB's log: blocks, the first of which begins with 7 bytes of the package, of pieces, each with a check sum (4
+    # bytes), its size (2) and whether a record begins, goes on or ends with it (1: all of it, 2, 3, 4: the last).
+    data, at, records, begun = file.read_bytes(), 7, [], b""
+    while len(data) - at >= 7:
+        if (left := BLOCK - at % BLOCK) < 7:
+            at += left
+            continue
+        size, kind = struct.unpack_from("<HB", data, at + 4)
+        begun += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):
+            records.append(Record.FromString(begun))
+            begun = b""
+    return records
 
 
 def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_path, monkeypatch):
@@ -25,12 +41,14 @@ def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_pat
         with wandb_mirror(folder, {"lr": 0.0123}, resume=False), RunLog(folder, quiet=True) as log:
             log.scalars("train", {"loss": loss}, 1)
             log.picture("examples", np.zeros((8, 8, 3), np.uint8), 1)
-        said = _said(folder)
-        # Of a step as it was taken, and as the latest value; a digit of the encoding may stand before or after.
-        assert [piece for piece in said if str(loss).encode() in piece and len(piece) < 8]
-        assert sum(piece == b"train/loss" for piece in said) == 2
-        assert any(b"0.0123" in piece for piece in said)
-        assert any(f"{tmp_path.name}/{name}".encode() in piece for piece in said)
+        records = _records(folder)
+        told = [item for record in records for item in record.history.item]
+        assert [item.value_json for item in told if (item.key or "/".join(item.nested_key)) == "train/loss"] == [
+            str(loss)
+        ]
+        (begun,) = (record.run for record in records if record.HasField("run"))
+        assert begun.display_name == f"{tmp_path.name}/{name}"
+        assert {item.key: item.value_json for item in begun.config.update}["lr"] == "0.0123"
         assert len(list(folder.glob("wandb/offline-run-*/files/media/images/*.png"))) == 1
 
 
