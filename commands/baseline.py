@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options.shared import add_data, add_loading, add_skip_missing_gaze
-from commands.options.types import Parser, number
+from commands.options.shared import add_as_of_train, add_data, add_loading
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
@@ -20,9 +20,10 @@ from inference.scoring import scored_rows
 from models.trivial import everything, mean_map
 from training.data_options import said_without_map
 from training.run_folder import ARGS_FILE
-from utils.cores import with_cores
+from utils.cores import use_cores
 from utils.devices import pick_device
 from utils.files import write_json
+from utils.settings import number
 from utils.staging import staged_folder
 
 WHAT = "trivial predictors"
@@ -34,7 +35,7 @@ def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
     parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
-    add_skip_missing_gaze(parser)
+    add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 
 
@@ -47,7 +48,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Score both trivial predictors and write their results; returns 0."""
     folder, device = _folder(args), pick_device(args.device)
-    args = with_cores(args, device)
+    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
     options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}

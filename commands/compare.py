@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from commands.options.shared import add_report
-from commands.options.types import NATURAL, Parser, words
+from commands.options.types import Parser, words
 from commands.outputs import Folder, Output
 from datasets.specs import DATASETS
 from evaluation.comparison import Compared, compare
@@ -14,6 +14,7 @@ from evaluation.metrics import MEASURES
 from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_FILE, write_comparison
 from reporting.comparison_table import comparisons_markdown
 from reporting.html import REPORT_FILE
+from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.options.types import NATURAL, POSITIVE_INT, Parser
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets.demo.pictures import make_demo_dataset
 from datasets.demo.prostate import make_demo_prostate
+from utils.settings import NATURAL, POSITIVE_INT
 
 DEMO_DATA = ("kvasir", "prostate")
 

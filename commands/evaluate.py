@@ -21,7 +21,7 @@ from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import said_of_ensemble
 from training.run_folder import ARGS_FILE
-from utils.cores import with_cores
+from utils.cores import use_cores
 from utils.devices import pick_device
 from utils.files import write_json
 from utils.inputs import sha256_of
@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
-    args = with_cores(args, device)
+    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     predictor = Predictor(
         args.ckpt_path,
         device,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.options.shared import add_data, add_overwrite
-from commands.options.types import POSITIVE_INT, Parser, number, numbers, words
+from commands.options.types import Parser, words
 from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
@@ -19,6 +19,7 @@ from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
 from training.run_folder import LATEST_FILE
 from utils.files import replacing
+from utils.settings import POSITIVE_INT, number, numbers
 
 FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands.options.shared import add_overwrite
-from commands.options.types import NOT_NEGATIVE, POSITIVE, Parser, measures, pattern
+from commands.options.types import Parser, measures, pattern
 from commands.outputs import Output
 from datasets.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
@@ -27,6 +27,7 @@ from datasets.recordings.trial_table import (
 )
 from utils.files import write_text
 from utils.inputs import read_input
+from utils.settings import NOT_NEGATIVE, POSITIVE
 
 # The header, and durations with a point: the published tables have the same header, and none.
 TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"

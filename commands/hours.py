@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from commands.options.shared import add_data, add_loading
-from commands.options.training import add_train, parse_training
-from commands.options.types import POSITIVE, POSITIVE_INT, Parser, numbers
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names
@@ -21,7 +20,9 @@ from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
 from reporting.markdown import table
 from training.fit import fit
+from training.settings import Settings
 from utils.files import write_text
+from utils.settings import POSITIVE, POSITIVE_INT, numbers
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -32,6 +33,7 @@ TRACKS = {
     "all": "every mask",
 }
 SECONDS_AN_HOUR = 3600
+LOADING = ("device", "threads", "num_worker")
 
 
 def add_options(parser: Parser) -> None:
@@ -52,12 +54,12 @@ def add_options(parser: Parser) -> None:
 
 
 class Point(NamedTuple):
-    """A way to annotate: its track, how many masks it has, the hours that it takes, and the options of training."""
+    """A way to annotate: its track, how many masks it has, the hours that it takes, and the settings of training."""
 
     track: str
     masks: int
     hours: float
-    options: tuple[str, ...]
+    settings: dict[str, object]
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
         for point in points:
             run_folder = folder / point.name / f"seed{seed}"
             if not (run_folder / SUMMARY_FILE).is_file():
-                code = fit(_command_line(args, point, run_folder, seed))
+                code = fit(_settings(args, point, run_folder, seed))
                 if code:
                     print(f"stopped in {run_folder}; the same command goes on")
                     return code
@@ -99,13 +101,12 @@ def points_of(args: argparse.Namespace) -> Iterator[Point]:
     too_many = [n for n in args.masks if n > num_images]
     if too_many:
         raise ValueError(f"--masks {too_many[0]}: expected at most {num_images}, the training images, found more")
-    gaze = ("--fixations", args.fixations)
-    yield Point("gaze", 0, looking, (*gaze, "--pseudo", "area"))
+    gaze = {"fixations": args.fixations}
+    yield Point("gaze", 0, looking, gaze | {"pseudo": "area"})
     for n in filter(None, args.masks):
-        both = (*gaze, "--pseudo", "fusion", "--masks", str(n))
-        yield Point("gaze+masks", n, looking + n * drawing, both)
-        yield Point("masks", n, n * drawing, ("--pseudo", "network", "--masks", str(n)))
-    yield Point("all", num_images, num_images * drawing, ("-m", "full_sup"))
+        yield Point("gaze+masks", n, looking + n * drawing, gaze | {"pseudo": "fusion", "masks": n})
+        yield Point("masks", n, n * drawing, {"pseudo": "network", "masks": n})
+    yield Point("all", num_images, num_images * drawing, {"mode": "full_sup"})
 
 
 def hours_table(rows: Sequence[dict]) -> str:
@@ -121,21 +122,13 @@ def hours_table(rows: Sequence[dict]) -> str:
     return table(("annotation", "hours", "test Dice %", "seeds", "minutes of training"), lines) + "\n"
 
 
-def _command_line(args: argparse.Namespace, point: Point, folder: Path, seed: int) -> argparse.Namespace:
-    options = list(point.options)
+def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -> Settings:
+    """Of one run; where every mask is there, as many steps as all rounds of the others together."""
+    rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
-        # As many steps as all rounds of the others together.
-        before = args.round_ite * (args.rounds - 1)
-        options += ["--max_ite", str(args.max_ite + before)]
-    else:
-        options += ["--max_ite", str(args.max_ite), "--round_ite", str(args.round_ite), "--rounds", str(args.rounds)]
-    shared = ["--recipe", args.recipe, "--data", args.data, "--root", args.root, "--exp_path", str(folder), "--resume"]
-    loading = ["-bs", str(args.batch_size), "--seed", str(seed)]
-    given = {"--device": args.device, "--threads": args.threads, "--num_worker": args.num_worker}
-    device = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-    parser = Parser(prog="run.py train")
-    add_train(parser)
-    return parse_training(parser, [*shared, *loading, *device, *options])
+        rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
+    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "batch_size", *LOADING)}
+    return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
 
 
 def _row(point: Point, seed: int, folder: Path) -> dict:

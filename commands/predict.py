@@ -23,7 +23,7 @@ from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
 from inference.predictor import Predictor
-from utils.cores import with_cores
+from utils.cores import use_cores
 from utils.devices import pick_device
 from utils.inputs import printable, sha256_of
 from utils.interrupt import StopRequest
@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
         ValueError: if none is done, or for options, checkpoints and folders that do not fit.
     """
     device, out = pick_device(args.device), Path(args.out)
-    args = with_cores(args, device)
+    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     images, refused = find_images(
         args.images,
         recursive=args.recursive,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from commands.options.shared import add_assessing, add_data
-from commands.options.types import NATURAL, NOT_NEGATIVE, POSITIVE, Parser
+from commands.options.types import Parser
 from datasets.files import REPORT_FILE
 from datasets.gaze.crf import CRF_ENGINES
 from datasets.gaze.fixations import read_fixations
@@ -20,6 +20,7 @@ from datasets.specs import DatasetSpec, get_spec
 from reporting.gaze_picture import EXAMPLES_FILE, gaze_picture
 from reporting.gaze_quality import print_named, print_quality, write_figure
 from utils.images import write_image
+from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE
 
 NUM_EXAMPLES = 4
 SOME_BROKEN_CODE = 1

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from commands.options.types import NATURAL, Parser, number
+from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name
@@ -16,6 +16,7 @@ from datasets.settings import SETTINGS_FILE
 from datasets.specs import DATASETS, DatasetSpec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
+from utils.settings import NATURAL, number
 
 
 def add_options(parser: Parser) -> None:

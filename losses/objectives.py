@@ -6,21 +6,17 @@ which become options of ``train``, and how it is called in logs and tables all s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import Field, dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from losses.consistency import multi_level_consistency, multi_level_propagation_consistency
 from losses.segmentation import bce_loss, dice_ce_loss, dice_loss
+from utils.settings import NOT_NEGATIVE, declared_settings, setting
 
 SEGMENTATION_LOSSES = {"bce": bce_loss, "dice": dice_loss, "dice_ce": dice_ce_loss}
-
-
-def setting(default: Any, help: str, *, choices: tuple[str, ...] | None = None, low: float | None = None) -> Any:
-    """A setting of an objective: a number from ``low`` on, or a word out of ``choices``."""
-    return field(default=default, metadata={"help": help, "choices": choices, "low": low})
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Objective:
     selected_by: ClassVar[str] = "dice"
     source: ClassVar[str]
 
-    seg_loss: str = setting("bce", "loss of each level", choices=tuple(SEGMENTATION_LOSSES))
+    seg_loss: str = setting("bce", "loss of each level", choices=SEGMENTATION_LOSSES)
 
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         raise NotImplementedError
@@ -76,7 +72,7 @@ class GazeSupervision(Objective):
     target, source = "pseudo", "gaze"
 
     cons_mode: str = setting("prop", "consistency with propagated features or without", choices=("prop", "pure"))
-    cons_weight: float = setting(3.0, "weight of the consistency", low=0)
+    cons_weight: float = setting(3.0, "weight of the consistency", NOT_NEGATIVE)
 
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         level_logits, pseudo = outputs["level_logits"], batch["pseudo"]
@@ -101,13 +97,13 @@ class GazeSupervision(Objective):
 OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup": GazeSupervision}
 
 
-def settings_of(mode: str) -> dict[str, Any]:
-    """The declared settings of an objective by name: dataclass fields, with what ``setting`` was told as metadata.
+def settings_of(mode: str) -> dict[str, Field]:
+    """The declared settings of an objective by name.
 
     Raises:
         KeyError: for an objective that is not registered.
     """
-    return {declared.name: declared for declared in fields(OBJECTIVES[mode])}
+    return {declared.name: declared for declared in declared_settings(OBJECTIVES[mode])}
 
 
 def learns_from_gaze(mode: str) -> bool:

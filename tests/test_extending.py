@@ -15,12 +15,14 @@ import run
 from datasets.recordings.formats import TABLE_FORMATS, TableFormat
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import MEASURES, Measure
-from losses.objectives import OBJECTIVES, Objective, setting
+from losses.objectives import OBJECTIVES, Objective
 from models.registry import MODELS
+from utils.settings import NOT_NEGATIVE, setting
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 KNOWN = {
-    "dataclass": dataclass, "nn": nn, "Objective": Objective, "setting": setting, "DatasetSpec": DatasetSpec,
+    "dataclass": dataclass, "nn": nn, "Objective": Objective, "setting": setting, "NOT_NEGATIVE": NOT_NEGATIVE,
+    "DatasetSpec": DatasetSpec,
     "Measure": Measure, "TableFormat": TableFormat,
 }  # fmt: skip
 REGISTRIES = {

@@ -13,11 +13,11 @@ def test_defaults_are_the_released_recipe():
     assert args.command == "train"
     recipe = {
         "opt": "sgd", "lr": 1e-2, "lr_min": 1e-4, "lr_scheduler": "cosine", "weight_decay": 4e-4, "batch_size": 8,
-        "max_ite": 15000, "spatial_size": 224, "cons_mode": "prop", "cons_weight": 3.0, "seed": 0,
+        "max_ite": 15000, "spatial_size": 224, "cons_mode": "prop", "cons_weight": 3.0, "seg_loss": "bce", "seed": 0,
         "features": (64, 128, 256, 512, 1024, 128), "flip_prob": 0.5, "fp16": False,
         "prop_kernel_size": 5, "prop_dilation": 2, "prop_similarity": "dot", "init": "copy",
     }  # fmt: skip
-    assert {key: getattr(args, key) for key in recipe} == recipe
+    assert {key: args.flat()[key] for key in recipe} == recipe
 
 
 def test_a_whole_command_line_of_the_reference():
@@ -48,7 +48,7 @@ def test_of_a_run_folder_the_latest_checkpoint_is_taken(tmp_path):
 
 
 def test_the_command_may_be_named_or_left_out():
-    assert vars(parse_args(["train", *NEEDED])) == vars(parse_args(NEEDED))
+    assert parse_args(["train", *NEEDED]) == parse_args(NEEDED)
 
 
 def test_test_means_evaluate():
@@ -134,10 +134,10 @@ def test_a_cache_may_be_unbounded():
 
 
 def test_a_recipe_is_a_set_of_defaults():
-    released = vars(parse_args(NEEDED))
-    assert released["recipe"] == "released" and vars(parse_args([*NEEDED, "--recipe", "released"])) == released
+    released = parse_args(NEEDED).flat()
+    assert released["recipe"] == "released" and parse_args([*NEEDED, "--recipe", "released"]).flat() == released
     for name, recipe in RECIPES.items():
-        args = vars(parse_args([*NEEDED, "--recipe", name, "--fixations", "F"]))
+        args = parse_args([*NEEDED, "--recipe", name, "--fixations", "F"]).flat()
         expected = released | recipe | {"recipe": name, "fixations": "F"}
         assert args == expected and set(recipe) <= set(released)
 

@@ -1,8 +1,7 @@
-"""From a training command line to data sets, model arguments, optimizer and objective."""
+"""From the settings of a training to data sets, network, optimizer and objective."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +12,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from datasets import build_dataset
 from datasets.gaze.levels import default_thresholds
 from datasets.splits import has_validation_file
-from losses.objectives import learns_from_gaze, settings_of
+from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.smp_unet import SmpLevelUNet, freeze_unused, synchronised
 from training.run import MODEL_KEYS, Data
 from training.run_folder import first_options
+from training.settings import Settings
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
@@ -26,102 +26,104 @@ from utils.distributed import SINGLE, Group
 MADE_THRESHOLDS = (0.5, 0.3)
 
 
-def build_data(args: argparse.Namespace, group: Group = SINGLE) -> Data:
-    """The data sets of a training command line; without masks or test.txt there is nothing to evaluate on.
+def build_data(settings: Settings, group: Group = SINGLE) -> Data:
+    """The data sets of a training; without masks or test.txt there is nothing to evaluate on.
 
     The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt. The bound on the cache is
     that of all processes of the group on this machine, which share a file, but not their memory.
     """
-    gaze = learns_from_gaze(args.mode)
+    gaze = learns_from_gaze(settings.mode)
     common = {
-        "root": args.root,
-        "spatial_size": args.spatial_size,
-        "val_fraction": args.val_fraction,
-        "seed": args.seed,
-        "antialias": args.antialias,
+        "root": settings.root,
+        "spatial_size": settings.spatial_size,
+        "val_fraction": settings.val_fraction,
+        "seed": settings.seed,
+        "antialias": settings.antialias,
     }
     train_set = build_dataset(
-        args.data,
+        settings.data,
         split="train",
-        data_size_rate=args.data_size_rate,
-        draw_subset=args.draw_subset,
-        num_levels=args.num_levels if gaze else None,
-        level_thresholds=level_thresholds(args) if gaze else None,
+        data_size_rate=settings.data_size_rate,
+        draw_subset=settings.draw_subset,
+        num_levels=settings.num_levels if gaze else None,
+        level_thresholds=level_thresholds(settings) if gaze else None,
         labels="none" if gaze else "required",
-        augment=args.flip_prob > 0,
-        skip_missing_gaze=args.skip_missing_gaze,
-        map_folder=args.map_folder,
+        augment=settings.flip_prob > 0,
+        skip_missing_gaze=settings.skip_missing_gaze,
+        map_folder=settings.map_folder,
         **common,
     )
-    if args.resume and args.skip_missing_gaze:
+    if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
-        before = first_options(Path(args.exp_path)).get("without_map")
+        before = first_options(Path(settings.exp_path)).get("without_map")
         train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
-    train_set.flip_probability, train_set.augmentation = args.flip_prob, args.augment
-    sharing = group.on_this_machine if args.cache == "memory" else 1
-    train_set.use_cache(args.cache, max_gb=args.cache_gb / sharing, folder=args.cache_dir)
-    root = Path(args.root)
+    train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
+    sharing = group.on_this_machine if settings.cache == "memory" else 1
+    train_set.use_cache(settings.cache, max_gb=settings.cache_gb / sharing, folder=settings.cache_dir)
+    root = Path(settings.root)
     has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
-    has_test = args.is_last_round and has_masks and (root / "test.txt").is_file()
-    test = build_dataset(args.data, split="test", **common) if has_test else None
-    if args.select == "last":
+    has_test = settings.is_last_round and has_masks and (root / "test.txt").is_file()
+    test = build_dataset(settings.data, split="test", **common) if has_test else None
+    if settings.select == "last":
         return Data(train_set, None, None, test)
-    if args.val_fraction or (has_masks and has_validation_file(root)):
-        return Data(train_set, build_dataset(args.data, split="val", **common), "validation", test)
+    if settings.val_fraction or (has_masks and has_validation_file(root)):
+        return Data(train_set, build_dataset(settings.data, split="val", **common), "validation", test)
     return Data(train_set, test, "test" if test else None, test)
 
 
-def level_thresholds(args: argparse.Namespace) -> Sequence[float] | None:
-    """The thresholds of a command line, or those of the maps that it makes; None for the data set's own."""
-    if args.level_thresholds or args.pseudo == "levels":
-        return args.level_thresholds
-    return default_thresholds(MADE_THRESHOLDS, args.num_levels)
+def level_thresholds(settings: Settings) -> Sequence[float] | None:
+    """The thresholds given, or those of the maps that the run makes; None for the data set's own."""
+    if settings.level_thresholds or settings.pseudo == "levels":
+        return settings.level_thresholds
+    return default_thresholds(MADE_THRESHOLDS, settings.num_levels)
 
 
-def model_settings(args: argparse.Namespace) -> dict:
-    """The arguments of ``build_model`` from a command line."""
-    return {key: getattr(args, key) for key in MODEL_KEYS}
+def model_settings(settings: Settings) -> dict:
+    """The arguments of ``build_model``."""
+    return {key: getattr(settings, key) for key in MODEL_KEYS}
 
 
-def check_batch_size(args: argparse.Namespace, group: Group) -> None:
+def check_batch_size(settings: Settings, group: Group) -> None:
     """``-bs`` is the batch of all processes together; a ValueError if it cannot be shared out."""
-    if args.batch_size % group.size:
+    if settings.batch_size % group.size:
         raise ValueError(
-            f"-bs {args.batch_size}: expected a multiple of {group.size}, the number of processes, which share each "
-            "batch; change -bs or --nproc_per_node"
+            f"-bs {settings.batch_size}: expected a multiple of {group.size}, the number of processes, which share "
+            "each batch; change -bs or --nproc_per_node"
         )
 
 
-def smallest_batch(args: argparse.Namespace, num_samples: int, group: Group) -> int:
+def smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
     """The smallest number of images that a process gets at a time."""
-    reaches_last = args.max_ite >= -(-num_samples // args.batch_size)
-    last = num_samples % args.batch_size if reaches_last else 0
-    return max(1, (last or args.batch_size) // group.size)
+    reaches_last = settings.max_ite >= -(-num_samples // settings.batch_size)
+    last = num_samples % settings.batch_size if reaches_last else 0
+    return max(1, (last or settings.batch_size) // group.size)
 
 
-def memory_layout(args: argparse.Namespace, device: torch.device) -> torch.memory_format:
+def memory_layout(settings: Settings, device: torch.device) -> torch.memory_format:
     """Of images and weights: as ``--channels_last`` says, else the fastest."""
-    if args.channels_last is None:
+    if settings.channels_last is None:
         return fastest_layout(device)
-    return torch.channels_last if args.channels_last else torch.contiguous_format
+    return torch.channels_last if settings.channels_last else torch.contiguous_format
 
 
 def build_network(
-    args: argparse.Namespace, device: torch.device, smallest_batch: int = 1, group: Group = SINGLE
+    settings: Settings, device: torch.device, smallest_batch: int = 1, group: Group = SINGLE
 ) -> MultiLevelModel:
     """The model on its device, with weights to start from scratch.
 
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(args.model, **model_settings(args))
-    model.checkpoint_levels = args.checkpoint_levels
+    model = build_model(settings.model, **model_settings(settings))
+    model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
-        freeze_unused(model.model, torch.zeros(min(smallest_batch, 2), args.in_channels, *2 * [args.spatial_size]))
-    model = model.to(device, memory_format=memory_layout(args, device))
+        freeze_unused(
+            model.model, torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
+        )
+    model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
         model = synchronised(model)
-    if args.compile:
+    if settings.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True
         for level in model.model:
@@ -129,20 +131,25 @@ def build_network(
     return model
 
 
-def build_average(args: argparse.Namespace, model: nn.Module) -> AveragedModel | None:
+def build_average(settings: Settings, model: nn.Module) -> AveragedModel | None:
     """The running mean of weights and statistics (``--ema``), or None; it is the model's own copy at first."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema), use_buffers=True) if args.ema else None
+    return (
+        AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+        if settings.ema
+        else None
+    )
 
 
-def build_optimizer(args: argparse.Namespace, model: nn.Module) -> torch.optim.Optimizer:
+def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimizer:
     """The optimizer over all parameters that train; frozen ones (the released head) are left out."""
     parameters = [p for p in model.parameters() if p.requires_grad]
-    common = {"lr": args.lr, "weight_decay": args.weight_decay}
-    if args.opt == "sgd":
+    common = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    if settings.opt == "sgd":
         return torch.optim.SGD(parameters, momentum=0.99, nesterov=True, **common)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[args.opt](parameters, **common)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.opt](parameters, **common)
 
 
-def objective_settings(args: argparse.Namespace) -> dict:
-    """The arguments of ``build_objective`` from a command line, beside the mode."""
-    return {name: getattr(args, name) for name in settings_of(args.mode)}
+def objective_of(settings: Settings) -> Objective:
+    """What a step minimises."""
+    values = settings.flat()
+    return build_objective(settings.mode, **{name: values[name] for name in settings_of(settings.mode)})

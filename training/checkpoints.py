@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from training.run import MODEL_KEYS, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
 from training.schedule import schedule_of
 from training.seeding import random_states, restore_random_states
+from training.settings import Settings
 from utils.devices import amp_of
 from utils.distributed import Group
 
@@ -82,9 +82,11 @@ MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
 
-def recipe_keys(args: argparse.Namespace) -> list[str]:
-    """The options that make the recipe of a run: those of all, and what its objective declares."""
-    return list(dict.fromkeys([*RECIPE_KEYS, *settings_of(args.mode), *COMMON_SETTINGS]))
+def recipe_of(settings: Settings) -> dict:
+    """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective
+    declares."""
+    values = settings.flat()
+    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *settings_of(settings.mode), *COMMON_SETTINGS)}
 
 
 def save(run: Run, file: str, *, again: bool = False) -> None:
@@ -93,7 +95,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
     The process of rank 0 writes it; an older latest one is kept as the previous one, but where it is ``again`` of the
     same iteration.
     """
-    args, state = run.args, run.state
+    settings, state = run.settings, run.state
     if not run.group.is_main:
         return
     save_checkpoint(
@@ -101,44 +103,48 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
         {
             "state_dict": run.network.state_dict(),
             **trained_weights(run),
-            "opt": vars(args),
+            "opt": settings.flat(),
             "epoch": state.epoch,
             "iteration": state.iteration,
             "best_performance": state.best_performance,
             "best_iteration": state.best_iteration,
             "selected_on": run.data.selection_split,
-            "selected_by": OBJECTIVES[args.mode].selected_by,
+            "selected_by": OBJECTIVES[settings.mode].selected_by,
             "selection_ids": _selection_ids(run),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
-            "amp": amp_of(args.amp, args.fp16, run.device),
+            "amp": amp_of(settings.amp, settings.fp16, run.device),
             "state": {key: getattr(state, key) for key in STATE_KEYS},
-            "schedule": schedule(args, state),
+            "schedule": schedule(settings, state),
             "sampler": {
-                "seed": args.seed,
+                "seed": settings.seed,
                 "epoch": state.iteration // state.iterations_per_epoch,
                 "batch": state.iteration % state.iterations_per_epoch,
             },
             "random": random_states(),
             "config": {
-                "model": {"name": args.model, **model_settings(args), "encoder_weights": _named_weights(args)},
-                "data": args.data,
+                "model": {
+                    "name": settings.model,
+                    **model_settings(settings),
+                    "encoder_weights": _named_weights(settings),
+                },
+                "data": settings.data,
                 **remembered_settings(run.data.train.spec),
                 "level_thresholds": list(run.data.train.thresholds or ()),
                 "train_ids": id_numbers(run.data.train.names),
-                "spatial_size": args.spatial_size,
-                "antialias": args.antialias,
-                "val_fraction": args.val_fraction,
-                "seed": args.seed,
+                "spatial_size": settings.spatial_size,
+                "antialias": settings.antialias,
+                "val_fraction": settings.val_fraction,
+                "seed": settings.seed,
             },
         },
         previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and not again else None,
     )
 
 
-def _named_weights(args: argparse.Namespace) -> str | None:
+def _named_weights(settings: Settings) -> str | None:
     """Where the encoder began; of a file its name, as where it lay is nobody's business."""
-    source = args.encoder_weights
+    source = settings.encoder_weights
     return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
 
 
@@ -149,15 +155,15 @@ def trained_weights(run: Run) -> dict:
     return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
 
 
-def schedule(args: argparse.Namespace, state: TrainState) -> dict:
+def schedule(settings: Settings, state: TrainState) -> dict:
     """The learning rates, as ``iteration_learning_rate`` takes them."""
     return schedule_of(
         state.iterations_per_epoch,
-        scheduler=args.lr_scheduler,
-        max_ite=args.max_ite,
-        warmup_ite=args.warmup_ite,
-        lr=args.lr,
-        lr_min=args.lr_min,
+        scheduler=settings.lr_scheduler,
+        max_ite=settings.max_ite,
+        warmup_ite=settings.warmup_ite,
+        lr=settings.lr,
+        lr_min=settings.lr_min,
     )
 
 
@@ -179,45 +185,45 @@ class Start(NamedTuple):
     fell_back: bool = False
 
 
-def checkpoint_to_start_from(args: argparse.Namespace, folder: Path, data: SegmentationDataset) -> Start:
+def checkpoint_to_start_from(settings: Settings, folder: Path, data: SegmentationDataset) -> Start:
     """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
 
     ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
     """
     latest = folder / LATEST_FILE
-    if args.resume:
-        _check_goes_on_from_its_own(args, folder)
-        path, note = args.ckpt_path or latest, None
-        if args.ckpt_path:
+    if settings.resume:
+        _check_goes_on_from_its_own(settings, folder)
+        path, note = settings.ckpt_path or latest, None
+        if settings.ckpt_path:
             checkpoint = load_checkpoint(path)
         elif has_checkpoint(folder):
             checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
             path = latest if note is None else folder / PREVIOUS_FILE
         else:
             return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
-        _check_resumable(args, checkpoint, path)
+        _check_resumable(settings, checkpoint, path)
         _check_same_settings(data, checkpoint.get("config") or {}, path)
         notes = (note,) if note else ()
-        anew = _why_chosen_anew(args, checkpoint, folder / BEST_FILE)
+        anew = _why_chosen_anew(settings, checkpoint, folder / BEST_FILE)
         if anew:
             checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
             notes += (f"{anew}; it is chosen anew",)
         return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
-    if not args.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
+    if not settings.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
         raise ValueError(
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
-    return Start(load_checkpoint(args.ckpt_path), Path(args.ckpt_path)) if args.ckpt_path else Start(None)
+    return Start(load_checkpoint(settings.ckpt_path), Path(settings.ckpt_path)) if settings.ckpt_path else Start(None)
 
 
-def _why_chosen_anew(args: argparse.Namespace, checkpoint: Mapping, best: Path) -> str | None:
+def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:
     """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
     if checkpoint["best_performance"] is None:
         return None
     if not best.is_file():
         return f"{best}: expected the best checkpoint so far, found none"
-    before, now = checkpoint.get("selected_by", "dice"), OBJECTIVES[args.mode].selected_by
+    before, now = checkpoint.get("selected_by", "dice"), OBJECTIVES[settings.mode].selected_by
     return None if before == now else f"{best}: expected the best checkpoint by its {now}, found one by its {before}"
 
 
@@ -264,38 +270,39 @@ def start_weights(folder: Path) -> str | None:
     return None if first.get("resume") else first.get("ckpt_path")
 
 
-def _check_goes_on_from_its_own(args: argparse.Namespace, folder: Path) -> None:
+def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
     """A run that began with the weights at --ckpt_path is neither to go on there nor to begin without them."""
     weights = start_weights(folder)
-    if weights and args.ckpt_path in (None, weights) and not has_checkpoint(folder):
+    if weights and settings.ckpt_path in (None, weights) and not has_checkpoint(folder):
         raise ValueError(
             f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
             f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
         )
-    if weights and args.ckpt_path == weights:
+    if weights and settings.ckpt_path == weights:
         raise ValueError(
             f"--ckpt_path {weights}: expected --resume without it, since the run in {folder} began with these weights "
             "and goes on from its own checkpoint; leave --ckpt_path out"
         )
 
 
-def _check_resumable(args: argparse.Namespace, checkpoint: dict, path) -> None:
+def _check_resumable(settings: Settings, checkpoint: dict, path) -> None:
     before = checkpoint.get("opt")
     # Released checkpoints hold a Namespace.
-    keys = RESUME_KEYS + MEAN_KEYS * bool(args.ema)
+    keys = RESUME_KEYS + MEAN_KEYS * bool(settings.ema)
     if not isinstance(before, dict) or any(key not in checkpoint for key in keys):
         raise ValueError(f"{path}: expected a checkpoint of this project, found one that cannot be resumed")
-    check_same_options(args, before, path)
-    if not (checkpoint["iteration"] or 0) <= args.max_ite:
-        raise ValueError(f"{path}: expected an iteration up to {args.max_ite}, found {checkpoint['iteration']}")
+    check_same_options(settings, before, path)
+    if not (checkpoint["iteration"] or 0) <= settings.max_ite:
+        raise ValueError(f"{path}: expected an iteration up to {settings.max_ite}, found {checkpoint['iteration']}")
 
 
-def check_same_options(args: argparse.Namespace, before: Mapping, path) -> None:
+def check_same_options(settings: Settings, before: Mapping, path) -> None:
     """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
     before = {**EARLIER_RECIPE, **before}
-    changed = [key for key in recipe_keys(args) if plain(before.get(key)) != plain(getattr(args, key))]
+    now = recipe_of(settings)
+    changed = [key for key, value in now.items() if plain(before.get(key)) != value]
     if changed:
-        listed = ", ".join(f"--{key} {before.get(key)} (now {getattr(args, key)})" for key in changed)
+        listed = ", ".join(f"--{key} {before.get(key)} (now {now[key]})" for key in changed)
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
 
 
@@ -406,7 +413,7 @@ def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
 
 
 def _check_same_ground(run: Run, checkpoint: dict) -> None:
-    amp = amp_of(run.args.amp, run.args.fp16, run.device)
+    amp = amp_of(run.settings.amp, run.settings.fp16, run.device)
     before = checkpoint.get("amp", amp)
     if before != amp:
         raise ValueError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datasets.specs import DatasetSpec
 from losses.objectives import learns_from_gaze
 from models.pretrained import encoder_input
+from training.settings import Settings
 
 NUM_NAMED = 5
 
 
-def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
-    """A copy of a training command line with what follows from the data set.
+def complete(settings: Settings, spec: DatasetSpec) -> Settings:
+    """A copy with what follows from the data set.
 
     ``in_channels`` are the data set's; ``num_levels``, where not given, the number of its thresholds (gaze) or 1 (full
     supervision); ``exp_path``, where not given, is named after data set, mode, levels and, if there is one, seed.
@@ -24,21 +23,20 @@ def complete(args: argparse.Namespace, spec: DatasetSpec) -> argparse.Namespace:
     Raises:
         ValueError: for ``--in_channels`` other than the data set's.
     """
-    args = copy.copy(args)
-    if args.in_channels not in (None, spec.in_channels):
+    if settings.in_channels not in (None, spec.in_channels):
         raise ValueError(
-            f"--in_channels {args.in_channels}: expected {spec.in_channels}, the channels of --data {args.data}"
+            f"--in_channels {settings.in_channels}: expected {spec.in_channels}, the channels of --data {settings.data}"
         )
-    args.in_channels = spec.in_channels
-    args.encoder_input = encoder_input(args.encoder_weights, spec.normalisation)
-    if args.num_levels is None:
-        args.num_levels = len(spec.end_thresholds) if learns_from_gaze(args.mode) else 1
-    if args.exp_path is None:
-        parts = (args.data, args.mode, f"{args.num_levels}level", args.cons_mode)
-        # Several seeds have a folder each in it.
-        parts += () if args.seeds else (f"seed{args.seed}",)
-        args.exp_path = os.path.join("exp", "_".join(parts))
-    return args
+    num_levels = settings.num_levels or (len(spec.end_thresholds) if learns_from_gaze(settings.mode) else 1)
+    parts = (settings.data, settings.mode, f"{num_levels}level", settings.cons_mode)
+    # Several seeds have a folder each in it.
+    parts += () if settings.seeds else (f"seed{settings.seed}",)
+    return settings.but(
+        in_channels=spec.in_channels,
+        encoder_input=encoder_input(settings.encoder_weights, spec.normalisation),
+        num_levels=num_levels,
+        exp_path=settings.exp_path or os.path.join("exp", "_".join(parts)),
+    )
 
 
 def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:

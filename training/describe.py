@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import platform
 
 import torch
 
-from losses.objectives import build_objective, learns_from_gaze
-from training.build import memory_layout, objective_settings
+from losses.objectives import learns_from_gaze
+from training.build import memory_layout, objective_of
 from training.checkpoints import Start
 from training.data_options import said_without_map
 from training.run import Run
 from training.run_folder import ARGS_FILE
+from training.settings import Settings
 from utils.devices import amp_of, device_name, has_bfloat16
 from utils.log import code_version
 
 
 def describe(run: Run, start: Start) -> None:
     """The first lines of the log: machine, versions, sizes, and what an option does not do here."""
-    args, data, log = run.args, run.data, run.log
+    settings, data, log = run.settings, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
     validation = data.selection if data.selection_split == "validation" else ()
-    log.info(f"{what_is_trained(args)}; run folder {run.folder}; seed {args.seed}")
+    log.info(f"{what_is_trained(settings)}; run folder {run.folder}; seed {settings.seed}")
     log.info(
         f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, "
-        f"{_counted(args.num_worker, 'loader process', 'es')}, Python {platform.python_version()}, torch "
+        f"{_counted(settings.num_worker, 'loader process', 'es')}, Python {platform.python_version()}, torch "
         f"{torch.__version__}, code {code_version()}"
     )
     log.info(_computation(run))
@@ -40,20 +40,20 @@ def describe(run: Run, start: Start) -> None:
         log.info(
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
-    if not learns_from_gaze(args.mode) or args.num_levels == 1:
+    if not learns_from_gaze(settings.mode) or settings.num_levels == 1:
         log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
         log.info(
             "batch normalisation sees each process's part of the batch alone, as it cannot be synchronised on a CPU: "
             "results depend on the number of processes"
         )
-    devices = str(args.device).split(",")
+    devices = str(settings.device).split(",")
     if len(devices) > 1 and run.group.size == 1:
         log.info(
-            f"--device {args.device}: a process computes on one GPU, here the first; on all of them, without --device: "
-            f"CUDA_VISIBLE_DEVICES={args.device} torchrun --nproc_per_node {len(devices)} run.py ..."
+            f"--device {settings.device}: a process computes on one GPU, here the first; on all of them, without "
+            f"--device: CUDA_VISIBLE_DEVICES={settings.device} torchrun --nproc_per_node {len(devices)} run.py ..."
         )
-    if args.finalize:
+    if settings.finalize:
         log.info("--finalize does nothing here: every run is evaluated at its end")
     for note in start.notes:
         log.info(note)
@@ -70,25 +70,27 @@ def _counted(number: int, noun: str, ending: str = "s") -> str:
 
 
 def _computation(run: Run) -> str:
-    args = run.args
-    amp = amp_of(args.amp, args.fp16, run.device)
+    settings = run.settings
+    amp = amp_of(settings.amp, settings.fp16, run.device)
     parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
     if amp == "bf16" and not has_bfloat16(run.device):
         parts += f" (which this {run.device.type} only emulates, some ten times slower: --amp auto takes float32 then)"
-    options = [name for name in ("compile", "checkpoint_levels", "deterministic") if getattr(args, name)]
-    layout = ["channels_last"] if memory_layout(args, run.device) is torch.channels_last else []
+    options = [name for name in ("compile", "checkpoint_levels", "deterministic") if getattr(settings, name)]
+    layout = ["channels_last"] if memory_layout(settings, run.device) is torch.channels_last else []
     return ", ".join(["computes in " + parts, *layout, *options])
 
 
-def what_is_trained(args: argparse.Namespace) -> str:
+def what_is_trained(settings: Settings) -> str:
     """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
-    objective = build_objective(args.mode, **objective_settings(args))
-    masks = f" and {args.masks} masks" if args.masks else ""
-    rounds = f", {args.rounds} rounds" if args.rounds > 1 else ""
-    source = f"{args.masks} masks" if args.pseudo == "network" else f"{objective.source}{masks}"
-    policy = f", labels by {args.pseudo}" if args.pseudo != "levels" else ""
-    levels = _counted(args.num_levels, "level")
-    return f"{source}, {levels}{objective.said(args.num_levels)}{policy}{rounds}{said_of_ensemble(args.ensemble)}"
+    objective = objective_of(settings)
+    masks = f" and {settings.masks} masks" if settings.masks else ""
+    rounds = f", {settings.rounds} rounds" if settings.rounds > 1 else ""
+    source = f"{settings.masks} masks" if settings.pseudo == "network" else f"{objective.source}{masks}"
+    policy = f", labels by {settings.pseudo}" if settings.pseudo != "levels" else ""
+    levels = _counted(settings.num_levels, "level")
+    return (
+        f"{source}, {levels}{objective.said(settings.num_levels)}{policy}{rounds}{said_of_ensemble(settings.ensemble)}"
+    )
 
 
 def said_of_ensemble(ensemble: str) -> str:

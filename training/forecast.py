@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from trainer import TrainState
 from training.build import build_network
 from training.recipes import RECIPES
+from training.settings import Settings
 from utils.log import RunLog
 
 # After the first, which warms up.
@@ -25,12 +25,12 @@ class ForecastHook:
     """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more.
 
     Args:
-        args: of the run; ``work_after`` is what other rounds and seeds have still to do, see ``work``.
+        settings: of the run; ``work_after`` is what other rounds and seeds have still to do, see ``work``.
         start: the iteration that the run is at.
     """
 
-    def __init__(self, log: RunLog, args: argparse.Namespace, device: torch.device, *, start: int):
-        self.log, self.args, self.device, self.start = log, args, device, start
+    def __init__(self, log: RunLog, settings: Settings, device: torch.device, *, start: int):
+        self.log, self.settings, self.device, self.start = log, settings, device, start
         self.since = time.monotonic()
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
@@ -43,25 +43,25 @@ class ForecastHook:
             self.since = time.monotonic()
 
     def _say(self, state: TrainState, seconds: float) -> None:
-        args, left = self.args, self.args.max_ite - state.iteration
+        settings, left = self.settings, self.settings.max_ite - state.iteration
         if not left:
             return
-        here, after = left * seconds, args.work_after / args.spatial_size**2 * seconds
+        here, after = left * seconds, settings.work_after / settings.spatial_size**2 * seconds
         text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {_kind(self.device)}"
         if after:
             text += f"; with the rounds and seeds after it {duration(here + after)}"
-        if here + after > LONG and self.device.type == "cpu" and args.recipe != CPU_RECIPE:
-            text += f"; --recipe {CPU_RECIPE}: about {duration(_seconds_of(CPU_RECIPE, args))}"
+        if here + after > LONG and self.device.type == "cpu" and settings.recipe != CPU_RECIPE:
+            text += f"; --recipe {CPU_RECIPE}: about {duration(_seconds_of(CPU_RECIPE, settings))}"
         self.log.info(text)
 
 
-def work(args: argparse.Namespace, *, after: int = 0) -> int:
+def work(settings: Settings, *, after: int = 0) -> int:
     """What the rounds after that number have to do, in iterations times pixels of the network's input: a step takes
     about as long as its pixels are many."""
-    if after >= args.rounds:
+    if after >= settings.rounds:
         return 0
-    early = (args.round_ite or args.max_ite) * (args.round_size or args.spatial_size) ** 2
-    return (args.rounds - 1 - after) * early + args.max_ite * args.spatial_size**2
+    early = (settings.round_ite or settings.max_ite) * (settings.round_size or settings.spatial_size) ** 2
+    return (settings.rounds - 1 - after) * early + settings.max_ite * settings.spatial_size**2
 
 
 def duration(seconds: float) -> str:
@@ -77,10 +77,10 @@ def _kind(device: torch.device) -> str:
     return "CPU" if device.type == "cpu" else "GPU"
 
 
-def _seconds_of(recipe: str, args: argparse.Namespace) -> float:
+def _seconds_of(recipe: str, settings: Settings) -> float:
     """Of a training by another recipe on this machine, from one timed step of its network; draws nothing from torch's
     generator."""
-    other = argparse.Namespace(**vars(args) | RECIPES[recipe])
+    other = settings.but(**RECIPES[recipe])
     with torch.random.fork_rng(devices=[]):
         model = build_network(other, torch.device("cpu")).train()
         image = torch.rand(other.batch_size, other.in_channels, other.spatial_size, other.spatial_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from inference.predictor import Predictor
 from training.build import level_thresholds
+from training.settings import Settings
 from utils.files import write_json
 from utils.images import write_image
 
@@ -36,12 +36,12 @@ MASK_STREAM = 5
 
 
 def make_labels(
-    args: argparse.Namespace, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
+    settings: Settings, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
 ) -> dict:
     """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last.
 
     Args:
-        args: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
+        settings: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
         folder: of the round.
         previous: the checkpoint of the round before; None in the first.
         device: where that predicts.
@@ -55,28 +55,28 @@ def make_labels(
         FileNotFoundError: for images without gaze or map.
         ValueError: for masks or fixations that do not suffice, or labels that have collapsed.
     """
-    spec, root = get_spec(args.data, args.root), Path(args.root)
+    spec, root = get_spec(settings.data, settings.root), Path(settings.root)
     names = split_names(
         spec,
         root,
         "train",
-        data_size_rate=args.data_size_rate,
-        draw_subset=args.draw_subset,
-        val_fraction=args.val_fraction,
-        seed=args.seed,
+        data_size_rate=settings.data_size_rate,
+        draw_subset=settings.draw_subset,
+        val_fraction=settings.val_fraction,
+        seed=settings.seed,
     )
-    given = masks_given(spec, root, names, args.masks, args.seed)
+    given = masks_given(spec, root, names, settings.masks, settings.seed)
     predictor = Predictor([previous], device, tta=True) if previous else None
-    size = predictor.preprocessing.spatial_size if predictor else args.spatial_size
-    evidence = _evidence(args, spec, names, size)
+    size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size
+    evidence = _evidence(settings, spec, names, size)
     if predictor:
         evidence = _with_network(evidence, predictor, spec, root)
     grids = {name: resized(mask, size) > 0.5 for name, mask in given.items()}
-    policy = POLICIES[args.pseudo].fit(evidence, grids)
+    policy = POLICIES[settings.pseudo].fit(evidence, grids)
     maps = {name: expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
-    thresholds = list(level_thresholds(args) or default_thresholds(spec.end_thresholds, args.num_levels))
+    thresholds = list(level_thresholds(settings) or default_thresholds(spec.end_thresholds, settings.num_levels))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
-    facts = {"policy": args.pseudo, "masks": [*given], "thresholds": thresholds, "fit": asdict(policy)}
+    facts = {"policy": settings.pseudo, "masks": [*given], "thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})
     for name in names:
@@ -88,7 +88,7 @@ def make_labels(
     quality = label_quality(judged, lambda name: _mask_of(spec, root, name, size))
     labels = {"finished": True, **facts, "quality": quality}
     write_json(folder / LABELS_FILE, labels)
-    say(f"labels by {args.pseudo}: {said_of_quality(labels['quality'])}")
+    say(f"labels by {settings.pseudo}: {said_of_quality(labels['quality'])}")
     return labels
 
 
@@ -127,20 +127,20 @@ def said_of_quality(quality: Mapping | None) -> str:
     )
 
 
-def _evidence(args: argparse.Namespace, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
+def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
-    root = Path(args.root)
-    if args.pseudo == "network":
+    root = Path(settings.root)
+    if settings.pseudo == "network":
         return {name: Evidence() for name in names}
     paths = {name: sample_path(spec, root, "map", name) for name in names}
-    _check_gaze({name: "map" for name, path in paths.items() if not path.is_file()}, args, spec)
-    if args.pseudo not in NEED_GAZE:
+    _check_gaze({name: "map" for name, path in paths.items() if not path.is_file()}, settings, spec)
+    if settings.pseudo not in NEED_GAZE:
         return {
             name: Evidence(crf=resized(io.read_map(path), size)) if path.is_file() else Evidence()
             for name, path in paths.items()
         }
-    fixations = read_fixations(args.fixations)
-    _check_gaze({name: "fixations" for name in names if name not in fixations}, args, spec)
+    fixations = read_fixations(settings.fixations)
+    _check_gaze({name: "fixations" for name in names if name not in fixations}, settings, spec)
     return {
         name: read_evidence(spec, root, name, fixations[name], size)
         if name in fixations and path.is_file()
@@ -149,13 +149,13 @@ def _evidence(args: argparse.Namespace, spec: DatasetSpec, names: list[str], siz
     }
 
 
-def _check_gaze(missing: Mapping[str, str], args: argparse.Namespace, spec: DatasetSpec) -> None:
+def _check_gaze(missing: Mapping[str, str], settings: Settings, spec: DatasetSpec) -> None:
     """Raise FileNotFoundError for images that lack something, unless they may be left out."""
-    if not missing or args.skip_missing_gaze:
+    if not missing or settings.skip_missing_gaze:
         return
     first, what = next(iter(missing.items()))
-    where = args.fixations if what == "fixations" else Path(args.root) / MAP_FOLDER
-    made = f"; {why_missing(spec, Path(args.root), missing, args.fixations or 'CSV')}" if what == "map" else ""
+    where = settings.fixations if what == "fixations" else Path(settings.root) / MAP_FOLDER
+    made = f"; {why_missing(spec, Path(settings.root), missing, settings.fixations or 'CSV')}" if what == "map" else ""
     raise FileNotFoundError(
         f"{where}: expected {what} of every training image, found {len(missing)} without (first: {first}){made}; "
         "--skip_missing_gaze learns what the network says of them, from round 2 on"

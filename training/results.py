@@ -14,7 +14,7 @@ from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
 from models import build_from_weights
 from models.checkpoint import load_checkpoint
-from training.checkpoints import plain, recipe_keys, start_weights
+from training.checkpoints import recipe_of, start_weights
 from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
@@ -37,16 +37,16 @@ def finish(run: Run) -> None:
             best = load_checkpoint(run.folder / BEST_FILE)
             model = build_from_weights(best["state_dict"], (best.get("config") or {}).get("model")).to(run.device)
             results[label] = _score(run, model, loader, label, headline, best.get("iteration") or 0)
-    args = run.args
+    settings = run.settings
     summary = {
-        "what": what_is_trained(args),
-        "data": args.data,
-        "mode": args.mode,
-        "num_levels": args.num_levels,
-        "cons_mode": args.cons_mode,
-        "seed": args.seed,
+        "what": what_is_trained(settings),
+        "data": settings.data,
+        "mode": settings.mode,
+        "num_levels": settings.num_levels,
+        "cons_mode": settings.cons_mode,
+        "seed": settings.seed,
         "recipe": _recipe(run),
-        "spatial_size": args.spatial_size,
+        "spatial_size": settings.spatial_size,
         "num_train": len(run.data.train),
         "num_without_map": len(run.data.train.without_map),
         "num_test": len(run.data.test) if run.data.test else 0,
@@ -65,8 +65,8 @@ def finish(run: Run) -> None:
     if results:
         final = {name: results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
         known = {name: value for name, value in final.items() if value is not None}
-        run.log.hyperparameters(summary["recipe"] | {"seed": args.seed}, known, run.state.iteration)
-    if not results and args.is_last_round:
+        run.log.hyperparameters(summary["recipe"] | {"seed": settings.seed}, known, run.state.iteration)
+    if not results and settings.is_last_round:
         run.log.info("no masks or no test.txt: nothing was evaluated on test images")
     _tell_of_best(run)
 
@@ -74,7 +74,7 @@ def finish(run: Run) -> None:
 def _tell_of_best(run: Run) -> None:
     """What ``model_best.pth`` is, where it may not be what is expected of it."""
     split, dice, log = run.data.selection_split, run.state.best_performance, run.log
-    if run.args.select == "last":
+    if run.settings.select == "last":
         return
     if split is None:
         log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
@@ -93,16 +93,17 @@ def _tell_of_best(run: Run) -> None:
 
 def _recipe(run: Run) -> dict:
     """What runs have in common that are seeds of one experiment."""
-    args = run.args
-    recipe = {key: plain(getattr(args, key)) for key in recipe_keys(args) if key != "seed"}
-    if args.skip_missing_gaze:
+    settings = run.settings
+    recipe = recipe_of(settings)
+    del recipe["seed"]
+    if settings.skip_missing_gaze:
         recipe["skip_missing_gaze"] = True
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),
         **remembered_settings(run.data.train.spec),
         # Gaze maps of another preparation lie in another folder, under the same names.
-        "root": os.path.normpath(args.root),
+        "root": os.path.normpath(settings.root),
         "selected_on": run.data.selection_split,
         "start_weights": start_weights(run.folder),
     }
@@ -110,7 +111,7 @@ def _recipe(run: Run) -> dict:
 
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:
     main_result = label == headline
-    writes_masks = run.args.save_pred and main_result
+    writes_masks = run.settings.save_pred and main_result
     metrics = score(
         model,
         loader,

@@ -5,8 +5,6 @@ The last round is the run in the run folder, those before lie in ``round1``, ``r
 
 from __future__ import annotations
 
-import argparse
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,30 +20,31 @@ from training.data_options import complete
 from training.forecast import work
 from training.labels import LABELS_FILE, MAPS_FOLDER, make_labels, read_labels, said_of_quality
 from training.run_folder import ARGS_FILE, LATEST_FILE
+from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
 
 TABLE_FILE, FIGURE_FILE = "rounds.md", "rounds.png"
 
 
-def has_rounds(args: argparse.Namespace) -> bool:
+def has_rounds(settings: Settings) -> bool:
     """Whether labels are made for this run, or it trains on the data set's own maps once."""
-    return learns_from_gaze(args.mode) and (args.rounds > 1 or args.pseudo != "levels" or args.masks > 0)
+    return learns_from_gaze(settings.mode) and (
+        settings.rounds > 1 or settings.pseudo != "levels" or settings.masks > 0
+    )
 
 
-def round_folders(args: argparse.Namespace) -> list[Path]:
+def round_folders(settings: Settings) -> list[Path]:
     """The folders of all rounds, the run folder last."""
-    folder = Path(args.exp_path)
-    return [*(folder / f"round{number}" for number in range(1, args.rounds)), folder]
+    folder = Path(settings.exp_path)
+    return [*(folder / f"round{number}" for number in range(1, settings.rounds)), folder]
 
 
-def train_rounds(
-    args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int], group: Group, device: torch.device
-) -> int:
+def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group: Group, device: torch.device) -> int:
     """Train all rounds, going on with ``--resume`` where an earlier call stopped.
 
     Args:
-        args: the command line of one seed.
+        settings: of one seed.
         train_one: trains a run; 0, or another exit code where it stopped early.
         group: the processes; that of rank 0 makes the labels while the others wait.
         device: of the processes' own.
@@ -56,24 +55,24 @@ def train_rounds(
     Raises:
         ValueError: if there are runs already and neither ``resume`` nor ``overwrite``; see also ``make_labels``.
     """
-    args = complete(args, get_spec(args.data, args.root))
-    folders = round_folders(args)
-    _check_folders(args, folders)
-    if args.overwrite and group.is_main:
+    settings = complete(settings, get_spec(settings.data, settings.root))
+    folders = round_folders(settings)
+    _check_folders(settings, folders)
+    if settings.overwrite and group.is_main:
         for folder in folders:
             remove_round(folder)
     group.barrier()
     say = (lambda text: print(text, flush=True)) if group.is_main else lambda text: None
     for number, folder in enumerate(folders, start=1):
-        done = args.resume and (folder / SUMMARY_FILE).is_file()
+        done = settings.resume and (folder / SUMMARY_FILE).is_file()
         say(f"round {number} of {len(folders)}: {folder}{', finished before' if done else ''}")
         if done:
             continue
         if group.is_main and read_labels(folder) is None:
             previous = folders[number - 2] / LATEST_FILE if number > 1 else None
-            make_labels(args_of_round(args, number), folder, previous, device, say)
+            make_labels(settings_of_round(settings, number), folder, previous, device, say)
         group.barrier()
-        code = train_one(args_of_round(args, number))
+        code = train_one(settings_of_round(settings, number))
         if code:
             say(f"stopped in round {number} of {len(folders)}; the same command with --resume goes on")
             return code
@@ -82,20 +81,26 @@ def train_rounds(
     return 0
 
 
-def args_of_round(args: argparse.Namespace, number: int) -> argparse.Namespace:
-    """The command line of one round."""
-    one, folder = copy.copy(args), round_folders(args)[number - 1]
-    one.exp_path, one.map_folder, one.overwrite = str(folder), str(folder / MAPS_FOLDER), False
-    one.resume = args.resume and has_checkpoint(folder)
-    one.is_last_round = number == args.rounds
-    one.work_after += work(args, after=number)
-    if not one.is_last_round:
-        one.max_ite = args.round_ite or args.max_ite
-        one.spatial_size = args.round_size or args.spatial_size
-        one.save_pred = False
-    # Of the network's own labels there are none in the first round but the masks.
-    one.skip_missing_gaze = args.skip_missing_gaze or (args.pseudo == "network" and number == 1)
-    return one
+def settings_of_round(settings: Settings, number: int) -> Settings:
+    """The settings of one round."""
+    folder, is_last = round_folders(settings)[number - 1], number == settings.rounds
+    one = settings.but(
+        exp_path=str(folder),
+        map_folder=str(folder / MAPS_FOLDER),
+        overwrite=False,
+        resume=settings.resume and has_checkpoint(folder),
+        is_last_round=is_last,
+        work_after=settings.work_after + work(settings, after=number),
+        # Of the network's own labels there are none in the first round but the masks.
+        skip_missing_gaze=settings.skip_missing_gaze or (settings.pseudo == "network" and number == 1),
+    )
+    if is_last:
+        return one
+    return one.but(
+        max_ite=settings.round_ite or settings.max_ite,
+        spatial_size=settings.round_size or settings.spatial_size,
+        save_pred=False,
+    )
 
 
 def remove_round(folder: Path) -> None:
@@ -108,9 +113,9 @@ def remove_round(folder: Path) -> None:
             path.unlink()
 
 
-def _check_folders(args: argparse.Namespace, folders: list[Path]) -> None:
+def _check_folders(settings: Settings, folders: list[Path]) -> None:
     earlier = [folder for folder in folders if (folder / ARGS_FILE).exists() or (folder / LABELS_FILE).exists()]
-    if earlier and not (args.resume or args.overwrite):
+    if earlier and not (settings.resume or settings.overwrite):
         raise ValueError(
             f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier rounds; add "
             "--resume to continue them or --overwrite to replace them"
@@ -122,13 +127,13 @@ def _check_folders(args: argparse.Namespace, folders: list[Path]) -> None:
                 f"{folder / MAPS_FOLDER}: expected no images, or those of a round, found others; "
                 "choose another --exp_path"
             )
-        if not (args.resume and labels):
+        if not (settings.resume and labels):
             continue
         before = {"policy": labels["policy"], "num_masks": len(labels["masks"])}
-        if before != {"policy": args.pseudo, "num_masks": args.masks}:
+        if before != {"policy": settings.pseudo, "num_masks": settings.masks}:
             raise ValueError(
-                f"{folder / LABELS_FILE}: expected labels as asked for, --pseudo {args.pseudo} --masks {args.masks}, "
-                f"found {json.dumps(before)}; give the same options, or --overwrite"
+                f"{folder / LABELS_FILE}: expected labels as asked for, --pseudo {settings.pseudo} --masks "
+                f"{settings.masks}, found {json.dumps(before)}; give the same options, or --overwrite"
             )
 
 

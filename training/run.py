@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
 from trainer import TrainState
+from training.settings import Settings
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
@@ -46,7 +46,7 @@ class Data(NamedTuple):
 class Run(NamedTuple):
     """What the parts of a run share."""
 
-    args: argparse.Namespace
+    settings: Settings
     folder: Path
     data: Data
     model: nn.Module
@@ -68,7 +68,7 @@ class Run(NamedTuple):
         part = dataset.only(self.group.part(dataset.names))
         return evaluation_loader(
             part,
-            batch_size=-(-self.args.batch_size // self.group.size),
-            num_worker=self.args.num_worker,
+            batch_size=-(-self.settings.batch_size // self.group.size),
+            num_worker=self.settings.num_worker,
             pin_memory=self.device.type == "cuda",
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +17,18 @@ from training.checkpoints import check_same_options, has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
 from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
+from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text
 
 TABLE_FILE, NUMBERS_FILE = "seeds.md", "seeds.csv"
 
 
-def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespace], int], group: Group = SINGLE) -> int:
+def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group: Group = SINGLE) -> int:
     """Train one run a seed in ``<exp_path>/seed<N>``, each as the same command with ``--seed N`` would.
 
     Args:
-        args: the command line, with ``seeds``. With ``resume`` finished runs are skipped, interrupted ones continued,
+        settings: with ``seeds``. With ``resume`` finished runs are skipped, interrupted ones continued,
             and the others begun, from ``ckpt_path`` if there is one; with ``overwrite`` all are replaced.
         train_one: trains one run; returns 0, or another exit code where it stopped early.
         group: the processes, which all call this; that of rank 0 writes and talks.
@@ -41,74 +40,77 @@ def train_seeds(args: argparse.Namespace, train_one: Callable[[argparse.Namespac
         ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, one
             with other options to resume, or weights to start from that are none or that ``overwrite`` would remove.
     """
-    args = complete(args, get_spec(args.data, args.root))
-    runs = {seed: args_of_seed(args, seed) for seed in args.seeds}
-    _check_folders(args, runs)
-    finished = {seed for seed, one in runs.items() if args.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
-    if args.overwrite:
-        check_batch_size(args, group)
+    settings = complete(settings, get_spec(settings.data, settings.root))
+    runs = {seed: settings_of_seed(settings, seed) for seed in settings.seeds}
+    _check_folders(settings, runs)
+    finished = {seed for seed, one in runs.items() if settings.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
+    if settings.overwrite:
+        check_batch_size(settings, group)
         build_data(next(iter(runs.values())))
-        _check_start_weights(args, runs.values())
+        _check_start_weights(settings, runs.values())
     # All processes have looked before one writes.
     group.barrier()
-    if args.overwrite and group.is_main:
+    if settings.overwrite and group.is_main:
         # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
         for one in runs.values():
             remove_run(Path(one.exp_path))
         # A table of runs that are no more.
         for file in (TABLE_FILE, NUMBERS_FILE):
-            (Path(args.exp_path) / file).unlink(missing_ok=True)
+            (Path(settings.exp_path) / file).unlink(missing_ok=True)
     say = functools.partial(print, flush=True) if group.is_main else lambda _: None
     for number, (seed, one) in enumerate(runs.items(), start=1):
         before = ", finished before" if seed in finished else ""
         say(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{before}")
-        code = 0 if before else _train_or_say_how_to_go_on(one, args, train_one, say)
+        code = 0 if before else _train_or_say_how_to_go_on(one, settings, train_one, say)
         if code:
             return code
     if group.is_main:
-        _report(Path(args.exp_path), runs.values())
+        _report(Path(settings.exp_path), runs.values())
     return 0
 
 
-def args_of_seed(args: argparse.Namespace, seed: int) -> argparse.Namespace:
-    """The command line of one run."""
-    one = copy.copy(args)
-    one.seed, one.seeds, one.exp_path = seed, None, str(Path(args.exp_path) / f"seed{seed}")
-    one.work_after = work(args) * (len(args.seeds) - 1 - list(args.seeds).index(seed))
-    if args.resume and args.ckpt_path:
-        # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
-        begun = has_checkpoint(Path(one.exp_path))
-        one.resume, one.overwrite, one.ckpt_path = begun, not begun, None if begun else args.ckpt_path
-    return one
+def settings_of_seed(settings: Settings, seed: int) -> Settings:
+    """The settings of one run."""
+    one = settings.but(
+        seed=seed,
+        seeds=None,
+        exp_path=str(Path(settings.exp_path) / f"seed{seed}"),
+        work_after=work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
+    )
+    if not (settings.resume and settings.ckpt_path):
+        return one
+    # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
+    begun = has_checkpoint(Path(one.exp_path))
+    return one.but(resume=begun, overwrite=not begun, ckpt_path=None if begun else settings.ckpt_path)
 
 
-def _check_folders(args: argparse.Namespace, runs: Mapping[int, argparse.Namespace]) -> None:
+def _check_folders(settings: Settings, runs: Mapping[int, Settings]) -> None:
     files = (ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
     folders = [Path(one.exp_path) for one in runs.values()]
     earlier = [folder for folder in folders if any((folder / file).exists() for file in files)]
-    if earlier and not (args.resume or args.overwrite):
+    if earlier and not (settings.resume or settings.overwrite):
         raise ValueError(
             f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier runs; add --resume "
             "to continue them or --overwrite to replace them"
         )
-    if args.resume:
+    if settings.resume:
         for one in runs.values():
-            _check_same_options_as_before(one, args.ckpt_path)
+            _check_same_options_as_before(one, settings.ckpt_path)
 
 
-def _check_start_weights(args: argparse.Namespace, runs: Iterable[argparse.Namespace]) -> None:
-    if not args.ckpt_path:
+def _check_start_weights(settings: Settings, runs: Iterable[Settings]) -> None:
+    if not settings.ckpt_path:
         return
-    load_checkpoint(args.ckpt_path)
-    folder = os.path.dirname(os.path.realpath(args.ckpt_path))
+    load_checkpoint(settings.ckpt_path)
+    folder = os.path.dirname(os.path.realpath(settings.ckpt_path))
     if folder in [os.path.realpath(one.exp_path) for one in runs]:
         raise ValueError(
-            f"{args.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
+            f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
         )
 
 
-def _check_same_options_as_before(one: argparse.Namespace, start_weights: str | None) -> None:
+def _check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
     path = Path(one.exp_path) / ARGS_FILE
     if path.is_file():
         before = first_options(path.parent)
@@ -126,9 +128,9 @@ def _check_same_options_as_before(one: argparse.Namespace, start_weights: str | 
         )
 
 
-def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace, train_one, say) -> int:
-    instead = " in place of --overwrite" if args.overwrite else ""
-    seeds = ", ".join(map(str, args.seeds))
+def _train_or_say_how_to_go_on(one: Settings, settings: Settings, train_one, say) -> int:
+    instead = " in place of --overwrite" if settings.overwrite else ""
+    seeds = ", ".join(map(str, settings.seeds))
     sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume{instead} goes on with the rest"
     try:
         code = train_one(one)
@@ -141,7 +143,7 @@ def _train_or_say_how_to_go_on(one: argparse.Namespace, args: argparse.Namespace
     return code
 
 
-def _report(folder: Path, runs: Iterable[argparse.Namespace]) -> None:
+def _report(folder: Path, runs: Iterable[Settings]) -> None:
     name = folder.absolute().name
     finished = [FinishedRun(name, Path(one.exp_path), read_summary(one.exp_path)) for one in runs]
     experiments = group_runs(finished)

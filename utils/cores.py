@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
 from typing import NamedTuple
 
 import joblib
@@ -51,15 +49,8 @@ def share_cores(
     return Cores(available, threads or available - loaders, loaders)
 
 
-def with_cores(args: argparse.Namespace, device: torch.device, processes: int = 1) -> argparse.Namespace:
-    """A command line's options with ``threads`` and ``num_worker`` as they are then used; sets torch's threads.
-
-    Args:
-        args: with ``threads`` and ``num_worker``, each None where nothing is asked for; it stays as it is.
-        device, processes: as of ``share_cores``, whose ValueError this raises.
-    """
-    cores = share_cores(device, threads=args.threads, loaders=args.num_worker, processes=processes)
+def use_cores(device: torch.device, **asked) -> Cores:
+    """As ``share_cores``; sets torch's threads."""
+    cores = share_cores(device, **asked)
     torch.set_num_threads(cores.threads)
-    args = copy.copy(args)
-    args.threads, args.num_worker = cores.threads, cores.loaders
-    return args
+    return cores

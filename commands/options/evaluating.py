@@ -11,7 +11,8 @@ from commands.options.shared import (
     add_split,
     add_threshold,
 )
-from commands.options.types import NATURAL, Parser
+from commands.options.types import Parser
+from utils.settings import NATURAL
 
 
 def add_evaluate(parser: Parser) -> None:

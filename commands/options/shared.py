@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from commands.options.types import NATURAL, POSITIVE_INT, Parser, number, spacing, workers
+from commands.options.types import Parser, spacing, workers
 from datasets.specs import DATASETS
+from utils.settings import POSITIVE_INT, add_settings, declared_settings, number
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
     """Which data set, and where it is, in a group of their own."""
-    add_data_to(parser.add_argument_group("data"), required=required)
-
-
-def add_data_to(group, *, required: bool = True) -> None:
-    """Which data set, and where it is."""
+    group = parser.add_argument_group("data")
     group.add_argument("--data", choices=tuple(DATASETS), required=required, help="data set")
     group.add_argument("--root", required=True, help="its folder")
 
@@ -54,59 +51,20 @@ def add_overwrite(parser: Parser) -> None:
 
 def add_loading(parser: Parser) -> None:
     """Batch size, threads, loader processes, device, in a group of their own."""
-    group = parser.add_argument_group("loading and device")
-    add_loading_to(group)
-    add_device_to(group)
-
-
-def add_loading_to(group) -> None:
-    """Batch size, threads, loader processes."""
-    group.add_argument(
-        "-bs", "--batch_size", type=POSITIVE_INT, default=8, help="images a batch, of all processes together"
-    )
-    group.add_argument(
-        "--threads",
-        type=POSITIVE_INT,
-        default=None,
-        help="that compute (default: on a CPU all cores that this process may use)",
-    )
-    group.add_argument(
-        "--num_worker",
-        type=NATURAL,
-        default=None,
-        help="loader processes, as far as --threads leaves cores (default: up to 4); results do not depend on it",
-    )
-
-
-def add_device_to(group) -> None:
-    """The device."""
-    group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
+    add_as_of_train(parser.add_argument_group("loading and device"), "batch_size", "threads", "num_worker", "device")
 
 
 def add_split(parser: Parser) -> None:
     """The validation split, in a group of its own."""
-    add_split_to(parser.add_argument_group("splits"))
+    add_as_of_train(parser.add_argument_group("splits"), "val_fraction")
 
 
-def add_split_to(group) -> None:
-    """The validation split."""
-    group.add_argument(
-        "--val_fraction",
-        type=number(float, 0, 0.9),
-        default=0.0,
-        help=(
-            "share of the training cases kept apart for validation; the best checkpoint is then chosen there and the "
-            "test set read once, at the end. With 0 and no val.txt it is chosen on the test set, as released, and "
-            "labelled so"
-        ),
-    )
+def add_as_of_train(group, *names: str) -> None:
+    """Settings of a training that other commands have too."""
+    # Here, as they bring torch along.
+    from training.settings import Settings
 
-
-def add_skip_missing_gaze(group) -> None:
-    """Where the maps of some training images are missing."""
-    group.add_argument(
-        "--skip_missing_gaze", action="store_true", help="go on without the training images that have no gaze map"
-    )
+    add_settings(group, declared_settings(Settings, names))
 
 
 def add_threshold(parser: Parser) -> None:

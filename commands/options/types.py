@@ -1,12 +1,13 @@
-"""The parser, and the types of options: numbers in a range, lists, patterns."""
+"""The parser, and types of options beside those of ``utils.settings``: words, measures, patterns."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
-import sys
 from collections.abc import Callable
+
+from utils.settings import POSITIVE_INT, numbers
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -18,10 +19,6 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-# What torch takes as a seed; no other option comes near.
-LARGEST_WHOLE = 2**63 - 1
-
-
 class Parser(argparse.ArgumentParser):
     """Errors are one line; abbreviations are refused, since a new option would change their meaning."""
 
@@ -30,43 +27,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def number(kind: type, low: float, high: float | None = None, *, open_low: bool = False) -> Callable[[str], float]:
-    """A type for numbers in low..high, with an error that says so; without ``high`` up to the largest finite one."""
-    largest = (LARGEST_WHOLE if kind is int else sys.float_info.max) if high is None else high
-
-    def convert(text: str):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not (low < value <= largest if open_low else low <= value <= largest):
-            at_least = f"above {low}" if open_low else f"from {low}"
-            up_to = (
-                f" to {largest}"
-                if kind is int and value > largest
-                else ""
-                if high in (None, math.inf)
-                else f" to {high}"
-            )
-            noun = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"expected {noun} {at_least}{up_to}, found {text!r}")
-        return value
-
-    return convert
-
-
-def numbers(kind: type) -> Callable[[str], tuple]:
-    """A type for numbers separated by commas."""
-
-    def convert(text: str) -> tuple:
-        try:
-            return tuple(kind(part) for part in text.split(","))
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected numbers separated by commas, found {text!r}") from None
-
-    return convert
 
 
 def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
@@ -108,12 +68,6 @@ def pattern(text: str) -> str:
     except (re.error, OverflowError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
     return text
-
-
-POSITIVE_INT = number(int, 1)
-NATURAL = number(int, 0)
-POSITIVE = number(float, 0, open_low=True)
-NOT_NEGATIVE = number(float, 0)
 
 
 def workers(text: str) -> int:

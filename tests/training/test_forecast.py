@@ -1,6 +1,5 @@
 """How long a training will take."""
 
-import argparse
 import re
 
 import pytest
@@ -11,6 +10,7 @@ from parse_args import parse_args
 from trainer import TrainState
 from training import forecast
 from training.forecast import ForecastHook, duration, work
+from training.settings import Settings
 
 TRAIN = ["train", "--data", "kvasir", "--root", "data", "--exp_path", "exp"]
 
@@ -23,8 +23,8 @@ def said(device, *, monkeypatch, steps=10, start=0, first=9.0, each=2.0, **optio
     """The lines about a run whose first step takes ``first`` seconds and all others ``each``."""
     clock = [100.0]
     monkeypatch.setattr(forecast.time, "monotonic", lambda: clock[0])
-    args = argparse.Namespace(max_ite=106, spatial_size=64, work_after=0, recipe="small")
-    vars(args).update(options)
+    options = {"max_ite": 106, "spatial_size": 64, "recipe": "small"} | options
+    args = Settings(data="kvasir", root="data", **options)
     lines = Lines()
     hook = ForecastHook(lines, args, torch.device(device), start=start)
     for step in range(1, steps + 1):
@@ -78,20 +78,20 @@ def test_a_duration_in_its_unit(seconds, text):
 
 @pytest.mark.parametrize(("after", "expected"), [(0, 2 * 600 * 16**2 + 1200 * 32**2), (2, 1200 * 32**2), (3, 0)])
 def test_work_of_the_rounds_that_are_left(after, expected):
-    args = argparse.Namespace(rounds=3, round_ite=600, round_size=16, max_ite=1200, spatial_size=32)
+    args = Settings(data="kvasir", root="data", rounds=3, round_ite=600, round_size=16, max_ite=1200, spatial_size=32)
     assert work(args, after=after) == expected
 
 
 def test_each_seed_knows_what_the_others_have_to_do():
-    from training.rounds import args_of_round
-    from training.seeds import args_of_seed
+    from training.rounds import settings_of_round
+    from training.seeds import settings_of_seed
 
     options = ["--seeds", "3,1,2", "--rounds", "2", "--round_ite", "10", "--max_ite", "20", "--spatial_size", "16"]
     args = parse_args([*TRAIN, *options])
     one = 30 * 16**2
-    assert [args_of_seed(args, seed).work_after for seed in (3, 1, 2)] == [2 * one, one, 0]
-    first = args_of_seed(args, 3)
-    assert [args_of_round(first, number).work_after for number in (1, 2)] == [2 * one + 20 * 16**2, 2 * one]
+    assert [settings_of_seed(args, seed).work_after for seed in (3, 1, 2)] == [2 * one, one, 0]
+    first = settings_of_seed(args, 3)
+    assert [settings_of_round(first, number).work_after for number in (1, 2)] == [2 * one + 20 * 16**2, 2 * one]
 
 
 def test_a_training_of_days_names_the_recipe_for_a_cpu_and_goes_on(tiny_root, tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ class Trainer:
         folder = Path(args.exp_path)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "args.json").exists():
-            (folder / "args.json").write_text(json.dumps(vars(args)))
+            (folder / "args.json").write_text(json.dumps(args.flat()))
         if args.seed != self.stop_in or self.checkpoint:
             (folder / "model_latest.pth").touch()
         if args.seed == self.stop_in:

@@ -1,13 +1,11 @@
 """Threads and loader processes: together no more than the cores."""
 
-import argparse
-
 import joblib
 import pytest
 import torch
 
 from utils import cores
-from utils.cores import share_cores, with_cores
+from utils.cores import share_cores, use_cores
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -52,11 +50,10 @@ def test_more_threads_than_cores_are_a_sentence(eight_cores):
         share_cores(CPU, threads=5, processes=2)
 
 
-def test_options_hold_what_is_used_and_torch_is_told():
+def test_torch_is_told():
     before = torch.get_num_threads()
-    args = argparse.Namespace(threads=1, num_worker=0)
     try:
-        assert vars(with_cores(args, CPU)) == {"threads": 1, "num_worker": 0}
+        assert use_cores(CPU, threads=1, loaders=0)[1:] == (1, 0)
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

@@ -9,8 +9,8 @@ import wandb
 from wandb.proto.wandb_internal_pb2 import Record
 
 import run
+from training.wandb_mirror import wandb_mirror
 from utils.log import RunLog
-from utils.wandb_mirror import wandb_mirror
 
 BLOCK = 32768  # bytes, of LevelDB's log
 

@@ -1,0 +1,417 @@
+"""What a training is told: each setting once, for Python and as an option of ``train``, and which contradict others."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field
+from typing import Any, ClassVar
+
+from datasets.augment import AUGMENTATIONS
+from datasets.cache import CACHES
+from datasets.gaze.policies import NEED_GAZE, NEED_MASKS, POLICIES
+from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
+from losses.objectives import OBJECTIVES, learns_from_gaze, settings_of
+from models import MODELS, RELEASED_FEATURES
+from models.multi_level import CONS_MODES, ENSEMBLES, INITS
+from models.pretrained import PACKAGES
+from models.propagation import SIMILARITIES
+from models.registry import DEFAULT_ENCODER, takes
+from models.smp_unet import DECODER_CHANNELS
+from training.recipes import RECIPES
+from training.schedule import SCHEDULERS
+from utils.settings import (
+    NATURAL,
+    NOT_NEGATIVE,
+    POSITIVE,
+    POSITIVE_INT,
+    checked_value,
+    declared_settings,
+    number,
+    numbers,
+    setting,
+)
+
+RELEASED_ENSEMBLE = "logits"
+OPTIMIZERS = ("sgd", "adam", "adamw")
+AMP_MODES = ("off", "bf16", "fp16", "auto")
+SELECTIONS = ("best", "last")
+
+
+def scheduler(text: str) -> str:
+    """A type for schedules, also by the reference's words."""
+    return {"cos": "cosine", "none": "constant"}.get(text, text)
+
+
+def optimizer(text: str) -> str:
+    """A type for optimizers; argparse.ArgumentTypeError for the reference's default."""
+    if text == "a":
+        raise argparse.ArgumentTypeError(
+            "expected an optimizer, found 'a', the reference's default, which is none: its scripts say --opt sgd"
+        )
+    return text
+
+
+def _list(values) -> str:
+    return ",".join(map(str, values))
+
+
+@dataclass(kw_only=True)
+class Basics:
+    """what most runs need"""
+
+    data: str = setting(MISSING, "data set", choices=DATASETS)
+    root: str = setting(MISSING, "its folder")
+    mode: str = setting("gaze_sup", "supervision", choices=OBJECTIVES, flags=("-m", "--mode", "--method"))
+    recipe: str = setting(
+        "released",
+        f"a set of defaults, which options given go before: {', '.join(RECIPES)} (listed at the end)",
+        choices=RECIPES,
+    )
+    exp_path: str | None = setting(None, "run folder (default: exp/<data>_<mode>_..., printed)")
+    resume: bool = setting(
+        False, "continue the run in the run folder (or at --ckpt_path); start it where there is none yet"
+    )
+    seeds: tuple[int, ...] | None = setting(
+        None,
+        "one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
+        numbers(NATURAL),
+        metavar="N,N,...",
+    )
+    max_minutes: float | None = setting(
+        None,
+        "save and stop before so many minutes, of all seeds together, are over (exit code 130); --resume goes on",
+        POSITIVE,
+    )
+    val_fraction: float = setting(
+        0.0,
+        "share of the training cases kept apart for validation; the best checkpoint is then chosen there and the test "
+        "set read once, at the end. With 0 and no val.txt it is chosen on the test set, as released, and labelled so",
+        number(float, 0, 0.9),
+    )
+    device: str | None = setting(None, "CUDA index or cpu (default: the GPU if there is one)")
+
+
+@dataclass(kw_only=True)
+class Running:
+    """run"""
+
+    overwrite: bool = setting(False, "replace a run that is already in the run folder")
+    ckpt_path: str | None = setting(None, "weights to start from, or with --test to evaluate")
+    save_pred: bool = setting(False, "write the test predictions as PNG")
+    seed: int | None = setting(None, "of weights, order, flips and validation split (default: 0)", NATURAL)
+    log_step: int = setting(50, "iterations between log lines", POSITIVE_INT)
+    val_step: int = setting(1000, "iterations between validations", POSITIVE_INT)
+    save_step: int = setting(1000, "iterations between checkpoints", POSITIVE_INT)
+    keep_all: bool = setting(False, "keep each of them, as model_ite<N>.pth")
+    wandb: bool = setting(False, "log to Weights & Biases too (package in requirements-wandb.txt)")
+    finalize: bool = setting(False, "of the reference; does nothing here")
+
+
+@dataclass(kw_only=True)
+class Model:
+    """model"""
+
+    model: str = setting("unet", "network of each level", choices=MODELS)
+    in_channels: int | None = setting(None, "image channels (default: the data set's)", POSITIVE_INT)
+    features: tuple[int, ...] = setting(
+        RELEASED_FEATURES,
+        f"channels of the unet: five resolutions and the last stage (default: {_list(RELEASED_FEATURES)})",
+        numbers(int),
+        metavar="F,F,F,F,F,F",
+    )
+    feat_dim: int | None = setting(
+        None, "channels of the full-resolution feature (default: the last of --features)", POSITIVE_INT
+    )
+    encoder: str = setting(DEFAULT_ENCODER, "encoder of the smp-unet")
+    encoder_weights: str | None = setting(
+        None,
+        f"of the encoder: a .pth or .safetensors file; package:NAME, as {', '.join(PACKAGES)}, from an installed "
+        "package; or imagenet, which is downloaded if not cached (default: from scratch)",
+    )
+    decoder_channels: tuple[int, ...] = setting(
+        DECODER_CHANNELS,
+        f"of the smp-unet, from the smallest resolution on (default: {_list(DECODER_CHANNELS)})",
+        numbers(int),
+        metavar="C,C,C,C,C",
+    )
+    init: str = setting("copy", "start all levels alike (released) or not (paper)", choices=INITS)
+
+
+@dataclass(kw_only=True)
+class Levels:
+    """levels and consistency"""
+
+    num_levels: int | None = setting(
+        None,
+        "pseudo-mask levels (default: one a threshold of the data set, 2 as released; 1 for full_sup)",
+        POSITIVE_INT,
+    )
+    level_thresholds: tuple[float, ...] | None = setting(
+        None, "a threshold on the CRF map for each level (default: the data set's)", numbers(float), metavar="T,T,..."
+    )
+    cons_mode: str = setting("prop", "consistency with propagated features or without", choices=CONS_MODES)
+    prop_similarity: str = setting("dot", "dot as released, cosine as in the paper's text", choices=SIMILARITIES)
+    prop_kernel_size: int = setting(5, "side of the window, odd", POSITIVE_INT)
+    prop_dilation: int = setting(2, "step in the window, pixels", POSITIVE_INT)
+    ensemble: str | None = setting(
+        None,
+        "what the prediction averages over levels, and so what the best checkpoint is chosen by (default: logits, as "
+        "released; with --test as trained)",
+        choices=ENSEMBLES,
+    )
+
+
+@dataclass(kw_only=True)
+class Rounds:
+    """rounds: the network labels the training images together with their gaze"""
+
+    rounds: int = setting(1, "trainings, one after another, all kept", POSITIVE_INT)
+    pseudo: str = setting(
+        "levels",
+        "how labels are made: levels, the CRF map as released; area, map, hull of the gaze and network, cut at the "
+        "area that the gaze foretells; fusion, fitted on --masks; network, without gaze, from --masks on",
+        choices=POLICIES,
+    )
+    fixations: str | None = setting(None, "the fixation table, for --pseudo area and fusion")
+    masks: int = setting(
+        0,
+        "training images, drawn by the seed, whose masks may be used: to fit the labels on, and as labels",
+        NATURAL,
+        metavar="N",
+    )
+    round_ite: int | None = setting(None, "of rounds before the last (--max_ite)", POSITIVE_INT)
+    map_folder: str | None = setting(
+        None, "gaze maps to train on, <id>.png of any size (default: those of the data folder, gaze/crf_compat1)"
+    )
+    round_size: int | None = setting(None, "network input of rounds before the last", number(int, 16))
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """recipe (defaults: as released)"""
+
+    max_ite: int = setting(15000, "iterations", POSITIVE_INT)
+    spatial_size: int | None = setting(None, "side of the network input, pixels (default: 224)", number(int, 16))
+    opt: str = setting("sgd", "sgd: Nesterov momentum 0.99", optimizer, choices=OPTIMIZERS)
+    lr: float = setting(1e-2, "highest learning rate", POSITIVE)
+    lr_min: float = setting(1e-4, "last learning rate", NOT_NEGATIVE)
+    lr_scheduler: str = setting(
+        "cosine",
+        "an epoch at a time, or an iteration: onecycle; also cos and none, the reference's words",
+        scheduler,
+        choices=SCHEDULERS,
+    )
+    warmup_ite: int = setting(0, "iterations of linear warm-up, rounded up to epochs", NATURAL)
+    weight_decay: float = setting(4e-4, "weight decay", NOT_NEGATIVE)
+    data_size_rate: float = setting(
+        1.0,
+        "share of the training images to use: the first of the split file, as released",
+        number(float, 0, 1, open_low=True),
+    )
+    draw_subset: bool = setting(False, "draw that share by the seed")
+    skip_missing_gaze: bool = setting(False, "go on without the training images that have no gaze map")
+    flip_prob: float = setting(0.5, "probability of each flip", number(float, 0, 1))
+
+
+@dataclass(kw_only=True)
+class Further:
+    """recipe, beyond the released one"""
+
+    augment: str = setting("flips", "full: also turns, scales, shifts and colours", choices=AUGMENTATIONS)
+    antialias: bool = setting(
+        False,
+        "resize images by averaging all pixels that become one (default: by four of them, as released)",
+        negatable=True,
+    )
+    ema: float = setting(
+        0.0,
+        "predict with the running mean of the weights over the second half, of this decay an iteration; 0: off",
+        number(float, 0, 1),
+        metavar="DECAY",
+    )
+    select: str = setting("best", "the checkpoint: best on the split at hand, or the last", choices=SELECTIONS)
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """computation (results agree up to rounding, or exactly)"""
+
+    amp: str | None = setting(
+        None, "mixed precision (default: off); auto: bf16 if computed natively", choices=AMP_MODES
+    )
+    fp16: bool = setting(False, "as --amp fp16 on a GPU, and --amp bf16 on the CPU")
+    channels_last: bool | None = setting(
+        None, "memory layout with the channels innermost (default: on a CPU, where it is faster)", negatable=True
+    )
+    compile: bool = setting(False, "compile each level's network (torch.compile)")
+    checkpoint_levels: bool = setting(
+        False,
+        "compute activations again for the gradients, a level at a time: less memory, more time, the same numbers",
+    )
+    deterministic: bool = setting(False, "the same bits from the same seed on CUDA too, slower")
+    profile: int | None = setting(
+        None,
+        "trace N steps, from the fourth on, with torch's profiler into <exp_path>/profile",
+        POSITIVE_INT,
+        metavar="N",
+    )
+
+
+@dataclass(kw_only=True)
+class Loading:
+    """loading"""
+
+    batch_size: int = setting(
+        8, "images a batch, of all processes together", POSITIVE_INT, flags=("-bs", "--batch_size")
+    )
+    threads: int | None = setting(
+        None, "that compute (default: on a CPU all cores that this process may use)", POSITIVE_INT
+    )
+    num_worker: int | None = setting(
+        None,
+        "loader processes, as far as --threads leaves cores (default: up to 4); results do not depend on it",
+        NATURAL,
+    )
+
+
+@dataclass(kw_only=True)
+class Caching:
+    """cache of read and resized training images; results do not depend on it"""
+
+    cache: str = setting("memory", "disk: later runs find it again", choices=CACHES)
+    cache_gb: float = setting(
+        2.0, "bound on all of it on this machine, in 1e9 bytes; 0: off", number(float, 0, math.inf)
+    )
+    cache_dir: str | None = setting(None, "folder for --cache disk (default: <root>/.cache)")
+
+
+# By topic, in the order of the help; the docstrings are its headings. What the objectives declare comes behind Levels.
+TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loading, Caching)
+
+
+@dataclass(kw_only=True)
+class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model, Running, Basics):
+    """All settings of a training; ``data`` and ``root`` have to be given, the others are as released.
+
+    Attributes:
+        objective: those that the objective declares and that have no field here, as ``seg_loss`` and ``cons_weight``.
+        encoder_input: the normalisation that the encoder expects; follows from its weights and the data set.
+        is_last_round: or one before, which is not evaluated.
+        work_after: what rounds and seeds after this one have to do; see ``training.forecast.work``.
+    """
+
+    command: ClassVar[str] = "train"
+
+    objective: Mapping[str, Any] = field(default_factory=dict)
+    encoder_input: str | None = None
+    is_last_round: bool = True
+    work_after: int = 0
+
+    @classmethod
+    def of(cls, **options: Any) -> Settings:
+        """Settings by name, those of the objective among the others; what is not given is the recipe's.
+
+        Raises:
+            ValueError: for names that are none, and as ``checked``.
+        """
+        given = RECIPES.get(options.get("recipe"), {}) | options
+        known = {one.name for one in dataclasses.fields(cls)}
+        further = {name: value for name, value in given.items() if name not in known}
+        unknown = further.keys() - declared_by_objectives()
+        if unknown:
+            raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
+        fields = {name: value for name, value in given.items() if name in known}
+        return cls(**fields, objective=further).checked()
+
+    def but(self, **options: Any) -> Settings:
+        """A copy with other values, given as to ``of``; they are not checked."""
+        known = {one.name for one in dataclasses.fields(self)}
+        further = {name: value for name, value in options.items() if name not in known}
+        fields = {name: value for name, value in options.items() if name in known}
+        return dataclasses.replace(self, **fields, objective={**self.objective, **further})
+
+    def flat(self) -> dict[str, Any]:
+        """All by name, those of the objective among the others; as kept in run folder and checkpoint."""
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return values | values.pop("objective")
+
+    def checked(self) -> Settings:
+        """A copy with what follows from other settings.
+
+        Raises:
+            ValueError: for values out of range, or that contradict each other.
+        """
+        values = {one.name: checked_value(one, getattr(self, one.name)) for one in declared_settings(Settings)}
+        further = declared_by_objectives()
+        objective = {name: checked_value(one, self.objective.get(name, one.default)) for name, one in further.items()}
+        done = dataclasses.replace(self, **values, objective=objective)
+        gaze = learns_from_gaze(done.mode)
+        if not gaze and RECIPES[done.recipe]:
+            # Labels that are all there need no rounds.
+            done.rounds, done.pseudo = 1, "levels"
+        if done.num_levels is None and done.level_thresholds:
+            done.num_levels = len(done.level_thresholds)
+        for message in _contradictions(done, gaze):
+            raise ValueError(message)
+        if not done.seeds:
+            done.seed = done.seed or 0
+        done.spatial_size = done.spatial_size or RELEASED_SPATIAL_SIZE
+        done.ensemble = done.ensemble or RELEASED_ENSEMBLE
+        return done
+
+
+def declared_by_objectives() -> dict[str, dataclasses.Field]:
+    """The settings that the objectives declare and that are none of a training's own, by name."""
+    own = {one.name for one in declared_settings(Settings)}
+    every = {name: one for mode in OBJECTIVES for name, one in settings_of(mode).items()}
+    return {name: one for name, one in every.items() if name not in own}
+
+
+def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
+    if chosen.level_thresholds and not gaze:
+        yield f"--level_thresholds: expected -m gaze_sup, found -m {chosen.mode}, which has no pseudo-masks"
+    if chosen.level_thresholds and len(chosen.level_thresholds) != chosen.num_levels:
+        yield f"--level_thresholds: expected {chosen.num_levels} (--num_levels), found {len(chosen.level_thresholds)}"
+    if chosen.skip_missing_gaze and not gaze:
+        yield f"--skip_missing_gaze: expected -m gaze_sup, found -m {chosen.mode}, which needs no gaze"
+    if chosen.encoder != DEFAULT_ENCODER and "encoder" not in takes(chosen.model):
+        yield f"--encoder: expected --model smp-unet, found --model {chosen.model}, which has an encoder of its own"
+    if chosen.encoder_weights and "encoder_weights" not in takes(chosen.model):
+        yield f"--encoder_weights: expected --model smp-unet, found --model {chosen.model}, which starts from scratch"
+    if len(chosen.decoder_channels) != 5 or min(chosen.decoder_channels) < 1:
+        yield f"--decoder_channels: expected five numbers of 1 or more, found {list(chosen.decoder_channels)}"
+    if chosen.lr_min > chosen.lr:
+        yield f"--lr_min {chosen.lr_min}: expected at most --lr, found --lr {chosen.lr}"
+    if chosen.prop_kernel_size % 2 == 0:
+        yield f"--prop_kernel_size: expected an odd number, found {chosen.prop_kernel_size}"
+    if chosen.cache_dir and chosen.cache != "disk":
+        yield f"--cache_dir: expected --cache disk, found --cache {chosen.cache}"
+    if chosen.amp and chosen.fp16:
+        yield f"--fp16: expected without --amp, found --amp {chosen.amp}"
+    if chosen.resume and chosen.overwrite:
+        yield "--resume: expected without --overwrite, found both"
+    yield from _contradictions_of_rounds(chosen, gaze)
+    yield from _contradictions_of_seeds(chosen)
+
+
+def _contradictions_of_rounds(chosen: Settings, gaze: bool) -> Iterator[str]:
+    if not gaze and (chosen.rounds > 1 or chosen.pseudo != "levels" or chosen.masks):
+        yield f"--rounds, --pseudo, --masks: expected -m gaze_sup, found -m {chosen.mode}, which has every mask"
+    if chosen.pseudo in NEED_GAZE and not chosen.fixations:
+        yield f"--pseudo {chosen.pseudo}: expected --fixations, the fixation table, found none"
+    if chosen.pseudo in NEED_MASKS and not chosen.masks:
+        yield f"--pseudo {chosen.pseudo}: expected --masks, the number of masks to start from, found none"
+    if chosen.map_folder and (chosen.rounds > 1 or chosen.pseudo != "levels" or chosen.masks):
+        yield "--map_folder: expected without --rounds, --pseudo and --masks, which make maps of their own, found both"
+
+
+def _contradictions_of_seeds(chosen: Settings) -> Iterator[str]:
+    if not chosen.seeds:
+        return
+    if chosen.seed is not None:
+        yield "--seeds: expected without --seed, found both"
+    if len(set(chosen.seeds)) < len(chosen.seeds):
+        yield f"--seeds: expected each seed once, found {','.join(map(str, chosen.seeds))}"

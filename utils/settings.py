@@ -1,0 +1,131 @@
+"""Settings that are declared once, as fields of a dataclass: default, help, range or choices, and so the option too."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, field, fields
+from typing import Any
+
+# What torch takes as a seed; no other setting comes near.
+LARGEST_WHOLE = 2**63 - 1
+
+
+def number(kind: type, low: float, high: float | None = None, *, open_low: bool = False) -> Callable[[str], float]:
+    """A type for numbers in low..high, with an error that says so; without ``high`` up to the largest finite one."""
+    largest = (LARGEST_WHOLE if kind is int else sys.float_info.max) if high is None else high
+
+    def convert(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (low < value <= largest if open_low else low <= value <= largest):
+            at_least = f"above {low}" if open_low else f"from {low}"
+            up_to = (
+                f" to {largest}"
+                if kind is int and value > largest
+                else ""
+                if high in (None, math.inf)
+                else f" to {high}"
+            )
+            noun = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"expected {noun} {at_least}{up_to}, found {text!r}")
+        return value
+
+    return convert
+
+
+def numbers(kind: Callable[[str], float]) -> Callable[[str], tuple]:
+    """A type for numbers separated by commas."""
+
+    def convert(text: str) -> tuple:
+        try:
+            return tuple(kind(part) for part in text.split(","))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected numbers separated by commas, found {text!r}") from None
+
+    return convert
+
+
+POSITIVE_INT = number(int, 1)
+NATURAL = number(int, 0)
+POSITIVE = number(float, 0, open_low=True)
+NOT_NEGATIVE = number(float, 0)
+
+
+def setting(
+    default: Any,
+    help: str,
+    kind: Callable[[str], Any] | None = None,
+    *,
+    choices: Iterable[str] | None = None,
+    flags: tuple[str, ...] = (),
+    metavar: str | None = None,
+    negatable: bool = False,
+) -> Any:
+    """A field of a dataclass that is a setting.
+
+    Args:
+        default: MISSING of ``dataclasses`` where it has to be given; False for a switch.
+        help: what it is for, in a line.
+        kind: makes a value of text, or raises argparse.ArgumentTypeError; None for words and paths.
+        choices: the words that it may be, or the registry that they are the keys of, which may grow.
+        flags: of the option, where it has others than its name.
+        metavar: how the help writes its value.
+        negatable: for a switch that can be turned off again, as one that a recipe sets.
+    """
+    said = {"help": help, "kind": kind, "choices": choices, "flags": flags, "metavar": metavar, "negatable": negatable}
+    return field(default=default, metadata=said)
+
+
+def declared_settings(declared: type, names: Iterable[str] | None = None) -> list[Field]:
+    """The settings that a class declares in order, those of its bases with them, or some of them by name."""
+    found = {one.name: one for one in fields(declared) if "help" in one.metadata}
+    return [found[name] for name in (found if names is None else names)]
+
+
+def add_settings(group, declared: Iterable[Field]) -> None:
+    """Settings as options of a parser or a group of one."""
+    for one in declared:
+        said = one.metadata
+        given = {"help": said["help"], **({"required": True} if one.default is MISSING else {"default": one.default})}
+        if said["negatable"]:
+            given["action"] = argparse.BooleanOptionalAction
+        elif one.default is False:
+            given["action"] = "store_true"
+        else:
+            given["type"] = said["kind"] or str
+            if said["choices"] is not None:
+                given["choices"] = tuple(said["choices"])
+            elif said["metavar"]:
+                given["metavar"] = said["metavar"]
+        group.add_argument(*(said["flags"] or (f"--{one.name}",)), dest=one.name, **given)
+
+
+def checked_value(declared: Field, value: Any) -> Any:
+    """A setting's value as its option would give it.
+
+    Raises:
+        ValueError: for one that it would not take.
+    """
+    said, name = declared.metadata, f"--{declared.name}"
+    if value is None and declared.default is None:
+        return None
+    if declared.default is False or said["negatable"]:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: expected True or False, found {value!r}")
+        return value
+    try:
+        if said["kind"]:
+            value = said["kind"](",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+        else:
+            value = os.fspath(value)
+    except (argparse.ArgumentTypeError, TypeError) as error:
+        raise ValueError(f"{name}: {error}") from error
+    if said["choices"] is not None and value not in said["choices"]:
+        raise ValueError(f"{name}: expected one of {', '.join(said['choices'])}, found {value!r}")
+    return value
