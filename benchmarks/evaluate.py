@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ from benchmarks.table import command_line, hardware, markdown, report
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.metrics import HEADLINE
-from evaluation.scores import Row, evaluate
+from evaluation.scores import evaluate
 from models import Averaged, build_from_weights, build_model
 from models.checkpoint import load_checkpoint
 from utils.devices import fastest_layout, pick_device
@@ -67,7 +68,7 @@ def main() -> int:
         "the same with distances": {"model": ours, "batch_size": args.batch_size, "distances": True},
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    found: dict[str, list[Row]] = {}
+    found: dict[str, pd.DataFrame] = {}
     for _ in range(args.rounds):
         for way, options in ways.items():
             began = time.perf_counter()
@@ -87,12 +88,12 @@ def main() -> int:
 
 
 def run(dataset, device: torch.device, num_worker: int, *, model: nn.Module, batch_size: int, distances=False):
-    """Evaluate once; the rows of all cases."""
+    """Evaluate once; the table of all cases."""
     loader = evaluation_loader(dataset, batch_size=batch_size, num_worker=num_worker)
     return evaluate(model, loader, device, distances=distances)
 
 
-def row(way: str, seconds: dict[str, list[float]], found: dict[str, list[Row]], num_images: int) -> dict[str, str]:
+def row(way: str, seconds: dict[str, list[float]], found: dict[str, pd.DataFrame], num_images: int) -> dict[str, str]:
     """A line of the table."""
     speed, plain = (num_images / statistics.median(seconds[name]) for name in (way, PLAIN))
     difference = largest_difference(found[way], found[PLAIN])
@@ -104,10 +105,12 @@ def row(way: str, seconds: dict[str, list[float]], found: dict[str, list[Row]], 
     }
 
 
-def largest_difference(rows: list[Row], others: list[Row]) -> float:
+def largest_difference(table: pd.DataFrame, other: pd.DataFrame) -> float:
     """Of any case and level in Dice or IoU; none where both have no value, infinite where one alone has none."""
-    pairs = [(row[m], other[m]) for row, other in zip(rows, others, strict=True) for m in HEADLINE]
-    return max((abs(a - b) if a - b == a - b else math.inf for a, b in pairs if a == a or b == b), default=0.0)
+    ours, theirs = table[list(HEADLINE)], other[list(HEADLINE)]
+    if not ours.isna().equals(theirs.isna()):
+        return math.inf
+    return float((ours - theirs).abs().fillna(0).max(axis=None))
 
 
 def network(args: argparse.Namespace) -> nn.Module:

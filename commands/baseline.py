@@ -13,10 +13,11 @@ from commands.options.types import Parser
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
-from evaluation.results import summarize_rows, write_per_case
+from evaluation.per_case import write_per_case
+from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics
-from inference.scoring import scored_rows
+from inference.scoring import scored
 from models.trivial import everything, mean_map
 from training.data_options import said_without_map
 from training.run_folder import ARGS_FILE
@@ -59,15 +60,14 @@ def main(args: argparse.Namespace) -> int:
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
     results, tables = {}, {}
     for name, predictor in predictors:
-        rows = scored_rows(predictor.to(device), loader, test, device)
-        rows = [row for row in rows if row["level"] == ENSEMBLE]
-        results[name] = {"iteration": None, "metrics": summarize_rows(rows, intervals=True)}
-        tables[name] = rows
+        table = scored(predictor.to(device), loader, test, device)
+        tables[name] = table[table["level"] == ENSEMBLE]
+        results[name] = {"iteration": None, "metrics": summarize(tables[name], intervals=True)}
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
     summary = {"what": WHAT, "data": args.data, "without_map": train.without_map, "results": results}
     with staged_folder(folder, before_moving=lambda: None, last=SUMMARY_FILE) as staged:
-        for name, rows in tables.items():
-            write_per_case(staged / _table_file(name), rows)
+        for name, table in tables.items():
+            write_per_case(staged / _table_file(name), table)
         write_json(staged / SUMMARY_FILE, summary)
     return 0
 

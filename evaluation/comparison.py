@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from evaluation.paired import (
     ComparedRun,
     Comparison,
@@ -15,7 +17,7 @@ from evaluation.paired import (
     check_same_cases,
     choose_metrics,
     compare_runs,
-    paired_rows,
+    paired_table,
 )
 from evaluation.per_case import SUMMARY_FILE, find_per_case, read_per_case
 from evaluation.run_names import named_paths
@@ -30,13 +32,13 @@ class Compared(NamedTuple):
     Attributes:
         runs: the baseline first.
         comparisons: see ``evaluation.paired.Comparison``.
-        rows: a dict a case, see ``evaluation.paired.paired_rows``.
+        paired: a row a case, see ``evaluation.paired.paired_table``.
         notes: sentences on what differs between the runs besides.
     """
 
     runs: list[ComparedRun]
     comparisons: list[Comparison]
-    rows: list[dict]
+    paired: pd.DataFrame
     notes: list[str]
 
 
@@ -57,21 +59,21 @@ def compare(
     if len(texts) < 2:
         raise ValueError(f"compare: expected a baseline and one run or more, found {len(texts)}; name two results")
     named = [(name, find_per_case(path)) for name, path in named_paths(texts, "compare")]
-    runs = [ComparedRun(name, read_per_case(path)) for name, path in named]
+    runs = [ComparedRun(name, path, read_per_case(path)) for name, path in named]
     check_same_cases(runs)
     check_level(runs, level)
     chosen = choose_metrics(runs, metrics)
     return Compared(
         runs=runs,
         comparisons=compare_runs(runs, metrics=chosen, level=level, seed=seed),
-        rows=paired_rows(runs, metrics=chosen, level=level),
+        paired=paired_table(runs, metrics=chosen, level=level),
         notes=_differing_settings(runs),
     )
 
 
 def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     """A sentence for each setting that two summaries tell differently: ids alone do not say which images they are."""
-    settings = {run.name: settings_of(run.table.path.parent) for run in runs}
+    settings = {run.name: settings_of(run.path.parent) for run in runs}
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}

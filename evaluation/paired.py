@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from evaluation.metrics import MEASURES
-from evaluation.per_case import PerCase, shown
+from evaluation.per_case import GROUP, LEVEL, NAME, metrics_of, shown
 from evaluation.statistics import bootstrap_interval
 
 # Five differences of one sign give p = 0.0625: below six a test can say nothing.
@@ -20,10 +22,30 @@ DECIMALS = 12
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A run by its name and its table of cases."""
+    """A run by its name and its table of scores, read from a file."""
 
     name: str
-    table: PerCase
+    path: Path
+    table: pd.DataFrame
+
+    @property
+    def cases(self) -> list[str]:
+        """Their names, each once, in the order of the file."""
+        return self.table[NAME].unique().tolist()
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those that the table has."""
+        return metrics_of(self.table)
+
+    @property
+    def levels(self) -> list[str]:
+        """``ensemble``, ``1``, ..., in the order of the file."""
+        return self.table[LEVEL].unique().tolist()
+
+    def values(self, level: str, metric: str) -> pd.Series:
+        """One a case, by name."""
+        return self.table[self.table[LEVEL] == level].set_index(NAME)[metric]
 
 
 @dataclass(frozen=True)
@@ -77,20 +99,20 @@ class Comparison:
 
 def check_same_cases(runs: Sequence[ComparedRun]) -> None:
     """Raise ValueError, with the first few names, unless all runs have the cases of the first."""
-    first, expected = runs[0], set(runs[0].table.names)
+    first, expected = runs[0], runs[0].cases
     for other in runs[1:]:
-        found = set(other.table.names)
-        only_first = [name for name in first.table.names if name not in found]
-        only_other = [name for name in other.table.names if name not in expected]
+        found = other.cases
+        only_first = [name for name in expected if name not in set(found)]
+        only_other = [name for name in found if name not in set(expected)]
         if only_first or only_other:
             parts = [
-                f"{len(only)} only in {run.table.path} ({_listed(only)})"
+                f"{len(only)} only in {run.path} ({_listed(only)})"
                 for run, only in ((first, only_first), (other, only_other))
                 if only
             ]
             raise ValueError(
-                f"{other.table.path}: expected the {len(first.table.names)} cases of {first.table.path}, found "
-                f"{len(other.table.names)} cases, {' and '.join(parts)}; evaluate both on the same cases"
+                f"{other.path}: expected the {len(expected)} cases of {first.path}, found "
+                f"{len(found)} cases, {' and '.join(parts)}; evaluate both on the same cases"
             )
 
 
@@ -100,42 +122,42 @@ def groups_of(runs: Sequence[ComparedRun]) -> dict[str, str]:
     Raises:
         ValueError: if two runs put a case into different groups.
     """
-    groups = {name: name for name in runs[0].table.names}
-    known = [run.table for run in runs if run.table.groups is not None]
-    for table in known:
-        for name, group in known[0].groups.items():
-            if table.groups[name] != group:
+    known = [(run, dict(zip(run.table[NAME], run.table[GROUP], strict=True))) for run in runs if GROUP in run.table]
+    if not known:
+        return {name: name for name in runs[0].cases}
+    first, groups = known[0]
+    for run, others in known[1:]:
+        for name, group in groups.items():
+            if others[name] != group:
                 raise ValueError(
-                    f"{table.path}: expected {shown(name)} in the group {shown(group)}, as in {known[0].path}, found "
-                    f"{shown(table.groups[name])}; evaluate both with the same data set"
+                    f"{run.path}: expected {shown(name)} in the group {shown(group)}, as in {first.path}, found "
+                    f"{shown(others[name])}; evaluate both with the same data set"
                 )
-    return groups | (known[0].groups if known else {})
+    return groups
 
 
 def choose_metrics(runs: Sequence[ComparedRun], wanted: Sequence[str] | None) -> list[str]:
     """The metrics to compare: those wanted, or all that every run has; ValueError if a run lacks one."""
     for run in runs:
-        missing = [metric for metric in wanted or () if metric not in run.table.metrics]
+        missing = [metric for metric in wanted or () if metric not in run.metrics]
         if missing:
             raise ValueError(
-                f"{run.table.path}: expected the column {missing[0]} (--metric), found {', '.join(run.table.metrics)}; "
+                f"{run.path}: expected the column {missing[0]} (--metric), found {', '.join(run.metrics)}; "
                 "evaluate that run again, or leave the metric out"
             )
     if wanted:
         return list(dict.fromkeys(wanted))
-    common = [metric for metric in runs[0].table.metrics if all(metric in run.table.metrics for run in runs)]
+    common = [metric for metric in runs[0].metrics if all(metric in run.metrics for run in runs)]
     if not common:
-        raise ValueError(f"{runs[0].table.path}: expected a metric that all runs have, found none")
+        raise ValueError(f"{runs[0].path}: expected a metric that all runs have, found none")
     return common
 
 
 def check_level(runs: Sequence[ComparedRun], level: str) -> None:
     """Raise ValueError if a run has no such level."""
     for run in runs:
-        if level not in run.table.values:
-            raise ValueError(
-                f"{run.table.path}: expected the level {shown(level)} (--level), found {', '.join(run.table.levels)}"
-            )
+        if level not in run.levels:
+            raise ValueError(f"{run.path}: expected the level {shown(level)} (--level), found {', '.join(run.levels)}")
 
 
 def compare_runs(
@@ -161,22 +183,20 @@ def compare_runs(
     return comparisons
 
 
-def paired_rows(runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble") -> list[dict]:
-    """A dict a case, in the order of the first run.
+def paired_table(runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble") -> pd.DataFrame:
+    """A row a case, in the order of the first run.
 
-    Keys: ``name``, ``group``, and by metric and run tuples: (metric, run) the value, (metric, run, baseline) the run's
-    less the baseline's. Not a number where there is none.
+    Columns: ``name``, ``group``, and by metric and run tuples: (metric, run) the value, (metric, run, baseline) the
+    run's less the baseline's. Not a number where there is none.
     """
     groups, baseline = groups_of(runs), runs[0]
-    rows = []
-    for name in baseline.table.names:
-        row: dict = {"name": name, "group": groups[name]}
-        for metric in metrics:
-            values = {run.name: run.table.values[level][metric][name] for run in runs}
-            row |= {(metric, run): value for run, value in values.items()}
-            row |= {(metric, run.name, baseline.name): values[run.name] - values[baseline.name] for run in runs[1:]}
-        rows.append(row)
-    return rows
+    names = baseline.cases
+    columns: dict = {NAME: names, GROUP: [groups[name] for name in names]}
+    for metric in metrics:
+        values = {run.name: run.values(level, metric)[names].to_numpy() for run in runs}
+        columns |= {(metric, run): of_run for run, of_run in values.items()}
+        columns |= {(metric, run.name, baseline.name): values[run.name] - values[baseline.name] for run in runs[1:]}
+    return pd.DataFrame(columns)
 
 
 def signed_rank_p(differences: Sequence[float]) -> float | None:
@@ -207,8 +227,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def _compare(
     baseline: ComparedRun, run: ComparedRun, metric: str, level: str, groups: dict[str, str], seed: int
 ) -> Comparison:
-    names = baseline.table.names
-    before, after = (np.array([one.table.values[level][metric][name] for name in names]) for one in (baseline, run))
+    names = baseline.cases
+    before, after = (one.values(level, metric)[names].to_numpy() for one in (baseline, run))
     known = np.isfinite(before) & np.isfinite(after)
     of_case = np.array([groups[name] for name in names], object)[known]
     differences = np.round(after - before, DECIMALS)[known]

@@ -1,49 +1,60 @@
-"""The per-case table of a results folder, read back and checked: a row a case and level."""
+"""The table of scores, a row a case and level: made, written as ``per_case.csv``, and read back and checked."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from evaluation.metrics import MEASURES
+from utils.files import write_text
 from utils.inputs import CONTROL_CHARACTERS, read_input
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
-ENSEMBLE, IGNORED_PX = "ensemble", "ignored_px"
-NAME, GROUP, LEVEL = "name", "group", "level"
+ENSEMBLE = "ensemble"
+COLUMNS = NAME, GROUP, LEVEL = "name", "group", "level"
+COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored_px"
 SHOWN_LENGTH = 60
 
 
-@dataclass(frozen=True)
-class PerCase:
-    """A table of cases.
+Row = dict[str, str | float]
 
-    Attributes:
-        path: the file.
-        names: the cases, each once, in the order of the file.
-        groups: the group (patient) of each case, by name; None where the file has no such column.
-        values: by level, by metric, by name; not a number for an empty cell. Every level has every case.
+
+def table_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """The table of scores: a row a case and level, as ``evaluation.scores.score_case`` makes them.
+
+    Args:
+        rows: with ``name``, ``level``, metrics by name and counts of pixels; ``group`` where cases have one.
+
+    Returns:
+        Columns ``name``, ``group`` (the case's own name where it has none), ``level``, all overlaps and those
+        distances that any row has, in the order of ``MEASURES``, and the counts that any row has; not a number where
+        there is no value.
     """
+    found = {key for row in rows for key in row}
+    metrics = [name for name, measure in MEASURES.items() if measure.of or name in found]
+    columns = [*COLUMNS, *metrics, *(name for name in COUNTS if name in found)]
+    return pd.DataFrame([{GROUP: row[NAME], **row} for row in rows], columns=columns)
 
-    path: Path
-    names: tuple[str, ...]
-    groups: dict[str, str] | None
-    values: dict[str, dict[str, dict[str, float]]]
 
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """``ensemble``, ``1``, ..., in the order of the file."""
-        return tuple(self.values)
+def metrics_of(table: pd.DataFrame) -> list[str]:
+    """The metrics that a table has, in the order of ``MEASURES``."""
+    return [name for name in MEASURES if name in table]
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that the file has, in the order of ``MEASURES``."""
-        return tuple(next(iter(self.values.values())))
+
+def write_per_case(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table of scores as CSV; a metric without a value is an empty cell.
+
+    ``ignored_px`` stands behind the metrics where the table has it; the other counts stay out.
+    """
+    ignored = [IGNORED_PX] * (IGNORED_PX in table)
+    write_text(path, table.to_csv(columns=[*COLUMNS, *metrics_of(table), *ignored], index=False, lineterminator="\n"))
 
 
 def find_per_case(path: str | Path) -> Path:
@@ -64,12 +75,15 @@ def find_per_case(path: str | Path) -> Path:
     raise FileNotFoundError(f"{path}: expected a results folder with {PER_CASE_FILE}, found none in it; {advice}")
 
 
-def read_per_case(path: str | Path) -> PerCase:
+def read_per_case(path: str | Path) -> pd.DataFrame:
     """Read a per-case table.
 
     Args:
         path: CSV (UTF-8) with the columns ``name``, ``level`` and one or more of ``MEASURES``; ``group`` may be there
             and holds in a case's every row. Other columns are passed over.
+
+    Returns:
+        As of ``table_of``, with the columns that the file has and without counts. Every level has every case.
 
     Raises:
         OSError: if it cannot be read.
@@ -77,31 +91,27 @@ def read_per_case(path: str | Path) -> PerCase:
             value that is no number or out of range, a case twice in a level, or a level without a case of the others.
     """
     path = Path(path)
-    records = _records(path)
-    _, header = next(records, (1, []))
-    metrics = _metrics(path, header)
-    groups: dict[str, str] = {}
-    values: dict[str, dict[str, dict[str, float]]] = {}
-    first_row: dict[tuple[str, str], int] = {}
-    for row, fields in records:
-        if len(fields) != len(header):
-            raise ValueError(f"{path}, row {row}: expected {len(header)} fields as in the header, found {len(fields)}")
-        cells = dict(zip(header, fields, strict=True))
-        name, level = _name(path, row, cells), _text(path, row, cells, LEVEL)
-        if (first := first_row.setdefault((name, level), row)) != row:
-            raise ValueError(
-                f"{path}, row {row}: expected every case once a level, found {shown(name)} of level {shown(level)} in "
-                f"row {first} too; remove one"
-            )
-        _add_group(path, row, groups, cells, name)
-        of_level = values.setdefault(level, {metric: {} for metric in metrics})
-        for metric in metrics:
-            of_level[metric][name] = _value(path, row, metric, cells[metric])
-    if not values:
+    texts = _texts(path)
+    metrics = metrics_of(texts)
+    who = [column for column in COLUMNS if column in texts]
+    if texts.empty:
         raise ValueError(f"{path}: expected a row a case below the header, found none")
-    names = tuple(dict.fromkeys(name for name, _ in first_row))
-    _check_complete(path, names, values, metrics[0])
-    return PerCase(path, names, groups or None, values)
+    for column in who:
+        _refuse(path, ~texts[column].map(_is_on_one_line), texts[column], f"a {column} on one line in {column}")
+    plain = texts[NAME].map(lambda name: Path(name).name == name and "\\" not in name)
+    _refuse(path, ~plain, texts[NAME], f"a plain id, without folders, in {NAME}")
+    _check_once(path, texts)
+    if GROUP in texts:
+        _check_groups(path, texts)
+    table = texts[who].copy()
+    for metric in metrics:
+        table[metric] = texts[metric].map(_number)
+        highest = MEASURES[metric].highest
+        wrong = (texts[metric].str.strip() != "") & ~(table[metric].between(0, highest) & np.isfinite(table[metric]))
+        expected = "a finite number from 0" if highest == math.inf else f"a number in 0..{highest:g}"
+        _refuse(path, wrong, texts[metric], f"{expected}, or nothing, in {metric}")
+    _check_complete(path, table)
+    return table.reset_index(drop=True)
 
 
 def shown(text: str) -> str:
@@ -111,78 +121,80 @@ def shown(text: str) -> str:
     return repr(text) if text else "nothing"
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Row number, as spreadsheets count, and fields of each row with content."""
+def _texts(path: Path) -> pd.DataFrame:
+    """The cells of all rows with content as text, by row number as spreadsheets count; the header is checked."""
     try:
         text = read_input(path).decode("utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        for row, fields in enumerate(lines, start=1):
-            if any(fields):
-                yield row, fields
+        records = {row: fields for row, fields in enumerate(lines, start=1) if any(fields)}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: expected a per-case table (CSV in UTF-8), found something else ({error})") from error
+    header = records.pop(next(iter(records), 0), [])
+    _check_header(path, header)
+    for row, fields in records.items():
+        if len(fields) != len(header):
+            raise ValueError(f"{path}, row {row}: expected {len(header)} fields as in the header, found {len(fields)}")
+    return pd.DataFrame(list(records.values()), index=list(records), columns=header, dtype=object)
 
 
-def _metrics(path: Path, header: list[str]) -> list[str]:
+def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> None:
+    """Raise ValueError with the first row that is wrong, if any."""
+    if wrong.any():
+        row = wrong.idxmax()
+        raise ValueError(f"{path}, row {row}: expected {expected}, found {shown(texts[row])}")
+
+
+def _check_header(path: Path, header: list[str]) -> None:
     for column in (NAME, LEVEL):
         if column not in header:
             found = ", ".join(map(shown, header[:12])) or "an empty file"
             raise ValueError(f"{path}: expected the columns name, level and metrics, found no {column}: {found}")
     for column in header:
-        if header.count(column) > 1 and column in (NAME, GROUP, LEVEL, *MEASURES):
+        if header.count(column) > 1 and column in (*COLUMNS, *MEASURES):
             raise ValueError(
                 f"{path}: expected one column {column}, found {header.count(column)}; remove or rename one"
             )
-    metrics = [metric for metric in MEASURES if metric in header]
-    if not metrics:
+    if not set(header) & set(MEASURES):
         raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
-    return metrics
 
 
-def _text(path: Path, row: int, cells: dict[str, str], column: str) -> str:
-    text = cells[column]
-    if not text.strip() or CONTROL_CHARACTERS.search(text):
-        raise ValueError(f"{path}, row {row}: expected a {column} on one line in {column}, found {shown(text)}")
-    return text
+def _is_on_one_line(text: str) -> bool:
+    return bool(text.strip()) and not CONTROL_CHARACTERS.search(text)
 
 
-def _name(path: Path, row: int, cells: dict[str, str]) -> str:
-    """A case's id, by which files are looked up."""
-    name = _text(path, row, cells, NAME)
-    if Path(name).name != name or "\\" in name:
-        raise ValueError(f"{path}, row {row}: expected a plain id, without folders, in {NAME}, found {shown(name)}")
-    return name
+def _number(text: str) -> float:
+    try:
+        # To float alone 1_000 and the digits of other scripts are numbers.
+        return float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        return math.nan
 
 
-def _add_group(path: Path, row: int, groups: dict[str, str], cells: dict[str, str], name: str) -> None:
-    if GROUP not in cells:
-        return
-    group = _text(path, row, cells, GROUP)
-    if (known := groups.setdefault(name, group)) != group:
+def _check_once(path: Path, texts: pd.DataFrame) -> None:
+    again = texts.duplicated([NAME, LEVEL])
+    if again.any():
+        row = again.idxmax()
+        name, level = texts.loc[row, NAME], texts.loc[row, LEVEL]
+        first = ((texts[NAME] == name) & (texts[LEVEL] == level)).idxmax()
         raise ValueError(
-            f"{path}, row {row}: expected {shown(known)} in {GROUP}, as in an earlier row of {shown(name)}, found "
-            f"{shown(group)}"
+            f"{path}, row {row}: expected every case once a level, found {shown(name)} of level {shown(level)} in row "
+            f"{first} too; remove one"
         )
 
 
-def _value(path: Path, row: int, metric: str, text: str) -> float:
-    if not text.strip():
-        return math.nan
-    try:
-        # To float alone 1_000 and the digits of other scripts are numbers.
-        value = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        value = math.nan
-    highest = MEASURES[metric].highest
-    if not (0 <= value <= highest and math.isfinite(value)):
-        expected = "a finite number from 0" if highest == math.inf else f"a number in 0..{highest:g}"
-        raise ValueError(f"{path}, row {row}: expected {expected}, or nothing, in {metric}, found {shown(text)}")
-    return value
+def _check_groups(path: Path, texts: pd.DataFrame) -> None:
+    first = texts.groupby(NAME)[GROUP].transform("first")
+    other = texts[GROUP] != first
+    if other.any():
+        row = other.idxmax()
+        expected = f"{shown(first[row])} in {GROUP}, as in an earlier row of {shown(texts.loc[row, NAME])}"
+        _refuse(path, other, texts[GROUP], expected)
 
 
-def _check_complete(path: Path, names: Sequence[str], values: dict, metric: str) -> None:
-    for level, of_level in values.items():
-        missing = [shown(name) for name in names if name not in of_level[metric]]
+def _check_complete(path: Path, table: pd.DataFrame) -> None:
+    names = table[NAME].unique()
+    for level, of_level in table.groupby(LEVEL, sort=False):
+        missing = [shown(name) for name in names if name not in set(of_level[NAME])]
         if missing:
             raise ValueError(
                 f"{path}: expected every case in every level, found no row of level {shown(level)} for "

@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evaluation.distances import boundary_distances
 from evaluation.metrics import count, overlaps
-from evaluation.per_case import ENSEMBLE, IGNORED_PX
+from evaluation.per_case import ENSEMBLE, IGNORED_PX, LEVEL, PREDICTED_PX, TRUE_PX, Row, table_of
 from utils.distributed import SINGLE, Group
 
-# In a row, but not in the table.
-PREDICTED_PX, TRUE_PX = "predicted_px", "true_px"
 Spacing = tuple[float, float]
-Row = dict[str, str | float]
 
 
 class Case(NamedTuple):
@@ -54,7 +52,7 @@ def evaluate(
     group: Group = SINGLE,
     stop: object = None,
     network: str = "the network",
-) -> list[Row] | None:
+) -> pd.DataFrame | None:
     """Score a model on every case of a loader.
 
     Args:
@@ -72,7 +70,7 @@ def evaluate(
         network: what the model is called in errors.
 
     Returns:
-        One row a case and level, see ``score_case``. All processes get all rows. None if it was stopped.
+        The table of scores, see ``evaluation.per_case.table_of``; all processes get all of it. None if it was stopped.
 
     Raises:
         ValueError: for outputs that are not finite.
@@ -104,7 +102,7 @@ def evaluate(
     for case in group.together(kept):
         if group.is_main:
             on_case(case)
-    return [row for of_case in group.together(rows) for row in of_case]
+    return table_of([row for of_case in group.together(rows) for row in of_case])
 
 
 def all_logits(outputs: dict[str, Tensor]) -> Tensor:
@@ -171,11 +169,7 @@ def _distances(mask: np.ndarray, label: np.ndarray, spacing: Spacing, unit: str)
     return {f"{name}_{unit}": value for name, value in found._asdict().items()}
 
 
-def collapsed_levels(rows: Sequence[Row]) -> list[str]:
+def collapsed_levels(table: pd.DataFrame) -> list[str]:
     """Levels that predict no foreground on any case, though there is some: their logits ruin the mean of all."""
-    collapsed = []
-    for level in dict.fromkeys(row["level"] for row in rows if row["level"] != ENSEMBLE):
-        of_level = [row for row in rows if row["level"] == level]
-        if not any(row[PREDICTED_PX] for row in of_level) and any(row["dice"] == 0 for row in of_level):
-            collapsed.append(level)
-    return collapsed
+    levels = table[table[LEVEL] != ENSEMBLE].groupby(LEVEL, sort=False)
+    return [level for level, of in levels if not of[PREDICTED_PX].any() and (of["dice"] == 0).any()]

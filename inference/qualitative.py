@@ -16,7 +16,16 @@ from datasets.gaze.levels import check_thresholds
 from datasets.gaze.map_files import find_map
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
-from evaluation.per_case import CONTROL_CHARACTERS, PREDICTIONS_FOLDER, find_per_case, read_per_case, shown
+from evaluation.per_case import (
+    CONTROL_CHARACTERS,
+    ENSEMBLE,
+    LEVEL,
+    NAME,
+    PREDICTIONS_FOLDER,
+    find_per_case,
+    read_per_case,
+    shown,
+)
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
@@ -91,17 +100,18 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     Raises:
         OSError, ValueError: for a table that is none, or without any Dice.
     """
-    read = read_per_case(find_per_case(table))
-    scores = read.values.get("ensemble", {}).get("dice", {})
-    ranked = sorted((value, name) for name, value in scores.items() if value == value)
+    path = find_per_case(table)
+    read = read_per_case(path)
+    known = read[(read[LEVEL] == ENSEMBLE) & read["dice"].notna()] if "dice" in read else read[:0]
+    ranked = known.sort_values(["dice", NAME])[NAME].tolist() if len(known) else []
     if not ranked:
-        raise ValueError(f"{read.path}: expected a Dice of the ensemble to rank cases by, found none")
+        raise ValueError(f"{path}: expected a Dice of the ensemble to rank cases by, found none")
     order = {
         "worst": np.arange(len(ranked)),
         "best": np.arange(len(ranked))[::-1],
         "spread": np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int),
     }[how]
-    return [ranked[index][1] for index in order[:count]]
+    return [ranked[index] for index in order[:count]]
 
 
 def contents(wanted: Wanted) -> Contents:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from datasets.spacing import pixel_spacing_mm
-from evaluation.per_case import PER_CASE_FILE
-from evaluation.results import summarize_rows, write_per_case
-from evaluation.scores import ENSEMBLE, Case, Row, Spacing, evaluate, full_size_probabilities
+from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, write_per_case
+from evaluation.results import summarize
+from evaluation.scores import ENSEMBLE, Case, Spacing, evaluate, full_size_probabilities
 from reporting.visualize import grid, prediction_row
 from utils.distributed import SINGLE, Group
 from utils.images import write_image
@@ -50,10 +51,9 @@ def score(
         network: what the model is called in errors.
 
     Returns:
-        The metrics by level, as ``summarize_rows`` makes them.
+        The metrics by level, as ``summarize`` makes them.
     """
-
-    rows = scored_rows(
+    table = scored(
         model,
         loader,
         dataset,
@@ -65,14 +65,14 @@ def score(
         network=network,
     )
     if group.is_main:
-        write_per_case(folder / per_case_file, rows)
+        write_per_case(folder / per_case_file, table)
         if examples:
-            chosen = _spread([row for row in rows if row["level"] == ENSEMBLE], NUM_EXAMPLES)
+            chosen = _spread(table[table[LEVEL] == ENSEMBLE], NUM_EXAMPLES)
             write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
-    return summarize_rows(rows, intervals=True)
+    return summarize(table, intervals=True)
 
 
-def scored_rows(
+def scored(
     model: nn.Module,
     loader,
     dataset,
@@ -83,14 +83,14 @@ def scored_rows(
     writers: Sequence[Callable[[Case], None]] = (),
     group: Group = SINGLE,
     network: str = "the network",
-) -> list[Row]:
-    """The rows of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
+) -> pd.DataFrame:
+    """The table of scores of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
 
     def on_case(case: Case) -> None:
         for writer in writers:
             writer(case)
 
-    rows = evaluate(
+    table = evaluate(
         model,
         loader,
         device,
@@ -101,9 +101,8 @@ def scored_rows(
         group=group,
         network=network,
     )
-    for row in rows:
-        row["group"] = dataset.spec.case_of(row["name"])
-    return rows
+    table[GROUP] = table[NAME].map(dataset.spec.case_of)
+    return table
 
 
 def _spacing_of(path: Path) -> Spacing | None:
@@ -144,8 +143,7 @@ def _resized(label: torch.Tensor | None, size) -> np.ndarray | None:
     return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy() > 0
 
 
-def _spread(rows: list[Row], count: int) -> list[str]:
+def _spread(of_ensemble: pd.DataFrame, count: int) -> list[str]:
     """Names from the worst to the best Dice at even steps, so that a picture shows failures too."""
-    ranked = sorted(rows, key=lambda row: (np.nan_to_num(row["dice"], nan=-1), row["name"]))
-    steps = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
-    return [ranked[i]["name"] for i in steps]
+    ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
+    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]

@@ -11,8 +11,9 @@ from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.specs import DatasetSpec
-from evaluation.results import metrics_of
-from evaluation.scores import Case, Row
+from evaluation.metrics import MEASURES
+from evaluation.per_case import Row
+from evaluation.scores import Case
 from reporting.html import ReportCase, ReportWriter
 from reporting.visualize import displayable
 
@@ -72,5 +73,4 @@ def picture_of(path: Path) -> np.ndarray:
 
 def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """The rows of one case by level, metrics only."""
-    metrics = metrics_of(rows)
-    return {row["level"]: {metric: row[metric] for metric in metrics if metric in row} for row in rows}
+    return {row["level"]: {metric: row[metric] for metric in MEASURES if metric in row} for row in rows}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from datasets import get_spec, io
 from datasets.files import sample_path
 from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun
-from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER, PerCase
+from evaluation.per_case import NAME, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.predictions import FULL
-from evaluation.results import summarize_rows
-from evaluation.scores import ENSEMBLE, Row
-from reporting.case_pictures import CasePictures
+from evaluation.results import summarize
+from evaluation.scores import ENSEMBLE
+from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
 from reporting.html import REPORT_FILE, ReportCase, ReportRun, ReportWriter
 from utils.log import code_version
@@ -46,7 +45,7 @@ def write_report(
     data, root = _data_set(compared.runs, data, root)
     spec = get_spec(data, root)
     pictures = CasePictures(spec, root, fixations)
-    names, without_truth = compared.runs[0].table.names, 0
+    names, without_truth = compared.runs[0].cases, 0
     path = folder / REPORT_FILE
     with ReportWriter(
         path,
@@ -69,7 +68,7 @@ def write_report(
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
     for run in runs:
-        known = {key: value for key, value in settings_of(run.table.path.parent).items() if isinstance(value, str)}
+        known = {key: value for key, value in settings_of(run.path.parent).items() if isinstance(value, str)}
         data, root = data or known.get("data"), root or known.get("root")
     if not (data and root and Path(root).is_dir()):
         raise ValueError(
@@ -80,51 +79,25 @@ def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -
 
 
 def _described(run: ComparedRun) -> ReportRun:
-    known = settings_of(run.table.path.parent)
+    known = settings_of(run.path.parent)
     # The ends of paths: whoever is shown the page need not know the folders of this machine.
-    facts = [("results", "/".join(run.table.path.parent.parts[-2:]))]
+    facts = [("results", "/".join(run.path.parent.parts[-2:]))]
     facts += [("checkpoint", Path(str(known["checkpoint"])).name)] if "checkpoint" in known else []
     facts += [(key, str(known[key])) for key in ("split", "threshold") if key in known]
     return ReportRun(
         run.name,
         what=str(known.get("what", "")),
-        metrics=_metrics(run.table),
+        metrics=summarize(run.table, intervals=True),
         facts=facts,
     )
-
-
-def _metrics(table: PerCase) -> dict[str, dict]:
-    """What the table tells: it may lack metrics, and does not say where only one of the masks was empty."""
-    keys = {"num_cases", "num_undefined", "num_cases_mm"}
-    keys |= {f"{metric}_{part}" for metric in table.metrics for part in ("mean", "std", "ci95")}
-    summary = summarize_rows(_rows(table), intervals=True)
-    return {level: {key: entry[key] for key in entry if key in keys} for level, entry in summary.items()}
-
-
-def _rows(table: PerCase) -> list[Row]:
-    groups = table.groups or {}
-    return [
-        {
-            "name": name,
-            "group": groups.get(name, name),
-            "level": level,
-            # Cases without a spacing have no distances in mm.
-            **{m: v[name] for m, v in metrics.items() if not (m.endswith("_mm") and math.isnan(v[name]))},
-        }
-        for level, metrics in table.values.items()
-        for name in table.names
-    ]
 
 
 def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
     """The fields of ``ReportCase`` that are by run."""
     found: dict[str, dict] = {"rows": {}, "predictions": {}, "probabilities": {}}
     for run in runs:
-        folder = run.table.path.parent
-        found["rows"][run.name] = {
-            level: {metric: of_case[name] for metric, of_case in metrics.items()}
-            for level, metrics in run.table.values.items()
-        }
+        folder = run.path.parent
+        found["rows"][run.name] = levels_of(run.table[run.table[NAME] == name].to_dict("records"))
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
         maps = _probabilities(folder / PROBABILITIES_FOLDER, name)

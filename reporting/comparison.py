@@ -21,10 +21,10 @@ def write_comparison(folder: Path, compared: Compared, table: str) -> None:
     texts = {
         TABLE_FILE: table,
         NUMBERS_FILE: comparisons_csv(compared.comparisons),
-        PAIRED_FILE: paired_csv(compared.rows),
+        PAIRED_FILE: paired_csv(compared.paired),
     }
     with contextlib.ExitStack() as stack:
         for name, text in texts.items():
             stack.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
         figures = [stack.enter_context(replacing(folder / name)) for name in FIGURE_FILES]
-        draw_comparison(compared.comparisons, compared.rows, figures)
+        draw_comparison(compared.comparisons, compared.paired, figures)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from evaluation.metrics import MEASURES
 from evaluation.paired import Comparison
@@ -23,12 +24,12 @@ LONGEST_TITLE = 32
 SMALL_PT = 6.0
 
 
-def draw_comparison(comparisons: Sequence[Comparison], rows: Sequence[dict], paths: Sequence[Path]) -> None:
+def draw_comparison(comparisons: Sequence[Comparison], paired: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Draw a panel a run and metric: the differences of all cases in order, their mean and its interval.
 
     Args:
         comparisons: as ``compare_runs`` makes them.
-        rows: as ``paired_rows`` makes them from the same runs and metrics.
+        paired: as ``paired_table`` makes it from the same runs and metrics.
         paths: files to write, ``.png`` or ``.pdf``.
     """
     from matplotlib.figure import Figure
@@ -48,7 +49,7 @@ def draw_comparison(comparisons: Sequence[Comparison], rows: Sequence[dict], pat
             axes = panels[runs.index(comparison.run) * lines + index // columns, index % columns]
             axes.set_axis_on()
             key = (comparison.metric, comparison.run, comparison.baseline)
-            _draw_panel(axes, comparison, np.array([row[key] for row in rows], np.float64))
+            _draw_panel(axes, comparison, paired[key].to_numpy(np.float64))
         for path in paths:
             write_figure(figure, path, format=path.suffix[1:])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
+
+import pandas as pd
 
 from evaluation.metrics import MEASURES
 from evaluation.paired import MIN_TESTED, Comparison
@@ -66,24 +65,15 @@ def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> lis
 
 def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
     """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Comparison))
-    writer.writerows(asdict(comparison).values() for comparison in comparisons)
-    return text.getvalue()
+    return pd.DataFrame(list(map(asdict, comparisons)), dtype=object).to_csv(index=False, lineterminator="\n")
 
 
-def paired_csv(rows: Sequence[dict]) -> str:
-    """CSV of what ``paired_rows`` makes: a row a case; a column a metric and run, and the differences.
+def paired_csv(paired: pd.DataFrame) -> str:
+    """CSV of what ``paired_table`` makes: a row a case; a column a metric and run, and the differences.
 
     The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_column(key) for key in rows[0])
-    for row in rows:
-        writer.writerow("" if isinstance(value, float) and math.isnan(value) else value for value in row.values())
-    return text.getvalue()
+    return paired.to_csv(index=False, header=list(map(_column, paired)), lineterminator="\n")
 
 
 def _column(key) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -96,10 +97,10 @@ def test_rounds_together():
 
 def test_cases_without_a_value_hide_no_difference_in_the_evaluation():
     nan = float("nan")
-    rows = [{"dice": nan, "iou": nan}, {"dice": 0.5, "iou": 0.25}]
-    assert largest_difference(rows, rows) == 0
-    assert largest_difference(rows, [rows[0], {"dice": 0.5, "iou": 0.375}]) == 0.125
-    assert largest_difference(rows, [rows[0], {"dice": 0.5, "iou": nan}]) == float("inf")
+    first, second = [pd.DataFrame({"dice": [nan, 0.5], "iou": [nan, iou]}) for iou in (0.25, 0.375)]
+    assert largest_difference(first, first) == 0 and largest_difference(first, second) == 0.125
+    second.loc[1, "iou"] = nan
+    assert largest_difference(first, second) == float("inf")
 
 
 def test_the_plain_formula_is_that_of_the_model():

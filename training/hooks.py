@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from evaluation.results import summarize_rows
-from evaluation.scores import ENSEMBLE, Row, collapsed_levels, evaluate
+from evaluation.results import summarize
+from evaluation.scores import ENSEMBLE, collapsed_levels, evaluate
 from evaluation.summary import describe_metrics
 from trainer import TrainState
 from training.forecast import duration
@@ -160,7 +161,7 @@ class ValidateHook:
         if not due or state.validated == state.iteration:
             return False
         if self.loader is not None:
-            rows = evaluate(
+            table = evaluate(
                 self.model,
                 self.loader,
                 self.device,
@@ -168,29 +169,29 @@ class ValidateHook:
                 stop=self.request if self.group.size == 1 else None,
                 network=f"the network at iteration {state.iteration}",
             )
-            if rows is None:
+            if table is None:
                 state.stopped = True
                 return False
-            self._judge(rows, state)
+            self._judge(table, state)
         state.validated = state.iteration
         if self.group.is_main:
             self.log.picture("train", self.picture(), state.iteration)
         return True
 
-    def _judge(self, rows: list[Row], state: TrainState) -> None:
-        metrics = summarize_rows(rows)
+    def _judge(self, table: pd.DataFrame, state: TrainState) -> None:
+        metrics = summarize(table)
         self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
         for level, values in metrics.items():
             # The number of cases is the same each time, and no curve.
             curves = {name: value for name, value in values.items() if name != "num_cases"}
             self.log.scalars(f"{self.split}_{level}", curves, state.iteration)
-        self._tell_of_empty_levels(rows, metrics, state)
+        self._tell_of_empty_levels(table, metrics, state)
         performance, best = metrics[ENSEMBLE][f"{self.selected_by}_mean"], state.best_performance
         if performance is not None and (best is None or performance > best + SAME_MEAN):
             state.best_performance, state.best_iteration = performance, state.iteration
             self.on_best()
 
-    def _tell_of_empty_levels(self, rows: list[Row], metrics: dict[str, dict], state: TrainState) -> None:
+    def _tell_of_empty_levels(self, table: pd.DataFrame, metrics: dict[str, dict], state: TrainState) -> None:
         """A sentence when a level comes to find no foreground, and when it is too late for it to begin."""
         self.highest = max([self.highest, *(entry["dice_mean"] or 0.0 for entry in metrics.values())])
         begun = state.iteration >= BEGUN_ITERATIONS or self.highest >= BEGUN_DICE
@@ -201,7 +202,7 @@ class ValidateHook:
                 "or start otherwise (--init, --seed)"
                 + (", or keep its logits from ruining the mean (--ensemble probs)" if len(metrics) > 2 else "")
             )
-        empty = dict.fromkeys(collapsed_levels(rows), begun)
+        empty = dict.fromkeys(collapsed_levels(table), begun)
         for level in sorted(empty):
             if self.empty.get(level) != begun:
                 self.log.info(f"[{self.split} | Ite {state.iteration}] level {level} {advice}")

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -15,22 +16,22 @@ from evaluation.paired import (
     compare_runs,
     groups_of,
     holm,
-    paired_rows,
+    paired_table,
     signed_rank_p,
 )
-from evaluation.per_case import PerCase
 
 
 def compared(name, values, groups=None, metric="dice", level="ensemble"):
     """A run with a value a case; the cases are called c0, c1, ..."""
-    names = tuple(f"c{index}" for index in range(len(values)))
-    of_level = {metric: dict(zip(names, map(float, values), strict=True))}
-    group_of = None if groups is None else dict(zip(names, groups, strict=True))
-    return ComparedRun(name, PerCase(Path(f"{name}/per_case.csv"), names, group_of, {level: of_level}))
+    names = [f"c{index}" for index in range(len(values))]
+    table = pd.DataFrame({"name": names, "level": level, metric: np.array(values, float)})
+    if groups is not None:
+        table["group"] = groups
+    return ComparedRun(name, Path(f"{name}/per_case.csv"), table)
 
 
 def one(baseline, run, **more):
-    (comparison,) = compare_runs([baseline, run], metrics=[baseline.table.metrics[0]], **more)
+    (comparison,) = compare_runs([baseline, run], metrics=[baseline.metrics[0]], **more)
     return comparison
 
 
@@ -138,9 +139,8 @@ def test_the_same_seed_gives_the_same_interval_and_another_hardly_another():
 
 
 def test_rows_by_case():
-    first, second = paired_rows(
-        [compared("A", [0.5, math.nan], ["p", "p"]), compared("B", [0.75, 1])], metrics=["dice"]
-    )
+    paired = paired_table([compared("A", [0.5, math.nan], ["p", "p"]), compared("B", [0.75, 1])], metrics=["dice"])
+    first, second = paired.to_dict("records")
     assert first == {"name": "c0", "group": "p", ("dice", "A"): 0.5, ("dice", "B"): 0.75, ("dice", "B", "A"): 0.25}
     assert math.isnan(second["dice", "B", "A"])
 

@@ -2,10 +2,10 @@
 
 import math
 
+import pandas as pd
 import pytest
 
-from evaluation.per_case import find_per_case, read_per_case
-from evaluation.results import write_per_case
+from evaluation.per_case import find_per_case, metrics_of, read_per_case, table_of, write_per_case
 
 HEADER = "name,group,level,dice,hd95_px\n"
 
@@ -22,26 +22,30 @@ def test_values_levels_groups_and_empty_cells(tmp_path):
         HEADER + "b,p1,ensemble,0.5,12\nb,p1,1,0.25,13.5\na,p1,ensemble,,\na,p1,1,1,0\n\n",
     )
     read = read_per_case(path)
-    assert (read.names, read.levels, read.metrics) == (("b", "a"), ("ensemble", "1"), ("dice", "hd95_px"))
-    assert read.groups == {"b": "p1", "a": "p1"}
-    assert read.values["1"] == {"dice": {"b": 0.25, "a": 1}, "hd95_px": {"b": 13.5, "a": 0}}
-    assert read.values["ensemble"]["dice"]["b"] == 0.5 and math.isnan(read.values["ensemble"]["dice"]["a"])
+    nan = math.nan
+    expected = {
+        "name": ["b", "b", "a", "a"], "group": ["p1"] * 4, "level": ["ensemble", "1"] * 2,
+        "dice": [0.5, 0.25, nan, 1], "hd95_px": [12, 13.5, nan, 0],
+    }  # fmt: skip
+    pd.testing.assert_frame_equal(read, pd.DataFrame(expected), check_dtype=False)
 
 
 def test_what_evaluation_writes_is_read_with_the_columns_that_it_has(tmp_path):
     rows = [{"name": n, "level": "ensemble", "dice": d, "iou": d / 2} for n, d in (("x", 0.1), ("=1+1", 0.3))]
     for row in rows:
         row |= {"predicted_px": 3, "precision": 0.5, "recall": math.nan, "hd95_px": 4.5, "assd_px": 2.25}
-    write_per_case(tmp_path / "per_case.csv", rows)
+    written = table_of(rows)
+    write_per_case(tmp_path / "per_case.csv", written)
     read = read_per_case(tmp_path / "per_case.csv")
-    assert read.names == ("x", "=1+1") and read.values["ensemble"]["iou"] == {"x": 0.05, "=1+1": 0.15}
-    assert read.metrics == ("dice", "iou", "precision", "recall", "hd95_px", "assd_px")
-    assert read.groups == {"x": "x", "=1+1": "=1+1"} and math.isnan(read.values["ensemble"]["recall"]["x"])
+    assert read["iou"].tolist() == [0.05, 0.15] and read["recall"].isna().all()
+    assert metrics_of(read) == ["dice", "iou", "precision", "recall", "hd95_px", "assd_px"]
+    assert read["group"].tolist() == ["x", "=1+1"]
+    pd.testing.assert_frame_equal(read, written.drop(columns="predicted_px"), check_dtype=False)
 
 
 def test_an_older_table_has_no_groups_and_other_columns_are_passed_over(tmp_path):
     read = read_per_case(table(tmp_path, "\ufeffname,level,comment,dice,iou\na,ensemble,fine,1,1\n"))
-    assert read.groups is None and read.metrics == ("dice", "iou")
+    assert list(read) == ["name", "level", "dice", "iou"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ import json
 
 import pytest
 
-from evaluation.results import summarize_rows, write_per_case
-from evaluation.scores import PREDICTED_PX, TRUE_PX
+from evaluation.per_case import PREDICTED_PX, TRUE_PX, table_of, write_per_case
+from evaluation.results import summarize
+
+
+def summarize_rows(rows, **more):
+    return summarize(table_of(rows), **more)
 
 
 def _row(level, dice, iou=0.5, name="a"):
@@ -27,7 +31,6 @@ def test_summary_by_hand():
         "recall_mean": 0.5,
         "recall_std": 0.0,
         "num_undefined": 0,
-        "num_one_empty": 0,
     }
     assert list(summary) == ["ensemble", "1"]
 
@@ -79,7 +82,7 @@ def test_distances_in_mm_of_those_that_have_them():
 def test_per_case_table(tmp_path):
     nan = float("nan")
     rows = [{**_row("ensemble", 0.25), "group": "p"}, _row("1", nan, nan, name="b,c")]
-    write_per_case(tmp_path / "new" / "per_case.csv", rows)
+    write_per_case(tmp_path / "new" / "per_case.csv", table_of(rows))
     with open(tmp_path / "new" / "per_case.csv", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -94,12 +97,12 @@ def test_per_case_table_has_the_columns_that_any_row_has(tmp_path):
         _row("1", 0.5),
         {**_row("1", 0.5, name="b"), "hd95_px": 1.0, "assd_px": 1.0, "hd95_mm": 3.0, "assd_mm": 2.0},
     ]
-    write_per_case(tmp_path / "per_case.csv", rows)
+    write_per_case(tmp_path / "per_case.csv", table_of(rows))
     with open(tmp_path / "per_case.csv", newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["hd95_mm"], second["hd95_mm"], second["assd_mm"]) == ("", "3.0", "2.0")
 
 
 def test_ignored_pixels_have_a_column_where_any_row_has_them(tmp_path):
-    write_per_case(tmp_path / "per_case.csv", [{**_row("1", 0.5), "ignored_px": 7}])
+    write_per_case(tmp_path / "per_case.csv", table_of([{**_row("1", 0.5), "ignored_px": 7}]))
     assert (tmp_path / "per_case.csv").read_text().splitlines()[0].endswith(",recall,ignored_px")

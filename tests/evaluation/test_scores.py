@@ -3,15 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from evaluation.per_case import ENSEMBLE, IGNORED_PX, PREDICTED_PX, TRUE_PX
 from evaluation.scores import (
-    ENSEMBLE,
-    IGNORED_PX,
-    PREDICTED_PX,
-    TRUE_PX,
     collapsed_levels,
     evaluate,
     full_size_probabilities,
@@ -48,8 +46,13 @@ def _row(level, dice, iou=0.5, name="a"):
     return {"name": name, "level": level, "dice": dice, "iou": iou}
 
 
+def evaluated(*given, **more):
+    """The table as a dict a row."""
+    return evaluate(*given, **more).to_dict("records")
+
+
 def test_a_row_for_every_case_and_level():
-    rows = evaluate(Echo(), _loader([("a", _logits(LEFT), LEFT), ("b", _logits(LEFT), ~LEFT)]), torch.device("cpu"))
+    rows = evaluated(Echo(), _loader([("a", _logits(LEFT), LEFT), ("b", _logits(LEFT), ~LEFT)]), torch.device("cpu"))
     assert [(row["name"], row["level"], row["dice"], row["iou"]) for row in rows] == [
         ("a", "ensemble", 1.0, 1.0),
         ("a", "1", 1.0, 1.0),
@@ -63,12 +66,12 @@ def test_a_row_for_every_case_and_level():
 def test_labels_of_different_sizes_in_one_batch():
     large = LEFT.repeat_interleave(8, 0).repeat_interleave(8, 1)
     wide = LEFT.repeat_interleave(4, 1)
-    rows = evaluate(Echo(), _loader([("a", _logits(LEFT), large), ("b", _logits(LEFT), wide)]), torch.device("cpu"))
+    rows = evaluated(Echo(), _loader([("a", _logits(LEFT), large), ("b", _logits(LEFT), wide)]), torch.device("cpu"))
     assert [row["dice"] for row in rows if row["level"] == "ensemble"] == [1.0, 1.0]
 
 
 def test_empty_label_and_empty_prediction_have_no_score():
-    rows = evaluate(Echo(), _loader([("a", _logits(NOTHING), NOTHING)]), torch.device("cpu"))
+    rows = evaluated(Echo(), _loader([("a", _logits(NOTHING), NOTHING)]), torch.device("cpu"))
     assert math.isnan(rows[0]["dice"]) and math.isnan(rows[0]["iou"])
     assert rows[2]["dice"] == 0
 
@@ -77,7 +80,7 @@ def test_masks_are_handed_on_at_full_size():
     seen = {}
     large = LEFT.repeat_interleave(3, 0).repeat_interleave(3, 1)
     loader = _loader([("a", _logits(LEFT), large)], [("b", _logits(~LEFT), LEFT)])
-    rows = evaluate(Echo(), loader, torch.device("cpu"), on_case=lambda case: seen.update({case.name: case}))
+    rows = evaluated(Echo(), loader, torch.device("cpu"), on_case=lambda case: seen.update({case.name: case}))
     assert {name: (case.masks.shape, case.masks.dtype) for name, case in seen.items()} == {
         "a": ((3, 6, 12), np.dtype(bool)),
         "b": ((3, 2, 4), np.dtype(bool)),
@@ -85,13 +88,14 @@ def test_masks_are_handed_on_at_full_size():
     np.testing.assert_array_equal(seen["a"].masks, np.stack([large, large, ~large]))
     np.testing.assert_array_equal(seen["a"].label, large)
     np.testing.assert_array_equal(seen["a"].probabilities > 0.5, seen["a"].masks)
-    assert [*seen["a"].rows, *seen["b"].rows] == rows
+    made = [*seen["a"].rows, *seen["b"].rows]
+    assert [{key: row[key] for key in of_case} for row, of_case in zip(rows, made, strict=True)] == made
 
 
 def test_threshold_is_on_the_probability_and_excludes_itself():
     half = torch.zeros(2, 4)
-    assert evaluate(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"))[0]["dice"] == 0
-    rows = evaluate(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"), threshold=0.4)
+    assert evaluated(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"))[0]["dice"] == 0
+    rows = evaluated(Echo(), _loader([("a", half, LEFT)]), torch.device("cpu"), threshold=0.4)
     assert rows[0]["dice"] == pytest.approx(2 * 4 / (8 + 4))
 
 
@@ -134,7 +138,7 @@ def test_score_case_names_the_ensemble_first():
 def test_a_level_that_finds_nothing_anywhere_has_collapsed(case, collapsed):
     levels = {ENSEMBLE: {"dice": 0.0, PREDICTED_PX: 0}, "1": {"dice": 0.5, PREDICTED_PX: 9}, "2": case}
     rows = [{"name": name, "level": level, **values} for name in "ab" for level, values in levels.items()]
-    assert collapsed_levels(rows) == collapsed
+    assert collapsed_levels(pd.DataFrame(rows)) == collapsed
 
 
 def test_distances_in_pixels_and_where_the_spacing_is_known_in_mm():
@@ -150,10 +154,10 @@ def test_distances_in_pixels_and_where_the_spacing_is_known_in_mm():
 
 def test_spacing_is_asked_for_by_name():
     loader = _loader([("a", _logits(LEFT), LEFT), ("b", _logits(LEFT), LEFT)])
-    rows = evaluate(
+    rows = evaluated(
         Echo(), loader, torch.device("cpu"), distances=True, spacing_of=lambda name: (1.0, 1.0) if name == "b" else None
     )
-    assert [("hd95_mm" in row, row["name"]) for row in rows[::3]] == [(False, "a"), (True, "b")]
+    assert [(math.isnan(row["hd95_mm"]), row["name"]) for row in rows[::3]] == [(True, "a"), (False, "b")]
 
 
 # A column to ignore between what was found and what was missed.
@@ -199,10 +203,10 @@ def test_ignored_pixels_reach_rows_and_cases_of_an_evaluation():
     seen, ignore = [], torch.tensor([[True, True, False, False]] * 2)
     for ignored in (ignore, ~ignore):
         batch = next(_loader([("a", _logits(~LEFT), LEFT & ~ignored)])) | {"ignore": [ignored[None]]}
-        rows = evaluate(Echo(), [batch], torch.device("cpu"), on_case=seen.append)
+        rows = evaluated(Echo(), [batch], torch.device("cpu"), on_case=seen.append)
         np.testing.assert_array_equal(seen[-1].ignore, ignored)
         assert rows[0][IGNORED_PX] == 4
     # Everything predicted is wrong, or nothing is scored that was predicted or there.
     assert seen[0].rows[0]["dice"] == seen[1].rows[0]["dice"] == 0 and seen[1].rows[0][PREDICTED_PX] == 0
-    plain = evaluate(Echo(), _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"), on_case=seen.append)
+    plain = evaluated(Echo(), _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"), on_case=seen.append)
     assert seen[-1].ignore is None and IGNORED_PX not in plain[0]
