@@ -1,9 +1,9 @@
 """What an earlier version wrote is still read: run folders, checkpoints, gaze maps, cache, tables.
 
-``kept.zip`` was made with the version before the rooms (6684a14, 28 November 2026) on data as of
-``tiny_root``, in its folder, by ``prepare``, three trainings with ``LINE`` (one with ``--cache disk``, one stopped after an
-iteration by ``--max_minutes``, one with ``--rounds 2 --pseudo area``) and ``evaluate --save_pred``; pictures, logs and
-weights that no test needs were left out.
+``kept.zip`` was made with the version before the rooms (6684a14, 28 November 2026) on data as of ``tiny_root``, in its
+folder, by ``prepare``, three trainings with ``LINE`` (one with ``--cache disk``, one stopped after an iteration by
+``--max_minutes``, one with ``--rounds 2 --pseudo area``) and ``evaluate --save_pred``; pictures, logs and weights that
+no test needs were left out.
 """
 
 import zipfile
