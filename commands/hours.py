@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
 
 from commands.options.shared import add_data, add_loading
 from commands.options.types import Parser
@@ -86,10 +84,11 @@ def main(args: argparse.Namespace) -> int:
                     print(f"stopped in {run_folder}; the same command goes on")
                     return code
             rows.append(_row(point, seed, run_folder))
-            write_text(folder / NUMBERS_FILE, _as_csv(rows))
-            write_text(folder / TABLE_FILE, hours_table(rows))
-            write_hours_figure(folder / FIGURE_FILE, rows, TRACKS)
-    print(f"\n{hours_table(rows)}\nin {folder / TABLE_FILE}, {folder / NUMBERS_FILE} and {folder / FIGURE_FILE}")
+            runs = pd.DataFrame(rows, columns=COLUMNS)
+            write_text(folder / NUMBERS_FILE, runs.to_csv(index=False, lineterminator="\n"))
+            write_text(folder / TABLE_FILE, hours_table(runs))
+            write_hours_figure(folder / FIGURE_FILE, runs, TRACKS)
+    print(f"\n{hours_table(runs)}\nin {folder / TABLE_FILE}, {folder / NUMBERS_FILE} and {folder / FIGURE_FILE}")
     return 0
 
 
@@ -109,15 +108,14 @@ def points_of(args: argparse.Namespace) -> Iterator[Point]:
     yield Point("all", num_images, num_images * drawing, {"mode": "full_sup"})
 
 
-def hours_table(rows: Sequence[dict]) -> str:
+def hours_table(runs: pd.DataFrame) -> str:
     """Markdown: a line a way to annotate, the mean and deviation over its seeds."""
     lines = []
-    for track, masks in dict.fromkeys((row["track"], row["masks"]) for row in rows):
-        of_point = [row for row in rows if (row["track"], row["masks"]) == (track, masks)]
-        dice = 100 * np.array([row["dice"] for row in of_point])
-        deviation = f" ± {dice.std(ddof=1):.2f}" if len(dice) > 1 else ""
-        minutes = np.mean([row["training_minutes"] for row in of_point])
-        shown = (f"{of_point[0]['hours']:.1f}", f"{dice.mean():.2f}{deviation}", str(len(dice)), f"{minutes:.0f}")
+    for (track, masks), of_point in runs.groupby(["track", "masks"], sort=False):
+        dice = 100 * of_point["dice"]
+        deviation = f" ± {dice.std():.2f}" if len(dice) > 1 else ""
+        hours, minutes = of_point["hours"].iloc[0], of_point["training_minutes"].mean()
+        shown = (f"{hours:.1f}", f"{dice.mean():.2f}{deviation}", str(len(dice)), f"{minutes:.0f}")
         lines.append((TRACKS[track].replace("n masks", f"{masks} masks"), *shown))
     return table(("annotation", "hours", "test Dice %", "seeds", "minutes of training"), lines) + "\n"
 
@@ -131,19 +129,11 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
 
 
-def _row(point: Point, seed: int, folder: Path) -> dict:
+def _row(point: Point, seed: int, folder: Path) -> tuple:
+    """The cells of ``COLUMNS``."""
     summary = read_summary(folder)
     if "last" not in summary["results"]:
         raise ValueError(f"{folder}: expected a score on test images, found none; put masks/ and test.txt in --root")
     seconds = sum(read_summary(part)["seconds"] for part in (folder, *sorted(folder.glob("round[0-9]*"))))
     dice = summary["results"]["last"]["metrics"]["ensemble"]["dice_mean"]
-    values = (point.track, point.masks, round(point.hours, 3), seed, dice, round(seconds / 60, 2))
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def _as_csv(rows: Sequence[dict]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return (point.track, point.masks, round(point.hours, 3), seed, dice, round(seconds / 60, 2))

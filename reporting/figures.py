@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from utils.files import replacing
 
@@ -112,24 +113,20 @@ def _legend_or_note(axes) -> None:
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color="grey")
 
 
-def write_hours_figure(path: Path, rows: Sequence[Mapping], tracks: Mapping[str, str]) -> None:
+def write_hours_figure(path: Path, runs: pd.DataFrame, tracks: Mapping[str, str]) -> None:
     """Draw test Dice against hours of annotation: a line a track through the means over seeds, a dot a seed.
 
     Args:
         path: the PNG to write.
-        rows: with ``track``, ``hours`` and ``dice``, one a run.
+        runs: a row a run, with ``track``, ``hours`` and ``dice``.
         tracks: what the tracks are called.
     """
     with _figure(path, (7.5, 4.8)) as axes:
         for colour, (track, name) in zip(TRACK_COLOURS, tracks.items(), strict=True):
-            dices: dict[float, list[float]] = {}
-            for row in rows:
-                if row["track"] == track:
-                    dices.setdefault(row["hours"], []).append(100 * row["dice"])
-            hours = sorted(dices)
-            axes.plot(hours, [np.mean(dices[h]) for h in hours], "o-", color=colour, label=name)
-            seeds = [(h, d) for h in hours for d in dices[h]]
-            axes.scatter([h for h, _ in seeds], [d for _, d in seeds], s=9, color=colour)
+            of_track = runs[runs["track"] == track]
+            means = of_track.groupby("hours")["dice"].mean()
+            axes.plot(means.index, 100 * means, "o-", color=colour, label=name)
+            axes.scatter(of_track["hours"], 100 * of_track["dice"], s=9, color=colour)
         axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
         low, high = axes.get_xlim()
         ticks = [tick for tick in HOUR_TICKS if low <= tick <= high]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from evaluation.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
 from evaluation.metrics import HEADLINE, MEASURES
@@ -59,16 +59,14 @@ def experiments_csv(experiments: Sequence[Experiment]) -> str:
     Means and standard deviations are described in ``OverSeeds``: overlaps in 0..1, distances in the unit that their
     names end with. Without a value the cell is empty.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for experiment in experiments:
-        for label in labels(experiment):
-            for metric in metrics_of(experiment, label):
-                for level in levels(experiment, label):
-                    numbers = over_seeds(experiment, label, level, metric)
-                    writer.writerow((experiment.name, label, metric, level, *numbers))
-    return text.getvalue()
+    rows = [
+        (experiment.name, label, metric, level, *over_seeds(experiment, label, level, metric))
+        for experiment in experiments
+        for label in labels(experiment)
+        for metric in metrics_of(experiment, label)
+        for level in levels(experiment, label)
+    ]
+    return pd.DataFrame(rows, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\n")
 
 
 def _training_rows(experiment: Experiment, shown: Sequence[str]) -> list[tuple]:

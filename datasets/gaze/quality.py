@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from datasets.gaze.fixations import Fixations
 from evaluation.metrics import Counts, dice
@@ -108,30 +107,29 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
         share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
         deviation over images, in shares of width and height. Numbers that are none are left out of the means.
     """
-    scored = [row for row in rows if "share_inside" in row]
-    if not scored:
+    scored = pd.DataFrame([row for row in rows if "share_inside" in row], dtype=float)
+    if scored.empty:
         return None
     by_kind = {}
     for kind in KINDS:
-        keys = {f"{t:g}": f"{kind}_dice_{t:g}" for t in thresholds}
-        means = {t: _mean(np.nanmean, scored, key) for t, key in keys.items() if any(key in row for row in scored)}
-        if means:
-            by_kind[kind] = means
-    functions = {"mean": np.nanmean, "median": np.nanmedian}
+        means = {f"{t:g}": _rounded(scored[key].mean()) for t in thresholds if (key := f"{kind}_dice_{t:g}") in scored}
+        by_kind |= {kind: means} if means else {}
+    shares = {"share": "share_inside", "share_by_duration": "share_inside_by_duration"}
+    offsets = {axis: scored[f"offset_{axis}"] for axis in ("x", "y")}
     return {
         "num_images": len(scored),
         "dice": by_kind,
         "fixations_inside": {
-            name: {kind: _mean(function, scored, column) for kind, function in functions.items()}
-            for name, column in (("share", "share_inside"), ("share_by_duration", "share_inside_by_duration"))
+            name: {"mean": _rounded(scored[column].mean()), "median": _rounded(scored[column].median())}
+            for name, column in shares.items()
         },
         "centroid_offset": {
             axis: {
-                "mean": _mean(np.nanmean, scored, f"offset_{axis}"),
-                "mean_absolute": _mean(lambda v: np.nanmean(np.abs(v)), scored, f"offset_{axis}"),
-                "std": _mean(np.nanstd, scored, f"offset_{axis}"),
+                "mean": _rounded(offset.mean()),
+                "mean_absolute": _rounded(offset.abs().mean()),
+                "std": _rounded(offset.std(ddof=0)),
             }
-            for axis in ("x", "y")
+            for axis, offset in offsets.items()
         },
     }
 
@@ -141,20 +139,19 @@ def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresho
     dices = [f"{kind}_dice_{t:g}" for kind in KINDS for t in thresholds]
     ignored = [IGNORED_PX] * any(IGNORED_PX in row for row in rows.values())
     columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, *ignored, "seconds"]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", *columns])
-    for name, row in rows.items():
-        writer.writerow([name, *(_cell(row.get(column)) for column in columns)])
-    write_text(path, text.getvalue())
+    table = pd.DataFrame([{"name": name, **row} for name, row in rows.items()], columns=["name", *columns])
+    whole = {column: "Int64" for column in ("num_fixations", *ignored)}
+    # An infinite offset is none either.
+    table = table.replace([np.inf, -np.inf], np.nan).astype(whole)
+    write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
 def read_seconds(path: Path) -> dict[str, float]:
     """The ``seconds`` of an earlier per-image table, by name; empty where there is none that can be read."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return {row["name"]: float(row["seconds"]) for row in csv.DictReader(file) if row["seconds"]}
-    except (OSError, ValueError, KeyError, csv.Error):
+        table = pd.read_csv(path, dtype={"name": str}, keep_default_na=False, na_values={"seconds": ""})
+        return table.dropna(subset="seconds").set_index("name")["seconds"].astype(float).to_dict()
+    except (OSError, ValueError, KeyError):
         return {}
 
 
@@ -189,12 +186,5 @@ def _centroid(mask: np.ndarray) -> tuple[float, float]:
     return x, float(down @ (np.arange(height) + 0.5)) / float(down.sum()) / height
 
 
-def _mean(function, rows: Sequence[Mapping[str, float]], key: str) -> float | None:
-    values = np.array([row.get(key, math.nan) for row in rows], dtype=np.float64)
-    return round(float(function(values)), 6) if np.isfinite(values).any() else None
-
-
-def _cell(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.6f}"
+def _rounded(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
