@@ -10,11 +10,10 @@ from tqdm import tqdm
 
 from commands.options.shared import add_assessing, add_data
 from commands.options.types import Parser
+from commands.outputs import PARTLY_DONE_CODE
 from datasets.gaze.assess import QUALITY_FILE, assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE
 from reporting.gaze_quality import print_named, print_quality, write_figure
-
-SOME_BROKEN_CODE = 1
 
 
 def add_options(parser: Parser) -> None:
@@ -44,4 +43,4 @@ def main(args: argparse.Namespace) -> int:
     print_quality(report["quality"])
     root = Path(args.map_folder).resolve().parent if args.map_folder else Path(args.root)
     print(f"an image a row: {root / PER_IMAGE_FILE}\nmeans: {root / QUALITY_FILE}\nfigure: {write_figure(root)}")
-    return SOME_BROKEN_CODE if any(item["broken"] for item in report["left_out"]) else 0
+    return PARTLY_DONE_CODE if any(item["broken"] for item in report["left_out"]) else 0

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from commands.options.shared import add_checkpoints, add_loading, add_spacing, add_threshold
 from commands.options.types import Parser
-from commands.outputs import Folder, Output
+from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import said_empty
 from inference.folder.images import RENAME, FoundImage, dicom_by_content, find_images
@@ -26,10 +26,8 @@ from inference.predictor import Predictor
 from utils.cores import use_cores
 from utils.devices import pick_device
 from utils.inputs import printable, sha256_of
-from utils.interrupt import StopRequest
+from utils.interrupt import STOPPED_CODE, StopRequest
 
-SOME_REFUSED_CODE = 1
-STOPPED_CODE = 130
 MAX_WRITERS = 4
 
 
@@ -233,7 +231,7 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
     if stopped_by:
         print(f"stopped ({stopped_by}); the same command continues")
         return STOPPED_CODE
-    return SOME_REFUSED_CODE if refused else 0
+    return PARTLY_DONE_CODE if refused else 0
 
 
 def _say(text: str) -> None:

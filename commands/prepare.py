@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from commands.options.shared import add_assessing, add_data
 from commands.options.types import Parser
+from commands.outputs import PARTLY_DONE_CODE
 from datasets.files import REPORT_FILE
 from datasets.gaze.crf import CRF_ENGINES
 from datasets.gaze.fixations import read_fixations
@@ -23,7 +24,6 @@ from utils.images import write_image
 from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE
 
 NUM_EXAMPLES = 4
-SOME_BROKEN_CODE = 1
 
 
 def add_options(parser: Parser) -> None:
@@ -83,7 +83,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"] > len(report["unscored"]):
         print(f"examples: {_write_examples(args, spec, report)}")
-    return SOME_BROKEN_CODE if broken or report["unscored"] else 0
+    return PARTLY_DONE_CODE if broken or report["unscored"] else 0
 
 
 def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:

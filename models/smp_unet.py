@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from models.graph_export import is_recording, resized_at_border
 from models.multi_level import statistics_stay
 from models.pretrained import INPUTS, is_local, load_encoder_weights
+from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
 SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 # Of its channels, for images in 0..1.
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def synchronised(model: nn.Module) -> nn.Module:

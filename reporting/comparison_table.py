@@ -10,9 +10,7 @@ import pandas as pd
 from evaluation.metrics import MEASURES
 from evaluation.paired import MIN_TESTED, Comparison
 from evaluation.statistics import NUM_RESAMPLES
-from reporting.markdown import escaped, markdown_table
-
-NOTHING = "–"
+from reporting.markdown import NOTHING, escaped, markdown_table
 
 
 def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, notes: Sequence[str] = ()) -> str:

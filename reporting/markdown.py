@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+# In a cell without a value.
+NOTHING = "–"
 # What would start a cell, a tag, an entity, a link, code or emphasis. An underscore inside a word does none of it.
 SPECIAL = re.compile(r"[\\|`*\[\]<>&]")
 

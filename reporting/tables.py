@@ -10,7 +10,7 @@ import pandas as pd
 from evaluation.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
 from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.scores import ENSEMBLE
-from reporting.markdown import markdown_table
+from reporting.markdown import NOTHING, markdown_table
 
 # What training reports, side by side; any other result has a row of its own.
 TRAINING_RESULTS = {
@@ -23,7 +23,6 @@ LEGEND = (
     "Mean over seeds ± standard deviation over seeds (n-1); in brackets the standard deviation over images, its mean "
     "over seeds."
 )
-NOTHING = "–"
 CSV_COLUMNS = ("experiment", "result", "metric", "level", *OverSeeds._fields)
 
 

@@ -51,10 +51,9 @@ from utils.cores import use_cores
 from utils.devices import amp_of, make_deterministic, precision
 from utils.distributed import Group, process_group
 from utils.files import write_json
-from utils.interrupt import Deadline, StopRequest
+from utils.interrupt import STOPPED_CODE, Deadline, StopRequest
 from utils.log import NoLog, RunLog
 
-STOPPED_CODE = 130
 NUM_PICTURES = 3
 
 

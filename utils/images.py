@@ -1,4 +1,4 @@
-"""Writing images: one way for maps, masks and figures."""
+"""Images: one way to write maps, masks and figures, and ImageNet's statistics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ COMMENT_KEY = "Comment"
 # In every file of 16 bits: other programs write 12 or fewer into such files without a word.
 FULL_SCALE = "65535 stands for 1"
 FORMATS = {".png": "PNG", ".jpg": "JPEG"}
+# Mean and deviation of its pixels in 0..1, as encoders that were trained on it expect them.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def write_image(path: Path, values: np.ndarray, *, comment: str | None = None) -> None:

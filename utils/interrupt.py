@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+# The exit code of what was stopped and can go on; a shell's own for Ctrl-C.
+STOPPED_CODE = 130
+
 
 @dataclass
 class Deadline:

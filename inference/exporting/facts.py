@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from evaluation.summary import SUMMARY_FILE, read_summary
 from inference.predictor import Predictor
 from models.checkpoint import load_checkpoint
 from models.unet import infer_unet_architecture
+from utils.images import IMAGENET_MEAN, IMAGENET_STD
 from utils.inputs import sha256_of
 
 CODE_LICENCE = "MIT"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datasets.transforms import IMAGENET_MEAN, IMAGENET_STD
 from inference.exporting.formats import Format
 from inference.predictor import Predictor
+from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
 # "F" and "I" are grey of more than 8 bits, which Pillow clips in every conversion.
 READ = """\
