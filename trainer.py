@@ -117,7 +117,7 @@ def train(
             for buffer, before in zip(model.buffers(), buffers, strict=True):
                 buffer.copy_(before)
             # A process without a sample of its own has another's: each is named once.
-            _report(problem, state, list(dict.fromkeys(group.together(batch.get("name", [])))), warn)
+            _report(problem, state, list(dict.fromkeys(group.gather_in_order(batch.get("name", [])))), warn)
         for hook in hooks:
             hook(state, terms, lr)
         if state.stopped:

@@ -19,7 +19,7 @@ from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import scored
 from models.trivial import everything, mean_map
-from training.data_options import said_without_map
+from training.data_options import describe_left_out
 from training.run_folder import ARGS_FILE
 from utils.cores import use_cores
 from utils.devices import pick_device
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}
     train = build_dataset(args.data, split="train", **options, **common)
     if train.without_map:
-        print(said_without_map(train.without_map, len(train), SUMMARY_FILE))
+        print(describe_left_out(train.without_map, len(train), SUMMARY_FILE))
     predictors = zip(PREDICTORS, (everything(args.spatial_size), mean_map(_pseudo_masks(train, args))), strict=True)
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
     results, tables = {}, {}

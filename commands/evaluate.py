@@ -19,7 +19,7 @@ from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from reporting.case_pictures import CasePictures, ReportCases
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
-from training.describe import said_of_ensemble
+from training.describe import describe_ensemble
 from training.run_folder import ARGS_FILE
 from utils.cores import use_cores
 from utils.devices import pick_device
@@ -170,7 +170,7 @@ def _writers(args: argparse.Namespace, folder: Path) -> list:
 def _what(args: argparse.Namespace, predictor: Predictor) -> str:
     several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
-    return f"{several}, {predictor.model.num_levels} level(s){said_of_ensemble(predictor.model.ensemble)}{views}"
+    return f"{several}, {predictor.model.num_levels} level(s){describe_ensemble(predictor.model.ensemble)}{views}"
 
 
 def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:

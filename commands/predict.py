@@ -17,7 +17,7 @@ from commands.options.shared import add_checkpoints, add_loading, add_spacing, a
 from commands.options.types import Parser
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from evaluation.scores import all_logits, check_finite
-from evaluation.summary import said_empty
+from evaluation.summary import describe_empty_masks
 from inference.folder.images import RENAME, FoundImage, dicom_by_content, find_images
 from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
@@ -218,7 +218,7 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
         raise ValueError(f"--images: expected images that can be predicted, found none among {refused}; see above")
     print(f"predicted {made + kept} of {num_images} images ({kept} were up to date), refused {refused}")
     if work.done["empty"]:
-        print(said_empty(work.done["empty"], made + kept))
+        print(describe_empty_masks(work.done["empty"], made + kept))
     if work.done["ImagerPixelSpacing"]:
         print(
             f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "

@@ -43,7 +43,7 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
         return folder / f"{name}{endings[0]}"
     names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
     # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
-    for spellings in (_usual_spellings, _all_spellings) if len(endings) > 1 else (_as_it_is,):
+    for spellings in (_usual_spellings, _all_spellings) if len(endings) > 1 else (_exact_spelling,):
         for ending, spelt in itertools.product(endings, names):
             for spelling in spellings(ending):
                 path = os.path.join(folder, f"{spelt}{spelling}")
@@ -72,7 +72,7 @@ def similar_files(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _as_it_is(ending: str) -> tuple[str, ...]:
+def _exact_spelling(ending: str) -> tuple[str, ...]:
     return (ending,)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from datasets.shared_batches import LeftInCache, TakenFromCache, as_it_is
+from datasets.shared_batches import LeftInCache, TakenFromCache, identity_collate
 
 # Batches made ahead by all loader processes together, at least one each. More would fill the 64 MB of /dev/shm that
 # containers mostly have: a batch of the released recipe takes 8.
@@ -112,7 +112,7 @@ def training_loader(
     loader = DataLoader(
         LeftInCache(dataset) if by_keys else dataset,
         batch_sampler=sampler,
-        collate_fn=as_it_is if by_keys else default_collate,
+        collate_fn=identity_collate if by_keys else default_collate,
         num_workers=num_worker,
         pin_memory=pin_memory,
         prefetch_factor=batches_ahead(num_worker),

@@ -108,7 +108,7 @@ class SegmentationDataset(Dataset):
         folder = Path(folder) if folder else self.root / ".cache"
         self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
 
-    def keeps(self, index: int) -> bool:
+    def is_cached(self, index: int) -> bool:
         """Whether a sample is now in the cache, which loader processes share; it is read for that if there is room."""
         return self.cache is not None and self.cache.holds(index, self._decode)
 

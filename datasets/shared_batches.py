@@ -25,14 +25,14 @@ class LeftInCache(Dataset):
     """What a loader process makes of the keys (index, epoch) of a batch: the batch, or only ``KeysInCache``.
 
     Args:
-        dataset: says with ``keeps(index)`` whether a sample is in the cache now.
+        dataset: says with ``is_cached(index)`` whether a sample is in the cache now.
     """
 
     def __init__(self, dataset: Dataset):
         self.dataset = dataset
 
     def __getitems__(self, keys: Keys) -> KeysInCache | dict:
-        if all(self.dataset.keeps(index) for index, _ in keys):
+        if all(self.dataset.is_cached(index) for index, _ in keys):
             return KeysInCache(keys)
         return default_collate([self.dataset[key] for key in keys])
 
@@ -57,6 +57,6 @@ class TakenFromCache:
         return {name: x.pin_memory() if self.pin_memory and torch.is_tensor(x) else x for name, x in batch.items()}
 
 
-def as_it_is(batch):
+def identity_collate(batch):
     """The collation of batches that are whole already."""
     return batch

@@ -99,10 +99,10 @@ def evaluate(
             elif on_case is not None:
                 kept.append(case._replace(probabilities=None))
     model.train(was_training)
-    for case in group.together(kept):
+    for case in group.gather_in_order(kept):
         if group.is_main:
             on_case(case)
-    return table_of([row for of_case in group.together(rows) for row in of_case])
+    return table_of([row for of_case in group.gather_in_order(rows) for row in of_case])
 
 
 def all_logits(outputs: dict[str, Tensor]) -> Tensor:

@@ -54,7 +54,7 @@ def describe_metrics(metrics: dict[str, dict]) -> str:
     return "; ".join([*parts, *empty_masks(metrics)])
 
 
-def said_empty(count: int, total: int) -> str:
+def describe_empty_masks(count: int, total: int) -> str:
     """How many masks of ``total`` are empty, in words."""
     are = "mask is" if total == 1 else "masks is" if count == 1 else "masks are"
     return f"{count} of {total} {are} empty" + (", all of them" if count == total > 1 else "")
@@ -63,7 +63,7 @@ def said_empty(count: int, total: int) -> str:
 def empty_masks(metrics: dict[str, dict]) -> list[str]:
     """How many predicted masks are empty, a line a level that has any."""
     return [
-        f"{_title(level)}: {said_empty(entry['num_empty'], entry['num_cases'])}"
+        f"{_title(level)}: {describe_empty_masks(entry['num_empty'], entry['num_cases'])}"
         for level, entry in metrics.items()
         if entry.get("num_empty")
     ]

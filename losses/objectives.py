@@ -38,7 +38,7 @@ class Objective:
     def __call__(self, outputs: dict, batch: dict) -> tuple[Tensor, dict[str, Tensor]]:
         raise NotImplementedError
 
-    def said(self, num_levels: int) -> str:
+    def describe(self, num_levels: int) -> str:
         """What else distinguishes it, to follow on source and levels; begins with a comma, or is empty."""
         del num_levels
         return ""
@@ -85,7 +85,7 @@ class GazeSupervision(Objective):
             terms["loss_cons"] = consistency.detach().mean()
         return total, {**terms, "loss": total.detach()}
 
-    def said(self, num_levels: int) -> str:
+    def describe(self, num_levels: int) -> str:
         return f", {self.cons_mode} consistency x {self.cons_weight:g}" if num_levels > 1 else ""
 
     def _consistency(self, outputs: dict) -> Tensor:

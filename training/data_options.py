@@ -50,7 +50,7 @@ def id_numbers(names: Iterable[str]) -> list[int]:
     return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
 
 
-def said_without_map(left_out: Sequence[str], num_train: int, listed_in: str) -> str:
+def describe_left_out(left_out: Sequence[str], num_train: int, listed_in: str) -> str:
     """What ``--skip_missing_gaze`` has left out beside ``num_train`` images, the first by name, in a sentence."""
     more = f", ... (all in {listed_in})" if len(left_out) > NUM_NAMED else ""
     return (

@@ -9,7 +9,7 @@ import torch
 from losses.objectives import learns_from_gaze
 from training.build import memory_layout, objective_of
 from training.checkpoints import Start
-from training.data_options import said_without_map
+from training.data_options import describe_left_out
 from training.run import Run
 from training.run_folder import ARGS_FILE
 from training.settings import Settings
@@ -34,7 +34,7 @@ def describe(run: Run, start: Start) -> None:
         "test images"
     )
     if data.train.without_map:
-        log.info(said_without_map(data.train.without_map, len(data.train), ARGS_FILE))
+        log.info(describe_left_out(data.train.without_map, len(data.train), ARGS_FILE))
     log.info(data.train.cache_note)
     if data.selection_split == "test":
         log.info(
@@ -88,11 +88,9 @@ def what_is_trained(settings: Settings) -> str:
     source = f"{settings.masks} masks" if settings.pseudo == "network" else f"{objective.source}{masks}"
     policy = f", labels by {settings.pseudo}" if settings.pseudo != "levels" else ""
     levels = _counted(settings.num_levels, "level")
-    return (
-        f"{source}, {levels}{objective.said(settings.num_levels)}{policy}{rounds}{said_of_ensemble(settings.ensemble)}"
-    )
+    return f"{source}, {levels}{objective.describe(settings.num_levels)}{policy}{rounds}{describe_ensemble(settings.ensemble)}"
 
 
-def said_of_ensemble(ensemble: str) -> str:
+def describe_ensemble(ensemble: str) -> str:
     """What follows a method's description: nothing for the released mean of logits."""
     return ", mean of probabilities" if ensemble == "probs" else ""

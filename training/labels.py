@@ -88,7 +88,7 @@ def make_labels(
     quality = label_quality(judged, lambda name: _mask_of(spec, root, name, size))
     labels = {"finished": True, **facts, "quality": quality}
     write_json(folder / LABELS_FILE, labels)
-    say(f"labels by {settings.pseudo}: {said_of_quality(labels['quality'])}")
+    say(f"labels by {settings.pseudo}: {describe_quality(labels['quality'])}")
     return labels
 
 
@@ -116,7 +116,7 @@ def read_labels(folder: Path) -> dict | None:
     return labels if labels.get("finished") else None
 
 
-def said_of_quality(quality: Mapping | None) -> str:
+def describe_quality(quality: Mapping | None) -> str:
     """The quality of labels in a sentence."""
     if quality is None:
         return "no masks to score them by"

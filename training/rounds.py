@@ -18,7 +18,7 @@ from reporting.figures import write_rounds_figure
 from training.checkpoints import has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
-from training.labels import LABELS_FILE, MAPS_FOLDER, make_labels, read_labels, said_of_quality
+from training.labels import LABELS_FILE, MAPS_FOLDER, describe_quality, make_labels, read_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE
 from training.settings import Settings
 from utils.distributed import Group
@@ -141,7 +141,7 @@ def _write_table(folders: list[Path]) -> None:
     lines = ["| round | labels | iterations | seconds |", "|---|---|---|---|"]
     for number, folder in enumerate(folders, start=1):
         labels, summary = read_labels(folder) or {}, read_summary(folder)
-        quality = said_of_quality(labels.get("quality"))
+        quality = describe_quality(labels.get("quality"))
         iterations = summary["recipe"]["max_ite"]
         lines.append(f"| {number} | {labels.get('policy')}: {quality} | {iterations} | {summary['seconds']:.0f} |")
     table = "\n".join(lines) + "\n"

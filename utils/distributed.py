@@ -86,7 +86,7 @@ class Group:
         """This process's part of a sequence: every ``size``-th from ``rank`` on."""
         return items[self.rank :: self.size]
 
-    def together(self, part: Sequence) -> list:
+    def gather_in_order(self, part: Sequence) -> list:
         """The sequence of which every process holds its ``part``; the inverse of it."""
         parts = self.gather(list(part))
         return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
