@@ -84,11 +84,15 @@ def what_is_trained(settings: Settings) -> str:
     """The method in a few words, for tables: supervision, levels, consistency, and an ensemble other than released."""
     objective = objective_of(settings)
     masks = f" and {settings.masks} masks" if settings.masks else ""
-    rounds = f", {settings.rounds} rounds" if settings.rounds > 1 else ""
-    source = f"{settings.masks} masks" if settings.pseudo == "network" else f"{objective.source}{masks}"
-    policy = f", labels by {settings.pseudo}" if settings.pseudo != "levels" else ""
-    levels = _counted(settings.num_levels, "level")
-    return f"{source}, {levels}{objective.describe(settings.num_levels)}{policy}{rounds}{describe_ensemble(settings.ensemble)}"
+    parts = [
+        f"{settings.masks} masks" if settings.pseudo == "network" else f"{objective.source}{masks}",
+        f", {_counted(settings.num_levels, 'level')}",
+        objective.describe(settings.num_levels),
+        f", labels by {settings.pseudo}" if settings.pseudo != "levels" else "",
+        f", {settings.rounds} rounds" if settings.rounds > 1 else "",
+        describe_ensemble(settings.ensemble),
+    ]
+    return "".join(parts)
 
 
 def describe_ensemble(ensemble: str) -> str:
