@@ -2,7 +2,7 @@
 
 A record is a header, the key of what it was made from and a checksum, and its data. The header is written last, so
 that a record counts only when it is whole; any other is as good as none. Processes that write the same record at the
-same time do no harm.
+same time do no harm. In a folder of such files the least recently used ones go first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import mmap
 import multiprocessing
 import os
 import re
+import shutil
+import stat
 import struct
 import tempfile
 import warnings
@@ -25,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 CACHES = ("memory", "disk", "off")
+CACHE_SUFFIX = ".gazecache"
 KEY_BYTES = 16
 HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
 # Of records, so that floats in them lie as processors like it.
@@ -179,3 +182,52 @@ def _checksum(key: bytes, data: np.ndarray) -> int:
 
 def _received_file(descriptor) -> File:
     return File(descriptor.detach())
+
+
+def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -> int:
+    """Open a cache file of ``num_bytes``, made if absent; other ones are removed until all fit ``max_bytes``.
+
+    A file that another run has open stays readable there after its removal. Space on the disk is taken as records
+    are written.
+
+    Args:
+        folder: made if absent.
+        name: without an ending.
+        num_bytes: up to ``max_bytes``; an older file of this name keeps its content up to there.
+
+    Returns:
+        A file descriptor for reading and writing.
+
+    Raises:
+        OSError: where the folder cannot be written to, or the disk has not that much room.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}{CACHE_SUFFIX}"
+    _make_room(folder, path, max_bytes - num_bytes)
+    allocated = path.stat().st_blocks * 512 if path.is_file() else 0
+    if num_bytes - allocated > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.ftruncate(descriptor, num_bytes)
+        # When it was last used, even if nothing will be written.
+        os.utime(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make_room(folder: Path, kept: Path, max_bytes: float) -> None:
+    """Remove cache files but ``kept``, the least recently used ones first, until the rest fit ``max_bytes``."""
+    others = []
+    for path in folder.glob(f"*{CACHE_SUFFIX}"):
+        # Another run may remove it at this moment.
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            if path != kept and stat.S_ISREG(status.st_mode):
+                others.append((status.st_mtime_ns, path, status.st_size))
+    for _, path, size in sorted(others, reverse=True):
+        max_bytes -= size
+        if max_bytes < 0:
+            path.unlink(missing_ok=True)

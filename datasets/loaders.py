@@ -108,7 +108,7 @@ def training_loader(
     sampler = IterationSampler(
         len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
     )
-    by_keys = num_worker > 0 and hasattr(dataset, "keeps")
+    by_keys = num_worker > 0 and hasattr(dataset, "is_cached")
     loader = DataLoader(
         LeftInCache(dataset) if by_keys else dataset,
         batch_sampler=sampler,

@@ -16,8 +16,7 @@ import torch
 from PIL import features
 from torch import Tensor
 
-from datasets.cache import CACHES, KEY_BYTES, File, RecordCache, shared_storage, stride
-from datasets.cache_folder import open_cache_file
+from datasets.cache import CACHES, KEY_BYTES, File, RecordCache, open_cache_file, shared_storage, stride
 
 if TYPE_CHECKING:
     from datasets.segmentation import SegmentationDataset

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from datasets import build_dataset, io
-from datasets.cache_folder import CACHE_SUFFIX
+from datasets.cache import CACHE_SUFFIX
 
 SIZE = 32
 # Of a sample of 3 x 32 x 32 floats, one label and two pseudo-masks, with its header.
