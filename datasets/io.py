@@ -97,11 +97,6 @@ def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: boo
     return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """An 8-bit image as colour, (H,W,3) uint8."""
-    return read_image(path, 3, needs_8_bit=True)
-
-
 def read_map(path: Path) -> np.ndarray:
     """A gaze map as (H,W) float32 in 0..1; what is taken, and errors, as of ``read_gray``."""
     values = read_gray(path)

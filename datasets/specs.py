@@ -50,11 +50,6 @@ class DatasetSpec:
     has_settings: bool = False
 
     @property
-    def image_ext(self) -> str:
-        """The preferred ending of images, for messages."""
-        return self.image_exts[0]
-
-    @property
     def map_exts(self) -> tuple[str, ...]:
         """The endings under which gaze maps are read, the one that is written first."""
         return (self.map_ext, *(ext for ext in MAP_EXTS if ext != self.map_ext))

@@ -41,15 +41,6 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
     return table_reader.read(table, declared, settings)
 
 
-def detect_format(path: Path, text: str) -> str:
-    """The first format that knows the text as its own; ValueError if none does."""
-    if eyelink.looks_like(text):
-        return "eyelink"
-    if jspsych.looks_like(text):
-        return "jspsych"
-    return _declared(path, text.split("\n", HEADER_LINES), ReadingSettings(), None)[0].name
-
-
 def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: str | None) -> tuple[TableFormat, int]:
     """The format of a table and the line of its header, from 0; ValueError if no line is one's."""
     names = [header_names(line) for line in lines]

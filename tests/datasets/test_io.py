@@ -39,12 +39,12 @@ def test_rgb_keeps_the_order_of_its_channels(tmp_path):
     picture = np.zeros((2, 3, 3), np.uint8)
     picture[..., 0] = 200
     write_image(tmp_path / "red.png", picture)
-    np.testing.assert_array_equal(io.read_rgb(tmp_path / "red.png")[0, 0], [200, 0, 0])
+    np.testing.assert_array_equal(io.read_image(tmp_path / "red.png", 3)[0, 0], [200, 0, 0])
 
 
 def test_grey_file_read_as_rgb_repeats_its_channel(tmp_path):
     write_image(tmp_path / "map.png", GREY)
-    assert io.read_rgb(tmp_path / "map.png").shape == (3, 4, 3)
+    assert io.read_image(tmp_path / "map.png", 3).shape == (3, 4, 3)
 
 
 def test_write_makes_missing_folders_and_leaves_no_temporary(tmp_path):
@@ -102,7 +102,7 @@ def test_truncated_picture_is_named(tmp_path, ending):
     path = tmp_path / f"cut{ending}"
     write_image(path, _noise((64, 64, 3)).astype(np.uint8))
     with pytest.raises(ValueError, match=rf"cut{ending}: expected an image, found an unreadable file"):
-        io.read_rgb(_cut_in_half(path))
+        io.read_image(_cut_in_half(path), 3)
 
 
 def test_truncated_dicom_is_named(tmp_path, write_dicom):

@@ -36,14 +36,14 @@ def _run(data: str, root: Path, *options: str) -> int:
 def test_prepare_writes_the_first_four_images(data: str, fixture: str, request, capsys):
     root = request.getfixturevalue(fixture)
     assert _run(data, root) == 0
-    picture = io.read_rgb(root / EXAMPLES_FILE)
+    picture = io.read_image(root / EXAMPLES_FILE, 3)
     assert picture.shape == _size(4, 5) and _shows_truth(picture)
     assert f"examples: {root / EXAMPLES_FILE}" in capsys.readouterr().out
 
 
 def test_a_column_a_level(tiny_root: Path):
     _run("kvasir", tiny_root, "--num_levels", "3")
-    assert io.read_rgb(tiny_root / EXAMPLES_FILE).shape == _size(4, 6)
+    assert io.read_image(tiny_root / EXAMPLES_FILE, 3).shape == _size(4, 6)
 
 
 def test_images_left_out_are_not_shown(tiny_root: Path):
@@ -51,7 +51,7 @@ def test_images_left_out_are_not_shown(tiny_root: Path):
     for name in names[:-2]:
         (tiny_root / "images" / f"{name}.jpg").unlink()
     _run("kvasir", tiny_root)
-    assert io.read_rgb(tiny_root / EXAMPLES_FILE).shape == _size(2, 5)
+    assert io.read_image(tiny_root / EXAMPLES_FILE, 3).shape == _size(2, 5)
 
 
 def test_nothing_prepared_makes_no_picture(tiny_root: Path, capsys):

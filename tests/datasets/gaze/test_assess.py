@@ -78,7 +78,7 @@ def test_command_writes_table_means_and_figure(tiny_root, capsys, masks):
     printed = capsys.readouterr().out
     assert "assessed 9 images (9 without heatmap map), left out 0" in printed
     assert ("fixations inside the target: mean" in printed) == masks
-    assert io.read_rgb(tiny_root / "gaze" / "quality.png").std() > 10
+    assert io.read_image(tiny_root / "gaze" / "quality.png", 3).std() > 10
     assert run.main(["prepare", *arguments, "--workers", "1", "--report"]) == 0
     assert ("figure:" in (printed := capsys.readouterr().out)) and ("heatmap 0.1:" in printed) == masks
 

@@ -73,6 +73,6 @@ def test_golden_crf_maps(golden):
     with np.load(golden / "kvasir_gaze.npz") as expected:
         names = [key.split("/")[0] for key in expected if key.endswith("heatmap_uint8")]
         for name in names:
-            image = io.read_rgb(golden / "kvasir_root" / "images" / f"{name}.jpg")
+            image = io.read_image(golden / "kvasir_root" / "images" / f"{name}.jpg", 3)
             refined = refine_with_crf(image, expected[f"{name}/heatmap_uint8"] / np.float32(255))
             np.testing.assert_array_equal(to_uint8(refined), expected[f"{name}/crf_uint8_from_that_heatmap"])

@@ -65,7 +65,7 @@ def test_crf_starts_from_the_heatmap_as_saved(tiny_root):
     _prepare(tiny_root)
     spec = get_spec("kvasir")
     saved = io.read_gray(heatmap_path(spec, tiny_root, "polyp1"))
-    image = crf_image(io.read_rgb(tiny_root / "images" / "polyp1.jpg"))
+    image = crf_image(io.read_image(tiny_root / "images" / "polyp1.jpg", 3))
     write_image(tiny_root / "again.jpg", to_uint8(refine_with_crf(image, saved / np.float32(255))))
     expected = io.read_gray(tiny_root / "again.jpg")
     np.testing.assert_array_equal(io.read_gray(sample_path(spec, tiny_root, "map", "polyp1")), expected)
@@ -219,7 +219,7 @@ def test_golden_crf_files_from_their_own_heatmap_files(golden, tmp_path):
     root = golden / "kvasir_root"
     for name in io.read_names(root / "train.txt"):
         heatmap = io.read_gray(root / "gaze" / "heatmap" / f"{name}.jpg") / np.float32(255)
-        refined = refine_with_crf(io.read_rgb(root / "images" / f"{name}.jpg"), heatmap)
+        refined = refine_with_crf(io.read_image(root / "images" / f"{name}.jpg", 3), heatmap)
         write_image(tmp_path / f"{name}.jpg", to_uint8(refined))
         theirs = io.read_gray(root / "gaze" / "crf_compat1" / f"{name}.jpg")
         np.testing.assert_array_equal(io.read_gray(tmp_path / f"{name}.jpg"), theirs)

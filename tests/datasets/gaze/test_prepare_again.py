@@ -125,7 +125,7 @@ def test_changed_image_remakes_its_crf_map(tiny_root):
     _prepare(tiny_root)
     before = _maps(tiny_root)
     path = tiny_root / "images" / "polyp2.jpg"
-    Image.fromarray(255 - io.read_rgb(path)).save(path)
+    Image.fromarray(255 - io.read_image(path, 3)).save(path)
     assert _prepare(tiny_root)["num_made"] == 1
     # The heatmap depends on the image's size alone.
     assert _rewritten(before, _maps(tiny_root)) == {"crf_compat1/polyp2.jpg"}
