@@ -20,7 +20,7 @@ from reporting.markdown import table
 from training.fit import fit
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import POSITIVE, POSITIVE_INT, numbers
+from utils.settings import POSITIVE, POSITIVE_INT, number, numbers
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -45,6 +45,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
     group.add_argument("--recipe", default="strong", help="of all runs")
+    group.add_argument("--spatial_size", type=number(int, 16), default=160, help="side of the network input, pixels")
     group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
     group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")
@@ -125,7 +126,7 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
         rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
-    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "batch_size", *LOADING)}
+    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "spatial_size", "batch_size", *LOADING)}
     return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
 
 

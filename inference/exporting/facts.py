@@ -8,6 +8,7 @@ from pathlib import Path
 from evaluation.summary import SUMMARY_FILE, read_summary
 from inference.predictor import Predictor
 from models.checkpoint import load_checkpoint
+from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 from utils.inputs import sha256_of
@@ -34,7 +35,12 @@ DATA = {
     },
 }
 # Of a checkpoint's command line, what makes the recipe; paths tell nothing to others.
-RECIPE = ("mode", "cons_mode", "cons_weight", "opt", "lr", "batch_size", "max_ite", "seed")
+RECIPE = (
+    *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "ema"),
+    *("rounds", "pseudo", "masks", "round_ite", "seed"),
+)
+# What does something with several levels alone.
+OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
 
 
 def checkpoint_facts(path: Path) -> dict:
@@ -45,6 +51,8 @@ def checkpoint_facts(path: Path) -> dict:
     # Released checkpoints hold a Namespace.
     options = said if isinstance(said, Mapping) else vars(said) if hasattr(said, "__dict__") else {}
     iteration = checkpoint.get("iteration")
+    architecture = config.get("model") or _inferred(checkpoint["state_dict"])
+    consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
         "file": path.name,
         "sha256": sha256_of(path),
@@ -55,8 +63,10 @@ def checkpoint_facts(path: Path) -> dict:
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
         "val_fraction": config.get("val_fraction"),
-        "architecture": _plain(config.get("model") or _inferred(checkpoint["state_dict"])),
-        "recipe": {key: options[key] for key in RECIPE if isinstance(options.get(key), int | float | str)},
+        "architecture": _used(architecture),
+        "recipe": {
+            key: options[key] for key in (*RECIPE, *consistency) if isinstance(options.get(key), int | float | str)
+        },
     }
 
 
@@ -64,8 +74,15 @@ def _inferred(state_dict: Mapping) -> dict:
     return {"name": "unet", **(infer_unet_architecture(state_dict) or {})}
 
 
-def _plain(values: Mapping) -> dict:
-    return {str(key): list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+def _used(architecture: Mapping) -> dict:
+    """The arguments of ``build_model`` that do something in this network."""
+    unused = set(LEVEL_KEYS) - {"name", *takes(architecture.get("name", "unet"))}
+    unused |= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
+    return {
+        str(key): list(value) if isinstance(value, tuple) else value
+        for key, value in architecture.items()
+        if key not in unused
+    }
 
 
 def preprocessing(predictor: Predictor) -> dict:
