@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         results[name] = {"iteration": None, "metrics": summarize(tables[name], intervals=True)}
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
     summary = {"what": WHAT, "data": args.data, "without_map": train.without_map, "results": results}
-    with staged_folder(folder, before_moving=lambda: None, last=SUMMARY_FILE) as staged:
+    with staged_folder(folder, last=SUMMARY_FILE) as staged:
         for name, table in tables.items():
             write_per_case(staged / _table_file(name), table)
         write_json(staged / SUMMARY_FILE, summary)

@@ -28,52 +28,48 @@ def hidden_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def staged_folder(folder: str | os.PathLike, *, before_moving: Callable[[], None], last: str) -> Iterator[Path]:
+def staged_folder(
+    folder: str | os.PathLike, *, last: str, before_moving: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
     """Yield a hidden folder in ``folder``; when the block ends, all files in it take their places in ``folder``.
 
     Args:
-        folder: made if absent; no other process is to write into it.
-        before_moving: called when all files are whole, as to remove older ones.
+        folder: made if absent, and removed again after an error; no other process is to write into it.
         last: the name of the file that moves last, so that whoever finds it finds the others.
+        before_moving: called when all files are whole, as to remove older ones.
 
     After an error nothing of the block is left, and older files stay as they were.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with hidden_folder(folder / last) as hidden:
-        yield hidden
-        before_moving()
-        files = [path for path in hidden.rglob("*") if path.is_file()]
-        for file in sorted(files, key=lambda file: (file == hidden / last, file)):
-            place = folder / file.relative_to(hidden)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, place)
-
-
-@contextlib.contextmanager
-def staging(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield ``path`` in a hidden folder of its own; when the block ends, all files there move beside ``path``.
-
-    ``path`` itself comes last, so that whoever finds it finds the others. After an error nothing is left and older
-    files stay as they were. Missing folders are made, and removed again after an error.
 
     Raises:
         OSError: where the folder cannot be written to, with its name.
     """
-    path = Path(path)
-    made = [folder for folder in path.parents if not folder.exists()]
+    folder = Path(folder)
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hidden_folder(path) as hidden:
-            yield hidden / path.name
-            files = sorted(hidden.iterdir(), key=lambda file: file.name == path.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with hidden_folder(folder / last) as hidden:
+            yield hidden
+            files = sorted(
+                (path for path in hidden.rglob("*") if path.is_file()), key=lambda f: (f == hidden / last, f)
+            )
             for file in files:
                 with open(file, "rb") as opened:
                     os.fsync(opened.fileno())
+            before_moving()
             for file in files:
-                os.replace(file, path.parent / file.name)
+                place = folder / file.relative_to(hidden)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, place)
     finally:
-        if not path.exists():
-            for folder in made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+        for parent in made:
+            # What is in use stays.
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+@contextlib.contextmanager
+def staging(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield ``path`` in a hidden folder, to be written there, with files that go beside it; as ``staged_folder``."""
+    path = Path(path)
+    with staged_folder(path.parent, last=path.name) as hidden:
+        yield hidden / path.name
