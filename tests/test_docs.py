@@ -2,10 +2,12 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+import run
 from parse_args import parse_args
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -16,6 +18,18 @@ DOCUMENTS = sorted(
 )
 HOSTS = ("arxiv.org", "github.com", "datasets.simula.no", "www.cancerimagingarchive.net", "drive.google.com")
 README_LINES = 200
+# Options that shorten the commands of the documents, which are run on tiny data.
+SHORT = "--device cpu --spatial_size 32 -bs 2 --num_worker 0 --max_ite 2 --log_step 1"
+OF_COMMAND = {
+    "train": f"{SHORT} --round_ite 1 --features 4,8,8,8,8,4",
+    "prepare": "--workers 1",
+    "evaluate": "--device cpu --num_worker 0",
+    "predict": "--device cpu --num_worker 0",
+    "baseline": "--device cpu --num_worker 0",
+}
+# What takes long, or needs a tracker's recordings, is typed by tests of its own.
+ELSEWHERE = ("fixations", "export", "hours")
+RUN = [path for path in DOCUMENTS if "run.py" in path.read_text(encoding="utf-8") and path.parent.name == "docs"]
 
 
 def _id(path: Path) -> str:
@@ -91,3 +105,45 @@ def test_every_difference_from_the_reference_has_a_test_or_says_why_not():
         assert named or test.strip().startswith("none: "), line
         for file, function in named:
             assert f"def {function}" in (REPOSITORY / file).read_text(), line
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> Path:
+    """A folder with the data sets, checkpoints and results that the documents start from."""
+    here = tmp_path_factory.mktemp("docs")
+    kvasir = here / "data" / "kvasir"
+    assert run.main(["demo", "--root", str(kvasir), "--num_train", "10", "--num_test", "3"]) == 0
+    mine = shutil.copytree(kvasir, here / "data" / "mine")
+    for file in mine.glob("t*.txt"):
+        file.unlink()
+    line = f"prepare --data kvasir --root {kvasir} --fixations {kvasir / 'fixations.csv'}"
+    assert run.main(line.split()) == 0
+    shutil.copytree(kvasir, here / "data" / "demo")
+    (here / "GazeMedSeg").mkdir()
+    for table in (here / "GazeMedSeg" / "kvasir_fixation.csv", here / "fix.csv"):
+        shutil.copy(kvasir / "fixations.csv", table)
+    shutil.copytree(kvasir / "images", here / "new_images")
+    line = f"train --data kvasir --root {kvasir} --exp_path {here / 'exp' / 'gaze'} {OF_COMMAND['train']}"
+    assert run.main(line.split()) == 0
+    for name in ("demo/gaze_one_level", "demo/gaze_two_levels", "kvasir_gaze"):
+        shutil.copytree(here / "exp" / "gaze", here / "exp" / name)
+    for name in ("one_level", "two_levels"):
+        shutil.copytree(here / "exp" / "gaze", here / "exp" / "demo" / f"gaze_{name}" / "evaluate_test")
+    shutil.copytree(here / "exp" / "gaze", here / "exp" / "mine")
+    shutil.copy(here / "exp" / "gaze" / "model_best.pth", here / "released.pth")
+    return here
+
+
+@pytest.mark.parametrize("path", RUN, ids=_id)
+def test_commands_run(path, places, tmp_path, monkeypatch, capsys):
+    here = shutil.copytree(places, tmp_path / "here")
+    monkeypatch.chdir(here)
+    for line in _shell_lines(path.read_text(encoding="utf-8")):
+        words = shlex.split(line, comments=True)
+        if words[:2] != ["python", "run.py"] or words[2] in ELSEWHERE:
+            continue
+        # What the document makes, it may have been given to start from.
+        if "--exp_path" in words and words[2] == "train":
+            shutil.rmtree(words[words.index("--exp_path") + 1], ignore_errors=True)
+        more = OF_COMMAND.get(words[2], "") + (" --masks 8" if "--masks" in words else "")
+        assert run.main([*words[2:], *more.split()]) == 0, (line, capsys.readouterr().err)

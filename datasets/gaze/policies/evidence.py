@@ -12,6 +12,7 @@ import numpy as np
 from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations
+from datasets.gaze.heatmap import fixation_heatmap
 from datasets.gaze.map_files import heatmap_path
 from datasets.specs import DatasetSpec
 
@@ -56,11 +57,20 @@ class Evidence:
 
 
 def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, size: int) -> Evidence:
-    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map``."""
-    maps = [io.read_map(path) for path in (heatmap_path(spec, root, name), sample_path(spec, root, "map", name))]
+    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map``.
+
+    The CRF map has to be there; a heatmap that is not is made anew, as where the maps are the released ones.
+    """
+    path = heatmap_path(spec, root, name)
+    crf = io.read_map(sample_path(spec, root, "map", name))
+    heatmap = (
+        io.read_map(path)
+        if path.is_file()
+        else fixation_heatmap(fixations.xy, fixations.duration_ms, crf.shape, sigma_px=spec.sigma_px)
+    )
     heatmap, crf, distance = (
         values.astype(np.float16)  # enough for what has eight bits, and half the memory of all images
-        for values in (*(resized(values, size) for values in maps), hull_distance(fixations, size))
+        for values in (resized(heatmap, size), resized(crf, size), hull_distance(fixations, size))
     )
     return Evidence(heatmap, crf, distance, gaze_facts(fixations), map_cut=float(np.mean(spec.end_thresholds)))
 

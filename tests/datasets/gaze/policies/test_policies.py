@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from datasets.gaze.fixations import Fixations
+from datasets.gaze.fixations import Fixations, read_fixations
+from datasets.gaze.map_files import write_map
 from datasets.gaze.policies import POLICIES, Evidence
 from datasets.gaze.policies.agreement import agreement
-from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit
+from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.policies.quality import label_quality
+from datasets.specs import get_spec
 
 UNSURE = np.full((2, 2), 0.5, np.float32)
 
@@ -34,6 +36,17 @@ def test_the_hull_leaves_out_the_search_and_counts_outwards_as_negative():
     assert distance[0, 0] == pytest.approx(-2.8 / 8, abs=0.02)
     assert distance[4, 0] == pytest.approx(-2 / 8, abs=0.02)
     assert distance[4, 4] > 2 / 8 - 0.02
+
+
+def test_a_heatmap_that_is_not_there_is_made(tiny_root):
+    """As where the maps are the released ones, which come without."""
+    spec, fixations = get_spec("kvasir"), read_fixations(tiny_root / "fixations.csv")["polyp1"]
+    made = read_evidence(spec, tiny_root, "polyp1", fixations, 32)
+    write_map(tiny_root / "gaze" / "heatmap" / "polyp1.jpg", np.full((48, 64), 51, np.uint8), "")
+    read = read_evidence(spec, tiny_root, "polyp1", fixations, 32)
+    assert made.heatmap.shape == (32, 32) and made.heatmap.max() > 0.9 and made.heatmap.min() < 0.1
+    np.testing.assert_allclose(read.heatmap, 0.2, atol=0.01)
+    np.testing.assert_array_equal(read.crf, made.crf)
 
 
 @pytest.mark.parametrize("fixations", [square((0.5, 0.5)), square((0.2, 0.5), (0.8, 0.5)), square((1.0, 1.0))])
