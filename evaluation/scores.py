@@ -111,7 +111,7 @@ def all_logits(outputs: dict[str, Tensor]) -> Tensor:
 
 
 def check_finite(logits: Tensor, image: object, network: str) -> None:
-    """Raise ValueError where logits are infinite or no numbers: they would become an empty mask, or a full one."""
+    """Raise ValueError for NaN or infinite logits: they would become an empty mask, or a full one."""
     broken = int((~logits.isfinite()).sum())
     if broken:
         raise ValueError(

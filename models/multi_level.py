@@ -125,7 +125,7 @@ class MultiLevelModel(nn.Module):
 
 @contextlib.contextmanager
 def statistics_stay(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation writes its running statistics elsewhere: they have seen the batch already."""
+    """Batch normalisation without an update of its running statistics: they have seen the batch already."""
     buffers = [(m, name, buffer) for m in network.modules() for name, buffer in m.named_buffers(recurse=False)]
     for module, name, buffer in buffers:
         setattr(module, name, buffer.clone())

@@ -22,7 +22,7 @@ DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 
 
 def synchronised(model: nn.Module) -> nn.Module:
-    """The model with batch normalisation over the whole batch of several processes, which GPUs alone can do.
+    """The model with SyncBatchNorm, over the whole batch of several processes, which GPUs alone can do.
 
     By timm: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
 

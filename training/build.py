@@ -93,14 +93,14 @@ def check_batch_size(settings: Settings, group: Group) -> None:
 
 
 def smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
-    """The smallest number of images that a process gets at a time."""
+    """The smallest batch size that a process meets."""
     reaches_last = settings.max_ite >= -(-num_samples // settings.batch_size)
     last = num_samples % settings.batch_size if reaches_last else 0
     return max(1, (last or settings.batch_size) // group.size)
 
 
 def memory_layout(settings: Settings, device: torch.device) -> torch.memory_format:
-    """Of images and weights: as ``--channels_last`` says, else the fastest."""
+    """The memory format of images and weights: as ``--channels_last`` says, else the fastest."""
     if settings.channels_last is None:
         return fastest_layout(device)
     return torch.channels_last if settings.channels_last else torch.contiguous_format
@@ -132,7 +132,7 @@ def build_network(
 
 
 def build_average(settings: Settings, model: nn.Module) -> AveragedModel | None:
-    """The running mean of weights and statistics (``--ema``), or None; it is the model's own copy at first."""
+    """The exponential moving average (EMA) of weights and statistics, a copy of the model at first; None without."""
     return (
         AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
         if settings.ema
@@ -150,6 +150,6 @@ def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimiz
 
 
 def objective_of(settings: Settings) -> Objective:
-    """What a step minimises."""
+    """The objective (loss) that a step minimises."""
     values = settings.flat()
     return build_objective(settings.mode, **{name: values[name] for name in settings_of(settings.mode)})

@@ -90,7 +90,7 @@ def recipe_of(settings: Settings) -> dict:
 
 
 def save(run: Run, file: str, *, again: bool = False) -> None:
-    """A checkpoint with the entries of the released ones, and what resuming and predicting need beside.
+    """Save a checkpoint: the entries of the released ones, and what resuming and predicting need beside.
 
     The process of rank 0 writes it; an older latest one is kept as the previous one, but where it is ``again`` of the
     same iteration.
@@ -149,14 +149,14 @@ def _named_weights(settings: Settings) -> str | None:
 
 
 def trained_weights(run: Run) -> dict:
-    """Beside the mean of the weights, which predicts, those that training goes on from."""
+    """The raw weights, which training goes on from, beside their EMA, which predicts."""
     if run.average is None:
         return {}
     return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
 
 
 def schedule(settings: Settings, state: TrainState) -> dict:
-    """The learning rates, as ``iteration_learning_rate`` takes them."""
+    """The learning rate schedule, as ``iteration_learning_rate`` takes it."""
     return schedule_of(
         state.iterations_per_epoch,
         scheduler=settings.lr_scheduler,
@@ -373,7 +373,7 @@ def _restore_state(run: Run, checkpoint: dict) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
-    """Give an optimizer the running means that a checkpoint holds; rates and the like stay those of the options.
+    """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters stay as they are.
 
     Args:
         optimizer: with one group of parameters.

@@ -46,7 +46,7 @@ def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
 
 
 def id_numbers(names: Iterable[str]) -> list[int]:
-    """A number of 48 bits for each id, by which a checkpoint knows its training images without naming patients."""
+    """Hash (48 bits) of each id, by which a checkpoint knows its training images without naming patients."""
     return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
 
 

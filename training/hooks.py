@@ -89,7 +89,7 @@ class TimeHook:
 
 
 class AverageHook:
-    """Takes each step's weights into their running mean, from the middle of the run on; before, the mean is a copy.
+    """Updates the EMA of the weights each step from the middle of the run on; before, the average is a copy.
 
     Args:
         average: of the model that is trained.

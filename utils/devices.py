@@ -36,8 +36,8 @@ def pick_device(choice: str | None) -> torch.device:
 
 
 def fastest_layout(device: torch.device) -> torch.memory_format:
-    """Of images and weights: the channels innermost on a CPU, where that is faster (``benchmarks/step.md``); on a GPU
-    it has not been measured."""
+    """Memory format of images and weights: channels_last on a CPU, where that is faster (``benchmarks/step.md``);
+    on a GPU it has not been measured."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
@@ -59,8 +59,8 @@ def precision(
 
 
 def amp_of(amp: str | None, fp16: bool, device: torch.device) -> str:
-    """The precision that ``--amp`` names, or else ``--fp16``: float16 on a GPU, bfloat16 on a CPU, whose float16
-    arithmetic is slow; ``auto`` is bfloat16 where the device has it, else float32."""
+    """The mixed precision mode that ``--amp`` names, or else ``--fp16``: float16 on a GPU, bfloat16 on a CPU, whose
+    float16 arithmetic is slow; ``auto`` is bfloat16 where the device has it, else float32."""
     if amp == "auto":
         return "bf16" if has_bfloat16(device) else "off"
     if amp is not None:
@@ -69,7 +69,7 @@ def amp_of(amp: str | None, fp16: bool, device: torch.device) -> str:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether it computes in bfloat16 itself: where it only can emulate that, it takes ten times as long."""
+    """Whether a device computes bfloat16 natively: where it can only emulate that, it takes ten times as long."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -24,7 +24,7 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its name when the block ends without an error.
+    """Atomic write: yield a temporary path beside ``path`` that takes its name when the block ends without an error.
 
     The temporary name ends like the final one, since image writers choose the format by it. After an error
     the temporary file is removed and an older ``path`` stays as it was. Missing folders are made.
@@ -69,13 +69,13 @@ def remove_temporary(folder: str | os.PathLike) -> None:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all."""
+    """Atomic write of text as UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | os.PathLike, content) -> None:
-    """Write JSON, whole or not at all; numbers that are not finite become null, as JSON knows none."""
+    """Atomic write of JSON; numbers that are not finite become null, as JSON knows none."""
     write_text(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
 

@@ -44,14 +44,14 @@ os.register_at_fork(after_in_child=lambda: [locked.close() for locked in list(_O
 
 @contextlib.contextmanager
 def alone_in(folder: str | Path, what: str) -> Iterator[None]:
-    """Keep others that ask, too, out of a folder; see ``_alone``."""
+    """Advisory lock on a folder: others that ask for it are refused; see ``_alone``."""
     with _alone(Path(folder) / LOCK_NAME, Path(folder), what):
         yield
 
 
 @contextlib.contextmanager
 def alone_at(path: str | Path, what: str) -> Iterator[None]:
-    """Keep others that ask, too, from writing a file, or making a folder as a whole; see ``_alone``."""
+    """Advisory lock on a file to be written, or a folder to be made as a whole; see ``_alone``."""
     path = Path(path)
     # Names of files are limited to 255 bytes; two that begin alike may wait for each other.
     name = os.fsdecode(os.fsencode(path.name)[:200])
@@ -142,7 +142,7 @@ def _holder(held: _Locked) -> str:
 
 @contextlib.contextmanager
 def in_use(path: Path) -> Iterator[None]:
-    """While entered, ``left_behind`` is false of a file or folder that there is."""
+    """Shared lock on a file or folder that there is: while entered, it is not ``left_behind``."""
     locked = _Locked(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
@@ -153,7 +153,7 @@ def in_use(path: Path) -> Iterator[None]:
 
 
 def left_behind(path: Path) -> bool:
-    """Whether no living process uses a file or folder, as ``in_use`` has it; false where that cannot be known."""
+    """Whether a file or folder is orphaned: no living process has it ``in_use``; false where that cannot be known."""
     try:
         locked = _Locked(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -31,7 +31,7 @@ def hidden_folder(path: Path) -> Iterator[Path]:
 def staged_folder(
     folder: str | os.PathLike, *, last: str, before_moving: Callable[[], None] = lambda: None
 ) -> Iterator[Path]:
-    """Yield a hidden folder in ``folder``; when the block ends, all files in it take their places in ``folder``.
+    """Atomic write of several files: yield a hidden folder, whose files take their places in ``folder`` at the end.
 
     Args:
         folder: made if absent, and removed again after an error; no other process is to write into it.

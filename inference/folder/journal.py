@@ -12,7 +12,7 @@ GONE = "gone"
 
 
 class Journal:
-    """A file of JSON lines to which records are appended; the last one of a name counts.
+    """Append-only file of JSON lines; the last record of a name counts.
 
     Names and places of records are kept in memory, records are not. A line that a kill cut short is removed on
     opening: its record was never added.
