@@ -146,4 +146,5 @@ def test_commands_run(path, places, tmp_path, monkeypatch, capsys):
         if "--exp_path" in words and words[2] == "train":
             shutil.rmtree(words[words.index("--exp_path") + 1], ignore_errors=True)
         more = OF_COMMAND.get(words[2], "") + (" --masks 8" if "--masks" in words else "")
+        more += " --rounds 2" if "strong" in words and "full_sup" not in words else ""
         assert run.main([*words[2:], *more.split()]) == 0, (line, capsys.readouterr().err)
