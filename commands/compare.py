@@ -15,6 +15,7 @@ from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_
 from reporting.comparison_table import comparisons_markdown
 from reporting.html import REPORT_FILE
 from utils.settings import NATURAL
+from utils.staging import staged_folder
 
 
 def add_options(parser: Parser) -> None:
@@ -58,21 +59,20 @@ def main(args: argparse.Namespace) -> int:
     table = comparisons_markdown(compared.comparisons, seed=args.seed, notes=compared.notes)
     print(table, end="")
     if args.to:
-        if args.report:
-            _write_report(args, compared)
-        else:
-            # It would be of another comparison.
-            (Path(args.to) / REPORT_FILE).unlink(missing_ok=True)
-        write_comparison(Path(args.to), compared, table)
+        folder = Path(args.to)
+        # A report that is there is of another comparison.
+        older = folder / REPORT_FILE
+        with staged_folder(folder, last=TABLE_FILE, before_moving=lambda: older.unlink(missing_ok=True)) as staged:
+            write_comparison(staged, compared, table)
+            if args.report:
+                _write_report(staged, args, compared)
         print(f"\nresults: {args.to}")
     return 0
 
 
-def _write_report(args: argparse.Namespace, compared: Compared) -> None:
+def _write_report(folder: Path, args: argparse.Namespace, compared: Compared) -> None:
     # It brings torch along, which nothing else here needs.
     from reporting.compare_report import write_report
 
-    path, size = write_report(
-        Path(args.to), compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed
-    )
-    print(f"\nreport: {path}, {size / 1e6:.1f} MB")
+    size = write_report(folder, compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed)
+    print(f"\nreport: {Path(args.to) / REPORT_FILE}, {size / 1e6:.1f} MB")

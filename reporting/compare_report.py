@@ -25,7 +25,7 @@ from utils.log import code_version
 
 def write_report(
     folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None, seed: int = 0
-) -> tuple[Path, int]:
+) -> int:
     """Write the page.
 
     Args:
@@ -36,7 +36,7 @@ def write_report(
         seed: that the bootstrap of the comparison had.
 
     Returns:
-        The file, and its size in bytes.
+        Its size in bytes.
 
     Raises:
         OSError, ValueError: where data set, image or mask of a case cannot be found or read, or a prediction's size is
@@ -46,9 +46,8 @@ def write_report(
     spec = get_spec(data, root)
     pictures = CasePictures(spec, root, fixations)
     names, without_truth = compared.runs[0].cases, 0
-    path = folder / REPORT_FILE
     with ReportWriter(
-        path,
+        folder / REPORT_FILE,
         title=" and ".join(run.name for run in compared.runs),
         runs=[_described(run) for run in compared.runs],
         comparison=comparison_rows(compared.comparisons),
@@ -63,7 +62,7 @@ def write_report(
     pictures.tell_of_missing_gaze()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
-    return path, report.num_bytes
+    return report.num_bytes
 
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from evaluation.comparison import Compared
 from reporting.comparison_table import comparisons_csv, paired_csv
-from utils.files import replacing
+from utils.files import write_text
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
 
 
 def write_comparison(folder: Path, compared: Compared, table: str) -> None:
-    """Write all files of a comparison; none gets its name before all are whole."""
+    """Write all files of a comparison into a folder that is there."""
     # Takes a while to import.
     from reporting.comparison_figure import draw_comparison
 
@@ -23,8 +22,6 @@ def write_comparison(folder: Path, compared: Compared, table: str) -> None:
         NUMBERS_FILE: comparisons_csv(compared.comparisons),
         PAIRED_FILE: paired_csv(compared.paired),
     }
-    with contextlib.ExitStack() as stack:
-        for name, text in texts.items():
-            stack.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
-        figures = [stack.enter_context(replacing(folder / name)) for name in FIGURE_FILES]
-        draw_comparison(compared.comparisons, compared.paired, figures)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    draw_comparison(compared.comparisons, compared.paired, [folder / name for name in FIGURE_FILES])

@@ -183,3 +183,20 @@ def test_where_nothing_can_be_written_nothing_is_left(results, tmp_path, capsys,
     monkeypatch.setattr("reporting.comparison_figure.write_figure", full)
     assert run.main(["compare", *pair, "--to", str(tmp_path / "out")]) == 2
     assert not (tmp_path / "out").exists() and "No space left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_report_that_is_cut_off_leaves_what_was_there(results, tmp_path, monkeypatch, before):
+    runs, out = [results("base", [0.5] * 8), results("better", 0.5 + STEPS)], tmp_path / "out"
+    if before:
+        assert run.main(["compare", *runs, "--to", str(out)]) == 0
+    there = {path.name: path.read_bytes() for path in out.glob("*")}
+
+    def cut_off(folder, *_, **__):
+        (folder / "report.html").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reporting.compare_report.write_report", cut_off)
+    assert run.main(["compare", *runs, "--to", str(out), "--report"]) == 130
+    assert {path.name: path.read_bytes() for path in out.glob("*")} == there and out.exists() == before
+    assert run.main(["compare", *runs, "--to", str(out)]) == 0
