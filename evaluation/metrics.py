@@ -27,6 +27,10 @@ class Measure(NamedTuple):
     of: Callable[[Counts], float] | None = None
 
 
+# Numbers of pixels of a case, beside its metrics.
+COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored_px"
+
+
 class Counts(NamedTuple):
     """Pixels of one case: true and false positives, false and true negatives."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluation.metrics import MEASURES
+from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
 from utils.inputs import CONTROL_CHARACTERS, read_input
 
@@ -19,7 +19,6 @@ PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
 ENSEMBLE = "ensemble"
 COLUMNS = NAME, GROUP, LEVEL = "name", "group", "level"
-COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored_px"
 SHOWN_LENGTH = 60
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evaluation.per_case import GROUP, LEVEL, PREDICTED_PX, TRUE_PX, metrics_of
+from evaluation.metrics import PREDICTED_PX, TRUE_PX
+from evaluation.per_case import GROUP, LEVEL, metrics_of
 from evaluation.statistics import bootstrap_interval
 
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from evaluation.distances import boundary_distances
-from evaluation.metrics import count, overlaps
-from evaluation.per_case import ENSEMBLE, IGNORED_PX, LEVEL, PREDICTED_PX, TRUE_PX, Row, table_of
+from evaluation.metrics import IGNORED_PX, PREDICTED_PX, TRUE_PX, count, overlaps
+from evaluation.per_case import ENSEMBLE, LEVEL, Row, table_of
 from utils.distributed import SINGLE, Group
 
 Spacing = tuple[float, float]

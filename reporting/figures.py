@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from utils.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KIND_COLOURS = {"heatmap": "#d1662b", "crf": "#2b6cb0"}
 HOUR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)

@@ -73,3 +73,10 @@ def test_commands_that_train_nothing_start_without_torch(command):
     code = f"import sys, parse_args, commands.{command}; print([m for m in ('torch', 'numba') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_processes_that_prepare_gaze_hold_no_pandas():
+    """It would take 60 MB of each."""
+    code = "import sys, datasets.gaze.prepare; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

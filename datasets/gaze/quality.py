@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from datasets.gaze.fixations import Fixations
-from evaluation.metrics import Counts, dice
-from evaluation.per_case import IGNORED_PX
+from evaluation.metrics import IGNORED_PX, Counts, dice
 from utils.files import write_text
 
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
@@ -107,6 +105,9 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
         share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
         deviation over images, in shares of width and height. Numbers that are none are left out of the means.
     """
+    # Here and below: the processes that make maps do without it, and its 60 MB.
+    import pandas as pd
+
     scored = pd.DataFrame([row for row in rows if "share_inside" in row], dtype=float)
     if scored.empty:
         return None
@@ -136,6 +137,8 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 
 def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> None:
     """Write a row an image, by name: empty cells where there is no number."""
+    import pandas as pd
+
     dices = [f"{kind}_dice_{t:g}" for kind in KINDS for t in thresholds]
     ignored = [IGNORED_PX] * any(IGNORED_PX in row for row in rows.values())
     columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, *ignored, "seconds"]
@@ -148,6 +151,8 @@ def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresho
 
 def read_seconds(path: Path) -> dict[str, float]:
     """The ``seconds`` of an earlier per-image table, by name; empty where there is none that can be read."""
+    import pandas as pd
+
     try:
         table = pd.read_csv(path, dtype={"name": str}, keep_default_na=False, na_values={"seconds": ""})
         return table.dropna(subset="seconds").set_index("name")["seconds"].astype(float).to_dict()

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from evaluation.per_case import PREDICTED_PX, TRUE_PX, table_of, write_per_case
+from evaluation.metrics import PREDICTED_PX, TRUE_PX
+from evaluation.per_case import table_of, write_per_case
 from evaluation.results import summarize
 
 

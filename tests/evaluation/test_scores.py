@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from evaluation.per_case import ENSEMBLE, IGNORED_PX, PREDICTED_PX, TRUE_PX
+from evaluation.metrics import IGNORED_PX, PREDICTED_PX, TRUE_PX
+from evaluation.per_case import ENSEMBLE
 from evaluation.scores import (
     collapsed_levels,
     evaluate,
