@@ -45,7 +45,9 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
     group.add_argument("--recipe", default="strong", help="of all runs")
-    group.add_argument("--spatial_size", type=number(int, 16), default=160, help="side of the network input, pixels")
+    group.add_argument(
+        "--spatial_size", type=number(int, 16), default=None, help="side of the network input (default: the recipe's)"
+    )
     group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
     group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")
@@ -126,7 +128,8 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
         rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
-    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "spatial_size", "batch_size", *LOADING)}
+    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "batch_size", *LOADING)}
+    shared |= {"spatial_size": args.spatial_size} if args.spatial_size else {}
     return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
 
 
