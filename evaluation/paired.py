@@ -11,8 +11,9 @@ import pandas as pd
 from scipy import stats
 
 from evaluation.metrics import MEASURES
-from evaluation.per_case import GROUP, LEVEL, NAME, metrics_of, shown
+from evaluation.per_case import GROUP, LEVEL, NAME, metrics_of
 from evaluation.statistics import bootstrap_interval
+from utils.inputs import shown
 
 # Five differences of one sign give p = 0.0625: below six a test can say nothing.
 MIN_TESTED = 6

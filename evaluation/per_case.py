@@ -13,15 +13,12 @@ import pandas as pd
 
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
-from utils.inputs import CONTROL_CHARACTERS, read_input
+from utils.inputs import CONTROL_CHARACTERS, read_input, shown
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
 ENSEMBLE = "ensemble"
 COLUMNS = NAME, GROUP, LEVEL = "name", "group", "level"
-SHOWN_LENGTH = 60
-
-
 Row = dict[str, str | float]
 
 
@@ -111,13 +108,6 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
         _refuse(path, wrong, texts[metric], f"{expected}, or nothing, in {metric}")
     _check_complete(path, table)
     return table.reset_index(drop=True)
-
-
-def shown(text: str) -> str:
-    """A text for a message: on one line, cut if it is long."""
-    if len(text) > SHOWN_LENGTH:
-        return f"{text[:SHOWN_LENGTH]!r}... ({len(text)} characters)"
-    return repr(text) if text else "nothing"
 
 
 def _texts(path: Path) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evaluation.per_case import CONTROL_CHARACTERS, PER_CASE_FILE, SUMMARY_FILE, shown
+from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
+from utils.inputs import CONTROL_CHARACTERS, shown
 
 # Called like the results folder that they are in.
 RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, "model_latest.pth", "model_previous.pth", "model_best.pth")

@@ -17,18 +17,17 @@ from datasets.gaze.map_files import find_map
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
 from evaluation.per_case import (
-    CONTROL_CHARACTERS,
     ENSEMBLE,
     LEVEL,
     NAME,
     PREDICTIONS_FOLDER,
     find_per_case,
     read_per_case,
-    shown,
 )
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
+from utils.inputs import CONTROL_CHARACTERS, shown
 
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 # What is shown where nothing is asked for.

@@ -315,28 +315,24 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         """Settings by name, those of the objective among the others; what is not given is the recipe's.
 
         Raises:
+            TypeError: without ``data`` or ``root``.
             ValueError: for names that are none, and as ``checked``.
         """
-        given = RECIPES.get(options.get("recipe"), {}) | options
-        known = {one.name for one in dataclasses.fields(cls)}
-        further = {name: value for name, value in given.items() if name not in known}
-        unknown = further.keys() - declared_by_objectives()
+        own, objective = _parted(RECIPES.get(options.get("recipe"), {}) | options)
+        unknown = objective.keys() - declared_by_objectives()
         if unknown:
             raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
-        fields = {name: value for name, value in given.items() if name in known}
-        return cls(**fields, objective=further).checked()
+        return cls(**own, objective=objective).checked()
 
     def but(self, **options: Any) -> Settings:
         """A copy with other values, given as to ``of``; they are not checked."""
-        known = {one.name for one in dataclasses.fields(self)}
-        further = {name: value for name, value in options.items() if name not in known}
-        fields = {name: value for name, value in options.items() if name in known}
-        return dataclasses.replace(self, **fields, objective={**self.objective, **further})
+        own, objective = _parted(options)
+        return dataclasses.replace(self, **own, objective={**self.objective, **objective})
 
     def flat(self) -> dict[str, Any]:
         """All by name, those of the objective among the others; as kept in run folder and checkpoint."""
-        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return values | values.pop("objective")
+        own = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "objective"}
+        return {**own, **self.objective}
 
     def checked(self) -> Settings:
         """A copy with what follows from other settings.
@@ -368,6 +364,13 @@ def declared_by_objectives() -> dict[str, dataclasses.Field]:
     own = {one.name for one in declared_settings(Settings)}
     every = {name: one for mode in OBJECTIVES for name, one in settings_of(mode).items()}
     return {name: one for name, one in every.items() if name not in own}
+
+
+def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A training's own settings, and those of the objective."""
+    names = {one.name for one in dataclasses.fields(Settings)}
+    own = {name: value for name, value in options.items() if name in names}
+    return own, {name: value for name, value in options.items() if name not in names}
 
 
 def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:

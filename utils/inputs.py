@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 # No name of a file, and a message or table with them would not be one line.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Of a text from a file, in a message.
+SHOWN_LENGTH = 60
 # By what ``stat`` says of them; whoever opens or reads one of these may wait for ever.
 OTHER_KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -71,3 +73,10 @@ def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:
 def printable(text: object) -> str:
     """A text with what terminals obey or cannot show escaped: names of files may hold anything."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def shown(text: str) -> str:
+    """A text for a message: on one line, cut if it is long."""
+    if len(text) > SHOWN_LENGTH:
+        return f"{text[:SHOWN_LENGTH]!r}... ({len(text)} characters)"
+    return repr(text) if text else "nothing"

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from utils.inputs import read_input
+from utils.inputs import SHOWN_LENGTH, read_input, shown
 
 # How files of other kinds begin that are handed over in place of a CSV, and the way out.
 OTHER_KINDS = (
@@ -24,7 +24,6 @@ OTHER_KINDS = (
     (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
 )
 OTHER_DELIMITERS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"))
-SHOWN_LENGTH = 60
 # Rows held as text at a time: few, as text takes ten times the memory of the numbers, and above some 700 lists
 # at a time Python's garbage collector goes over them again and again.
 BLOCK_ROWS = 500
@@ -110,13 +109,6 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
         raise ValueError(f"{path}: expected rows below the header, found none")
     numbers = dict(zip(number_names, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
     return Table(path, raw, header, np.array(rows), list(index_of), np.array(label_index), numbers)
-
-
-def shown(text: str) -> str:
-    """A text for a message: on one line, cut if it is long."""
-    if len(text) > SHOWN_LENGTH:
-        return f"{text[:SHOWN_LENGTH]!r}... ({len(text)} characters)"
-    return repr(text) if text else "nothing"
 
 
 def _read_text(path: Path) -> bytes:
