@@ -57,7 +57,7 @@ class Evidence:
 
 
 def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, size: int) -> Evidence:
-    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map``.
+    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map`` and ``fixation_heatmap``.
 
     The CRF map has to be there; a heatmap that is not is made anew, as where the maps are the released ones.
     """
