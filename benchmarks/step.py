@@ -3,10 +3,12 @@
     python benchmarks/step.py propagation
     python benchmarks/step.py step --batch_size 2
     python benchmarks/step.py step --batch_size 8 --device cuda
+    python benchmarks/step.py strong --batch_size 8
 
 A step is forward, loss and backward of the released network (two levels, 224x224), on made images. Each way runs in a
 process of its own, for the peak of memory, several times in turn; the median step counts. "Plain formula"
-unfolds the features twice, as the formula reads. The floor is the U-Nets alone, each with its cross-entropy.
+unfolds the features twice, as the formula reads. The floor is the U-Nets alone, each with its cross-entropy. ``strong``
+is a step of that recipe, that of the optimizer too.
 ``--to FILE`` appends the printed table.
 """
 
@@ -18,8 +20,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -28,9 +31,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.table import command_line, hardware, markdown, report
+from datasets.specs import DATASETS
 from losses import build_objective
 from models import RELEASED_FEATURES, build_model
 from models.propagation import propagate, propagate_features
+from training.build import build_network, build_optimizer, memory_layout, objective_of
+from training.data_options import complete
+from training.settings import Settings
 from utils.devices import peak_memory_gb, pick_device, precision
 
 CHANNELS, PIXELS = 128, 224
@@ -51,6 +58,15 @@ STEPS: dict[str, dict] = {
     "ours, five levels, checkpoint_levels": {"levels": 5, "checkpoint_levels": True},
     PLAIN: {"propagation": "plain"},
 }
+# Settings beside those of the recipe, and what is set for the process.
+STRONG: dict[str, dict] = {
+    "decoder up to the image's size, whole encoder trains": {
+        "decoder_channels": (128, 64, 32, 24, 16),
+        "frozen_stages": 0,
+    },
+    "decoder up to half of it": {"decoder_channels": (128, 64, 32, 24), "frozen_stages": 0},
+    "and two stages of the encoder frozen": {"decoder_channels": (128, 64, 32, 24), "frozen_stages": 2},
+}
 PROPAGATIONS = (PLAIN, "ours", "ours, one channel (as in a step)")
 
 
@@ -60,11 +76,12 @@ def main() -> int:
     if args.way:
         print(json.dumps(measure(args)))
         return 0
-    ways = args.ways or (list(STEPS) if args.what == "step" else list(PROPAGATIONS))
+    what = WHAT[args.what]
+    ways = args.ways or list(what.ways)
     results = in_processes_of_their_own(ways, args)
     rows = [row(way, results, ways[0]) for way in ways]
     device = torch.cuda.get_device_name() if pick_device(args.device).type == "cuda" else "CPU"
-    title = f"A step of batch {args.batch_size}" if args.what == "step" else f"Propagation of (1,{CHANNELS},n,n)"
+    title = what.title.format(args.batch_size)
     note = f"{args.size}x{args.size}, float32 where nothing else stands, on {device}. Against: {ways[0]}."
     difference = results.get("ours", {}).get("difference")
     if difference is not None:
@@ -76,7 +93,7 @@ def main() -> int:
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("propagation", "step"))
+    parser.add_argument("what", choices=tuple(WHAT))
     parser.add_argument("--batch_size", type=int, default=2)
     parser.add_argument("--size", type=int, default=PIXELS)
     parser.add_argument("--features", default=",".join(map(str, RELEASED_FEATURES)))
@@ -140,7 +157,7 @@ def measure(args: argparse.Namespace) -> dict:
     device = pick_device(args.device)
     torch.manual_seed(0)
     before = peak_memory_gb(device)
-    step, difference = (training_step if args.what == "step" else propagation_step)(args, device)
+    step, difference = WHAT[args.what].prepare(args, device)
     if args.what == "propagation":
         before = peak_memory_gb(device)
     seconds = []
@@ -184,6 +201,24 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
             else:
                 loss, _ = objective(model(image), {"pseudo": pseudo})
         scaler.scale(loss).backward()
+
+    return step, None
+
+
+def strong_step(args: argparse.Namespace, device: torch.device) -> tuple[Callable, None]:
+    """A step of the ways of ``STRONG``."""
+    settings = Settings.of(recipe="strong", data="kvasir", root="", rounds=1, pseudo="levels", spatial_size=args.size)
+    settings = complete(settings, DATASETS["kvasir"]).but(**STRONG[args.way])
+    model = build_network(settings, device, args.batch_size).train()
+    optimizer, objective = build_optimizer(settings, model), objective_of(settings)
+    shape = (args.batch_size, 3, args.size, args.size)
+    image = torch.randn(shape, device=device).contiguous(memory_format=memory_layout(settings, device))
+    pseudo = (torch.rand(shape, device=device)[:, :1] > 0.5).float()
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        objective(model(image), {"pseudo": pseudo})[0].backward()
+        optimizer.step()
 
     return step, None
 
@@ -234,6 +269,21 @@ def wait(device: torch.device) -> None:
     """Until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+class What(NamedTuple):
+    """What is measured: its ways, the title of its table, and what makes the step of a way."""
+
+    ways: Collection[str]
+    title: str
+    prepare: Callable[[argparse.Namespace, torch.device], tuple[Callable, Callable | None]]
+
+
+WHAT = {
+    "propagation": What(PROPAGATIONS, f"Propagation of (1,{CHANNELS},n,n)", propagation_step),
+    "step": What(STEPS, "A step of batch {}", training_step),
+    "strong": What(STRONG, "A step of --recipe strong of batch {}", strong_step),
+}
 
 
 if __name__ == "__main__":

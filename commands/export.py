@@ -18,6 +18,7 @@ from commands.outputs import Output
 from inference.exporting.check import (
     batches,
     check_differences,
+    expected_outputs,
     find_images,
     largest_differences,
     prepared_images,
@@ -102,11 +103,10 @@ def main(args: argparse.Namespace) -> int:
     # In the layout that every engine expects.
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
+    answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
     with _writable(path), staging(path) as staged:
         written = _write(FORMATS[name], module, predictor, staged)
-        differences = largest_differences(
-            module, FORMATS[name].load(staged), batches(images), names=image_files, network=predictor.network
-        )
+        differences = largest_differences(answers, FORMATS[name].load(staged))
         check_differences(differences, FORMATS[name].tolerance)
         facts = {
             **_of_file(staged, name, written),

@@ -46,11 +46,15 @@ def one_of(*names: str) -> Entry:
     return Entry(f"one of {', '.join(names)}", lambda value: type(value) is str and value in names)
 
 
-def list_of(entry: Entry, length: int | None = None) -> Entry:
-    """A list or tuple, of a given length if there is one."""
+def list_of(entry: Entry, *lengths: int) -> Entry:
+    """A list or tuple, of one of the given lengths if there are any."""
     return Entry(
-        f"a list, each of it {entry.expected}" if length is None else f"{length} times {entry.expected}",
-        lambda value: type(value) in (list, tuple) and length in (None, len(value)) and all(map(entry.fits, value)),
+        f"{' or '.join(map(str, lengths))} times {entry.expected}"
+        if lengths
+        else f"a list, each of it {entry.expected}",
+        lambda value: (
+            type(value) in (list, tuple) and (not lengths or len(value) in lengths) and all(map(entry.fits, value))
+        ),
     )
 
 
@@ -97,7 +101,7 @@ MODEL = {
     "encoder": WORD,
     "encoder_weights": or_none(TEXT),
     "encoder_input": one_of("imagenet", "symmetric"),
-    "decoder_channels": list_of(whole(1, 2**16), 5),
+    "decoder_channels": list_of(whole(1, 2**16), 1, 2, 3, 4, 5),
     "ensemble": one_of("logits", "probs"),
 }
 CONFIG = {

@@ -16,9 +16,9 @@ from models.multi_level import statistics_stay
 from models.pretrained import INPUTS, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
-SIZE_MULTIPLE = 32  # smp's encoders halve the resolution five times
+STAGES = 5  # smp's encoders halve the resolution as often
+SIZE_MULTIPLE = 2**STAGES
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
-# Of its channels, for images in 0..1.
 
 
 def synchronised(model: nn.Module) -> nn.Module:
@@ -47,7 +47,8 @@ class SmpLevelUNet(nn.Module):
         encoder_weights: ``imagenet`` (downloaded by smp from its hub if not in the local cache), a file or package as
             ``models.pretrained`` takes it, or None.
         encoder_input: what the weights were made for; images come normalised by ImageNet's statistics.
-        decoder_channels: of the five stages of the decoder, from the smallest resolution on.
+        decoder_channels: of the stages of the decoder, from the smallest resolution on. Five end at the image's own
+            resolution, four at half of it, and so on; what they end at is then resized to the image's, bilinearly.
 
     Raises:
         ValueError: for an encoder or weights that smp does not offer, or cannot fetch.
@@ -64,7 +65,9 @@ class SmpLevelUNet(nn.Module):
     ):
         super().__init__()
         self.in_channels = in_channels
+        self.full_resolution = len(decoder_channels) == STAGES
         hub_weights = None if is_local(encoder_weights) else encoder_weights
+        self.frozen: list[nn.Module] = []
         self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, hub_weights, tuple(decoder_channels))
         if is_local(encoder_weights):
             load_encoder_weights(self.encoder.encoder, encoder, encoder_weights)
@@ -83,8 +86,20 @@ class SmpLevelUNet(nn.Module):
             padded = resized_at_border(x, height + pad[3], width + pad[1])
         else:
             padded = F.pad(x, pad, mode="replicate")
-        feature = self.encoder(padded)[..., :height, :width]
-        return feature, self.classifier(feature)
+        feature = self.encoder(padded)
+        # The classifier first, which is the same, as it is linear and resizing takes means, and faster.
+        outputs = feature, self.classifier(feature)
+        if not self.full_resolution:
+            outputs = (F.interpolate(output, size=padded.shape[-2:], mode="bilinear") for output in outputs)
+        feature, logits = (output[..., :height, :width] for output in outputs)
+        return feature, logits
+
+    def train(self, mode: bool = True) -> SmpLevelUNet:
+        """As of any module, but that the statistics of ``frozen`` layers stay as they are."""
+        super().train(mode)
+        for layer in self.frozen:
+            layer.eval()
+        return self
 
 
 def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
@@ -103,12 +118,41 @@ def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
     first, *_ = levels = list(levels)
     with statistics_stay(first), torch.random.fork_rng(devices=[]):
         _, logits = tried(first, images)
-    named = dict(first.named_parameters())
-    gradients = torch.autograd.grad(logits.sum(), list(named.values()), allow_unused=True)
-    unused = [name for name, gradient in zip(named, gradients, strict=True) if gradient is None]
+    used = _parameters_of([logits], first)
     for level in levels:
-        for name in unused:
-            level.get_parameter(name).requires_grad_(False)
+        for name, parameter in level.named_parameters():
+            parameter.requires_grad_(name in used)
+
+
+def freeze_stages(levels: Iterable[SmpLevelUNet], number: int, images: Tensor) -> None:
+    """Freeze the first stages of the encoders, weights and statistics: as the largest, they take much of a step's time.
+
+    Args:
+        levels: alike, on the CPU; changed in place.
+        number: of stages from the image on, each of half the resolution of the one before, up to 5.
+        images: (B,C,S,S), to find out what the stages are made of.
+    """
+    for level in levels:
+        encoder = level.encoder.encoder
+        with statistics_stay(encoder), torch.random.fork_rng(devices=[]):
+            _, *features = encoder(images)
+        for name in _parameters_of(features[:number], encoder):
+            encoder.get_parameter(name).requires_grad_(False)
+        level.frozen = [layer for layer in encoder.modules() if _is_frozen(layer)]
+
+
+def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
+    """The names of the parameters that outputs depend on, of those that train."""
+    named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    # Some encoders have a stage without channels.
+    sums = [output.sum() for output in outputs if output.requires_grad]
+    gradients = torch.autograd.grad(sums, list(named.values()), allow_unused=True) if sums else [None] * len(named)
+    return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}
+
+
+def _is_frozen(layer: nn.Module) -> bool:
+    own = list(layer.parameters(recurse=False))
+    return bool(own) and not any(parameter.requires_grad for parameter in own)
 
 
 def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,12 +190,13 @@ def _build_smp_unet(
             f"{what}: expected a name that segmentation-models-pytorch {smp.__version__} knows "
             f"({', '.join(close) or 'none is like it'}); see https://smp.readthedocs.io/en/latest/encoders.html"
         )
+    left_out = STAGES - len(decoder_channels)
     with _no_retries(enabled=encoder_weights is not None):
         try:
-            return smp.Unet(
+            network = smp.Unet(
                 encoder,
                 encoder_weights=encoder_weights,
-                decoder_channels=decoder_channels,
+                decoder_channels=decoder_channels + decoder_channels[-1:] * left_out,
                 in_channels=in_channels,
                 classes=feat_dim,
             )
@@ -165,6 +210,9 @@ def _build_smp_unet(
             raise ValueError(
                 f"--encoder {encoder}: expected an encoder that smp.Unet takes, found none ({reason}); choose another"
             ) from error
+    # The head stays, as the last stages left out have the channels of the last one that is kept.
+    network.decoder.blocks = network.decoder.blocks[: len(decoder_channels)]
+    return network
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks.evaluate import largest_difference
-from benchmarks.step import NUM_STEPS, STEPS, in_a_process_of_its_own, measure, plain_propagation, together
+from benchmarks.step import NUM_STEPS, STEPS, STRONG, in_a_process_of_its_own, measure, plain_propagation, together
 from models.propagation import propagate_features
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -66,9 +66,12 @@ def test_propagation(tmp_path):
     assert 0 <= difference < 1e-5
 
 
-@pytest.mark.parametrize("way", [way for way in STEPS if "compile" not in way])
-def test_every_way_to_make_a_step(way):
-    options = {"what": "step", "way": way, "batch_size": 1, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
+WAYS = [("step", way) for way in STEPS if "compile" not in way] + [("strong", way) for way in STRONG]
+
+
+@pytest.mark.parametrize(("what", "way"), WAYS)
+def test_every_way_to_make_a_step(what, way):
+    options = {"what": what, "way": way, "batch_size": 2, "size": 32, "features": "4,8,8,8,8,4", "device": "cpu"}
     result = measure(argparse.Namespace(**options))
     assert len(result["seconds"]) == NUM_STEPS and min(result["seconds"]) > 0 and result["gb"] >= 0
 

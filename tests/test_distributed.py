@@ -11,16 +11,21 @@ import numpy as np
 import pytest
 import torch
 
+import run
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "--num_worker", "0", "--device", "cpu"]
 RECIPE = ["-bs", "4", "--max_ite", "8", "--val_step", "3", "--save_step", "4", "--log_step", "1"]
 
 
+def line(root, exp, *more):
+    return ["train", "--data", "kvasir", "--root", str(root), "--exp_path", str(exp), *SMALL, *more]
+
+
 def launch(processes, root, exp, *more):
-    argv = ["run.py", "train", "--data", "kvasir", "--root", str(root), "--exp_path", str(exp), *SMALL, *more]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     return subprocess.run(
-        [sys.executable, *torchrun, *argv],
+        [sys.executable, *launcher, "run.py", *line(root, exp, *more)],
         cwd=REPOSITORY,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -40,9 +45,9 @@ def test_two_processes_train_and_evaluate_as_one(tiny_root, tmp_path):
     names = (tiny_root / "train.txt").read_text().split()
     (tiny_root / "train.txt").write_text("\n".join(names[:5]))
     one, two = tmp_path / "one", tmp_path / "two"
-    for processes, exp in ((1, one), (2, two)):
-        done = launch(processes, tiny_root, exp, *RECIPE, "--save_pred")
-        assert done.returncode == 0, done.stderr
+    assert run.main(line(tiny_root, one, *RECIPE, "--save_pred")) == 0
+    done = launch(2, tiny_root, two, *RECIPE, "--save_pred")
+    assert done.returncode == 0, done.stderr
     assert losses(one).shape == (8, 5)
     np.testing.assert_allclose(losses(two), losses(one), rtol=1e-5, atol=2e-6)  # the log has six decimals
     a, b = (torch.load(exp / "model_latest.pth", weights_only=True) for exp in (one, two))
@@ -83,10 +88,10 @@ def test_an_unreadable_image_in_one_process_ends_all_without_a_traceback(tiny_ro
 def test_a_stop_of_several_processes_comes_after_the_same_step_and_resumes_in_one(tiny_root, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     recipe = ["-bs", "4", "--max_ite", "3", "--save_step", "9"]
-    assert launch(1, tiny_root, one, *recipe).returncode == 0
+    assert run.main(line(tiny_root, one, *recipe)) == 0
     done = launch(2, tiny_root, two, *recipe, "--max_minutes", "1e-6")
     assert done.returncode != 0 and "stopped after iteration 1" in done.stdout
-    assert launch(1, tiny_root, two, *recipe, "--resume").returncode == 0
+    assert run.main(line(tiny_root, two, *recipe, "--resume")) == 0
     a, b = (torch.load(exp / "model_latest.pth", weights_only=True)["state_dict"] for exp in (one, two))
     for key, value in a.items():
         torch.testing.assert_close(b[key], value, rtol=1e-5, atol=1e-5)
@@ -125,8 +130,7 @@ sys.exit(run.main())
 
 
 def test_a_stop_of_one_process_stops_all_and_rank_0_ends_in_peace(tiny_root, tmp_path):
-    argv = ["train", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(tmp_path / "exp"), *SMALL]
-    done = launch_script(2, tmp_path, STOP_OF_ONE, *argv, "-bs", "4", "--max_ite", "9")
+    done = launch_script(2, tmp_path, STOP_OF_ONE, *line(tiny_root, tmp_path / "exp", "-bs", "4", "--max_ite", "9"))
     assert "stopped after iteration 2 (SIGTERM)" in done.stdout, done.stderr
     assert torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)["iteration"] == 2
 

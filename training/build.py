@@ -15,7 +15,7 @@ from datasets.splits import has_validation_file
 from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet, freeze_unused, synchronised
+from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused, synchronised
 from training.run import MODEL_KEYS, Data
 from training.run_folder import first_options
 from training.settings import Settings
@@ -117,9 +117,9 @@ def build_network(
     model = build_model(settings.model, **model_settings(settings))
     model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
-        freeze_unused(
-            model.model, torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
-        )
+        images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
+        freeze_unused(model.model, images)
+        freeze_stages(model.model, settings.frozen_stages, images)
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
         model = synchronised(model)
@@ -146,7 +146,10 @@ def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimiz
     common = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.opt == "sgd":
         return torch.optim.SGD(parameters, momentum=0.99, nesterov=True, **common)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.opt](parameters, **common)
+    if settings.opt == "adam":
+        return torch.optim.Adam(parameters, **common)
+    # In one pass over the weights, which a small network notices on a CPU, too.
+    return torch.optim.AdamW(parameters, fused=True, **common)
 
 
 def objective_of(settings: Settings) -> Objective:

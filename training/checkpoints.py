@@ -52,6 +52,7 @@ RECIPE_KEYS = (
     "val_fraction",
     "flip_prob",
     "augment",
+    "frozen_stages",
     "ema",
     "select",
     *ROUND_KEYS,
@@ -68,6 +69,7 @@ EARLIER_RECIPE = {
     "decoder_channels": [256, 128, 64, 32, 16],
     "augment": "flips",
     "antialias": False,
+    "frozen_stages": 0,
     "ema": 0.0,
     "select": "best",
     # Drawn then; where that matters, the images are others, which is looked at apart.

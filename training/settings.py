@@ -19,7 +19,7 @@ from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
 from models.registry import DEFAULT_ENCODER, takes
-from models.smp_unet import DECODER_CHANNELS
+from models.smp_unet import DECODER_CHANNELS, STAGES
 from training.recipes import RECIPES
 from training.schedule import SCHEDULERS
 from utils.settings import (
@@ -133,9 +133,10 @@ class Model:
     )
     decoder_channels: tuple[int, ...] = setting(
         DECODER_CHANNELS,
-        f"of the smp-unet, from the smallest resolution on (default: {_list(DECODER_CHANNELS)})",
+        f"of the smp-unet, from the smallest resolution on (default: {_list(DECODER_CHANNELS)}); with one less it ends "
+        "at half the image's resolution, and is resized",
         numbers(int),
-        metavar="C,C,C,C,C",
+        metavar="C,C,...",
     )
     init: str = setting("copy", "start all levels alike (released) or not (paper)", choices=INITS)
 
@@ -225,6 +226,12 @@ class Further:
         False,
         "resize images by averaging all pixels that become one (default: by four of them, as released)",
         negatable=True,
+    )
+    frozen_stages: int = setting(
+        0,
+        "stages of the smp-unet's encoder, from the image on, that stay as they are: less time and memory a step",
+        number(int, 0, STAGES),
+        metavar="N",
     )
     ema: float = setting(
         0.0,
@@ -380,12 +387,14 @@ def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
         yield f"--level_thresholds: expected {chosen.num_levels} (--num_levels), found {len(chosen.level_thresholds)}"
     if chosen.skip_missing_gaze and not gaze:
         yield f"--skip_missing_gaze: expected -m gaze_sup, found -m {chosen.mode}, which needs no gaze"
-    if chosen.encoder != DEFAULT_ENCODER and "encoder" not in takes(chosen.model):
-        yield f"--encoder: expected --model smp-unet, found --model {chosen.model}, which has an encoder of its own"
-    if chosen.encoder_weights and "encoder_weights" not in takes(chosen.model):
-        yield f"--encoder_weights: expected --model smp-unet, found --model {chosen.model}, which starts from scratch"
-    if len(chosen.decoder_channels) != 5 or min(chosen.decoder_channels) < 1:
-        yield f"--decoder_channels: expected five numbers of 1 or more, found {list(chosen.decoder_channels)}"
+    for name, default in (("encoder", DEFAULT_ENCODER), ("encoder_weights", None), ("frozen_stages", 0)):
+        if getattr(chosen, name) != default and "encoder" not in takes(chosen.model):
+            yield f"--{name}: expected --model smp-unet, found --model {chosen.model}, which has an encoder of its own"
+    if not 1 <= len(chosen.decoder_channels) <= STAGES or min(chosen.decoder_channels) < 1:
+        found = list(chosen.decoder_channels)
+        yield f"--decoder_channels: expected up to {STAGES} numbers of 1 or more, found {found}"
+    if chosen.frozen_stages and not (chosen.encoder_weights or chosen.ckpt_path):
+        yield "--frozen_stages: expected --encoder_weights, as stages of random weights would stay so, found none"
     if chosen.lr_min > chosen.lr:
         yield f"--lr_min {chosen.lr_min}: expected at most --lr, found --lr {chosen.lr}"
     if chosen.prop_kernel_size % 2 == 0:

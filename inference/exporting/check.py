@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,13 @@ from inference.predictor import Predictor
 # Of a folder: at even steps through its names.
 IMAGES_OF_A_FOLDER = 8
 SMALLEST_SIDE = 16
+
+
+class Answer(NamedTuple):
+    """A batch (B,C,H,W) and what the network says of it, by the name of the output."""
+
+    batch: Tensor
+    outputs: dict[str, Tensor]
 
 
 def find_images(paths: Sequence[str]) -> list[Path]:
@@ -68,38 +76,47 @@ def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
 
 
 @torch.inference_mode()
-def largest_differences(
-    module: Exported,
-    run: Runner,
-    inputs: Iterable[Tensor],
-    *,
-    names: Sequence[object] = (),
-    network: str = "the network",
-) -> dict:
-    """How far a file's outputs are from the network's.
+def expected_outputs(
+    module: Exported, inputs: Iterable[Tensor], *, names: Sequence[object] = (), network: str = "the network"
+) -> list[Answer]:
+    """What the network says, before anything is written of it.
 
     Args:
         module: on the CPU, in eval mode.
-        run: the file.
         inputs: batches (B,C,H,W).
         names: of the first inputs, for errors.
         network: what the network is called in errors.
+
+    Raises:
+        ValueError: for outputs that are not finite.
+    """
+    answers = []
+    for index, batch in enumerate(inputs):
+        outputs = module(batch)
+        what = names[index] if index < len(names) else f"images of the shape {tuple(batch.shape)}"
+        check_finite(all_logits(outputs), what, network)
+        answers.append(Answer(batch, outputs))
+    return answers
+
+
+@torch.inference_mode()
+def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
+    """How far a file's outputs are from the network's.
+
+    Args:
+        answers: the network's.
+        run: the file.
 
     Returns:
         ``shapes`` that were fed; the largest difference of ``probability``, absolute, and of ``logits`` and
         ``level_logits`` relative to the largest logit of the batch (at least 1), with the absolute one in
         ``logits_absolute``; ``largest_logit``. Infinite where a shape differs or a number is not one.
-
-    Raises:
-        ValueError: for outputs of the network that are not finite.
     """
     shapes = []
     worst = dict.fromkeys(("probability", "logits", "logits_absolute", "largest_logit"), 0.0)
-    for index, batch in enumerate(inputs):
+    for batch, expected in answers:
         shapes.append(list(batch.shape))
-        expected, found = module(batch), run(batch)
-        what = names[index] if index < len(names) else f"images of the shape {tuple(batch.shape)}"
-        check_finite(all_logits(expected), what, network)
+        found = run(batch)
         scale = max(1.0, *(float(expected[name].abs().max()) for name in ("logits", "level_logits")))
         absolute = max(_difference(expected[name], found[name]) for name in ("logits", "level_logits"))
         of_batch = {

@@ -36,7 +36,7 @@ DATA = {
 }
 # Of a checkpoint's command line, what makes the recipe; paths tell nothing to others.
 RECIPE = (
-    *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "ema"),
+    *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
 # What does something with several levels alone.

@@ -9,7 +9,7 @@ import torch
 
 from evaluation.distances import boundary_distances
 
-NUM_PAIRS = 1000
+NUM_PAIRS = 300
 
 
 def _mask(*rows):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import build_from_weights, build_model
-from models.smp_unet import encoders, freeze_unused, synchronised
+from models.smp_unet import encoders, freeze_stages, freeze_unused, synchronised
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,52 @@ def test_a_batch_of_one_at_a_bottleneck_of_one_pixel():
     with pytest.raises(ValueError, match=r"takes 1 image\(s\) of 32x32 at a time.*more than 1 value.*another -bs"):
         freeze_unused(levels, torch.zeros(1, 3, 32, 32))
     freeze_unused(levels, torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "frozen"),
+    [
+        ("resnet18", ("conv1.", "bn1.", "layer1.")),
+        ("tu-tf_efficientnet_lite0", ("model.conv_stem.", "model.bn1.", "model.blocks.0.", "model.blocks.1.")),
+        # Its first stage has no channels.
+        ("tu-convnext_atto", ("model.stem_0.", "model.stem_1.", "model.stages_0.")),
+    ],
+)
+def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, frozen):
+    torch.manual_seed(0)
+    model = build_model("smp-unet", in_channels=3, num_levels=2, features=(4,) * 6, encoder=encoder)
+    images = torch.randn(2, 3, 64, 64)
+    freeze_unused(model.model, images)
+    freeze_stages(model.model, 2, images)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    model.eval().train()
+    model(images)["level_logits"].square().sum().backward()
+    optimizer.step()
+    same = {key for key, value in model.state_dict().items() if torch.equal(value, before[key])}
+    expected = {
+        key for key in before if key.startswith(tuple(f"model.{n}.encoder.encoder.{f}" for n in (0, 1) for f in frozen))
+    }
+    assert same == expected
+
+
+@pytest.mark.parametrize(("stages", "side"), [(5, 64), (4, 32), (3, 16), (1, 4)])
+def test_fewer_stages_of_the_decoder_end_at_a_smaller_size_which_is_resized(stages, side):
+    torch.manual_seed(0)
+    arguments = {"in_channels": 3, "num_levels": 1, "feat_dim": 4, "encoder": "resnet18"}
+    arguments["decoder_channels"] = (16, 8, 8, 8, 8)[:stages]
+    model = build_model("smp-unet", **arguments).eval()
+    level, image = model.model[0], torch.randn(1, 3, 64, 64)
+    small = level.encoder(image)
+    assert small.shape == (1, 4, side, side)
+    feature, logits = level(image)
+    resized = torch.nn.functional.interpolate(small, size=(64, 64), mode="bilinear")
+    torch.testing.assert_close(feature, resized)
+    torch.testing.assert_close(logits, level.classifier(resized))
+    # Padded to a multiple of 32, and cut.
+    assert model(torch.randn(1, 3, 33, 47))["logits"].shape == (1, 1, 33, 47)
+    again = build_from_weights(model.state_dict(), {"name": "smp-unet", **arguments}).eval()
+    assert torch.equal(again(image)["logits"], model(image)["logits"])
 
 
 def test_weights_of_another_network_need_no_memory_for_what_is_claimed():
