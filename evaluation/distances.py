@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.spatial import KDTree
+import scipy  # its parts are imported when they are first used
 
 PERCENTILE = 95
 # Pixels that share an edge with the background, as in MONAI and MedPy.
@@ -54,7 +54,7 @@ def boundary_distances(
     if not len(first) or not len(second):
         diagonal = math.hypot(prediction.shape[0] * spacing[0], prediction.shape[1] * spacing[1])
         return Distances(diagonal, diagonal)
-    there, back = KDTree(second).query(first)[0], KDTree(first).query(second)[0]
+    there, back = scipy.spatial.KDTree(second).query(first)[0], scipy.spatial.KDTree(first).query(second)[0]
     hd95 = max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))
     return Distances(float(hd95), float(np.concatenate([there, back]).mean()))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from evaluation.metrics import MEASURES
 from evaluation.per_case import GROUP, LEVEL, NAME, metrics_of
@@ -211,7 +211,7 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
         return None
     if not rounded.any():
         return 1.0
-    return float(stats.wilcoxon(rounded, zero_method="wilcox", alternative="two-sided").pvalue)
+    return float(scipy.stats.wilcoxon(rounded, zero_method="wilcox", alternative="two-sided").pvalue)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

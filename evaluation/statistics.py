@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts are imported when they are first used
 
 NUM_RESAMPLES = 10_000
 BATCH = 500
@@ -32,7 +32,7 @@ def bootstrap_interval(
     if len(counts) < 2:
         return None
     sums = np.bincount(number, values)
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (sums, counts),
         lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
         paired=True,

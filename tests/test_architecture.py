@@ -75,6 +75,14 @@ def test_commands_that_train_nothing_start_without_torch(command):
     assert done.stdout.strip() == "[]"
 
 
+def test_training_starts_without_what_comes_later_or_not_at_all():
+    """Seconds of every start."""
+    later = ("scipy.stats", "scipy.spatial", "segmentation_models_pytorch", "timm", "matplotlib", "tensorboard")
+    code = f"import sys, parse_args, commands.train; print([m for m in {later} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_processes_that_prepare_gaze_hold_no_pandas():
     """It would take 60 MB of each."""
     code = "import sys, datasets.gaze.prepare; print('pandas' in sys.modules)"

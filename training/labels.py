@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import scipy
 import torch
-from scipy.special import expit
 
 from datasets import get_spec, io
 from datasets.files import MAP_FOLDER, sample_path
@@ -73,7 +73,7 @@ def make_labels(
         evidence = _with_network(evidence, predictor, spec, root)
     grids = {name: resized(mask, size) > 0.5 for name, mask in given.items()}
     policy = POLICIES[settings.pseudo].fit(evidence, grids)
-    maps = {name: expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
+    maps = {name: scipy.special.expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
     thresholds = list(level_thresholds(settings) or default_thresholds(spec.end_thresholds, settings.num_levels))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
     facts = {"policy": settings.pseudo, "masks": [*given], "thresholds": thresholds, "fit": asdict(policy)}

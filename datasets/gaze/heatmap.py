@@ -6,7 +6,7 @@ import functools
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+import scipy
 
 CANVAS_PX = 768
 TRUNCATE_SIGMAS = 4.0
@@ -123,7 +123,9 @@ def _border_response(canvas_px: int, sigma_px: float) -> np.ndarray:
     """Column j is what the one-dimensional filter makes of a unit at j, with reflecting borders."""
     # A narrower one has no neighbour within its truncation either, and SciPy would divide by its square, which is 0.
     sigma_px = max(sigma_px, 0.1)
-    return gaussian_filter1d(np.eye(canvas_px), sigma_px, axis=0, mode="reflect", truncate=TRUNCATE_SIGMAS)
+    return scipy.ndimage.gaussian_filter1d(
+        np.eye(canvas_px), sigma_px, axis=0, mode="reflect", truncate=TRUNCATE_SIGMAS
+    )
 
 
 def _check(xy: np.ndarray, duration_ms: np.ndarray, image_size: tuple[int, int]) -> None:

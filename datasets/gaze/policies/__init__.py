@@ -4,10 +4,10 @@ from datasets.gaze.policies.area import Area
 from datasets.gaze.policies.evidence import Evidence, read_evidence
 from datasets.gaze.policies.fusion import Fusion
 from datasets.gaze.policies.levels import Levels
-from datasets.gaze.policies.network import Network
 
-# By name; each has ``fit(evidence, masks)`` and ``score(evidence)``, a logit that is above 0 on the target.
-POLICIES = {"levels": Levels, "area": Area, "fusion": Fusion, "network": Network}
+# By name; each has ``fit(evidence, masks)`` and ``score(evidence)``, a logit that is above 0 on the target. ``network``
+# is given no map, so that it is what the network says and no more, from some masks on.
+POLICIES = {"levels": Levels, "area": Area, "fusion": Fusion, "network": Levels}
 # What needs the fixation table, and what needs masks.
 NEED_GAZE, NEED_MASKS = ("area", "fusion"), ("fusion", "network")
 

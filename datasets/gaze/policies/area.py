@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from datasets.gaze.policies.agreement import agreement
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
@@ -74,7 +74,7 @@ class Area:
         """
         if self.weights is None or evidence.crf is None:
             return score
-        foretold = expit(self.foretold(evidence) + self.mean)
+        foretold = scipy.special.expit(self.foretold(evidence) + self.mean)
         factor = np.exp(DEVIATIONS * self.residual)
         share = (score > 0).mean()
         allowed = np.clip(share, min(foretold / factor, MOST_AREA), min(foretold * factor, MOST_AREA))

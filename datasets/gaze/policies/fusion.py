@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from datasets.gaze.policies.agreement import hull_score, network_logits
 from datasets.gaze.policies.area import Area, map_odds, own_odds
@@ -84,7 +84,7 @@ def _logistic_regression(x: np.ndarray, y: np.ndarray, before: np.ndarray) -> np
     weights = np.zeros(x.shape[1])
     ridge = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
     for _ in range(STEPS):
-        p = expit(before + x @ weights)
+        p = scipy.special.expit(before + x @ weights)
         gradient = x.T @ (p - y) / len(y) + ridge @ weights
         hessian = (x * (p * (1 - p))[:, None]).T @ x / len(y) + ridge
         step = np.linalg.solve(hessian + 1e-9 * np.eye(len(hessian)), gradient)
