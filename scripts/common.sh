@@ -15,9 +15,9 @@ for name in ROOT EXP_PATH ${more:-}; do
 done
 
 repository=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# The environment that scripts/setup.sh makes; in one of your own (conda), whatever python is active.
-python=$repository/.venv/bin/python
-[[ -x $python ]] || python=python
+# That of PYTHON, else of the environment that scripts/setup.sh makes; in one of your own (conda), whatever is active.
+python=${PYTHON:-$repository/.venv/bin/python}
+[[ -n ${PYTHON:-} || -x $python ]] || python=python
 
 train() {
     "$python" "$repository/run.py" train --root "$ROOT" --exp_path "$EXP_PATH" "$@"

@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import run
 from models import build_model
+from parse_args import parse_args
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
@@ -310,17 +311,33 @@ def test_there_is_a_script_for_every_experiment():
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_an_experiment_script_trains_with_further_options(path, tiny_root, tiny_prostate_root, tmp_path):
-    root = tiny_root if "kvasir" in path.stem else tiny_prostate_root
-    done = run_script(path, ROOT=str(root), EXP_PATH=str(tmp_path / "exp"))
+def test_what_an_experiment_script_asks_for(path, tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"')
+    python.chmod(0o755)
+    done = run_script(path, ROOT="data folder", EXP_PATH="exp", PYTHON=str(python))
+    assert (done.returncode, done.stderr) == (0, "")
+    script, *line = done.stdout.splitlines()
+    args = parse_args(line)
+    assert Path(script) == REPOSITORY / "run.py" and (args.root, args.exp_path, args.max_ite) == (
+        "data folder",
+        "exp",
+        2,
+    )
+    assert args.data == path.stem.split("_")[1]
+    full = path.stem.startswith("full")
+    levels = None if full else 2 if "2_levels" in path.stem else 1
+    assert (args.mode, args.num_levels) == ("full_sup" if full else "gaze_sup", levels)
+    assert args.cons_mode == ("pure" if path.stem.endswith("pure") else "prop")
+
+
+@pytest.mark.parametrize("name", ["gazesup_kvasir_2_levels", "fullsup_prostate"])
+def test_an_experiment_script_trains_with_further_options(name, tiny_root, tiny_prostate_root, tmp_path):
+    root = tiny_root if "kvasir" in name else tiny_prostate_root
+    done = run_script(STRONG.parent / f"{name}.sh", ROOT=str(root), EXP_PATH=str(tmp_path / "exp"))
     assert done.returncode == 0, done.stderr
     args = json.loads((tmp_path / "exp" / "args.json").read_text())
-    assert (args["mode"], args["num_levels"]) == (
-        "full_sup" if path.stem.startswith("full") else "gaze_sup",
-        2 if "2_levels" in path.stem else 1,
-    )
-    assert args["cons_mode"] == ("pure" if path.stem.endswith("pure") else "prop")
-    assert args["max_ite"] == 2
+    assert (args["num_levels"], args["max_ite"]) == (2 if "gaze" in name else 1, 2)
 
 
 def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
