@@ -8,7 +8,7 @@
 A step is forward, loss and backward of the released network (two levels, 224x224), on made images. Each way runs in a
 process of its own, for the peak of memory, several times in turn; the median step counts. "Plain formula"
 unfolds the features twice, as the formula reads. The floor is the U-Nets alone, each with its cross-entropy. ``strong``
-is a step of that recipe, that of the optimizer too.
+is a step of that recipe, the optimizer's included.
 ``--to FILE`` appends the printed table.
 """
 
@@ -58,7 +58,7 @@ STEPS: dict[str, dict] = {
     "ours, five levels, checkpoint_levels": {"levels": 5, "checkpoint_levels": True},
     PLAIN: {"propagation": "plain"},
 }
-# Settings beside those of the recipe, and what is set for the process.
+# Settings in place of the recipe's.
 STRONG: dict[str, dict] = {
     "decoder up to the image's size, whole encoder trains": {
         "decoder_channels": (128, 64, 32, 24, 16),

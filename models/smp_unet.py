@@ -67,7 +67,6 @@ class SmpLevelUNet(nn.Module):
         self.in_channels = in_channels
         self.full_resolution = len(decoder_channels) == STAGES
         hub_weights = None if is_local(encoder_weights) else encoder_weights
-        self.frozen: list[nn.Module] = []
         self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, hub_weights, tuple(decoder_channels))
         if is_local(encoder_weights):
             load_encoder_weights(self.encoder.encoder, encoder, encoder_weights)
@@ -81,11 +80,7 @@ class SmpLevelUNet(nn.Module):
         if self.input_scale is not None:
             x = x * self.input_scale + self.input_shift
         height, width = x.shape[-2:]
-        pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
-        if is_recording():
-            padded = resized_at_border(x, height + pad[3], width + pad[1])
-        else:
-            padded = F.pad(x, pad, mode="replicate")
+        padded = _padded(x)
         feature = self.encoder(padded)
         # The classifier first, which is the same, as it is linear and resizing takes means, and faster.
         outputs = feature, self.classifier(feature)
@@ -95,11 +90,22 @@ class SmpLevelUNet(nn.Module):
         return feature, logits
 
     def train(self, mode: bool = True) -> SmpLevelUNet:
-        """As of any module, but that the statistics of ``frozen`` layers stay as they are."""
+        """As of any module, but that the statistics of layers whose weights are frozen stay as they are."""
         super().train(mode)
-        for layer in self.frozen:
-            layer.eval()
+        for layer in self.encoder.modules():
+            own = list(layer.parameters(recurse=False))
+            if own and not any(parameter.requires_grad for parameter in own):
+                layer.eval()
         return self
+
+
+def _padded(x: Tensor) -> Tensor:
+    """(B,C,H,W) with the border repeated at the right and bottom, up to multiples of ``SIZE_MULTIPLE``."""
+    height, width = x.shape[-2:]
+    pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
+    if is_recording():
+        return resized_at_border(x, height + pad[3], width + pad[1])
+    return F.pad(x, pad, mode="replicate")
 
 
 def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
@@ -129,16 +135,17 @@ def freeze_stages(levels: Iterable[SmpLevelUNet], number: int, images: Tensor) -
 
     Args:
         levels: alike, on the CPU; changed in place.
-        number: of stages from the image on, each of half the resolution of the one before, up to 5.
+        number: of stages from the image on, each of half the resolution of the one before, in 1..5.
         images: (B,C,S,S), to find out what the stages are made of.
     """
+    first, *_ = levels = list(levels)
+    encoder = first.encoder.encoder
+    with statistics_stay(encoder), torch.random.fork_rng(devices=[]):
+        _, *features = encoder(_padded(images))
+    names = _parameters_of(features[:number], encoder)
     for level in levels:
-        encoder = level.encoder.encoder
-        with statistics_stay(encoder), torch.random.fork_rng(devices=[]):
-            _, *features = encoder(images)
-        for name in _parameters_of(features[:number], encoder):
-            encoder.get_parameter(name).requires_grad_(False)
-        level.frozen = [layer for layer in encoder.modules() if _is_frozen(layer)]
+        for name in names:
+            level.encoder.encoder.get_parameter(name).requires_grad_(False)
 
 
 def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
@@ -148,11 +155,6 @@ def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
     sums = [output.sum() for output in outputs if output.requires_grad]
     gradients = torch.autograd.grad(sums, list(named.values()), allow_unused=True) if sums else [None] * len(named)
     return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}
-
-
-def _is_frozen(layer: nn.Module) -> bool:
-    own = list(layer.parameters(recurse=False))
-    return bool(own) and not any(parameter.requires_grad for parameter in own)
 
 
 def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:

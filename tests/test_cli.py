@@ -319,11 +319,8 @@ def test_what_an_experiment_script_asks_for(path, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     script, *line = done.stdout.splitlines()
     args = parse_args(line)
-    assert Path(script) == REPOSITORY / "run.py" and (args.root, args.exp_path, args.max_ite) == (
-        "data folder",
-        "exp",
-        2,
-    )
+    assert Path(script) == REPOSITORY / "run.py"
+    assert (args.root, args.exp_path, args.max_ite) == ("data folder", "exp", 2)
     assert args.data == path.stem.split("_")[1]
     full = path.stem.startswith("full")
     levels = None if full else 2 if "2_levels" in path.stem else 1

@@ -119,7 +119,8 @@ def build_network(
     if isinstance(model.model[0], SmpLevelUNet):
         images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
         freeze_unused(model.model, images)
-        freeze_stages(model.model, settings.frozen_stages, images)
+        if settings.frozen_stages:
+            freeze_stages(model.model, settings.frozen_stages, images)
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
         model = synchronised(model)

@@ -87,6 +87,10 @@ def expected_outputs(
         names: of the first inputs, for errors.
         network: what the network is called in errors.
 
+    Returns:
+        An answer a batch, in their order, with logits and level logits, relative to which a file is judged, and
+        the probability in 0..1; shapes as of ``Exported``.
+
     Raises:
         ValueError: for outputs that are not finite.
     """

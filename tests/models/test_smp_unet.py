@@ -127,6 +127,14 @@ def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, fr
     assert same == expected
 
 
+def test_frozen_layers_stay_so_where_batch_normalisation_is_synchronised():
+    model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18")
+    # Of a side that is no multiple of 32.
+    freeze_stages(model.model, 1, torch.randn(2, 3, 40, 40))
+    encoder = synchronised(model).train().model[0].encoder.encoder
+    assert not encoder.bn1.training and encoder.layer1[0].bn1.training
+
+
 @pytest.mark.parametrize(("stages", "side"), [(5, 64), (4, 32), (3, 16), (1, 4)])
 def test_fewer_stages_of_the_decoder_end_at_a_smaller_size_which_is_resized(stages, side):
     torch.manual_seed(0)
