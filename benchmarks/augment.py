@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmarks.table import command_line, hardware, markdown, report
+from benchmarks.table import report
 from datasets.augment import Distortion
 
 ANGLE_DEG, SCALE, BLUR_PX = 20.0, 1.1, 1.0
@@ -40,15 +40,17 @@ def main() -> int:
     image = torch.from_numpy(np.ascontiguousarray(smooth.transpose(2, 0, 1)))
     mask = (image[:1] > image[:1].mean()).float()
     expected = with_opencv(image, mask)[0]
-    rows, slowest = [], {}
+    slowest = {}
     for name, way in {"OpenCV": with_opencv, "torch": with_torch, "torchvision v2": with_torchvision}.items():
         check_equal(name, way(image, mask)[0], expected)
         slowest[name] = milliseconds(lambda way=way: way(image, mask), args.repeats)
-    for name, took in slowest.items():
-        rows.append({"library": name, "ms a sample": f"{took:.2f}", "time": f"{took / slowest['OpenCV']:.1f}"})
+    rows = [
+        {"library": name, "ms a sample": f"{took:.2f}", "time": f"{took / slowest['OpenCV']:.1f}"}
+        for name, took in slowest.items()
+    ]
     size = f"{args.spatial_size}x{args.spatial_size}"
-    lines = [f"`{command_line()}`", "", markdown(rows), "", f"Three channels and one mask, {size}, one thread."]
-    report(["## Augmentation", "", *lines, "", hardware("torch", "torchvision", "opencv-python-headless"), ""], args.to)
+    note = f"Three channels and one mask, {size}, one thread."
+    report("Augmentation", rows, [note], ("torch", "torchvision", "opencv-python-headless"), args.to)
     return 0
 
 

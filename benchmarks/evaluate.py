@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.step import plain_propagation
-from benchmarks.table import command_line, hardware, markdown, report
+from benchmarks.table import report
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.metrics import HEADLINE
@@ -82,8 +82,7 @@ def main() -> int:
         f"{where}, {args.num_worker} loader processes; the median of {args.rounds} rounds. The last column is the "
         "largest difference of any case and level in Dice or IoU."
     )
-    lines = ["## Evaluation", "", f"`{command_line()}`", "", markdown(rows), "", note, "", hardware("torch"), ""]
-    report(lines, args.to)
+    report("Evaluation", rows, [note], ("torch",), args.to)
     return 0
 
 

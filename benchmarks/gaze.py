@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # One core: the two ways differ in how much they do, not in how many do it. NumPy reads this when it is imported.
@@ -28,7 +28,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from benchmarks.table import command_line, hardware, markdown, report
+from benchmarks.table import report
 from datasets import get_spec, io
 from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
@@ -40,13 +40,15 @@ from datasets.gaze.quality import dice_over_thresholds
 from utils.images import write_image
 from utils.parallel import map_in_processes
 
+PACKAGES = ("numpy", "scipy", "opencv-python-headless", "numba")
+
 
 def main() -> int:
     """Run one benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
     args = parse_args()
     cv2.setNumThreads(1)
     title, rows, notes = {"heatmap": heatmap, "crf": crf, "shortcut": shortcut, "prepare": prepare}[args.what](args)
-    report([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", *notes, hardware(), ""], args.to)
+    report(title, rows, notes, PACKAGES, args.to)
     return 0
 
 
@@ -91,40 +93,30 @@ def heatmap(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
         f"Of {pixels:,} pixels in {len(fixations)} maps, {differing:,} in {images} maps differ at 8 bits, "
         f"by at most {largest}/255."
     )
-    return f"Heatmaps, sigma {sigma_px:g}", rows, [note, ""]
+    return f"Heatmaps, sigma {sigma_px:g}", rows, [note]
 
 
 def crf(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Time of both CRF engines on the same heatmaps, and their difference."""
-    spec, root = get_spec(args.data, args.root), Path(args.root)
-    fixations = spread(read_fixations(args.fixations), args.images)
     seconds = {"direct": 0.0, "ours": 0.0}
-    pixels = differing = 0
-    refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))  # compiled here, not on the first image
-    for name, seen in tqdm(fixations.items(), desc="crf", disable=None):
-        image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
-        heat = fixation_heatmap(seen.xy, seen.duration_ms, image.shape[:2], sigma_px=spec.sigma_px)
-        heat = to_uint8(heat, half=True) / np.float32(255)
+    images = pixels = differing = 0
+    for _, image, heat in heatmaps(args):
+        images += 1
         direct = timed(seconds, "direct", refine_with_crf, image, heat, engine="pydensecrf")
         ours = timed(seconds, "ours", refine_with_crf, image, heat)
         pixels += ours.size
         differing += int((direct != ours).sum())
-    note = f"Of {pixels:,} float32 values in {len(fixations)} maps, {differing:,} differ in any bit."
-    return "CRF, 10 iterations", compare(seconds, len(fixations), direct="pydensecrf2"), [note, ""]
+    note = f"Of {pixels:,} float32 values in {images} maps, {differing:,} differ in any bit."
+    return "CRF, 10 iterations", compare(seconds, images, direct="pydensecrf2"), [note]
 
 
 def shortcut(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """What fewer iterations than ten save and cost."""
-    spec, root = get_spec(args.data, args.root), Path(args.root)
-    fixations = spread(read_fixations(args.fixations), args.images)
+    spec = get_spec(args.data, args.root)
     seconds: dict[int, float] = {}
     errors: dict[int, list[tuple[float, int, float]]] = {}
-    refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))
-    for name, seen in tqdm(fixations.items(), desc="shortcut", disable=None):
-        image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
-        mask = io.read_mask(sample_path(spec, root, "masks", name))
-        heat = fixation_heatmap(seen.xy, seen.duration_ms, image.shape[:2], sigma_px=spec.sigma_px)
-        heat = to_uint8(heat, half=True) / np.float32(255)
+    for name, image, heat in heatmaps(args):
+        mask = io.read_mask(sample_path(spec, Path(args.root), "masks", name))
         maps = {i: to_uint8(timed(seconds, i, refine_with_crf, image, heat, iterations=i)) for i in (10, 7, 5, 3)}
         scores = {i: dice_over_thresholds(values, mask, [0.5])[0] for i, values in maps.items()}
         for i, values in maps.items():
@@ -133,8 +125,8 @@ def shortcut(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     rows = [
         {
             "iterations": i,
-            "images": len(fixations),
-            "ms an image": f"{seconds[i] / len(fixations) * 1000:.1f}",
+            "images": len(errors[i]),
+            "ms an image": f"{seconds[i] / len(errors[i]) * 1000:.1f}",
             "mean difference, grey values": f"{np.mean([e[0] for e in errors[i]]):.3f}",
             "largest": max(int(e[1]) for e in errors[i]),
             "largest change of Dice at 0.5": f"{max(e[2] for e in errors[i]):.4f}",
@@ -163,6 +155,17 @@ def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
         for way in ("ours", "ours, second call"):
             timed(seconds, way, prepare_gaze, args.data, root, table, workers=args.workers, progress=bar)
     return f"Whole preparation, {args.workers} processes", compare(seconds, len(fixations)), []
+
+
+def heatmaps(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """What a CRF is given for each image: its name, the image and the heatmap."""
+    spec, root = get_spec(args.data, args.root), Path(args.root)
+    fixations = spread(read_fixations(args.fixations), args.images)
+    refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))  # compiled here, not on the first image
+    for name, seen in tqdm(fixations.items(), desc=args.what, disable=None):
+        image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+        heat = fixation_heatmap(seen.xy, seen.duration_ms, image.shape[:2], sigma_px=spec.sigma_px)
+        yield name, image, to_uint8(heat, half=True) / np.float32(255)
 
 
 def direct_heatmap(seen: Fixations, size: tuple[int, int], sigma_px: float) -> np.ndarray:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.table import command_line, hardware, markdown, report
+from benchmarks.table import report
 from datasets import SegmentationDataset, build_dataset
 from datasets.loaders import training_loader
 
@@ -39,22 +39,7 @@ def main() -> int:
         rows = [row for workers in args.num_worker for row in ways(args, workers, Path(folder, str(workers)), expected)]
     size = f"{args.spatial_size}x{args.spatial_size}"
     batches = f"Batches of {args.batch_size}, {size}, two levels. All ways give bit-equal batches."
-    title = f"## Training loader, {args.data}"
-    report(
-        [
-            title,
-            "",
-            f"`{command_line()}`",
-            "",
-            markdown(rows),
-            "",
-            batches,
-            "",
-            hardware("torch", "numpy", "pillow"),
-            "",
-        ],
-        args.to,
-    )
+    report(f"Training loader, {args.data}", rows, [batches], ("torch", "numpy", "pillow"), args.to)
     return 0
 
 

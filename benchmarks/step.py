@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.table import command_line, hardware, markdown, report
+from benchmarks.table import report
 from datasets.specs import DATASETS
 from losses import build_objective
 from models import RELEASED_FEATURES, build_model
@@ -86,7 +86,7 @@ def main() -> int:
     difference = results.get("ours", {}).get("difference")
     if difference is not None:
         note += f" Largest difference to the plain formula, of outputs and gradients of scale 1: {difference:.1e}."
-    report([f"## {title}", "", f"`{command_line()}`", "", markdown(rows), "", note, "", hardware("torch"), ""], args.to)
+    report(title, rows, [note], ("torch",), args.to)
     return 0
 
 
@@ -208,7 +208,7 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
 def strong_step(args: argparse.Namespace, device: torch.device) -> tuple[Callable, None]:
     """A step of the ways of ``STRONG``."""
     settings = Settings.of(recipe="strong", data="kvasir", root="", rounds=1, pseudo="levels", spatial_size=args.size)
-    settings = complete(settings, DATASETS["kvasir"]).but(**STRONG[args.way])
+    settings = complete(settings, DATASETS["kvasir"]).replace(**STRONG[args.way])
     model = build_network(settings, device, args.batch_size).train()
     optimizer, objective = build_optimizer(settings, model), objective_of(settings)
     shape = (args.batch_size, 3, args.size, args.size)

@@ -10,35 +10,33 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-GAZE_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "numba")
 
-
-def markdown(rows: Sequence[Mapping[str, object]]) -> str:
+def _markdown(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows of equal keys as a Markdown table."""
     columns = list(rows[0])
     lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def report(lines: Sequence[str], to: str | None) -> None:
-    """Print the lines, and append them to the file if one is named."""
-    text = "\n".join(lines)
+def report(title: str, rows: Sequence[Mapping], notes: Sequence[str], packages: Sequence[str], to: str | None) -> None:
+    """Print command line, table, notes, machine and versions of packages, and append them to a file if one is named."""
+    text = "\n\n".join([f"## {title}", f"`{_command_line()}`", _markdown(rows), *notes, _hardware(packages)]) + "\n"
     print(text)
     if to:
         with open(to, "a", encoding="utf-8") as file:
             file.write(text + "\n")
 
 
-def command_line() -> str:
+def _command_line() -> str:
     """What was typed to run this benchmark."""
     script = Path(sys.argv[0])
     return " ".join(["python", f"benchmarks/{script.name}", *(shlex.quote(word) for word in sys.argv[1:])])
 
 
-def hardware(*packages: str) -> str:
-    """One line: processor, cores, versions of Python and of the packages (by default those of the gaze preparation)."""
+def _hardware(packages: Sequence[str]) -> str:
+    """One line: processor, cores, versions of Python and of the packages."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(f"{name} {version(name)}" for name in packages or GAZE_PACKAGES)
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"On {_processor()}, {cores} cores; Python {platform.python_version()}, {versions}."
 
 

@@ -11,13 +11,13 @@ from datasets.demo.pictures import make_demo_dataset
 from datasets.demo.prostate import make_demo_prostate
 from utils.settings import NATURAL, POSITIVE_INT
 
-DEMO_DATA = ("kvasir", "prostate")
+DEMO_DATA = {"kvasir": make_demo_dataset, "prostate": make_demo_prostate}
 
 
 def add_options(parser: Parser) -> None:
     """Options of ``demo``."""
     parser.add_argument(
-        "--data", choices=DEMO_DATA, default="kvasir", help="pictures of polyps, or MR slices of prostates"
+        "--data", choices=tuple(DEMO_DATA), default="kvasir", help="pictures of polyps, or MR slices of prostates"
     )
     parser.add_argument("--root", default="data/demo", help="where the made data set goes")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
@@ -32,8 +32,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 def main(args: argparse.Namespace) -> int:
     """Make the data set and say what to do next; returns 0."""
-    make = {"kvasir": make_demo_dataset, "prostate": make_demo_prostate}[args.data]
-    make(args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
+    DEMO_DATA[args.data](args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
     print(f"made {args.num_train} training and {args.num_test} test images with simulated gaze in {args.root}")
     print(f"next: python run.py prepare --data {args.data} --root {args.root} --fixations {args.root}/fixations.csv")
     return 0

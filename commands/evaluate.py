@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.options.evaluating import add_evaluate
+from commands.options.shared import add_evaluate
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
@@ -30,7 +30,6 @@ from utils.staging import staged_folder
 
 RUN_NAME = "prediction"
 
-
 add_options = add_evaluate
 
 
@@ -47,13 +46,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
-    predictor = Predictor(
-        args.ckpt_path,
-        device,
-        ensemble=args.ensemble,
-        tta=args.tta,
-        spatial_size=args.spatial_size,
-    )
+    predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
     folder = results_folder(args)
@@ -65,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
     print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
     print(metrics_table(metrics))
     if pictures:
-        pictures.tell_of_missing_gaze()
+        pictures.print_missing_fixations()
         print(f"report: {folder / REPORT_FILE}, {(folder / REPORT_FILE).stat().st_size / 1e6:.1f} MB")
     print(f"results: {folder}")
     return 0
@@ -79,7 +72,8 @@ def _write_results(
     folder: Path,
 ) -> dict[str, dict]:
     """All files of an evaluation; returns the metrics by level."""
-    writers = _writers(args, folder)
+    writers: list = [MaskWriter(folder / PREDICTIONS_FOLDER)] if args.save_pred else []
+    writers += [ProbabilityWriter(folder / PROBABILITIES_FOLDER)] if args.save_prob else []
     report = _report(args, predictor, folder) if pictures else None
     if report:
         writers.append(ReportCases(report, pictures, RUN_NAME))
@@ -107,11 +101,8 @@ def _write_results(
 def _report(args: argparse.Namespace, predictor: Predictor, folder: Path) -> ReportWriter:
     facts = [("checkpoint", path.name) for path in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
-    facts += [
-        ("split", args.split),
-        ("network input", f"{predictor.preprocessing.spatial_size}x{predictor.preprocessing.spatial_size}"),
-    ]
-    facts += [("threshold", f"above {args.threshold:g}")]
+    size = predictor.preprocessing.spatial_size
+    facts += [("split", args.split), ("network input", f"{size}x{size}"), ("threshold", f"above {args.threshold:g}")]
     run = ReportRun(RUN_NAME, what=_what(args, predictor), facts=facts)
     data = args.data or predictor.config["data"]
     made_by = f"run.py evaluate, version {code_version()}"
@@ -160,11 +151,6 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
         val_fraction=args.val_fraction or (0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)),
         seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
-
-
-def _writers(args: argparse.Namespace, folder: Path) -> list:
-    writers: list = [MaskWriter(folder / PREDICTIONS_FOLDER)] if args.save_pred else []
-    return writers + ([ProbabilityWriter(folder / PROBABILITIES_FOLDER)] if args.save_prob else [])
 
 
 def _what(args: argparse.Namespace, predictor: Predictor) -> str:

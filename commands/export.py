@@ -39,7 +39,7 @@ from reporting.model_card import model_card
 from utils.files import write_json, write_text
 from utils.inputs import sha256_of
 from utils.log import code_version
-from utils.staging import staging
+from utils.staging import staged_file
 
 CARD_ENDINGS = (".md", ".json")
 WEIGHTS_ENDING = ".data"
@@ -55,17 +55,9 @@ POSTPROCESSING = (
 def add_options(parser: Parser) -> None:
     """Options of ``export``."""
     add_checkpoints(parser)
+    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the file (default: by its ending)")
     parser.add_argument(
-        "--format",
-        choices=tuple(FORMATS),
-        default=None,
-        help="of the file (default: by its ending)",
-    )
-    parser.add_argument(
-        "--to",
-        required=True,
-        metavar="FILE",
-        help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)",
+        "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)"
     )
     add_overwrite(parser)
     parser.add_argument(
@@ -104,12 +96,12 @@ def main(args: argparse.Namespace) -> int:
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
     answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
-    with _writable(path), staging(path) as staged:
-        written = _write(FORMATS[name], module, predictor, staged)
+    with _writable(path), staged_file(path) as staged:
+        file = _write(name, module, predictor, staged)
         differences = largest_differences(answers, FORMATS[name].load(staged))
         check_differences(differences, FORMATS[name].tolerance)
         facts = {
-            **_of_file(staged, name, written),
+            **file,
             **_of_network(predictor, name, tta=args.tta),
             "data": data_facts(checkpoints),
             "checkpoints": checkpoints,
@@ -138,15 +130,12 @@ def _writable(path: Path) -> Iterator[None]:
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
 
 
-def _write(format_: Format, module: Exported, predictor: Predictor, path: Path) -> dict:
-    facts = format_.write(module, predictor, path)
+def _write(format_name: str, module: Exported, predictor: Predictor, path: Path) -> dict:
+    """Write the network; returns what is to be known of its file."""
+    written = FORMATS[format_name].write(module, predictor, path)
     weights = Path(f"{path}{WEIGHTS_ENDING}")
-    if not weights.exists():
-        return facts
-    return facts | {"weights_file": weights.name, "weights_sha256": sha256_of(weights)}
-
-
-def _of_file(path: Path, format_name: str, written: dict) -> dict:
+    if weights.exists():
+        written = {**written, "weights_file": weights.name, "weights_sha256": sha256_of(weights)}
     return {
         "file": path.name,
         "format": format_name,

@@ -168,7 +168,16 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
-    table, summaries, repeated = convert_recordings(recordings, _conversion_settings(args))
+    settings = ConversionSettings(
+        method=args.method,
+        eye=args.eye,
+        detection=DetectionSettings(args.velocity_deg_s, args.dispersion_deg, args.min_duration_ms, args.merge_gap_ms),
+        screen_px=args.screen_px,
+        screen_cm=args.screen_cm,
+        distance_cm=args.distance_cm,
+        sampling_rate_hz=args.sampling_rate_hz,
+    )
+    table, summaries, repeated = convert_recordings(recordings, settings)
     write_text(args.to, table.to_csv(index=False, lineterminator="\n"))
     for summary in summaries:
         print(_describe(summary))
@@ -222,18 +231,6 @@ def _read(path: Path, args: argparse.Namespace, rows) -> Recording:
     recording = with_image(recording, args.image)
     recording = with_rect(recording, Rect(*args.stimulus_rect) if args.stimulus_rect else None)
     return recording if rows is None else apply_trial_table(recording, rows)
-
-
-def _conversion_settings(args: argparse.Namespace) -> ConversionSettings:
-    return ConversionSettings(
-        method=args.method,
-        eye=args.eye,
-        detection=DetectionSettings(args.velocity_deg_s, args.dispersion_deg, args.min_duration_ms, args.merge_gap_ms),
-        screen_px=args.screen_px,
-        screen_cm=args.screen_cm,
-        distance_cm=args.distance_cm,
-        sampling_rate_hz=args.sampling_rate_hz,
-    )
 
 
 def _describe(summary: Summary) -> str:

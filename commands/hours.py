@@ -31,7 +31,6 @@ TRACKS = {
     "all": "every mask",
 }
 SECONDS_AN_HOUR = 3600
-LOADING = ("device", "threads", "num_worker")
 
 
 def add_options(parser: Parser) -> None:
@@ -128,7 +127,8 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
         rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
-    shared = {key: getattr(args, key) for key in ("recipe", "data", "root", "batch_size", *LOADING)}
+    keys = ("recipe", "data", "root", "batch_size", "device", "threads", "num_worker")
+    shared = {key: getattr(args, key) for key in keys}
     shared |= {"spatial_size": args.spatial_size} if args.spatial_size else {}
     return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from datasets.files import MAP_FOLDER
 from datasets.settings import SETTINGS_FILE
 from utils.files import remove_temporary
-from utils.locks import alone_at, alone_in
+from utils.locks import lock_folder, lock_output
 
 # Of a data set; what lies in them is taken for images, truth and gaze.
 SAMPLE_FOLDERS = (Path("images"), Path("masks"), MAP_FOLDER, MAP_FOLDER.with_name("heatmap"))
@@ -72,7 +72,7 @@ class Output:
     @contextlib.contextmanager
     def alone(self, what: str) -> Iterator[None]:
         """Hold it, and take away what a killed process left there."""
-        with alone_at(self.path, what):
+        with lock_output(self.path, what):
             remove_temporary(self.path.parent)
             yield
 
@@ -118,7 +118,7 @@ class Folder(Output):
         """Hold it, and take away what a killed process left there."""
         # Beside where a link leads to, and not in the folder itself where that is called ".".
         beside = self.path.resolve()
-        with alone_at(beside, what) if self.whole else alone_in(self.path, what):
+        with lock_output(beside, what) if self.whole else lock_folder(self.path, what):
             remove_temporary(beside.parent if self.whole else self.path)
             for folder in itertools.chain(*map(self.path.glob, self.inside)):
                 remove_temporary(folder)

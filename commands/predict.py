@@ -38,13 +38,6 @@ def add_options(parser: Parser) -> None:
         "--images", required=True, nargs="+", metavar="PATH", help="images, and folders of images; masks are not needed"
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
-    _add_output(parser)
-    add_threshold(parser)
-    add_spacing(parser)
-    add_loading(parser)
-
-
-def _add_output(parser: Parser) -> None:
     group = parser.add_argument_group("results")
     group.add_argument(
         "--out",
@@ -59,6 +52,9 @@ def _add_output(parser: Parser) -> None:
     group.add_argument(
         "--overwrite", action="store_true", help="remove the predictions that are there first, of whatever settings"
     )
+    add_threshold(parser)
+    add_spacing(parser)
+    add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

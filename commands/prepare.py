@@ -63,7 +63,14 @@ def main(args: argparse.Namespace) -> int:
         args.data,
         args.root,
         args.fixations,
-        settings=_settings(args, spec),
+        settings=GazeSettings(
+            sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px,
+            compat=args.crf_compat,
+            iterations=args.crf_iterations,
+            sxy=args.crf_sxy,
+            srgb=args.crf_srgb,
+            engine=args.crf_engine,
+        ),
         num_levels=args.num_levels,
         map_format=args.map_format,
         workers=args.workers,
@@ -84,17 +91,6 @@ def main(args: argparse.Namespace) -> int:
     if report["num_images"] > len(report["unscored"]):
         print(f"examples: {_write_examples(args, spec, report)}")
     return PARTLY_DONE_CODE if broken or report["unscored"] else 0
-
-
-def _settings(args: argparse.Namespace, spec: DatasetSpec) -> GazeSettings:
-    return GazeSettings(
-        sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px,
-        compat=args.crf_compat,
-        iterations=args.crf_iterations,
-        sxy=args.crf_sxy,
-        srgb=args.crf_srgb,
-        engine=args.crf_engine,
-    )
 
 
 def _write_examples(args: argparse.Namespace, spec: DatasetSpec, report: dict) -> Path:

@@ -54,7 +54,11 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f"{root}: expected no split files, found {found}; add --overwrite to replace them")
     names = _listed_images(spec, root)
     parts = draw_splits(spec, names, val=args.val, test=args.test, seed=args.seed)
-    _write_together({paths[split]: members for split, members in parts.items()})
+    # All lists are written before the first one gets its name.
+    with contextlib.ExitStack() as stack:
+        for split, members in parts.items():
+            temporary = stack.enter_context(replacing(paths[split]))
+            temporary.write_text("\n".join(members) + "\n", encoding="utf-8")
     for split in SPLITS:
         if split not in parts:
             # A list of an earlier draw would claim cases that stand elsewhere now.
@@ -85,13 +89,6 @@ def _listed_images(spec: DatasetSpec, root: Path) -> list[str]:
         listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(others.items()))
         print(f"left out in {folder}, since only {', '.join(spec.image_exts)} are images: {listed}")
     return list(found)
-
-
-def _write_together(lists: Mapping[Path, Sequence[str]]) -> None:
-    """All lists are written before the first one gets its name."""
-    with contextlib.ExitStack() as stack:
-        for path, names in lists.items():
-            stack.enter_context(replacing(path)).write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
 def _describe(spec: DatasetSpec, parts: Mapping[str, Sequence[str]], paths: Mapping[str, Path]) -> None:

@@ -16,7 +16,7 @@ from training.checkpoints import has_checkpoint
 from training.data_options import complete
 from training.fit import fit
 from training.labels import MAPS_FOLDER
-from training.rounds import has_rounds, round_folders
+from training.rounds import round_folders
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER
 from training.seeds import NUMBERS_FILE, TABLE_FILE, settings_of_seed
 from training.settings import Settings
@@ -42,7 +42,7 @@ def outputs(settings: Settings) -> list[Output]:
         *(
             Folder("--exp_path", path, names=() if settings.resume and has_checkpoint(path) else names, **form)
             for one in runs
-            for path in (round_folders(one) if has_rounds(one) else [Path(one.exp_path)])
+            for path in (round_folders(one) if one.makes_labels else [Path(one.exp_path)])
         ),
     ]
 

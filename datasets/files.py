@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datasets.specs import DatasetSpec
 
-MAP_FOLDER = Path("gaze", "crf_compat1")
+HEATMAP_FOLDER, MAP_FOLDER = Path("gaze", "heatmap"), Path("gaze", "crf_compat1")
 UNFINISHED_FILE = Path("gaze", "unfinished.txt")
 REPORT_FILE = Path("gaze", "report.json")
 
 
 def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
-    """The file of a sample that there is; ``kind`` is ``images``, ``masks`` or ``map`` (the CRF map).
+    """The file of a sample that there is; ``kind`` is ``images``, ``masks``, ``heatmap`` or ``map`` (the CRF map).
 
     Where there is none, the path with the data set's preferred ending.
     """
@@ -29,6 +30,7 @@ def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, .
     return {
         "images": (Path("images"), spec.image_exts),
         "masks": (Path("masks"), spec.mask_exts),
+        "heatmap": (HEATMAP_FOLDER, spec.map_exts),
         "map": (MAP_FOLDER, spec.map_exts),
     }[kind]
 
@@ -43,12 +45,10 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
         return folder / f"{name}{endings[0]}"
     names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
     # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
-    for spellings in (_usual_spellings, _all_spellings) if len(endings) > 1 else (_exact_spelling,):
-        for ending, spelt in itertools.product(endings, names):
-            for spelling in spellings(ending):
-                path = os.path.join(folder, f"{spelt}{spelling}")
-                if os.path.isfile(path):
-                    return Path(path)
+    for ending, spelt in itertools.product(_spellings(tuple(endings)), names):
+        path = os.path.join(folder, f"{spelt}{ending}")
+        if os.path.isfile(path):
+            return Path(path)
     return folder / f"{name}{endings[0]}"
 
 
@@ -72,16 +72,14 @@ def similar_files(folder: Path) -> dict[str, str]:
         return {}
 
 
-def _exact_spelling(ending: str) -> tuple[str, ...]:
-    return (ending,)
-
-
-def _usual_spellings(ending: str) -> tuple[str, ...]:
-    return ending, ending.upper()
-
-
-def _all_spellings(ending: str) -> Iterator[str]:
-    return map("".join, itertools.product(*(sorted({letter, letter.upper()}) for letter in ending)))
+@functools.cache
+def _spellings(endings: tuple[str, ...]) -> tuple[str, ...]:
+    """In upper and lower case, those in one of them first; a single ending as it is."""
+    if len(endings) == 1:
+        return endings
+    mixtures = (itertools.product(*((letter, letter.upper()) for letter in ending)) for ending in endings)
+    every = dict.fromkeys("".join(letters) for mixture in mixtures for letters in mixture)
+    return tuple(sorted(every, key=lambda spelling: not (spelling.islower() or spelling.isupper())))
 
 
 def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]:

@@ -122,10 +122,7 @@ def read_with_comment(path: Path) -> tuple[np.ndarray, str | None]:
         _check_picture(path, image, needs_8_bit=False)
         if _is_deep(image):
             return _deep_map(path, image, comment), comment
-        _check_opaque(path, image)
-        if _has_colours(image):
-            raise RefusedError(f"{path}: expected a grey map, found colours; save it as grey of 8 or 16 bits")
-        return np.array(image.convert("L")), comment
+        return _grey_of(path, image, "map", "save it as grey of 8 or 16 bits"), comment
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -149,9 +146,7 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
                 raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
             values = full_range(path, np.array(image))
         else:
-            _check_opaque(path, image)
-            _check_grey(path, image)
-            values = np.array(image.convert("L"))
+            values = _grey_of(path, image, "mask", "write 255 where the foreground is, else 0")
     try:
         return label_of(values, lossy=lossy, ignore_value=ignore_value)
     except ValueError as error:
@@ -231,17 +226,14 @@ def _check_opaque(path: Path, image: Image.Image) -> None:
         raise RefusedError(f"{path}: expected an opaque image, found transparency; lay it on a background")
 
 
-def _check_grey(path: Path, image: Image.Image) -> None:
-    """Refuse colours, whose luminance says little: that of pure red is background."""
-    if _has_colours(image):
-        raise RefusedError(f"{path}: expected a grey mask, found colours; write 255 where the foreground is, else 0")
-
-
-def _has_colours(image: Image.Image) -> bool:
-    if image.mode in ("1", "L", "LA"):
-        return False
-    red, green, blue = image.convert("RGB").split()
-    return max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > COLOUR_TOLERANCE
+def _grey_of(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
+    """(H,W) uint8, without colours, whose luminance says little: that of pure red is background."""
+    _check_opaque(path, image)
+    if image.mode not in ("1", "L", "LA"):
+        red, green, blue = image.convert("RGB").split()
+        if max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > COLOUR_TOLERANCE:
+            raise RefusedError(f"{path}: expected a grey {kind}, found colours; {advice}")
+    return np.array(image.convert("L"))
 
 
 def _deep_map(path: Path, image: Image.Image, comment: str | None) -> np.ndarray:

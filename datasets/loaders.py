@@ -6,6 +6,7 @@ import atexit
 import multiprocessing
 import signal
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from datasets.shared_batches import LeftInCache, TakenFromCache, identity_collat
 NUM_PREFETCHED = 4
 
 
+@dataclass(eq=False, repr=False)
 class IterationSampler(Sampler[list[tuple[int, int]]]):
     """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
 
@@ -34,21 +36,15 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
             on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """
 
-    def __init__(
-        self,
-        num_samples: int,
-        batch_size: int,
-        *,
-        start: int,
-        stop: int,
-        seed: int,
-        shuffle: bool = True,
-        rank: int = 0,
-        size: int = 1,
-    ):
-        self.num_samples, self.batch_size = num_samples, batch_size
-        self.start, self.stop, self.seed, self.shuffle = start, stop, seed, shuffle
-        self.rank, self.size = rank, size
+    num_samples: int
+    batch_size: int
+    _: KW_ONLY
+    start: int
+    stop: int
+    seed: int
+    shuffle: bool = True
+    rank: int = 0
+    size: int = 1
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -116,7 +112,7 @@ def training_loader(
         num_workers=num_worker,
         pin_memory=pin_memory,
         prefetch_factor=batches_ahead(num_worker),
-        worker_init_fn=leave_signals_to_the_parent,
+        worker_init_fn=ignore_signals,
         generator=own_generator(seed),
     )
     return TakenFromCache(loader, dataset, pin_memory=pin_memory) if by_keys else loader
@@ -138,7 +134,7 @@ def evaluation_loader(
         prefetch_factor=batches_ahead(num_worker),
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
-        worker_init_fn=leave_signals_to_the_parent,
+        worker_init_fn=ignore_signals,
         generator=own_generator(0),
     )
 
@@ -161,7 +157,7 @@ def collate_full_size(samples: list[dict]) -> dict:
     return {**batch, "image": torch.stack(batch["image"])}
 
 
-def leave_signals_to_the_parent(worker_id: int) -> None:
+def ignore_signals(worker_id: int) -> None:
     """Ignore Ctrl-C and SIGTERM in a loader process.
 
     Terminals and queues signal the whole group; a loader that dies of it would fail the parent, which saves

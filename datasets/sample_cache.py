@@ -72,13 +72,9 @@ class SampleCache:
         return np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
 
     def _unpack(self, record: np.ndarray) -> dict[str, Tensor]:
-        sample, start = {}, 0
-        for field in self.fields:
-            name, shape, dtype = field
-            end = start + _num_bytes(field)
-            sample[name] = torch.from_numpy(record[start:end].view(dtype).reshape(shape))
-            start = end
-        return sample
+        parts = np.split(record, np.cumsum([_num_bytes(field) for field in self.fields])[:-1])
+        named = zip(self.fields, parts, strict=True)
+        return {name: torch.from_numpy(part.view(dtype).reshape(shape)) for (name, shape, dtype), part in named}
 
 
 def open_sample_cache(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ NUM_READ = 20
 LABELS = ("auto", "required", "none")
 
 
+@dataclass(eq=False, repr=False)
 class SegmentationDataset(Dataset):
     """Samples as dicts: ``image`` (C,H,W) float32 normalised; ``label`` (1,H,W) and ``pseudo`` (L,H,W)
     float32 in {0,1}, each where there is one; ``ignore`` (1,H,W) float32 in {0,1}, beside the labels of a data set with
@@ -44,30 +45,22 @@ class SegmentationDataset(Dataset):
     ``without_map`` names what ``build_dataset`` has left out for want of a gaze map.
     """
 
-    def __init__(
-        self,
-        spec: DatasetSpec,
-        root: Path,
-        names: Sequence[str],
-        *,
-        spatial_size: int,
-        thresholds: Sequence[float] | None,
-        has_labels: bool,
-        full_size_labels: bool,
-        flip_probability: float,
-        seed: int,
-        antialias: bool = False,
-    ):
-        self.spec, self.root, self.names = spec, root, list(names)
-        self.spatial_size, self.thresholds = spatial_size, thresholds
-        self.has_labels, self.full_size_labels = has_labels, full_size_labels
-        self.flip_probability, self.seed = flip_probability, seed
-        self.antialias = antialias
-        self.augmentation = "flips"
-        self.map_folder: Path | None = None
-        self.without_map: list[str] = []
-        self.cache: SampleCache | None = None
-        self.cache_note = "cache: off"
+    spec: DatasetSpec
+    root: Path
+    names: list[str]
+    _: KW_ONLY
+    spatial_size: int
+    thresholds: Sequence[float] | None
+    has_labels: bool
+    full_size_labels: bool
+    flip_probability: float
+    seed: int
+    antialias: bool = False
+    augmentation: str = "flips"
+    map_folder: Path | None = None
+    without_map: list[str] = field(default_factory=list)
+    cache: SampleCache | None = None
+    cache_note: str = "cache: off"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -128,9 +121,7 @@ class SegmentationDataset(Dataset):
 
     def only(self, names: Sequence[str]) -> SegmentationDataset:
         """The same data set with these samples, without its cache."""
-        part = copy.copy(self)
-        part.names, part.cache = list(names), None
-        return part
+        return replace(self, names=list(names), cache=None)
 
     def _augmented(self, arrays: dict[str, Tensor], index: int, epoch: int | None) -> dict[str, Tensor]:
         """Copies of a sample's arrays, float32, all of them turned alike."""
@@ -226,7 +217,8 @@ def build_dataset(
     )
     thresholds = _thresholds(spec, num_levels, level_thresholds) if training else None
     if labels == "auto":
-        labels = "none" if training and not _all_exist(spec, root, "masks", names) else "required"
+        some_lack = training and not all(sample_path(spec, root, "masks", name).is_file() for name in names)
+        labels = "none" if some_lack else "required"
     dataset = SegmentationDataset(
         spec,
         root,
@@ -238,9 +230,8 @@ def build_dataset(
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
         antialias=antialias,
+        map_folder=Path(map_folder) if map_folder is not None and training else None,
     )
-    if map_folder is not None and training:
-        dataset.map_folder = Path(map_folder)
     if skip_missing_gaze and thresholds:
         dataset.leave_out({name for name in names if not dataset.path("map", name).is_file()})
     check_files(dataset)
@@ -302,10 +293,6 @@ def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float
     if num_levels < 1:
         raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
     return default_thresholds(spec.end_thresholds, num_levels)
-
-
-def _all_exist(spec: DatasetSpec, root: Path, kind: str, names: Sequence[str]) -> bool:
-    return all(sample_path(spec, root, kind, name).is_file() for name in names)
 
 
 def _is_mask(path: Path, ignore_value: int | None) -> bool:

@@ -103,8 +103,9 @@ def check_same_cases(runs: Sequence[ComparedRun]) -> None:
     first, expected = runs[0], runs[0].cases
     for other in runs[1:]:
         found = other.cases
-        only_first = [name for name in expected if name not in set(found)]
-        only_other = [name for name in found if name not in set(expected)]
+        in_first, in_other = set(expected), set(found)
+        only_first = [name for name in expected if name not in in_other]
+        only_other = [name for name in found if name not in in_first]
         if only_first or only_other:
             parts = [
                 f"{len(only)} only in {run.path} ({_listed(only)})"

@@ -181,9 +181,9 @@ def _check_groups(path: Path, texts: pd.DataFrame) -> None:
 
 
 def _check_complete(path: Path, table: pd.DataFrame) -> None:
-    names = table[NAME].unique()
+    names = table[NAME].drop_duplicates()
     for level, of_level in table.groupby(LEVEL, sort=False):
-        missing = [shown(name) for name in names if name not in set(of_level[NAME])]
+        missing = [shown(name) for name in names[~names.isin(of_level[NAME])]]
         if missing:
             raise ValueError(
                 f"{path}: expected every case in every level, found no row of level {shown(level)} for "

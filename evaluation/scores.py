@@ -77,7 +77,7 @@ def evaluate(
     """
     was_training = model.training
     model.eval()
-    group.same_buffers(model)
+    group.broadcast_buffers(model)
     rows: list[list[Row]] = []
     kept: list[Case] = []
     for batch in loader:

@@ -17,7 +17,7 @@ from datasets.transforms import preprocess
 from evaluation.scores import all_logits, check_finite, full_size_probabilities
 from models import Averaged, build_from_weights
 from models.checkpoint import load_checkpoint
-from models.smp_unet import SmpLevelUNet, tried
+from models.smp_unet import SmpLevelUNet, checked_forward
 from utils.devices import fastest_layout, pick_device
 
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
@@ -129,9 +129,9 @@ class Predictor:
             FileNotFoundError, ValueError: for an image that is not taken, or outputs that are not finite.
         """
         inputs, size = self.preprocessing.prepared(image)
-        logits = all_logits(self.model(inputs[None].to(self.device)))[0]
+        logits = all_logits(self.model(inputs[None].to(self.device)))[:, 0]
         check_finite(logits, image if isinstance(image, str | Path) else "image", self.network)
-        return full_size_probabilities(logits, size)[0, 0].cpu().numpy()
+        return full_size_probabilities(logits[:1], size)[0, 0].cpu().numpy()
 
 
 def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preprocessing:
@@ -154,7 +154,7 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preproce
     if isinstance(first, SmpLevelUNet):
         # Some of its encoders take images of one size.
         with torch.inference_mode():
-            tried(first.eval(), torch.zeros(1, channels, *2 * [needs.spatial_size]))
+            checked_forward(first.eval(), torch.zeros(1, channels, *2 * [needs.spatial_size]))
     return needs
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from datasets.files import sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
-from datasets.gaze.map_files import find_map
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
 from evaluation.per_case import (
@@ -55,7 +55,7 @@ class Contents:
 
     titles: list[str]
     rows: list[list[Cell]]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,8 @@ def _missing_files(wanted: Wanted, column: str) -> list[Path]:
 
 
 def _file(wanted: Wanted, column: str, name: str) -> Path:
-    if column in ("image", "truth"):
-        return sample_path(wanted.spec, wanted.root, "images" if column == "image" else "masks", name)
-    return find_map(wanted.spec, wanted.root, "heatmap" if column == "heatmap" else "crf", name)
+    kind = {"image": "images", "truth": "masks", "heatmap": "heatmap"}.get(column, "map")
+    return sample_path(wanted.spec, wanted.root, kind, name)
 
 
 def _cells(
@@ -233,13 +232,13 @@ def _cells(
 
 def _predicted(wanted: Wanted, name: str, picture, predictors, label: io.Label, outline) -> list[tuple[str, Cell]]:
     cells = []
-    for (run, predict), colour in zip(predictors.items(), _colours(len(predictors)), strict=True):
+    for (run, predict), colour in zip(predictors.items(), itertools.cycle(RUN_COLOURS.values()), strict=False):
         mask = _fitting(predict(name), picture, f"{run}, {name}")
         scored = None if label.ignore is None else ~label.ignore
         score = dice(count(mask, label.mask, scored)) if wanted.with_dice else None
         caption = "" if score is None else "–" if score != score else f"{100 * score:.1f}"
         if wanted.style == "contours":
-            cells.append((run, Cell(picture, (*outline, (mask, RUN_COLOURS[colour])), caption=caption)))
+            cells.append((run, Cell(picture, (*outline, (mask, colour)), caption=caption)))
         else:
             cells.append((run, Cell(with_ignored(mask_picture(mask), label.ignore), caption=caption)))
     return cells
@@ -258,7 +257,12 @@ def _fitting(values: np.ndarray, picture: np.ndarray, what: object) -> np.ndarra
 def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     """What gives the mask (H,W) bool of a case: a folder of predictions, or a checkpoint."""
     if run.path.is_file():
-        return _checkpoint_predictor(run.path, wanted)
+        # They bring torch along, which takes a while to import and which folders of predictions do without.
+        from inference.predictor import Predictor
+        from utils.devices import pick_device
+
+        predictor = Predictor([run.path], pick_device(wanted.device))
+        return lambda name: predictor(_file(wanted, "image", name)) > wanted.threshold
     folder = run.path / PREDICTIONS_FOLDER
     if not run.path.is_dir():
         raise FileNotFoundError(f"{run.path}: expected a results folder or a checkpoint, found none")
@@ -272,37 +276,12 @@ def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     return lambda name: io.read_mask(paths[name])
 
 
-def _checkpoint_predictor(path: Path, wanted: Wanted) -> Predict:
-    # They bring torch along, which takes a while to import and which folders of predictions do without.
-    import torch
-
-    from evaluation.scores import all_logits, check_finite, full_size_probabilities
-    from inference.predictor import Predictor
-    from utils.devices import pick_device
-
-    predictor = Predictor([path], pick_device(wanted.device))
-
-    @torch.inference_mode()
-    def predict(name: str) -> np.ndarray:
-        image, size = predictor.preprocessing.prepared(_file(wanted, "image", name))
-        logits = all_logits(predictor.model(image[None].to(predictor.device)))[:, 0]
-        check_finite(logits, name, predictor.network)
-        return (full_size_probabilities(logits[:1], size)[0, 0] > wanted.threshold).cpu().numpy()
-
-    return predict
-
-
-def _colours(count: int) -> list[str]:
-    names = list(RUN_COLOURS)
-    return [names[index % len(names)] for index in range(count)]
-
-
 def _said_of_colours(wanted: Wanted, columns: Sequence[str], with_truth: bool) -> list[str]:
     ignored = ["grey hatching: not scored"] if with_truth and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":
         return ignored
     parts = ["truth green"] if with_truth else []
     if "predictions" in columns:
-        names = [run.name for run in wanted.runs]
-        parts += [f"{name} {colour}" for name, colour in zip(names, _colours(len(names)), strict=True)]
+        named = zip(wanted.runs, itertools.cycle(RUN_COLOURS), strict=False)
+        parts += [f"{run.name} {colour}" for run, colour in named]
     return ([f"outlines: {', '.join(parts)}"] if parts else []) + ignored

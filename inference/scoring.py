@@ -14,7 +14,7 @@ from torch import nn
 from datasets.spacing import pixel_spacing_mm
 from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, write_per_case
 from evaluation.results import summarize
-from evaluation.scores import ENSEMBLE, Case, Spacing, evaluate, full_size_probabilities
+from evaluation.scores import ENSEMBLE, Case, Spacing, all_logits, evaluate, full_size_probabilities
 from reporting.visualize import grid, prediction_row
 from utils.distributed import SINGLE, Group
 from utils.images import write_image
@@ -31,39 +31,21 @@ def score(
     folder: Path,
     *,
     per_case_file: str = PER_CASE_FILE,
-    threshold: float = 0.5,
-    spacing_mm: Spacing | None = None,
-    writers: Sequence[Callable[[Case], None]] = (),
     examples: bool = False,
     group: Group = SINGLE,
-    network: str = "the network",
+    **options,
 ) -> dict[str, dict]:
     """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
 
     Args:
-        loader: of this process's part of the cases.
-        dataset: of all cases.
-        threshold: on the probability.
-        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
-        writers: called with every case; see ``evaluation.scores.evaluate``.
         examples: picture some cases, from the worst to the best.
         group: the processes that share the cases; that of rank 0 writes.
-        network: what the model is called in errors.
+        options: and the other arguments, as of ``scored``.
 
     Returns:
         The metrics by level, as ``summarize`` makes them.
     """
-    table = scored(
-        model,
-        loader,
-        dataset,
-        device,
-        threshold=threshold,
-        spacing_mm=spacing_mm,
-        writers=writers,
-        group=group,
-        network=network,
-    )
+    table = scored(model, loader, dataset, device, group=group, **options)
     if group.is_main:
         write_per_case(folder / per_case_file, table)
         if examples:
@@ -84,7 +66,17 @@ def scored(
     group: Group = SINGLE,
     network: str = "the network",
 ) -> pd.DataFrame:
-    """The table of scores of all cases with all metrics and the ``group`` of each case; arguments as of ``score``."""
+    """The table of scores of all cases with all metrics and the ``group`` of each case.
+
+    Args:
+        loader: of this process's part of the cases.
+        dataset: of all cases.
+        threshold: on the probability.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
+        writers: called with every case; see ``evaluation.scores.evaluate``.
+        group: the processes that share the cases.
+        network: what the model is called in errors.
+    """
 
     def on_case(case: Case) -> None:
         for writer in writers:
@@ -120,10 +112,9 @@ def examples_picture(model: nn.Module, dataset, names: list[str], device: torch.
     lines, titles = [], []
     for name in names:
         sample = dataset[dataset.names.index(name)]
-        outputs = model(sample["image"][None].to(device))
-        logits = torch.cat([outputs["logits"][None], outputs["level_logits"]])[:, 0].float()
-        probabilities = full_size_probabilities(logits, sample["image"].shape[-2:])[:, 0].cpu().numpy()
         size, pseudo = sample["image"].shape[-2:], sample.get("pseudo")
+        logits = all_logits(model(sample["image"][None].to(device)))[:, 0]
+        probabilities = full_size_probabilities(logits, size)[:, 0].cpu().numpy()
         cells, titles = prediction_row(
             sample["image"].numpy(),
             probabilities,

@@ -2,8 +2,8 @@
 
     K_i = -1/(m-1) sum over j != i of mean_p [ s'_i sg(s_j) + (1 - s'_i) (1 - sg(s_j)) ]
 
-with s = sigmoid(logits), s' the same of the propagated logits, and sg the stop-gradient. The term is linear
-in s_j, so the peers enter through their mean.
+with s = sigmoid(logits), s' the same of the propagated logits ("pure" consistency: s' = s), and sg the stop-gradient.
+The term is linear in s_j, so the peers enter through their mean.
 """
 
 from __future__ import annotations
@@ -12,27 +12,15 @@ import torch
 from torch import Tensor
 
 
-def multi_level_consistency(level_logits: Tensor) -> Tensor:
-    """ "Pure" consistency: s_i in place of s'_i.
-
-    Args:
-        level_logits: (L,B,1,H,W).
-
-    Returns:
-        (L,) in -1..0, one value a level, -1 where all agree for certain; zeros if there is one level.
-    """
-    return multi_level_propagation_consistency(level_logits, level_logits)
-
-
-def multi_level_propagation_consistency(level_logits: Tensor, level_logits_prop: Tensor) -> Tensor:
+def multi_level_consistency(level_logits: Tensor, level_logits_prop: Tensor) -> Tensor:
     """Consistency of the propagated predictions of a level with the plain ones of its peers.
 
     Args:
-        level_logits: (L,B,1,H,W); gets no gradient here.
-        level_logits_prop: (L,B,1,H,W), logits of the propagated features.
+        level_logits: (L,B,1,H,W), the peers' part, which gets no gradient.
+        level_logits_prop: (L,B,1,H,W), logits of the propagated features; ``level_logits`` again for "pure".
 
     Returns:
-        (L,) in -1..0, one value a level; zeros if there is one level.
+        (L,) in -1..0, one value a level, -1 where all agree for certain; zeros if there is one level.
 
     Raises:
         ValueError: if the two differ in shape.

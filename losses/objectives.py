@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from losses.consistency import multi_level_consistency, multi_level_propagation_consistency
+from losses.consistency import multi_level_consistency
 from losses.segmentation import bce_loss, dice_ce_loss, dice_loss
 from utils.settings import NOT_NEGATIVE, declared_settings, setting
 
@@ -80,18 +80,14 @@ class GazeSupervision(Objective):
         losses = torch.stack([seg_loss(logits, pseudo[:, level, None]) for level, logits in enumerate(level_logits)])
         total, terms = losses.sum(), _per_level(losses)
         if len(level_logits) > 1:
-            consistency = self._consistency(outputs)
+            own = "level_logits_prop" if self.cons_mode == "prop" else "level_logits"
+            consistency = multi_level_consistency(level_logits, outputs[own])
             total = total + self.cons_weight * consistency.sum()
             terms["loss_cons"] = consistency.detach().mean()
         return total, {**terms, "loss": total.detach()}
 
     def describe(self, num_levels: int) -> str:
         return f", {self.cons_mode} consistency x {self.cons_weight:g}" if num_levels > 1 else ""
-
-    def _consistency(self, outputs: dict) -> Tensor:
-        if self.cons_mode == "prop":
-            return multi_level_propagation_consistency(outputs["level_logits"], outputs["level_logits_prop"])
-        return multi_level_consistency(outputs["level_logits"])
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup": GazeSupervision}

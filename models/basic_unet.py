@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.graph_export import is_recording, resized_at_border
+from models.graph_export import is_tracing, resized_at_border
 
 NORM_GROUPS = 4
 NEGATIVE_SLOPE = 0.1
@@ -44,7 +44,7 @@ class Down(nn.Module):
         self.convs = TwoConv(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        if is_recording():
+        if is_tracing():
             # Pooling drops the last row or column of an odd size anyway; torch.export takes a branch by it.
             x = resized_at_border(x, x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2)
         return self.convs(F.max_pool2d(x, 2))
@@ -64,7 +64,7 @@ class UpCat(nn.Module):
         x = self.upsample["deconv"](x)
         # Pooling drops the last row or column of an odd size; repeating the border restores it.
         height, width = skip.shape[-2:]
-        if is_recording():
+        if is_tracing():
             return self.convs(torch.cat([skip, resized_at_border(x, height, width)], dim=1))
         # At most one each. F.pad has no deterministic gradient on CUDA.
         if height > x.shape[-2]:

@@ -70,11 +70,11 @@ def check_file(path: Path) -> None:
     none, and in its format from before there were archives, there is nothing to compare. Reads the whole file.
     """
     with open(path, "rb") as file:
-        if file.read(len(ZIP_START)) == ZIP_START:
+        start = file.read(len(ZIP_START))
+        if start == ZIP_START:
             _check_archive(path)
             return
-        file.seek(0)
-        if file.read(1) != pickle.PROTO:
+        if not start.startswith(pickle.PROTO):
             raise pickle.UnpicklingError("neither an archive nor a pickle of torch's")
         file.seek(0)
         for _ in range(NUM_PICKLES_WITHOUT_ARCHIVE):

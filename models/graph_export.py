@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def is_recording() -> bool:
+def is_tracing() -> bool:
     """Whether torch records what is computed, and would keep each branch the way this image's size has it taken."""
     if torch.compiler.is_dynamo_compiling():
         # torch.compile, which says that it is exporting, too. It records for the sizes that it meets, and what stands

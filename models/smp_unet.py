@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.graph_export import is_recording, resized_at_border
-from models.multi_level import statistics_stay
+from models.graph_export import is_tracing, resized_at_border
+from models.multi_level import frozen_batch_statistics
 from models.pretrained import INPUTS, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
@@ -21,7 +21,7 @@ SIZE_MULTIPLE = 2**STAGES
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 
 
-def synchronised(model: nn.Module) -> nn.Module:
+def with_sync_batchnorm(model: nn.Module) -> nn.Module:
     """The model with SyncBatchNorm, over the whole batch of several processes, which GPUs alone can do.
 
     By timm: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
@@ -103,7 +103,7 @@ def _padded(x: Tensor) -> Tensor:
     """(B,C,H,W) with the border repeated at the right and bottom, up to multiples of ``SIZE_MULTIPLE``."""
     height, width = x.shape[-2:]
     pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
-    if is_recording():
+    if is_tracing():
         return resized_at_border(x, height + pad[3], width + pad[1])
     return F.pad(x, pad, mode="replicate")
 
@@ -122,8 +122,8 @@ def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
         ValueError: if the network cannot be trained on such images.
     """
     first, *_ = levels = list(levels)
-    with statistics_stay(first), torch.random.fork_rng(devices=[]):
-        _, logits = tried(first, images)
+    with frozen_batch_statistics(first), torch.random.fork_rng(devices=[]):
+        _, logits = checked_forward(first, images)
     used = _parameters_of([logits], first)
     for level in levels:
         for name, parameter in level.named_parameters():
@@ -140,7 +140,7 @@ def freeze_stages(levels: Iterable[SmpLevelUNet], number: int, images: Tensor) -
     """
     first, *_ = levels = list(levels)
     encoder = first.encoder.encoder
-    with statistics_stay(encoder), torch.random.fork_rng(devices=[]):
+    with frozen_batch_statistics(encoder), torch.random.fork_rng(devices=[]):
         _, *features = encoder(_padded(images))
     names = _parameters_of(features[:number], encoder)
     for level in levels:
@@ -157,7 +157,7 @@ def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
     return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}
 
 
-def tried(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+def checked_forward(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """What a level makes of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
     try:
         return level(images)
@@ -232,17 +232,12 @@ def encoders() -> dict[str, tuple[str, ...]]:
     trained = {name.split(".")[0] for name in pretrained}
     known = {f"tu-{name}": ("imagenet",) if name.split(".")[0] in trained else () for name in networks}
     # Their names in earlier versions of smp, which replaces them.
-    earlier = {f"tu-{new}": f"timm-{old}" for new, old in _earlier_names(networks)}
-    known |= {old: known[new] for new, old in earlier.items()}
+    known |= {
+        f"timm-{name.removeprefix('tu-').removeprefix('tf_')}": weights
+        for name, weights in known.items()
+        if name.startswith(("tu-regnet", "tu-res2", "tu-resnest", "tu-gernet", "tu-tf_mobilenetv3"))
+    }
     return known | {name: tuple(entry["pretrained_settings"]) for name, entry in own.items()}
-
-
-def _earlier_names(networks: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in networks:
-        if name.startswith(("regnet", "res2", "resnest", "gernet")):
-            yield name, name
-        elif name.startswith("tf_mobilenetv3"):
-            yield name, name.removeprefix("tf_")
 
 
 @contextlib.contextmanager

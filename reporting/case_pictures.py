@@ -32,7 +32,7 @@ class CasePictures:
         self.fixations: Mapping[str, Fixations] = read_fixations(fixations) if fixations else {}
         self.num_cases = self.num_without_gaze = 0
 
-    def tell_of_missing_gaze(self) -> None:
+    def print_missing_fixations(self) -> None:
         """Print how many of the cases so far have no fixations in the table, if there is one and any have none."""
         if self.table and self.num_without_gaze:
             print(f"{self.num_without_gaze} of {self.num_cases} cases have no fixation in {self.table}")

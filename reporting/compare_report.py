@@ -59,7 +59,7 @@ def write_report(
             truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
             without_truth += truth is None
             report.add(_checked(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name))))
-    pictures.tell_of_missing_gaze()
+    pictures.print_missing_fixations()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
     return report.num_bytes

@@ -11,7 +11,6 @@ from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations
-from datasets.gaze.map_files import heatmap_path
 from datasets.specs import DatasetSpec
 from reporting.visualize import gaze_row, grid
 
@@ -49,7 +48,7 @@ def gaze_picture(
             ),
             fixations[name].xy,
             fixations[name].duration_ms,
-            io.read_map(heatmap_path(spec, root, name)),
+            io.read_map(sample_path(spec, root, "heatmap", name)),
             io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
             *(io.read_label(sample_path(spec, root, "masks", name), spec.ignore_value) if with_truth else ()),

@@ -34,9 +34,7 @@ def model_card(facts: dict) -> str:
         "Input and outputs": [_contract(facts["input"], facts["outputs"], facts["sizes"])],
         "Preprocessing": [_preprocessing(facts["preprocessing"])],
         "Postprocessing": [f"{facts['postprocessing']}."],
-        "How to run it": [
-            *([HOW_TO_RUN, f"```python\n{facts['usage']}```"] if facts["usage"] else [WITH_PROJECT]),
-        ],
+        "How to run it": [HOW_TO_RUN, f"```python\n{facts['usage']}```"] if facts["usage"] else [WITH_PROJECT],
         "Training data and licence": [_licence(facts)],
         "Training": [_checkpoint(checkpoint) for checkpoint in facts["checkpoints"]],
         "Metrics": _metrics(facts["evaluation"]),

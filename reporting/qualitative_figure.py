@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from reporting.publication import FONT_PT, paper_style, write_figure
-from reporting.visualize import FIXATION_COLOUR
+from reporting.visualize import FIXATION_COLOUR, resized
 
 MM_PER_INCH, PT_PER_INCH = 25.4, 72
 GAP_MM = 1.0
@@ -240,10 +239,7 @@ def _draw_fixations(axes, xy: np.ndarray, duration_ms: np.ndarray, size: tuple[i
 def _at_most(picture: np.ndarray, height_mm: float, width_mm: float, dpi: float) -> np.ndarray:
     """A picture no finer than ``dpi`` where it is printed; a coarser one as it is."""
     scale = min(height_mm / picture.shape[0], width_mm / picture.shape[1]) / MM_PER_INCH * dpi
-    if scale >= 1:
-        return picture
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return resized(picture, scale) if scale < 1 else picture
 
 
 def _whole_pixels(figure, layout: Layout, dpi: float) -> None:

@@ -88,23 +88,15 @@ def _training_rows(experiment: Experiment, shown: Sequence[str]) -> list[tuple]:
 
 
 def _other_rows(experiment: Experiment) -> list[tuple]:
+    what = experiment.runs[0].summary.get("what", "")
     rows = []
     for label in labels(experiment):
-        if label not in TRAINING_RESULTS:
-            numbers = [over_seeds(experiment, label, ENSEMBLE, metric) for metric in HEADLINE]
-            rows.append(
-                (
-                    experiment.name,
-                    experiment.runs[0].summary.get("what", ""),
-                    label.replace("_", " "),
-                    _iterations(experiment, label),
-                    numbers[0].num_cases,
-                    *(
-                        "none" if n.mean is None else f"{_percent(n.mean)} ({_percent(n.std_over_images)})"
-                        for n in numbers
-                    ),
-                )
-            )
+        if label in TRAINING_RESULTS:
+            continue
+        numbers = [over_seeds(experiment, label, ENSEMBLE, metric) for metric in HEADLINE]
+        cells = ["none" if n.mean is None else f"{_percent(n.mean)} ({_percent(n.std_over_images)})" for n in numbers]
+        first = (experiment.name, what, label.replace("_", " "), _iterations(experiment, label), numbers[0].num_cases)
+        rows.append((*first, *cells))
     return rows
 
 

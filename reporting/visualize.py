@@ -79,19 +79,11 @@ def grid(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], cell_px: i
     canvas = np.full((TITLE_PX + len(rows) * (cell_px + GAP_PX) + GAP_PX, width, 3), 255, np.uint8)
     for column, title in enumerate(titles):
         left = GAP_PX + column * (cell_px + GAP_PX)
-        cv2.putText(
-            canvas,
-            title,
-            (left + 2, TITLE_PX - 7),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            (30, 30, 30),
-            1,
-            cv2.LINE_AA,
-        )
+        place = (left + 2, TITLE_PX - 7)
+        cv2.putText(canvas, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
         for line, row in enumerate(rows):
             top = TITLE_PX + GAP_PX + line * (cell_px + GAP_PX)
-            cell = _fit(row[column], cell_px)
+            cell = resized(row[column], cell_px / max(row[column].shape[:2]))
             y, x = top + (cell_px - cell.shape[0]) // 2, left + (cell_px - cell.shape[1]) // 2
             canvas[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
     return canvas
@@ -162,7 +154,7 @@ def gaze_row(
     return list(cells.values()), list(cells)
 
 
-def _fit(picture: np.ndarray, cell_px: int) -> np.ndarray:
-    scale = cell_px / max(picture.shape[:2])
+def resized(picture: np.ndarray, scale: float) -> np.ndarray:
+    """(H,W) or (H,W,3) uint8 scaled, each side to the nearest whole number of pixels, one at least."""
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)

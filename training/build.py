@@ -15,13 +15,15 @@ from datasets.splits import has_validation_file
 from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused, synchronised
-from training.run import MODEL_KEYS, Data
+from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused, with_sync_batchnorm
+from training.run import Data
 from training.run_folder import first_options
-from training.settings import Settings
+from training.settings import Levels, Model, Settings, names_of
 from utils.devices import fastest_layout
 from utils.distributed import SINGLE, Group
 
+# The arguments of ``build_model``.
+MODEL_KEYS = ("encoder_input", *(key for key in names_of(Model, Levels) if key not in ("model", "level_thresholds")))
 # Ends of levels on maps whose target is where they are above 0.5.
 MADE_THRESHOLDS = (0.5, 0.3)
 
@@ -123,7 +125,7 @@ def build_network(
             freeze_stages(model.model, settings.frozen_stages, images)
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
-        model = synchronised(model)
+        model = with_sync_batchnorm(model)
     if settings.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True

@@ -21,44 +21,20 @@ from models.registry import load_weights
 from trainer import TrainState
 from training.build import model_settings
 from training.data_options import check_settings, id_numbers, remembered_settings
-from training.run import MODEL_KEYS, Run
+from training.run import Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
 from training.schedule import schedule_of
 from training.seeding import random_states, restore_random_states
-from training.settings import Settings
+from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
 from utils.devices import amp_of
 from utils.distributed import Group
 
-ROUND_KEYS = ("rounds", "pseudo", "masks", "round_ite", "round_size")
+# Of the topics that make a recipe: where gaze lies, and whether some may lack it; the images are looked at apart.
+NOT_OF_RECIPE = ("fixations", "map_folder", "skip_missing_gaze")
 # What a resumed run must share with the one that it continues, beside the settings of its objective.
 RECIPE_KEYS = (
-    "mode",
-    "data",
-    "model",
-    *MODEL_KEYS,
-    "level_thresholds",
-    "max_ite",
-    "batch_size",
-    "spatial_size",
-    "antialias",
-    "opt",
-    "lr",
-    "lr_min",
-    "lr_scheduler",
-    "warmup_ite",
-    "weight_decay",
-    "data_size_rate",
-    "draw_subset",
-    "val_fraction",
-    "flip_prob",
-    "augment",
-    "frozen_stages",
-    "ema",
-    "select",
-    *ROUND_KEYS,
-    "fp16",
-    "amp",
-    "seed",
+    *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
+    *(key for key in names_of(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
 )
 # In every recipe, whether or not the objective has them.
 COMMON_SETTINGS = ("cons_weight", "seg_loss")
@@ -74,7 +50,9 @@ EARLIER_RECIPE = {
     "select": "best",
     # Drawn then; where that matters, the images are others, which is looked at apart.
     "draw_subset": False,
-    **dict(zip(ROUND_KEYS, (1, "levels", 0, None, None), strict=True)),
+    "rounds": 1,
+    "pseudo": "levels",
+    "masks": 0,
 }
 # Of TrainState, under "state".
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")

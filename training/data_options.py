@@ -31,7 +31,7 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
     parts = (settings.data, settings.mode, f"{num_levels}level", settings.cons_mode)
     # Several seeds have a folder each in it.
     parts += () if settings.seeds else (f"seed{settings.seed}",)
-    return settings.but(
+    return settings.replace(
         in_channels=spec.in_channels,
         encoder_input=encoder_input(settings.encoder_weights, spec.normalisation),
         num_levels=num_levels,

@@ -22,9 +22,10 @@ def describe(run: Run, start: Start) -> None:
     settings, data, log = run.settings, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
     validation = data.selection if data.selection_split == "validation" else ()
+    processes = "" if run.group.size == 1 else f"{run.group.size} processes, each with "
     log.info(f"{what_is_trained(settings)}; run folder {run.folder}; seed {settings.seed}")
     log.info(
-        f"device {device_name(run.device)}, {_processes(run)}{_counted(torch.get_num_threads(), 'thread')}, "
+        f"device {device_name(run.device)}, {processes}{_counted(torch.get_num_threads(), 'thread')}, "
         f"{_counted(settings.num_worker, 'loader process', 'es')}, Python {platform.python_version()}, torch "
         f"{torch.__version__}, code {code_version()}"
     )
@@ -59,10 +60,6 @@ def describe(run: Run, start: Start) -> None:
         log.info(note)
     if start.resumes:
         log.info(f"resumed at iteration {run.state.iteration}")
-
-
-def _processes(run: Run) -> str:
-    return "" if run.group.size == 1 else f"{run.group.size} processes, each with "
 
 
 def _counted(number: int, noun: str, ending: str = "s") -> str:

@@ -38,14 +38,14 @@ from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
 from training.results import finish
-from training.rounds import has_rounds, train_rounds
+from training.rounds import train_rounds
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
 from training.schedule import iteration_learning_rate
 from training.seeding import seed_everything
 from training.seeds import train_seeds
 from training.settings import Settings
-from training.targets import watched
+from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
 from utils.cores import use_cores
 from utils.devices import amp_of, make_deterministic, precision
@@ -74,10 +74,10 @@ def fit(settings: Settings) -> int:
         cores = use_cores(
             device, threads=settings.threads, loaders=settings.num_worker, processes=group.on_this_machine
         )
-        settings = settings.but(threads=cores.threads, num_worker=cores.loaders)
+        settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)
 
         def train_all(one: Settings) -> int:
-            if has_rounds(one):
+            if one.makes_labels:
                 return train_rounds(one, lambda of_round: train_one(of_round, group, device, deadline), group, device)
             return train_one(one, group, device, deadline)
 
@@ -123,8 +123,8 @@ def _build_run(settings: Settings, folder: Path, data: Data, start: Start, devic
     model = build_network(settings, device, smallest_batch(settings, len(data.train), group), group)
     _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
-    run = Run(settings, folder, data, model, build_optimizer(settings, model), scaler, state, device, NoLog(), group)
-    run = run._replace(average=build_average(settings, model))
+    optimizer, average = build_optimizer(settings, model), build_average(settings, model)
+    run = Run(settings, folder, data, model, optimizer, scaler, state, device, NoLog(), group, average)
     restore(run, start)
     return run
 
@@ -170,7 +170,9 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 group.wrap(run.model),
                 objective_of(settings),
                 run.optimizer,
-                watched(loader, min(state.iterations_per_epoch, settings.max_ite - state.iteration), run.log.info),
+                warn_of_empty_targets(
+                    loader, min(state.iterations_per_epoch, settings.max_ite - state.iteration), run.log.info
+                ),
                 state=state,
                 device=run.device,
                 autocast=autocast,

@@ -47,7 +47,8 @@ class ForecastHook:
         if not left:
             return
         here, after = left * seconds, settings.work_after / settings.spatial_size**2 * seconds
-        text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {_kind(self.device)}"
+        kind = "CPU" if self.device.type == "cpu" else "GPU"
+        text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {kind}"
         if after:
             text += f"; with the rounds and seeds after it {duration(here + after)}"
         if here + after > LONG and self.device.type == "cpu" and settings.recipe != CPU_RECIPE:
@@ -73,14 +74,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days"
 
 
-def _kind(device: torch.device) -> str:
-    return "CPU" if device.type == "cpu" else "GPU"
-
-
 def _seconds_of(recipe: str, settings: Settings) -> float:
     """Of a training by another recipe on this machine, from one timed step of its network; draws nothing from torch's
     generator."""
-    other = settings.but(**RECIPES[recipe])
+    other = settings.replace(**RECIPES[recipe])
     with torch.random.fork_rng(devices=[]):
         model = build_network(other, torch.device("cpu")).train()
         image = torch.rand(other.batch_size, other.in_channels, other.spatial_size, other.spatial_size)

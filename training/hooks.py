@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -62,8 +63,7 @@ class LogHook:
         listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
         self.log.info(
             f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
-            f"{images_per_second:.3g} images/s"
-            + (f", peak {memory:.2f} GB" if memory else "")
+            f"{images_per_second:.3g} images/s, peak {memory:.2f} GB"
             + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
         )
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
@@ -114,6 +114,7 @@ class StopHook:
         state.stopped = self.group.any(bool(self.request)) or state.stopped
 
 
+@dataclass
 class ValidateHook:
     """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean.
 
@@ -128,26 +129,21 @@ class ValidateHook:
         picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        loader,
-        device: torch.device,
-        log: RunLog,
-        *,
-        split: str,
-        selected_by: str = "dice",
-        step: int,
-        max_ite: int,
-        group: Group,
-        request: StopRequest,
-        on_best: Callable[[], None],
-        picture: Callable[[], object],
-    ):
-        self.model, self.loader, self.device, self.log = model, loader, device, log
-        self.split, self.selected_by, self.step, self.max_ite = split, selected_by, step, max_ite
-        self.group, self.request = group, request
-        self.on_best, self.picture = on_best, picture
+    model: nn.Module
+    loader: Iterable[dict] | None
+    device: torch.device
+    log: RunLog
+    _: KW_ONLY
+    split: str
+    selected_by: str = "dice"
+    step: int
+    max_ite: int
+    group: Group
+    request: StopRequest
+    on_best: Callable[[], None]
+    picture: Callable[[], object]
+
+    def __post_init__(self):
         self.highest = 0.0  # mean Dice of any level so far
         self.empty: dict[str, bool] = {}  # levels without foreground in the last validation; whether training had begun
 

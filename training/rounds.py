@@ -13,8 +13,9 @@ import torch
 
 from datasets import get_spec
 from evaluation.summary import SUMMARY_FILE, read_summary
-from losses.objectives import learns_from_gaze
 from reporting.figures import write_rounds_figure
+from reporting.markdown import table
+from training.build import build_network
 from training.checkpoints import has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
@@ -25,13 +26,6 @@ from utils.distributed import Group
 from utils.files import write_text
 
 TABLE_FILE, FIGURE_FILE = "rounds.md", "rounds.png"
-
-
-def has_rounds(settings: Settings) -> bool:
-    """Whether labels are made for this run, or it trains on the data set's own maps once."""
-    return learns_from_gaze(settings.mode) and (
-        settings.rounds > 1 or settings.pseudo != "levels" or settings.masks > 0
-    )
 
 
 def round_folders(settings: Settings) -> list[Path]:
@@ -53,11 +47,14 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         0 with the table of the rounds written, or the code of the round that stopped.
 
     Raises:
-        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``; see also ``make_labels``.
+        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or the network cannot be built;
+            see also ``make_labels``.
     """
     settings = complete(settings, get_spec(settings.data, settings.root))
     folders = round_folders(settings)
     _check_folders(settings, folders)
+    # A network that cannot be built is refused before labels take minutes, and before earlier rounds go.
+    build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
     if settings.overwrite and group.is_main:
         for folder in folders:
             remove_round(folder)
@@ -84,7 +81,7 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
 def settings_of_round(settings: Settings, number: int) -> Settings:
     """The settings of one round."""
     folder, is_last = round_folders(settings)[number - 1], number == settings.rounds
-    one = settings.but(
+    one = settings.replace(
         exp_path=str(folder),
         map_folder=str(folder / MAPS_FOLDER),
         overwrite=False,
@@ -96,7 +93,7 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
     )
     if is_last:
         return one
-    return one.but(
+    return one.replace(
         max_ite=settings.round_ite or settings.max_ite,
         spatial_size=settings.round_size or settings.spatial_size,
         save_pred=False,
@@ -138,15 +135,14 @@ def _check_folders(settings: Settings, folders: list[Path]) -> None:
 
 
 def _write_table(folders: list[Path]) -> None:
-    lines = ["| round | labels | iterations | seconds |", "|---|---|---|---|"]
+    rows, qualities = [], []
     for number, folder in enumerate(folders, start=1):
         labels, summary = read_labels(folder) or {}, read_summary(folder)
-        quality = describe_quality(labels.get("quality"))
-        iterations = summary["recipe"]["max_ite"]
-        lines.append(f"| {number} | {labels.get('policy')}: {quality} | {iterations} | {summary['seconds']:.0f} |")
-    table = "\n".join(lines) + "\n"
-    write_text(folders[-1] / TABLE_FILE, table)
-    qualities = [(read_labels(folder) or {}).get("quality") for folder in folders]
+        qualities.append(labels.get("quality"))
+        said = f"{labels.get('policy')}: {describe_quality(qualities[-1])}"
+        rows.append((str(number), said, str(summary["recipe"]["max_ite"]), f"{summary['seconds']:.0f}"))
+    text = table(("round", "labels", "iterations", "seconds"), rows) + "\n"
+    write_text(folders[-1] / TABLE_FILE, text)
     if all(qualities):
         write_rounds_figure(folders[-1] / FIGURE_FILE, qualities)
-    print(f"\n{table}\nin {folders[-1] / TABLE_FILE}", flush=True)
+    print(f"\n{text}\nin {folders[-1] / TABLE_FILE}", flush=True)

@@ -16,23 +16,6 @@ from training.settings import Settings
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
-MODEL_KEYS = (
-    "in_channels",
-    "num_levels",
-    "cons_mode",
-    "features",
-    "feat_dim",
-    "init",
-    "prop_similarity",
-    "prop_kernel_size",
-    "prop_dilation",
-    "encoder",
-    "encoder_weights",
-    "encoder_input",
-    "decoder_channels",
-    "ensemble",
-)
-
 
 class Data(NamedTuple):
     """The data sets of a run; ``selection`` is where the best checkpoint is chosen."""

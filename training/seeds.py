@@ -71,7 +71,7 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
 
 def settings_of_seed(settings: Settings, seed: int) -> Settings:
     """The settings of one run."""
-    one = settings.but(
+    one = settings.replace(
         seed=seed,
         seeds=None,
         exp_path=str(Path(settings.exp_path) / f"seed{seed}"),
@@ -81,7 +81,7 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
         return one
     # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
     begun = has_checkpoint(Path(one.exp_path))
-    return one.but(resume=begun, overwrite=not begun, ckpt_path=None if begun else settings.ckpt_path)
+    return one.replace(resume=begun, overwrite=not begun, ckpt_path=None if begun else settings.ckpt_path)
 
 
 def _check_folders(settings: Settings, runs: Mapping[int, Settings]) -> None:

@@ -331,7 +331,12 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
             raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
         return cls(**own, objective=objective).checked()
 
-    def but(self, **options: Any) -> Settings:
+    @property
+    def makes_labels(self) -> bool:
+        """Whether labels are made for this run, in one round or several; else it trains on maps that are there."""
+        return self.rounds > 1 or self.pseudo != "levels" or self.masks > 0
+
+    def replace(self, **options: Any) -> Settings:
         """A copy with other values, given as to ``of``; they are not checked."""
         own, objective = _parted(options)
         return dataclasses.replace(self, **own, objective={**self.objective, **objective})
@@ -373,6 +378,11 @@ def declared_by_objectives() -> dict[str, dataclasses.Field]:
     return {name: one for name, one in every.items() if name not in own}
 
 
+def names_of(*topics: type) -> tuple[str, ...]:
+    """The names of the settings of some of ``TOPICS``, in order."""
+    return tuple(one.name for topic in topics for one in declared_settings(topic))
+
+
 def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A training's own settings, and those of the objective."""
     names = {one.name for one in dataclasses.fields(Settings)}
@@ -406,24 +416,18 @@ def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
     if chosen.resume and chosen.overwrite:
         yield "--resume: expected without --overwrite, found both"
     yield from _contradictions_of_rounds(chosen, gaze)
-    yield from _contradictions_of_seeds(chosen)
+    if chosen.seeds and chosen.seed is not None:
+        yield "--seeds: expected without --seed, found both"
+    if chosen.seeds and len(set(chosen.seeds)) < len(chosen.seeds):
+        yield f"--seeds: expected each seed once, found {','.join(map(str, chosen.seeds))}"
 
 
 def _contradictions_of_rounds(chosen: Settings, gaze: bool) -> Iterator[str]:
-    if not gaze and (chosen.rounds > 1 or chosen.pseudo != "levels" or chosen.masks):
+    if not gaze and chosen.makes_labels:
         yield f"--rounds, --pseudo, --masks: expected -m gaze_sup, found -m {chosen.mode}, which has every mask"
     if chosen.pseudo in NEED_GAZE and not chosen.fixations:
         yield f"--pseudo {chosen.pseudo}: expected --fixations, the fixation table, found none"
     if chosen.pseudo in NEED_MASKS and not chosen.masks:
         yield f"--pseudo {chosen.pseudo}: expected --masks, the number of masks to start from, found none"
-    if chosen.map_folder and (chosen.rounds > 1 or chosen.pseudo != "levels" or chosen.masks):
+    if chosen.map_folder and chosen.makes_labels:
         yield "--map_folder: expected without --rounds, --pseudo and --masks, which make maps of their own, found both"
-
-
-def _contradictions_of_seeds(chosen: Settings) -> Iterator[str]:
-    if not chosen.seeds:
-        return
-    if chosen.seed is not None:
-        yield "--seeds: expected without --seed, found both"
-    if len(set(chosen.seeds)) < len(chosen.seeds):
-        yield f"--seeds: expected each seed once, found {','.join(map(str, chosen.seeds))}"

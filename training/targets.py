@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 
 
-def watched(batches: Iterable[dict], num_batches: int, warn: Callable[[str], None]) -> Iterator[dict]:
+def warn_of_empty_targets(batches: Iterable[dict], num_batches: int, warn: Callable[[str], None]) -> Iterator[dict]:
     """Pass batches on, and warn if there is no foreground in the first ``num_batches``, or none of a level.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Callable
 
@@ -88,17 +89,10 @@ def make_deterministic(device: torch.device) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def peak_memory_gb(device: torch.device) -> float | None:
-    """The most memory used so far, in 1e9 bytes: of the GPU by tensors, or of this process where it runs on the CPU.
-
-    None where the system does not say.
-    """
+def peak_memory_gb(device: torch.device) -> float:
+    """The most memory used so far, in 1e9 bytes: of the GPU by tensors, or of this process where it runs on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
-    try:
-        import resource
-    except ImportError:
-        return None
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -47,7 +47,7 @@ class Group:
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
-    def same_buffers(self, model: nn.Module) -> None:
+    def broadcast_buffers(self, model: nn.Module) -> None:
         """Give all processes rank 0's buffers, as the checkpoint has them: batch statistics differ after a step."""
         if self.size > 1:
             for buffer in model.buffers():

@@ -19,7 +19,7 @@ NAME_S = 0.5
 TRIES = 100
 
 
-class _Locked:
+class _LockFile:
     """An open file or folder, to put a lock on; processes that are forked from this one do not keep the lock alive."""
 
     def __init__(self, path: Path, flags: int):
@@ -38,29 +38,25 @@ class _Locked:
 
 
 # Loader processes outlive a killed parent for some seconds, and would hold what it held.
-_OPEN: weakref.WeakSet[_Locked] = weakref.WeakSet()
+_OPEN: weakref.WeakSet[_LockFile] = weakref.WeakSet()
 os.register_at_fork(after_in_child=lambda: [locked.close() for locked in list(_OPEN)])
 
 
-@contextlib.contextmanager
-def alone_in(folder: str | Path, what: str) -> Iterator[None]:
-    """Advisory lock on a folder: others that ask for it are refused; see ``_alone``."""
-    with _alone(Path(folder) / LOCK_NAME, Path(folder), what):
-        yield
+def lock_folder(folder: str | Path, what: str) -> contextlib.AbstractContextManager[None]:
+    """Advisory lock on a folder: others that ask for it are refused; see ``_locked``."""
+    return _locked(Path(folder) / LOCK_NAME, Path(folder), what)
 
 
-@contextlib.contextmanager
-def alone_at(path: str | Path, what: str) -> Iterator[None]:
-    """Advisory lock on a file to be written, or a folder to be made as a whole; see ``_alone``."""
+def lock_output(path: str | Path, what: str) -> contextlib.AbstractContextManager[None]:
+    """Advisory lock on a file to be written, or a folder to be made as a whole; see ``_locked``."""
     path = Path(path)
     # Names of files are limited to 255 bytes; two that begin alike may wait for each other.
     name = os.fsdecode(os.fsencode(path.name)[:200])
-    with _alone(path.parent / f".{name}{LOCK_NAME}", path, what):
-        yield
+    return _locked(path.parent / f".{name}{LOCK_NAME}", path, what)
 
 
 @contextlib.contextmanager
-def _alone(lock: Path, place: Path, what: str) -> Iterator[None]:
+def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
     """Hold a file that says who holds it, and that goes in the end, as do folders made for it that stayed empty.
 
     Where the file system has no locks this is said, and the work goes on.
@@ -88,7 +84,7 @@ def _alone(lock: Path, place: Path, what: str) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _hold(lock: Path, place: Path) -> _Locked:
+def _hold(lock: Path, place: Path) -> _LockFile:
     for left in reversed(range(TRIES)):
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +93,7 @@ def _hold(lock: Path, place: Path) -> _Locked:
                 f"{lock.parent}: expected a folder, or nothing yet, found a file; choose another"
             ) from error
         try:
-            held = _Locked(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+            held = _LockFile(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         except OSError as error:
             if left and isinstance(error, FileNotFoundError):
                 continue  # another has just removed the folder that it had made, or nothing can be made, as in /proc
@@ -116,14 +112,14 @@ def _hold(lock: Path, place: Path) -> _Locked:
         held.close()  # of one who ended between our two looks and took its file along
 
 
-def _is_at(held: _Locked, path: Path) -> bool:
+def _is_at(held: _LockFile, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(held.descriptor), os.stat(path))
     except FileNotFoundError:
         return False
 
 
-def _sign(held: _Locked, lock: Path, what: str) -> None:
+def _sign(held: _LockFile, lock: Path, what: str) -> None:
     try:
         os.ftruncate(held.descriptor, 0)
         os.pwrite(held.descriptor, f"{what} at work (process {os.getpid()} on {socket.gethostname()})".encode(), 0)
@@ -131,7 +127,7 @@ def _sign(held: _Locked, lock: Path, what: str) -> None:
         raise OSError(error.errno, error.strerror, str(lock.parent)) from error
 
 
-def _holder(held: _Locked) -> str:
+def _holder(held: _LockFile) -> str:
     for _ in range(10):
         text = os.pread(held.descriptor, 300, 0).decode("utf-8", "replace")
         if text:
@@ -143,7 +139,7 @@ def _holder(held: _Locked) -> str:
 @contextlib.contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """Shared lock on a file or folder that there is: while entered, it is not ``left_behind``."""
-    locked = _Locked(path, os.O_RDONLY)
+    locked = _LockFile(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
             locked.lock(fcntl.LOCK_SH)
@@ -155,7 +151,7 @@ def in_use(path: Path) -> Iterator[None]:
 def left_behind(path: Path) -> bool:
     """Whether a file or folder is orphaned: no living process has it ``in_use``; false where that cannot be known."""
     try:
-        locked = _Locked(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        locked = _LockFile(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -126,17 +126,10 @@ class NoLog:
 
     no_bar = True
 
-    def info(self, message: str) -> None:
+    def info(self, *_) -> None:
         """Nothing."""
 
-    def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
-        """Nothing."""
-
-    def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
-        """Nothing."""
-
-    def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
-        """Nothing."""
+    scalars = hyperparameters = picture = info
 
     def __enter__(self) -> NoLog:
         return self

@@ -13,7 +13,7 @@ from utils.locks import in_use
 
 
 @contextlib.contextmanager
-def hidden_folder(path: Path) -> Iterator[Path]:
+def temporary_folder(path: Path) -> Iterator[Path]:
     """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it.
 
     What a kill leaves of it is for ``utils.files.remove_temporary``.
@@ -47,7 +47,7 @@ def staged_folder(
     made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with hidden_folder(folder / last) as hidden:
+        with temporary_folder(folder / last) as hidden:
             yield hidden
             files = sorted(
                 (path for path in hidden.rglob("*") if path.is_file()), key=lambda f: (f == hidden / last, f)
@@ -68,7 +68,7 @@ def staged_folder(
 
 
 @contextlib.contextmanager
-def staging(path: str | os.PathLike) -> Iterator[Path]:
+def staged_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yield ``path`` in a hidden folder, to be written there, with files that go beside it; as ``staged_folder``."""
     path = Path(path)
     with staged_folder(path.parent, last=path.name) as hidden:

@@ -1,10 +1,10 @@
-"""Options that several commands share: data, splits, loading."""
+"""Options that several commands share: data, checkpoints, loading, and all of ``evaluate``."""
 
 from __future__ import annotations
 
 from commands.options.types import Parser, spacing, workers
 from datasets.specs import DATASETS
-from utils.settings import POSITIVE_INT, add_settings, declared_settings, number
+from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, number
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
@@ -54,11 +54,6 @@ def add_loading(parser: Parser) -> None:
     add_as_of_train(parser.add_argument_group("loading and device"), "batch_size", "threads", "num_worker", "device")
 
 
-def add_split(parser: Parser) -> None:
-    """The validation split, in a group of its own."""
-    add_as_of_train(parser.add_argument_group("splits"), "val_fraction")
-
-
 def add_as_of_train(group, *names: str) -> None:
     """Settings of a training that other commands have too."""
     # Here, as they bring torch along.
@@ -100,3 +95,21 @@ def add_assessing(parser: Parser) -> None:
         help="whose thresholds are scored too (default: as many as the data set has)",
     )
     parser.add_argument("--workers", type=workers, default=-1, help="processes; -1 for one a core")
+
+
+def add_evaluate(parser: Parser) -> None:
+    """Options of ``evaluate``, which ``train --test`` means, too."""
+    add_data(parser, required=False)
+    add_checkpoints(parser)
+    parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
+    add_threshold(parser)
+    parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
+    parser.add_argument(
+        "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
+    )
+    add_spacing(parser)
+    add_report(parser)
+    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
+    add_as_of_train(parser.add_argument_group("splits"), "val_fraction")
+    add_loading(parser)

@@ -6,19 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.evaluating import add_evaluate
+from commands.options.shared import add_evaluate
 from commands.options.types import Parser
 from training.recipes import RECIPES, described
 from training.run_folder import LATEST_FILE
+from training.settings import TOPICS, Levels, Running, Settings, declared_by_objectives
 from utils.settings import add_settings, declared_settings
 
 
 def add_train(parser: Parser) -> None:
     """Options of ``train``, by topic."""
-    # Here and below: settings know networks, which bring torch along; it takes most of the start of commands that
-    # train nothing.
-    from training.settings import TOPICS, Levels, Running, declared_by_objectives
-
     parser.usage = f"{parser.prog} --data NAME --root FOLDER [options]"
     for topic in TOPICS:
         group = parser.add_argument_group(topic.__doc__)
@@ -30,10 +27,8 @@ def add_train(parser: Parser) -> None:
     parser.epilog = f"recipes: {described()}"
 
 
-def parse_training(parser: Parser, argv: Sequence[str]):
+def parse_training(parser: Parser, argv: Sequence[str]) -> Settings | argparse.Namespace:
     """A command line of ``train``: its Settings, or with ``--test`` the options of ``evaluate``."""
-    from training.settings import Settings
-
     args = parser.parse_args(argv)
     if RECIPES[args.recipe]:
         parser.set_defaults(**RECIPES[args.recipe])

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from datasets.demo.viewer import simulate_fixations
-from utils.staging import hidden_folder
+from utils.staging import temporary_folder
 
 SETTINGS_FILE = "demo.json"
 # Raised whenever the same settings would give other pictures or other gaze.
@@ -23,6 +23,8 @@ JPEG_QUALITY = 92
 TARGET_AREA = (0.12, 0.75, 0.03, 0.45)
 # Mucosa from pale to deep red, as RGB in 0..1.
 TISSUE_COLOURS = ((0.80, 0.55, 0.45), (0.78, 0.44, 0.32), (0.68, 0.31, 0.25), (0.80, 0.47, 0.42))
+# The target's change of red, green and blue: redder, paler or browner.
+TINTS = np.array(((0.05, -0.28, -0.22), (0.08, 0.22, 0.22), (-0.15, -0.24, -0.22), (0.1, 0.05, -0.12)))
 
 
 def make_demo_dataset(
@@ -74,7 +76,7 @@ def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> Non
     # Through links, and of "." the name.
     place = root.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with hidden_folder(place) as temporary:
+    with temporary_folder(place) as temporary:
         write(temporary)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         if place.exists():
@@ -102,10 +104,13 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
     softness = rng.uniform(0.04, 0.16)
     inside = 1 / (1 + np.exp(-np.clip(depth / softness * 3, -30, 30)))
     lumen_xy = rng.uniform((0.1, 0.1), (0.9, 0.9))
-    relief = _folds(size, lumen_xy, rng) + rng.uniform(0.06, 0.16) * _dome(depth)
+    x, y = _grid(size)
+    from_lumen = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1])
+    dome = np.sqrt(np.clip(depth, 0, 1) + 1e-3) * mask  # flattened, with a steep rim
+    relief = _folds(from_lumen, rng) + rng.uniform(0.06, 0.16) * dome
     relief += 0.004 * noise(size, 9, rng) + rng.uniform(0.001, 0.0035) * inside * noise(size, 26, rng)
     colour = _tissue(size, inside, rng)
-    lit = _darkness(size, lumen_xy, inside, rng)
+    lit = _darkness(from_lumen, inside, rng)
     colour = (colour * _light(relief, rng)[..., None] + _highlights(relief, rng)[..., None]) * lit[..., None]
     colour = cv2.GaussianBlur(colour, (0, 0), rng.uniform(0.4, 0.9)) * _vignette(size, rng)[..., None]
     colour += rng.normal(0, rng.uniform(0.006, 0.02), colour.shape)
@@ -231,11 +236,6 @@ def blob_distance(size: tuple[int, int], centre_xy: np.ndarray, rng: np.random.G
     return np.hypot(x / stretch, y * stretch) / np.maximum(radius, 0.3)
 
 
-def _dome(depth: np.ndarray) -> np.ndarray:
-    """(H,W): the relief of the target, a flattened dome with a steep rim."""
-    return np.sqrt(np.clip(depth, 0, 1) + 1e-3) * (depth > 0)
-
-
 # ---- the picture --------------------------------------------------------------------------------------------
 
 
@@ -253,10 +253,10 @@ def noise(size: tuple[int, int], cells: float, rng: np.random.Generator) -> np.n
     return (noise - noise.mean()) / (noise.std() + 1e-6)
 
 
-def _folds(size: tuple[int, int], lumen_xy: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _folds(from_lumen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W) relief of the gut's folds: arcs around the lumen, of uneven height, and a few bumps."""
-    x, y = _grid(size)
-    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) + 0.07 * noise(size, 2, rng)
+    size = from_lumen.shape
+    distance = from_lumen + 0.07 * noise(size, 2, rng)
     waves = np.sin(2 * np.pi * (rng.uniform(1.5, 3.5) * distance + rng.uniform()))
     ridges = np.exp(2.5 * (waves - 1)) * np.clip(0.6 + 0.6 * noise(size, 2, rng), 0, 1.5)
     return rng.uniform(0.02, 0.07) * ridges + 0.02 * noise(size, 3, rng)
@@ -270,16 +270,10 @@ def _tissue(size: tuple[int, int], inside: np.ndarray, rng: np.random.Generator)
     vessels = np.exp(-((noise(size, 6, rng) / 0.12) ** 2)) * np.clip(noise(size, 2, rng), 0, 1)
     colour *= 1 - rng.uniform(0, 0.35) * ((1 - inside) * vessels)[..., None] * np.array((0.5, 1, 1))
     # The same tint shows faintly elsewhere, so that colour alone does not tell the target.
-    tint = np.array(_tint(rng))
+    tint = TINTS[rng.integers(len(TINTS))] * rng.uniform(0.7, 1.3)
     elsewhere = 0.6 * np.clip(noise(size, 2.5, rng) - 0.9, 0, 1) * (1 - inside)
     colour *= 1 + (inside + elsewhere)[..., None] * tint
     return colour * (1 + rng.uniform(0.04, 0.09) * (inside * noise(size, 22, rng))[..., None])
-
-
-def _tint(rng: np.random.Generator) -> np.ndarray:
-    """The target's change of red, green and blue: redder, paler or browner, by much or by little."""
-    tints = np.array(((0.05, -0.28, -0.22), (0.08, 0.22, 0.22), (-0.15, -0.24, -0.22), (0.1, 0.05, -0.12)))
-    return tints[rng.integers(len(tints))] * rng.uniform(0.7, 1.3)
 
 
 def _light(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -290,12 +284,11 @@ def _light(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(1 + 0.28 * np.tanh(slope) - 0.12 * np.tanh(np.hypot(down, right)), 0.2, 1.6)
 
 
-def _darkness(size: tuple[int, int], lumen_xy: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _darkness(from_lumen: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H,W) brightness lost with depth: the lumen is dark, but a target in front of it is lit."""
-    x, y = _grid(size)
-    distance = np.hypot(x - lumen_xy[0] * size[1] / size[0], y - lumen_xy[1]) * (1 + 0.15 * noise(size, 2, rng))
+    distance = from_lumen * (1 + 0.15 * noise(from_lumen.shape, 2, rng))
     hole = rng.uniform(0.2, 0.9) * np.exp(-((distance / rng.uniform(0.12, 0.28)) ** 2))
-    return (1 - hole * (1 - 0.85 * inside)) * (1 + 0.08 * noise(size, 1, rng))
+    return (1 - hole * (1 - 0.85 * inside)) * (1 + 0.08 * noise(from_lumen.shape, 1, rng))
 
 
 def _highlights(relief: np.ndarray, rng: np.random.Generator) -> np.ndarray:

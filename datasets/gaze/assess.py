@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 
 from datasets import io
-from datasets.files import sample_path
+from datasets.files import find_file, sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, find_map, why_missing
+from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, why_missing
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
-from utils.locks import alone_in
+from utils.locks import lock_folder
 from utils.parallel import map_in_processes
 
 QUALITY_FILE = GAZE_FOLDER / "quality.json"
@@ -76,7 +76,7 @@ def assess_gaze(
         "quality": summarize(list(rows.values()), thresholds),
     }
     (out / GAZE_FOLDER).mkdir(exist_ok=True)
-    with alone_in(out / GAZE_FOLDER, "an assessment"):
+    with lock_folder(out / GAZE_FOLDER, "an assessment"):
         write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
         write_json(out / QUALITY_FILE, report)
     return report
@@ -92,7 +92,7 @@ def assess_image(
 ) -> dict:
     """Score one image; ``name`` with ``maps`` (the kinds found) and ``quality``, or with ``reason``."""
     try:
-        paths = {kind: find_map(spec, root, kind, name) for kind in MAP_FOLDERS}
+        paths = {kind: find_file(root / folder, name, spec.map_exts) for kind, folder in MAP_FOLDERS.items()}
         if made is not None:
             paths["crf"] = made / f"{name}.png"
         maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}

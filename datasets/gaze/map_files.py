@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.files import MAP_FOLDER, REPORT_FILE, find_file
+from datasets.files import HEATMAP_FOLDER, MAP_FOLDER, REPORT_FILE
 from datasets.specs import MAP_EXTS, DatasetSpec
 from utils.images import write_image
 
 GAZE_FOLDER = Path("gaze")
 # In the order in which they are made.
-MAP_FOLDERS = {"heatmap": GAZE_FOLDER / "heatmap", "crf": MAP_FOLDER}
+MAP_FOLDERS = {"heatmap": HEATMAP_FOLDER, "crf": MAP_FOLDER}
 # Of --map_format: what the reference writes for each data set, or no JPEG loss.
 MAP_FORMAT_CHOICES = ("as-reference", "png")
 OURS = "gazemedseg"
@@ -33,16 +33,6 @@ def map_ending(spec: DatasetSpec, map_format: str) -> str:
     if map_format not in MAP_FORMAT_CHOICES:
         raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMAT_CHOICES)}, found {map_format!r}")
     return spec.map_ext if map_format == "as-reference" else ".png"
-
-
-def find_map(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
-    """The file of a map, ``heatmap`` or ``crf``, in whichever format it is; where it would be, if it is nowhere."""
-    return find_file(root / MAP_FOLDERS[kind], name, spec.map_exts)
-
-
-def heatmap_path(spec: DatasetSpec, root: Path, name: str) -> Path:
-    """Where an image's heatmap is."""
-    return find_map(spec, root, "heatmap", name)
 
 
 def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:

@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,7 +46,7 @@ from datasets.gaze.map_files import (
 from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
-from utils.locks import alone_in
+from utils.locks import lock_folder
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
 
@@ -120,7 +120,7 @@ def prepare_gaze(
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
-    with _alone_in(root / GAZE_FOLDER):
+    with _locked_folder(root / GAZE_FOLDER):
         making = _map(items, settings.engine, workers, dask, root)
         # Training refuses maps of which some may be outdated, and an old report must not speak for them.
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
@@ -240,20 +240,13 @@ def level_thresholds(spec: DatasetSpec, num_levels: int | None) -> list[float]:
     return sorted({*THRESHOLDS, *default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))})
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Versions of this code, of Python, and of the packages that decide the maps' values."""
-    return {
-        "code": code_version(),
-        "python": platform.python_version(),
-        **{package: _version(package) for package in VERSIONED_PACKAGES},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    found = {"code": code_version(), "python": platform.python_version(), **dict.fromkeys(VERSIONED_PACKAGES)}
+    for package in VERSIONED_PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _make_maps(
@@ -310,10 +303,10 @@ def _with_seconds(result: dict, known: dict[str, float]) -> dict:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _locked_folder(folder: Path) -> Iterator[None]:
     """Keep other preparations out of a folder, and clear what a killed one left half-written."""
     folder.mkdir(parents=True, exist_ok=True)
-    with alone_in(folder, "a preparation"):
+    with lock_folder(folder, "a preparation"):
         for place in (folder, *(folder.parent / maps for maps in MAP_FOLDERS.values())):
             remove_temporary(place)
         yield

@@ -34,7 +34,6 @@ class Entry:
 class Archive:
     """Cases with their series and mask files, both possibly several or none; and masks that belong to no case."""
 
-    raw: Path
     entries: dict[str, tuple[Entry, ...]]
     masks: dict[str, tuple[Path, ...]]
     masks_of_no_case: tuple[Path, ...]
@@ -63,7 +62,7 @@ def read_archive(raw: str | Path) -> Archive:
             if entry not in entries.setdefault(entry.case, []):
                 entries[entry.case].append(entry)
     of_case, of_none = assign_masks(masks, entries)
-    return Archive(raw, {case: tuple(rows) for case, rows in sorted(entries.items())}, of_case, of_none)
+    return Archive({case: tuple(rows) for case, rows in sorted(entries.items())}, of_case, of_none)
 
 
 def read_metadata(table: Path, raw: Path) -> list[Entry]:

@@ -93,13 +93,11 @@ def compare_with_header(grid: Grid, header: dict) -> str:
         lengths = None
     if origin is not None and not origin.any():
         origin = None
-    if lengths is not None:
-        off = np.abs(lengths - grid.spacing_mm[::-1]) * _far(grid) > _tolerance_mm(grid)
-        if off.any():
-            raise ValueError(
-                f"expected the series' distances between columns, rows and slices of {_text(grid.spacing_mm[::-1])} "
-                f"mm, found {_text(lengths)} mm in the mask's header"
-            )
+    if lengths is not None and _too_far(grid, np.abs(lengths - grid.spacing_mm[::-1])).any():
+        raise ValueError(
+            f"expected the series' distances between columns, rows and slices of {_text(grid.spacing_mm[::-1])} "
+            f"mm, found {_text(lengths)} mm in the mask's header"
+        )
     space = SPACES.get(str(header.get("space", "")).lower())
     candidates = [space] if space else dict.fromkeys(SPACES.values())
     answers = [_compare(grid, directions, origin, factors) for factors in candidates]
@@ -154,16 +152,13 @@ def _is_default(directions: np.ndarray) -> bool:
 
 def _off(grid: Grid, axes: np.ndarray) -> np.ndarray:
     """(3,) bool: which axes end elsewhere; never the last of a single slice."""
-    return np.linalg.norm(axes - grid.axes_mm, axis=1) * _far(grid) > _tolerance_mm(grid)
+    return _too_far(grid, np.linalg.norm(axes - grid.axes_mm, axis=1))
 
 
-def _far(grid: Grid) -> np.ndarray:
-    return np.array(grid.shape) - 1
-
-
-def _tolerance_mm(grid: Grid) -> np.ndarray:
-    columns, rows, slices = np.linalg.norm(grid.axes_mm, axis=1)
-    return np.array([columns, rows, slices / 2])
+def _too_far(grid: Grid, off_mm: np.ndarray) -> np.ndarray:
+    """(3,) bool: where a step that is off by so much is beyond the tolerance at the far end of the volume."""
+    slices, rows, columns = grid.spacing_mm
+    return off_mm * (np.array(grid.shape) - 1) > (columns, rows, slices / 2)
 
 
 def _axes_message(grid: Grid, axes: np.ndarray) -> str:

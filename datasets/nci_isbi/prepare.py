@@ -28,8 +28,6 @@ SPLIT_FILES = ("train.txt", "test.txt")
 # the first and the last.
 PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
 FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
-
-
 # Of a case whose mask may run in reverse for all that the headers say.
 ORDER_UNCHECKED = "the order of the mask's slices could not be checked against the images"
 
@@ -156,16 +154,14 @@ def split_names(
     With lists their order is kept, since a training run draws by it. Without, see ``PUBLISHED_SPLIT``.
     """
     if lists is None:
-        splits: dict[str, list[str]] = {file: [] for file in SPLIT_FILES}
+        lists = {file: [] for file in SPLIT_FILES}
         for name in names:
             phase = PUBLISHED_SPLIT.fullmatch(name.rpartition("_")[0])
             if phase:
-                splits[FILE_OF_PHASE[phase[1]]].append(name)
-        missing = []
-    else:
-        made = set(names)
-        splits = {file: [name for name in lists[file] if name in made] for file in SPLIT_FILES}
-        missing = [name for file in SPLIT_FILES for name in lists[file] if name not in made]
+                lists[FILE_OF_PHASE[phase[1]]].append(name)
+    made = set(names)
+    splits = {file: [name for name in lists[file] if name in made] for file in SPLIT_FILES}
+    missing = [name for file in SPLIT_FILES for name in lists[file] if name not in made]
     listed = {name for file in SPLIT_FILES for name in splits[file]}
     return splits, missing, [name for name in names if name not in listed]
 

@@ -7,7 +7,7 @@ import numpy as np
 from datasets.recordings.content import Content
 from datasets.recordings.formats import PLAIN
 from datasets.recordings.recording import check_times, plain
-from datasets.recordings.tables import MS_PER_UNIT, ms_per_unit, unit_of
+from datasets.recordings.tables import MS_PER_UNIT, unit_of
 
 # Fixations last differently: so many rows of one duration are no chance.
 MANY_ROWS = 10
@@ -15,6 +15,10 @@ MANY_ROWS = 10
 SHORTEST_MS, USUAL_MS = 5, (30, 3000)
 # A row that is further from its place in order of time was not written there by chance.
 MAX_MOVED_ROWS = 10
+# Sampling rates that exist; the ranges of the mean step that they allow do not overlap between units.
+RATES_HZ = (7, 4000)
+# From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
+STEPS_PER_FIXATION = (0.9, 30)
 UNITS = "|".join(MS_PER_UNIT)
 
 
@@ -37,11 +41,7 @@ def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
     elif ends is not None:
         scale = _scale_of_spans(content, ends - times, durations)
     else:
-        rows = max(content.trials, key=len)
-        # One eye's, as those of both lie close together.
-        rows = rows[content.eye[rows] == content.eye[rows[0]]]
-        of_fixations = durations[rows] if content.mode == "rows" else None
-        scale = ms_per_unit(columns["t"], times[rows], None, table.path, durations_ms=of_fixations)
+        scale = _scale_of_steps(content, times, durations)
     if durations is None and ends is not None:
         durations = (ends - times) * scale
     if durations is not None and (durations < 0).any():
@@ -60,6 +60,31 @@ def _scale_of_spans(content: Content, spans: np.ndarray, durations_ms: np.ndarra
         raise ValueError(
             f"{content.table.path}: expected ends that fit the durations {what}, found {plain(span)} from "
             f"{content.columns['t']!r} to {content.columns['end']!r} as a rule; give --time_unit {UNITS}"
+        )
+    return scale
+
+
+def _scale_of_steps(content: Content, times: np.ndarray, durations_ms: np.ndarray | None) -> float:
+    """Milliseconds in the unit of times, by the usual step of the longest trial: of samples, or from one fixation to
+    the next.
+    """
+    rows = max(content.trials, key=len)
+    # One eye's, as those of both lie close together.
+    rows = rows[content.eye[rows] == content.eye[rows[0]]]
+    steps = np.diff(times[rows])
+    steps = steps[steps > 0]
+    of_fixations = content.mode == "rows"
+    # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
+    step = float(np.quantile(steps, 0.75 if of_fixations else 0.5)) if len(steps) else np.nan
+    low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
+    if of_fixations:
+        low, high = float(np.median(durations_ms[rows])) * np.array(STEPS_PER_FIXATION)
+    scale = next((scale for scale in MS_PER_UNIT.values() if low <= step * scale <= high), None)
+    if scale is None:
+        raise ValueError(
+            f"{content.table.path}: expected a time unit in the name of the column {content.columns['t']!r}, found "
+            f"none, and its usual step ({plain(step)}) fits no "
+            f"{'duration of a fixation' if of_fixations else 'sampling rate'}; give --time_unit {UNITS}"
         )
     return scale
 

@@ -144,7 +144,7 @@ def _number(word: str) -> float | str:
         return word
 
 
-def lost(xy: np.ndarray) -> dict[float, np.ndarray]:
+def missing_codes(xy: np.ndarray) -> dict[float, np.ndarray]:
     """By value that stands for "not found": where both coordinates have it. ``xy`` is (2,N)."""
     found = {value: (xy[0] == value) & (xy[1] == value) for value in LOST}
     return {value: there for value, there in found.items() if there.any()}

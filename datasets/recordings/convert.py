@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,18 +11,8 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
-from datasets.recordings.detection import DetectionSettings, detect_fixations
-from datasets.recordings.geometry import Geometry
-from datasets.recordings.recording import (
-    BOTH,
-    LEFT,
-    RIGHT,
-    Recording,
-    Rect,
-    Trial,
-    count_fixations,
-    image_name,
-)
+from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
+from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name
 
 AVERAGED = "both-averaged"
 # Left out where no recording knows them.
@@ -89,13 +80,12 @@ def convert_recordings(
         ValueError: for a recording without any usable fixation (with the reason), an unnamed image, or two images
             whose names differ in the ending only.
     """
-    tables, summaries, seen = [], [], {}
+    tables, summaries, seen = [], [], Counter()
     for recording in recordings:
         table, summary = _convert(recording, settings)
         tables.append(table)
         summaries.append(summary)
-        for image, count in table.groupby("IMAGE", sort=False)["TRIAL"].nunique().items():
-            seen[image] = seen.get(image, 0) + count
+        seen.update(table.groupby("IMAGE", sort=False)["TRIAL"].nunique().to_dict())
     table = pd.concat(tables, ignore_index=True)
     _check_names(table["IMAGE"])
     for column in ("IMAGE_HEIGHT", "IMAGE_WIDTH"):
@@ -149,24 +139,22 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
         _trial_rows(number, trial, find, kind, recording, settings, summary)
         for number, trial in enumerate(recording.trials)
     ]
-    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    summary.empty_trials = sum(table.empty for table in tables)
+    if summary.empty_trials == len(tables):
+        raise ValueError(
+            f"{recording.path}: expected at least one fixation on an image, found none ({reasons(summary)})"
+        )
+    table = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    summary.kept, summary.images = len(table), set(table["IMAGE"])
     if summary.whole_screen and not recording.on_image:
         note = f"{summary.whole_screen} trials do not say where the image was: taken to fill the screen or surface"
         summary.notes.append(f"{note}; if it did not, give --stimulus_rect or --trials")
-    if summary.other_eye:
-        note = f"in {summary.other_eye} trials the {eye} eye was not recorded and the other one taken"
-        summary.notes.append(note)
-    elif settings.eye == "auto" and eye == RIGHT and _seen(whole, LEFT) > _seen(whole, RIGHT):
-        summary.notes.append(f"more {kind} of the left eye than of the right; --eye left takes those")
-    longest = table["CURRENT_FIX_DURATION"].max() if len(table) else 0
+    summary.notes += _notes_on_eyes(whole, kind, settings.eye, summary)
+    longest = table["CURRENT_FIX_DURATION"].max()
     if longest > MAX_DURATION_MS:
         raise ValueError(
             f"{recording.path}: expected fixations of up to a minute, found one of {longest:.0f} ms; is the unit of "
             "time right (--time_unit), and are missing samples empty?"
-        )
-    if table.empty:
-        raise ValueError(
-            f"{recording.path}: expected at least one fixation on an image, found none ({reasons(summary)})"
         )
     return table, summary
 
@@ -184,11 +172,11 @@ def _named_only(recording: Recording) -> Recording:
             f"{where}: expected the recording to name the image of a trial, found none in {len(unnamed)} trials; "
             "give --trials CSV, --image NAME, for a table --columns image=NAME or, for EyeLink, --image_message REGEX"
         )
-    notes = (
-        (f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out",) if unnamed else ()
-    )
-    left_out = {"fixations in trials without an image": count_fixations(unnamed)} if unnamed else {}
-    return replace(recording, trials=named, notes=recording.notes + notes, left_out=recording.left_out | left_out)
+    if not unnamed:
+        return recording
+    note = f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out"
+    left_out = recording.left_out | {"fixations in trials without an image": count_fixations(unnamed)}
+    return replace(recording, trials=named, notes=(*recording.notes, note), left_out=left_out)
 
 
 def reasons(summary: Summary) -> str:
@@ -260,19 +248,29 @@ def _seen(gaze: pd.DataFrame, eye: str) -> int:
     return int(gaze.loc[gaze["eye"] == eye, "x"].notna().sum())
 
 
+def _notes_on_eyes(gaze: pd.DataFrame, kind: str, wanted: str, summary: Summary) -> list[str]:
+    if summary.other_eye:
+        wished, taken = ("mean of both eyes", "one") if summary.eye == BOTH else (f"{summary.eye} eye", "the other one")
+        return [f"in {summary.other_eye} trials the {wished} was not recorded and {taken} taken"]
+    if wanted == "auto" and summary.eye == RIGHT and _seen(gaze, LEFT) > _seen(gaze, RIGHT):
+        return [f"more {kind} of the left eye than of the right; --eye left takes those"]
+    return []
+
+
 def _eye_of_trial(gaze: pd.DataFrame, wanted: str, summary: Summary) -> str:
-    """The recording's eye, or the only one there, where the other was recorded for a while."""
-    other = LEFT if summary.eye == RIGHT else RIGHT
-    if wanted != "auto" or summary.eye == BOTH or _seen(gaze, summary.eye) or not _seen(gaze, other):
+    """The recording's eye (or the mean of both), or another where that was not recorded for a while."""
+    others = [eye for eye in (RIGHT, LEFT) if eye != summary.eye and _seen(gaze, eye)]
+    can_average = summary.eye == BOTH and "time_ms" in gaze
+    if wanted != "auto" or can_average or _seen(gaze, summary.eye) or not others:
         return summary.eye
     summary.other_eye += 1
-    return other
+    return others[0]
 
 
 def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:
-    """The rows of an eye; for both, the mean of the eyes by time where the tracker made none."""
+    """The rows of an eye; for both, the mean of the eyes' samples by time where the tracker made none."""
     mine = gaze[gaze["eye"] == eye]
-    if eye != BOTH or len(mine) or gaze.empty:
+    if eye != BOTH or len(mine) or "time_ms" not in gaze:
         return mine.sort_values("time_ms" if "time_ms" in mine else "start_ms", kind="stable")
     # The mean of x, y and pupil over the eyes that were found.
     return gaze.groupby("time_ms", sort=True)[["x", "y", "pupil"]].mean().reset_index()
@@ -284,19 +282,15 @@ def _finder(recording: Recording, settings: ConversionSettings, method: str) -> 
         return lambda fixations: fixations
     # The scene camera's picture has a size too, though no image can be taken to fill it.
     screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
-    geometry = Geometry(screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
     rate = settings.sampling_rate_hz or recording.sampling_rate_hz
+
+    def degrees(xy: np.ndarray) -> np.ndarray:
+        return to_degrees(xy, recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
 
     def find(samples: pd.DataFrame) -> pd.DataFrame:
         # A time that comes again would be an infinite velocity.
         samples = samples.drop_duplicates("time_ms")
-        return detect_fixations(
-            samples,
-            method,
-            lambda xy: geometry.to_degrees(xy, recording.path),
-            settings.detection,
-            sampling_rate_hz=rate,
-        )
+        return detect_fixations(samples, method, degrees, settings.detection, sampling_rate_hz=rate)
 
     return find
 
@@ -309,23 +303,19 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
     summary.trials += 1
     summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
-    if _some(gaze):
-        eye = _eye_of_trial(gaze, settings.eye, summary)
-        # A tracker's mean of both leaves no eye out.
-        summary.other_eyes += int((gaze["eye"] != eye).sum()) if BOTH not in {eye, *gaze["eye"]} else 0
-        gaze = _of_eye(gaze, eye)
-    if _some(gaze) and kind == "samples":
+    if not _some(gaze):
+        return pd.DataFrame()
+    eye = _eye_of_trial(gaze, settings.eye, summary)
+    # A mean of both leaves no eye out.
+    is_mean = BOTH in set(gaze["eye"]) or (eye == BOTH and kind == "samples")
+    summary.other_eyes += 0 if is_mean else int((gaze["eye"] != eye).sum())
+    gaze = _of_eye(gaze, eye)
+    if kind == "samples":
         gaze = gaze[(gaze["time_ms"] >= trial.start_ms) & (gaze["time_ms"] <= trial.end_ms)]
         summary.repeated += int(gaze["time_ms"].duplicated().sum())
         summary.samples += len(gaze)
         summary.missing_samples += int(gaze["x"].isna().sum())
-    found = find(gaze) if _some(gaze) else None
-    rows = _on_image(found, trial, rect, settings.detection.min_duration_ms, summary) if _some(found) else None
-    if rows is None or rows.empty:
-        summary.empty_trials += 1
-        return pd.DataFrame()
-    summary.kept += len(rows)
-    summary.images.add(name)
+    rows = _on_image(find(gaze), trial, rect, settings.detection.min_duration_ms, summary)
     height, width = trial.image_size or (np.nan, np.nan)
     rows.insert(0, "IMAGE", name)
     return rows.assign(IMAGE_HEIGHT=height, IMAGE_WIDTH=width, TRIAL=number)
@@ -336,9 +326,8 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
     rect = trial.rect or recording.screen
     if rect is None or not np.isfinite((rect.width, rect.height)).all():
         found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
-        found = trial.doubt or found
         raise ValueError(
-            f"{trial.where}: expected where on the screen the image was, found {found}; give "
+            f"{trial.where}: expected where on the screen the image was, found {trial.doubt or found}; give "
             "--stimulus_rect LEFT,TOP,WIDTH,HEIGHT, --trials CSV or, where it filled the screen, --screen_px W,H"
         )
     if recording.unit == "fraction" and max(rect.width, rect.height) > 10:

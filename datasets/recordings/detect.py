@@ -32,7 +32,7 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
     if format == "eyelink" or (format is None and eyelink.looks_like(text)):
         return eyelink.read(path, text, settings)
     if format == "jspsych" or (format is None and jspsych.looks_like(text)):
-        return jspsych.read(path, text, settings)
+        return jspsych.read(path, text)
     table = read_records(path, text) if JSON.match(text) else None
     lines = [",".join(table.frame)] if table is not None else text.split("\n", HEADER_LINES)[:HEADER_LINES]
     declared, line = _declared(path, lines, settings, format)

@@ -1,14 +1,18 @@
-"""Fixations found among samples: by velocity (I-VT) or by dispersion (I-DT), Salvucci and Goldberg, ETRA 2000."""
+"""Fixations found among samples: by velocity (I-VT) or by dispersion (I-DT), Salvucci and Goldberg, ETRA 2000.
+
+Both work in degrees of visual angle, which ``to_degrees`` makes of coordinates on a screen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from datasets.recordings.recording import mean_of_present
+from datasets.recordings.recording import Rect, mean_of_present, runs
 
 # A longer step than this many usual ones is a gap: samples are missing there.
 GAP_STEPS = 4
@@ -28,6 +32,43 @@ class DetectionSettings:
     dispersion_deg: float = 1.0
     min_duration_ms: float = 50.0
     merge_gap_ms: float = 75.0
+
+
+def to_degrees(
+    xy: np.ndarray,
+    path: Path,
+    screen: Rect | None,
+    screen_cm: tuple[float, float] | None,
+    distance_cm: float | None,
+    px_per_degree: tuple[float, float] | None,
+) -> np.ndarray:
+    """Coordinates on a screen as degrees of visual angle.
+
+    Args:
+        xy: (N,2) coordinates.
+        path: of the recording, for the message.
+        screen: in the unit of the coordinates.
+        screen_cm: its width and height.
+        distance_cm: from the eye to its centre.
+        px_per_degree: (x, y), as the tracker says; used where the sizes are not given.
+
+    Returns:
+        (N,2) degrees, from the centre of the screen where its sizes are given.
+
+    Raises:
+        ValueError: if the geometry is not known.
+    """
+    if screen and screen_cm and distance_cm:
+        from pymovements.transforms.numpy import pix2deg
+
+        centre = (screen.left + screen.width / 2, screen.top + screen.height / 2)
+        return pix2deg(xy - centre, (screen.width, screen.height), screen_cm, distance_cm, "center")
+    if px_per_degree:
+        return xy / px_per_degree
+    raise ValueError(
+        f"{path}: expected the viewing geometry to find fixations among samples, in degrees, found none in the "
+        "file; give --screen_px W,H --screen_cm W,H --distance_cm D"
+    )
 
 
 def detect_fixations(
@@ -96,10 +137,9 @@ def velocity_deg_s(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> 
 def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> Iterator[tuple[int, int]]:
     """First and past-the-last index of the stretches without a missing sample or a gap."""
     present = np.isfinite(degrees).all(1)
-    breaks = np.flatnonzero(np.append(True, np.diff(time_ms) > GAP_STEPS * step_ms) | ~present)
-    for first, last in zip(breaks, np.append(breaks[1:], len(time_ms)), strict=True):
-        first = first if present[first] else first + 1
-        if first < last:
+    gaps = np.append(0, np.cumsum(np.diff(time_ms) > GAP_STEPS * step_ms))
+    for first, last in runs(np.where(present, gaps, -1)):
+        if present[first]:
             yield int(first), int(last)
 
 

@@ -9,6 +9,7 @@ fixation left of or above the screen; both are needed here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -319,11 +320,12 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
 
 def _sample_table(content: _Content) -> pd.DataFrame | None:
     """Samples of all blocks, a row an eye."""
-    tables = [_block_samples(content, block) for block in content.blocks if block.lines]
+    tables = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
+def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
+    """The samples of each eye."""
     width = 1 + 3 * len(block.eyes)
     rows = [line.split(None, width)[:width] for line in block.lines]
     short = next((index for index, row in enumerate(rows) if len(row) < width), None)
@@ -346,15 +348,9 @@ def _block_samples(content: _Content, block: _Block) -> pd.DataFrame:
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
-    return pd.concat(
-        [
-            pd.DataFrame(
-                dict(zip(SAMPLE_COLUMNS, (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye), strict=True)),
-            )
-            for i, eye in enumerate(block.eyes)
-        ],
-        ignore_index=True,
-    )
+    for i, eye in enumerate(block.eyes):
+        gaze = (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye)
+        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, gaze, strict=True)))
 
 
 def _screens(content: _Content) -> dict[Rect, None]:

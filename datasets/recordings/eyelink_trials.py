@@ -10,14 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.recordings.eyelink_names import (
-    ENDING,
-    SOMEWHERE,
-    behind_trialid,
-    load,
-    stem,
-    variable,
-)
+from datasets.recordings.eyelink_names import ENDING, SOMEWHERE, behind_trialid, load, stem, variable
 from datasets.recordings.recording import ReadingSettings, Rect, Trial, plain
 
 TRIALID = re.compile(r"TRIALID\b[\s:=]*(.*)")
@@ -62,13 +55,14 @@ def find_trials(
     behind = behind_trialid([label for label, *_ in parts])
     trials = []
     for (label, part, start_ms, end_ms), named in zip(parts, behind, strict=True):
+        loads = _loads(part, screen)
         if settings.image_message is not None:
-            named_images, doubt = _matching_images(part, settings.image_message, screen), ""
+            named_images, doubt = _matching_images(part, settings.image_message, loads), ""
         else:
-            named_images, doubt = _named_images(part, named, screen)
+            named_images, doubt = _named_images(part, named, loads)
         where = f"{path}, line {part[0].line}" if part else f"{path}, recording block {label}"
         trial = Trial(label, where, start_ms, end_ms, image_doubt=doubt)
-        trials += _images_of(path, trial, part, named_images, blocks, screen, settings)
+        trials += _images_of(path, trial, part, named_images, blocks, loads, settings)
     return trials
 
 
@@ -106,51 +100,49 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
     return parts
 
 
-def _images_of(
-    path, trial: Trial, part: list[Message], named, blocks, screen, settings: ReadingSettings
-) -> list[Trial]:
+def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, settings: ReadingSettings) -> list[Trial]:
     """One trial an image; a part without any named image gives one trial without."""
     start_ms, end_ms = trial.start_ms, trial.end_ms
+    onset, offset = settings.onset_message or ONSET, settings.offset_message or OFFSET
     named = [item for index, item in enumerate(named) if index == 0 or item[1] != named[index - 1][1]]
     if len(named) < 2:
         message, name, rect = named[0] if named else (None, None, None)
-        load_ms, next_load_ms = _load_times(_loads(part, screen), name)
+        load_ms, next_load_ms = _load_times(loads, name)
         start_ms = start_ms if settings.onset_message else max(start_ms, load_ms)
-        onset = _onset(part, (start_ms, end_ms), blocks, settings)
-        end_ms = min(end_ms, next_load_ms) if next_load_ms > onset else end_ms
-        known = onset == load_ms or np.isfinite(_onset_message(part, (start_ms, end_ms), settings, default=np.inf))
-        trial = replace(trial, image=name, rect=rect, start_ms=onset, end_ms=end_ms, onset_known=bool(known))
-        return [_closed(replace(trial, named_by=message.text if message else ""), part, settings)]
-    edges = [message.time_ms for message, _, _ in named] + [end_ms]
-    return [
-        _closed(
+        shown_ms = _first(part, onset, start_ms, end_ms, default=np.nan)
+        known = bool(np.isfinite(shown_ms))
+        if not known:
+            shown_ms = next((start for start, _ in blocks if start_ms <= start < end_ms), start_ms)
+        end_ms = min(end_ms, next_load_ms) if next_load_ms > shown_ms else end_ms
+        trial = replace(trial, image=name, rect=rect, named_by=message.text if message else "")
+        trials = [replace(trial, start_ms=shown_ms, end_ms=end_ms, onset_known=known or shown_ms == load_ms)]
+    else:
+        edges = [message.time_ms for message, _, _ in named] + [end_ms]
+        trials = [
             replace(
                 trial,
                 image=name,
                 rect=rect,
                 where=f"{path}, line {message.line}",
-                start_ms=_first(part, settings.onset_message or ONSET, edges[i], edges[i + 1], default=edges[i]),
+                start_ms=_first(part, onset, edges[i], edges[i + 1], default=edges[i]),
                 end_ms=edges[i + 1],
                 named_by=message.text,
-            ),
-            part,
-            settings,
-        )
-        for i, (message, name, rect) in enumerate(named)
-    ]
+            )
+            for i, (message, name, rect) in enumerate(named)
+        ]
+    # An image is there until the first message that it vanished.
+    return [replace(one, end_ms=_first(part, offset, one.start_ms, one.end_ms, default=one.end_ms)) for one in trials]
 
 
-def _matching_images(part: list[Message], pattern: str, screen) -> list[tuple[Message, str, Rect | None]]:
+def _matching_images(part: list[Message], pattern: str, loads) -> list[tuple[Message, str, Rect | None]]:
     """(message, name, rectangle) of each message that the user's pattern fits."""
-    loads = _loads(part, screen)
     found = [(message, re.search(pattern, message.text)) for message in part]
     names = [(message, _group(match)) for message, match in found if match]
     return [(message, name, _rect_of(name, loads)) for message, name in names]
 
 
-def _named_images(part: list[Message], behind: tuple[str | None, str], screen):
+def _named_images(part: list[Message], behind: tuple[str | None, str], loads):
     """((message, name, rectangle) of each image that Data Viewer's messages name, why none is where one may be)."""
-    loads = _loads(part, screen)
     values = [(message, name) for message in part if (name := variable(message.text))]
     # A variable "stimulus" may hold its kind, beside "image" with the file.
     values = [(m, name) for m, name in values if ENDING.search(name)] or values
@@ -200,23 +192,6 @@ def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect |
 
 def _group(found: re.Match) -> str:
     return found[1] if found.re.groups and found[1] is not None else found[0]
-
-
-def _onset(part: list[Message], span: tuple[float, float], blocks, settings: ReadingSettings) -> float:
-    """When the only image of a trial appeared."""
-    starts = [start for start, _ in blocks if span[0] <= start < span[1]]
-    default = starts[0] if starts else span[0]
-    return _onset_message(part, span, settings, default=default)
-
-
-def _onset_message(part: list[Message], span: tuple[float, float], settings: ReadingSettings, *, default: float):
-    return _first(part, settings.onset_message or ONSET, span[0], span[1], default=default)
-
-
-def _closed(trial: Trial, part: list[Message], settings: ReadingSettings) -> Trial:
-    """The trial, ended by the first message that the image vanished."""
-    offset = settings.offset_message or OFFSET
-    return replace(trial, end_ms=_first(part, offset, trial.start_ms, trial.end_ms, default=trial.end_ms))
 
 
 def _first(part: list[Message], pattern: str, start_ms: float, end_ms: float, *, default: float) -> float:

@@ -8,11 +8,10 @@ import pandas as pd
 from datasets.recordings.clock import usual_step
 from datasets.recordings.codings import FIXATION
 from datasets.recordings.content import Content
+from datasets.recordings.detection import GAP_STEPS
 from datasets.recordings.recording import FIXATION_COLUMNS, check_times, runs
 from datasets.recordings.tables import MS_PER_UNIT
 
-# A longer step than this many usual ones is a gap.
-GAP_STEPS = 4
 # By how many steps a fixation may be longer than its rows.
 MORE_STEPS = 1.5
 # Of fixations that begin in the first half of the one before: more are no rounding.

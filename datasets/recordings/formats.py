@@ -313,15 +313,5 @@ PLAIN = TableFormat(
 # In the order of asking: what comes first is more particular.
 TABLE_FORMATS = {
     format.name: format
-    for format in (
-        TOBII,
-        TOBII_SDK,
-        I2MC,
-        PUPIL_PLAYER,
-        PUPIL_CLOUD,
-        GAZEPOINT,
-        SMI,
-        DATA_VIEWER,
-        PLAIN,
-    )
+    for format in (TOBII, TOBII_SDK, I2MC, PUPIL_PLAYER, PUPIL_CLOUD, GAZEPOINT, SMI, DATA_VIEWER, PLAIN)
 }

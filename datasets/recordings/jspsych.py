@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE
-from datasets.recordings.recording import BOTH, ReadingSettings, Recording, Rect, Trial, check_times
+from datasets.recordings.recording import BOTH, Recording, Rect, Trial, check_times
 from datasets.recordings.tables import MISSING, read_table
 
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
@@ -31,13 +31,12 @@ def looks_like(text: str) -> bool:
     return DATA in (text if text.lstrip()[:1] in ("[", "{") else text.split("\n", 1)[0])
 
 
-def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
+def read(path: Path, text: str) -> Recording:
     """Read all trials with gaze of any number of participants; times count from the start of each trial.
 
     Raises:
         ValueError: for text that is no JSON, gaze that is not as described, or a trial that is there twice.
     """
-    del settings
     records = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_table(path, text)
     try:
         trials = _trials(records)
@@ -72,23 +71,19 @@ def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
     """(where, record) of JSON, or of JSON a line."""
     try:
         documents = [_parsed(str(path), text)]
-    except ValueError:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2 or not _is_whole(lines[0][1]):
-            raise
-        documents = [_parsed(f"{path}, line {number}", line) for number, line in lines]
+    except ValueError as error:
+        documents = []
+        for number, line in enumerate(text.split("\n"), 1):
+            try:
+                documents += [_parsed(f"{path}, line {number}", line)] if line.strip() else []
+            except ValueError:
+                # Where not even the first line is JSON by itself, they are no JSON a line.
+                if documents:
+                    raise
+                raise error from None
     found = (record for document in documents for record in _records(path, document, 0))
     for number, record in enumerate(found, 1):
         yield f"{path}, trial {number} with gaze", record
-
-
-def _is_whole(line: str) -> bool:
-    """Whether a line is JSON by itself."""
-    try:
-        _parsed("", line)
-    except ValueError:
-        return False
-    return True
 
 
 def _parsed(where: str, text: str):

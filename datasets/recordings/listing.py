@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from datasets.recordings.recording import Recording, Trial, plain
 from utils.inputs import printable
@@ -52,11 +51,7 @@ def _cell(text: str | None) -> str:
 
 def _gaze(trial: Trial) -> str:
     """How many fixations, or, without any, samples, an eye."""
-    kinds = (("fixations", trial.fixations), ("samples", trial.samples))
-    return next((text for kind, table in kinds if (text := _count(kind, table))), "0 fixations")
-
-
-def _count(kind: str, table: pd.DataFrame | None) -> str:
-    if table is None or table.empty:
-        return ""
-    return ", ".join(f"{count} {kind} ({eye})" for eye, count in table["eye"].value_counts(sort=False).items())
+    for kind, table in (("fixations", trial.fixations), ("samples", trial.samples)):
+        if table is not None and len(table):
+            return ", ".join(f"{count} {kind} ({eye})" for eye, count in table["eye"].value_counts(sort=False).items())
+    return "0 fixations"

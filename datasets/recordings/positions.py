@@ -37,7 +37,7 @@ def positions(content: Content) -> dict[str, list[tuple[pd.DataFrame, np.ndarray
 def _of_side(content: Content, side: str) -> tuple[pd.DataFrame, np.ndarray]:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
-    for value, there in codings.lost(xy).items():
+    for value, there in codings.missing_codes(xy).items():
         whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
         what = f"{there.sum()} of the {whose}positions are ({value:g}, {value:g})"
         content.notes.append(f"{what}, which stands for lost: missing")

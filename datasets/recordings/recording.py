@@ -86,7 +86,7 @@ class Recording:
     screen: Rect | None = None
     px_per_degree: tuple[float, float] | None = None
     sampling_rate_hz: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     on_image: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from datasets.recordings.clock import in_order, times_ms, usual_step
 from datasets.recordings.content import Content, find_content
-from datasets.recordings.fixation_rows import GAP_STEPS, MANY_TOGETHER, merged, with_extents
+from datasets.recordings.detection import GAP_STEPS
+from datasets.recordings.fixation_rows import MANY_TOGETHER, merged, with_extents
 from datasets.recordings.formats import TableFormat
 from datasets.recordings.positions import MANY_ROWS, positions
 from datasets.recordings.recording import SAMPLE_COLUMNS, ReadingSettings, Recording, Rect, Trial

@@ -14,16 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.recordings.recording import plain
 from utils.inputs import read_input
 
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
-# Sampling rates that exist; the ranges of the mean step that they allow do not overlap between units.
-RATES_HZ = (7, 4000)
-# From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
-STEPS_PER_FIXATION = (0.9, 30)
 BINARY_KINDS = (
     (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
     (b"PK\x03\x04", "a zip or Excel file: unpack it, or export as text (.tsv, .csv)"),
@@ -185,7 +180,7 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     Raises:
         ValueError: if it is none, or its last row is cut short.
     """
-    preamble, text = _cut(text, first)
+    *preamble, text = text.split("\n", first)
     header = text.split("\n", 1)[0]
     separator = max("\t;,", key=header.count)
     if separator not in header:
@@ -201,12 +196,7 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     frame = frame[(frame != "").any(axis=1)]
     if frame.empty:
         raise ValueError(f"{path}: expected rows under the header, found none")
-    return Table(path, _without_tuples(frame.set_axis(frame.index + first)), preamble, was_cut)
-
-
-def _cut(text: str, first: int) -> tuple[str, str]:
-    lines = text.split("\n", first)
-    return "\n".join(lines[:first]), lines[-1]
+    return Table(path, _without_tuples(frame.set_axis(frame.index + first)), "\n".join(preamble), was_cut)
 
 
 def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
@@ -290,30 +280,3 @@ def _is_cut(path: Path, text: str, separator: str, allowed: bool) -> bool:
             "remove that row if nothing else is missing"
         )
     return True
-
-
-def ms_per_unit(
-    column: str, times: np.ndarray, given: str | None, path: Path, *, durations_ms: np.ndarray | None = None
-) -> float:
-    """How many milliseconds a unit of a time column has: as given, as its name says, else by the usual step.
-
-    The step is that of samples, or, where ``durations_ms`` are given, from one fixation to the next.
-    """
-    unit = given or unit_of(column)
-    if unit in MS_PER_UNIT:
-        return MS_PER_UNIT[unit]
-    steps = np.diff(times[np.isfinite(times)])
-    steps = steps[steps > 0]
-    # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
-    step = float(np.quantile(steps, 0.5 if durations_ms is None else 0.75)) if len(steps) else np.nan
-    low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
-    if durations_ms is not None:
-        low, high = float(np.median(durations_ms)) * np.array(STEPS_PER_FIXATION)
-    for scale in MS_PER_UNIT.values():
-        if low <= step * scale <= high:
-            return scale
-    raise ValueError(
-        f"{path}: expected a time unit in the name of the column {column!r}, found none, and its usual step "
-        f"({plain(step)}) fits no {'sampling rate' if durations_ms is None else 'duration of a fixation'}; "
-        f"give --time_unit {'|'.join(MS_PER_UNIT)}"
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
@@ -158,18 +157,12 @@ def trial_template(recordings: Sequence[Recording]) -> str:
         alone = stems.count(recording.path.stem) == 1
         name = recording.path.name if alone else recording.path.resolve().as_posix()
         for number, trial in enumerate(recording.trials, 1):
-            times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else ()
+            times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else (np.nan,) * 2
             rect = None if trial.rect is None or recording.on_image else astuple(trial.rect)
-            place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else ()
-            cells = [_cells(times, 2), _cells(place, len(RECT))]
-            writer.writerow([name, number, trial.label, trial.image or "", *itertools.chain(*cells)])
+            place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else (np.nan,) * len(RECT)
+            cells = [plain(cell, None) if np.isfinite(cell) else "" for cell in (*times, *place)]
+            writer.writerow([name, number, trial.label, trial.image or "", *cells])
     return file.getvalue()
-
-
-def _cells(numbers: Sequence[float], count: int) -> list[str]:
-    """``count`` cells, empty where there is no number or it is not finite."""
-    cells = [plain(number, None) if np.isfinite(number) else "" for number in numbers]
-    return cells + [""] * (count - len(cells))
 
 
 def with_rect(recording: Recording, rect: Rect | None) -> Recording:

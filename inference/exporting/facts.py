@@ -51,7 +51,7 @@ def checkpoint_facts(path: Path) -> dict:
     # Released checkpoints hold a Namespace.
     options = said if isinstance(said, Mapping) else vars(said) if hasattr(said, "__dict__") else {}
     iteration = checkpoint.get("iteration")
-    architecture = config.get("model") or _inferred(checkpoint["state_dict"])
+    architecture = config.get("model") or {"name": "unet", **(infer_unet_architecture(checkpoint["state_dict"]) or {})}
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
         "file": path.name,
@@ -68,10 +68,6 @@ def checkpoint_facts(path: Path) -> dict:
             key: options[key] for key in (*RECIPE, *consistency) if isinstance(options.get(key), int | float | str)
         },
     }
-
-
-def _inferred(state_dict: Mapping) -> dict:
-    return {"name": "unet", **(infer_unet_architecture(state_dict) or {})}
 
 
 def _used(architecture: Mapping) -> dict:

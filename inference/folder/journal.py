@@ -49,14 +49,11 @@ class Journal:
                     f"{self.path}: expected a record in line {number}, found something else; restore the file, or "
                     "begin anew in another folder"
                 ) from error
-            self._note(name, None if gone else place)
+            if gone:
+                self._place.pop(name, None)
+            else:
+                self._place[name] = place
             place += len(line)
-
-    def _note(self, name: str, place: int | None) -> None:
-        if place is None:
-            self._place.pop(name, None)
-        else:
-            self._place[name] = place
 
     @property
     def names(self) -> list[str]:
@@ -73,12 +70,12 @@ class Journal:
 
     def add(self, name: str, record: dict) -> None:
         """Add a record of plain values; a kill after the call does not lose it."""
-        self._note(name, self._append({"name": name, **record}))
+        self._place[name] = self._append({"name": name, **record})
 
     def remove(self, name: str) -> None:
         """Take the record of a name out."""
         self._append({"name": name, GONE: True})
-        self._note(name, None)
+        self._place.pop(name, None)
 
     def _append(self, content: dict) -> int:
         place = self._file.seek(0, os.SEEK_END)

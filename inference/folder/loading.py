@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datasets.loaders import batches_ahead, leave_signals_to_the_parent, own_generator
+from datasets.loaders import batches_ahead, ignore_signals, own_generator
 from inference.folder.images import FoundImage
 from utils.inputs import sha256_of
 
@@ -91,13 +91,13 @@ def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_
         batch_size=batch_size,
         num_workers=num_worker,
         prefetch_factor=batches_ahead(num_worker),
-        collate_fn=_together,
-        worker_init_fn=leave_signals_to_the_parent,
+        collate_fn=_collate,
+        worker_init_fn=ignore_signals,
         generator=own_generator(0),
     )
 
 
-def _together(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
+def _collate(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
     nothing = next((torch.zeros_like(tensor) for _, tensor in samples if tensor is not None), None)
     images, tensors = zip(*samples, strict=True)
     if nothing is None:

@@ -93,7 +93,8 @@ class Results:
     def write_tables(self, refused: Sequence[tuple[str, str]]) -> None:
         """Write the table of all results in the folder, and that of the files refused now, if there are any."""
         records = (self.journal[name] for name in self.journal.names)
-        _write_csv(self.folder / TABLE_FILE, COLUMNS, (_row(record) for record in records))
+        rows = ([_cell(column, record.get(column)) for column in COLUMNS] for record in records)
+        _write_csv(self.folder / TABLE_FILE, COLUMNS, rows)
         if refused:
             _write_csv(self.folder / ERRORS_FILE, ("file", "reason"), refused)
 
@@ -203,7 +204,11 @@ def _remove_files(folder: Path, name: str) -> None:
 
 
 def _remove_traces(folder: Path) -> None:
-    _remove_empty(Path(found[0]) for name in FOLDERS for found in os.walk(folder / name, topdown=False))
+    for name in FOLDERS:
+        for place, *_ in os.walk(folder / name, topdown=False):
+            # Not empty: somebody else's.
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
     if any((folder / name).exists() for name in FOLDERS):
         # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
         return
@@ -217,23 +222,11 @@ def _remove_tables(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _remove_empty(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        # Not empty, or not there: somebody else's.
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-
-
 def _sha256_if_any(path: Path) -> str | None:
     try:
         return sha256_of(path)
     except OSError:
         return None
-
-
-def _row(record: Mapping) -> list:
-    """The cells of a record; an empty one for what there is not."""
-    return [_cell(column, record.get(column)) for column in COLUMNS]
 
 
 def _cell(column: str, value):

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from reporting.visualize import resized
+
 # Half the size of a JPEG that looks alike; every browser since 2020 reads it.
 FORMAT = "WEBP"
-MEDIA_TYPE = "data:image/webp;base64,"
 IMAGE_QUALITY = 72
 MAP_QUALITY = 60
 # The encoder's middle way between speed and size: ten milliseconds an image.
@@ -23,11 +24,10 @@ MAX_POINTS = 4000
 
 
 def encoded_picture(picture: np.ndarray, longest_px: int, quality: int = IMAGE_QUALITY) -> str:
-    """(H,W) or (H,W,3) uint8 as base64 WebP whose longer side has at most ``longest_px`` pixels; see MEDIA_TYPE."""
-    scale = min(1.0, longest_px / max(picture.shape[:2]))
+    """(H,W) or (H,W,3) uint8 as base64 WebP whose longer side has at most ``longest_px`` pixels."""
+    scale = longest_px / max(picture.shape[:2])
     if scale < 1:
-        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        picture = resized(picture, scale)
     encoded = io.BytesIO()
     Image.fromarray(picture).save(encoded, FORMAT, quality=quality, method=EFFORT)
     return base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -14,7 +14,7 @@ from PIL import Image
 
 import run
 from commands.outputs import Folder, Output, guarded
-from utils.locks import alone_at, alone_in
+from utils.locks import lock_folder, lock_output
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXATIONS = "IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\na.jpg,1,0.5,0.5,"
@@ -202,16 +202,16 @@ def test_weights_to_start_from_are_not_overwritten(tiny_root, exp, fails):
 
 def test_who_else_is_there(tiny_root, exp, fails, tmp_path):
     train = ["train", "--data", "kvasir", "--root", tiny_root, "--exp_path", "new"]
-    with alone_in(tmp_path / "new", "run.py train"):
+    with lock_folder(tmp_path / "new", "run.py train"):
         assert f"new: expected to be alone, found run.py train at work (process {os.getpid()} on" in fails(*train)
         assert "new: expected to be alone" in fails(*train, "--seeds", "0,1")
-    with alone_in(tmp_path / "new" / "seed1", "run.py train"):
+    with lock_folder(tmp_path / "new" / "seed1", "run.py train"):
         assert "new/seed1: expected to be alone" in fails(*train, "--seeds", "0,1")
-    with alone_in(tmp_path / "exp", "run.py train"):
+    with lock_folder(tmp_path / "exp", "run.py train"):
         assert run.main(["summarize", "exp", "--to", "exp/table.md"]) == 0, "reading is not hindered"
-    with alone_at(tmp_path / "demo", "run.py demo"):
+    with lock_output(tmp_path / "demo", "run.py demo"):
         assert "demo: expected to be alone" in fails("demo", "--root", "demo")
-    with alone_in(tiny_root, "run.py split"):
+    with lock_folder(tiny_root, "run.py split"):
         assert "expected to be alone" in fails("split", "--root", tiny_root)
 
 

@@ -22,7 +22,7 @@ from inference.folder.images import find_images
 from models import build_model
 from reporting.visualize import PREDICTION_COLOUR
 from utils.inputs import sha256_of
-from utils.locks import alone_in
+from utils.locks import lock_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = ["-bs", "2", "--num_worker", "0", "--device", "cpu"]
@@ -555,7 +555,7 @@ class TestContinuing:
     def test_two_calls_at_a_time_are_refused(self, checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"
         assert predict(checkpoint, images, out) == 0
-        with alone_in(out, "run.py predict"):
+        with lock_folder(out, "run.py predict"):
             assert "expected to be alone, found run.py predict at work" in fails(capsys, checkpoint, images, out)
 
     def test_a_batch_keeps_its_size_where_images_fall_out(self, images):

@@ -2,11 +2,11 @@
 
 import torch
 
-from models.graph_export import is_recording, resized_at_border
+from models.graph_export import is_tracing, resized_at_border
 
 
 def _said(x):
-    return x + 1 if is_recording() else x
+    return x + 1 if is_tracing() else x
 
 
 class Says(torch.nn.Module):
@@ -15,7 +15,7 @@ class Says(torch.nn.Module):
 
 
 def test_not_while_it_runs_or_is_compiled_for_training():
-    assert not is_recording()
+    assert not is_tracing()
     assert torch.compile(_said, backend="eager")(torch.zeros(1)) == 0
 
 

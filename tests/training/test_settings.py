@@ -31,7 +31,7 @@ def test_what_is_filled_in_stays_when_it_is_looked_at_again():
 
 def test_a_copy_with_others_leaves_the_first_alone():
     first = Settings.of(**DATA)
-    second = first.but(max_ite=3, cons_weight=1.0)
+    second = first.replace(max_ite=3, cons_weight=1.0)
     assert (first.max_ite, first.objective["cons_weight"]) == (15000, 3.0)
     assert (second.max_ite, second.objective["cons_weight"], second.objective["seg_loss"]) == (3, 1.0, "bce")
 

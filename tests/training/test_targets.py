@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.targets import watched
+from training.targets import warn_of_empty_targets
 
 
 def batches(kind, *levels_of_batches):
@@ -31,5 +31,5 @@ def batches(kind, *levels_of_batches):
 )
 def test_levels_without_foreground_in_the_first_two_batches(kind, levels, said):
     told = []
-    assert len(list(watched(batches(kind, *levels), 2, told.append))) == len(levels)
+    assert len(list(warn_of_empty_targets(batches(kind, *levels), 2, told.append))) == len(levels)
     assert len(told) == (said is not None) and all(said in line for line in told)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from utils.locks import LOCK_NAME, alone_at, alone_in, in_use, left_behind
+from utils.locks import LOCK_NAME, in_use, left_behind, lock_folder, lock_output
 
 
 def refused(place):
@@ -20,7 +20,7 @@ def refused(place):
     )
 
 
-@pytest.mark.parametrize("alone", [alone_in, alone_at])
+@pytest.mark.parametrize("alone", [lock_folder, lock_output])
 def test_a_place_is_for_one_at_a_time(tmp_path, alone):
     with alone(tmp_path / "new" / "a", "run.py train"):
         with refused("new/a"), alone(tmp_path / "new" / "a", "run.py evaluate"):
@@ -34,11 +34,11 @@ def test_a_place_is_for_one_at_a_time(tmp_path, alone):
 
 def test_through_a_link_it_is_the_same_folder(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
-    with alone_in(tmp_path, "run.py train"), refused("link"), alone_in(tmp_path / "link", "run.py train"):
+    with lock_folder(tmp_path, "run.py train"), refused("link"), lock_folder(tmp_path / "link", "run.py train"):
         pass
 
 
-@pytest.mark.parametrize("alone", [alone_in, alone_at])
+@pytest.mark.parametrize("alone", [lock_folder, lock_output])
 def test_it_goes_with_the_process_and_not_with_its_children(tmp_path, alone):
     """As loader processes, which outlive a killed parent for a while."""
     ready, told = os.pipe()
@@ -67,7 +67,7 @@ def test_without_locks_it_is_said_and_goes_on(tmp_path, monkeypatch, capsys):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", without)
-    with alone_in(tmp_path, "run.py train"):
+    with lock_folder(tmp_path, "run.py train"):
         assert f"{tmp_path}: no locks there" in capsys.readouterr().err
         with in_use(tmp_path):
             assert not left_behind(tmp_path)
@@ -76,16 +76,16 @@ def test_without_locks_it_is_said_and_goes_on(tmp_path, monkeypatch, capsys):
 def test_a_file_in_the_place_of_a_folder_and_a_link_in_that_of_the_lock(tmp_path):
     (tmp_path / "out").write_text("kept")
     with pytest.raises(OSError, match="out: expected a folder, or nothing yet, found a file; choose another"):
-        with alone_in(tmp_path / "out", "run.py train"):
+        with lock_folder(tmp_path / "out", "run.py train"):
             pass
     (tmp_path / LOCK_NAME).symlink_to("out")
-    with pytest.raises(OSError, match=str(tmp_path)), alone_in(tmp_path, "run.py train"):
+    with pytest.raises(OSError, match=str(tmp_path)), lock_folder(tmp_path, "run.py train"):
         pass
     assert (tmp_path / "out").read_text() == "kept"
 
 
 def test_where_nothing_can_be_made(tmp_path):
-    with pytest.raises(FileNotFoundError, match="/proc/a.md"), alone_at("/proc/a.md", "run.py summarize"):
+    with pytest.raises(FileNotFoundError, match="/proc/a.md"), lock_output("/proc/a.md", "run.py summarize"):
         pass
 
 

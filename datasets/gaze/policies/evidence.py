@@ -13,7 +13,6 @@ from datasets import io
 from datasets.files import sample_path
 from datasets.gaze.fixations import Fixations
 from datasets.gaze.heatmap import fixation_heatmap
-from datasets.gaze.map_files import heatmap_path
 from datasets.specs import DatasetSpec
 
 # Probabilities from eight bits are none of 0 and 1.
@@ -61,7 +60,7 @@ def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations
 
     The CRF map has to be there; a heatmap that is not is made anew, as where the maps are the released ones.
     """
-    path = heatmap_path(spec, root, name)
+    path = sample_path(spec, root, "heatmap", name)
     crf = io.read_map(sample_path(spec, root, "map", name))
     heatmap = (
         io.read_map(path)

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from datasets.gaze.policies.agreement import hull_score, network_logits
-from datasets.gaze.policies.area import Area, map_odds, own_odds
+from datasets.gaze.policies.area import Area, hull_score, map_odds, network_logits, network_odds
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
-FEATURES = (
-    *("logit of network", "logit of CRF map", "heatmap", "heatmap squared", "heatmap times logit of network"),
-    *("foretold log odds of area", "the network's own", "the CRF map's", "hull of fixations"),
-)
 # On every fourth pixel, to the square of the corrections of standardised features, so that a few masks that are unlike
 # the rest do little harm; steps of Newton's method, of which five are enough.
 PIXEL_STEP, RIDGE, STEPS = 4, 0.02, 25
@@ -27,7 +22,7 @@ class Fusion:
     """A fitted policy.
 
     Attributes:
-        weights: of 1 and the standardised ``FEATURES``, to be added to the score of ``area``.
+        weights: of 1 and the standardised features, to be added to the score of ``area``.
         means, deviations: of the features.
         area: what is corrected.
         num_images: that it was fitted on.
@@ -70,10 +65,14 @@ class Fusion:
 
 
 def _features(evidence: Evidence, area: Area) -> np.ndarray:
-    """(9,S*S) float64; before there is a network, it says nothing, 0."""
+    """(9,S*S) float64; before there is a network, it says nothing, 0.
+
+    Logits of network and CRF map; heatmap, its square, and times the network's logit; the log odds of the area, as
+    foretold, the network's own and the CRF map's; the hull of the fixations.
+    """
     heat, crf = evidence.heatmap.astype(np.float64), evidence.crf.astype(np.float64)
     network = np.zeros_like(heat) if evidence.logits is None else network_logits(evidence).astype(np.float64)
-    scalars = (area.foretold(evidence), 0.0 if evidence.logits is None else own_odds(evidence), map_odds(evidence))
+    scalars = (area.foretold(evidence), 0.0 if evidence.logits is None else network_odds(evidence), map_odds(evidence))
     maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, s) for s in scalars))
     return np.stack([part.reshape(-1) for part in (*maps, hull_score(evidence))])
 

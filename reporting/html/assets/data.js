@@ -3,6 +3,9 @@
 const report = JSON.parse(byId("index").textContent);
 const NO_VALUE = "undefined";
 const runNumbers = report.runs.map((_, run) => run);
+const levelNumbers = report.levels.map((_, level) => level);
+const metricNumbers = report.metrics.map((_, metric) => metric);
+const caseNumbers = report.names.map((_, number) => number);
 const severalRuns = report.runs.length > 1;
 
 /** Pictures, outlines and fixations of a case; read anew each time, so that nothing piles up in memory. */
@@ -11,23 +14,23 @@ function mediaOf(number) {
 }
 
 function valueOf(number, run, level, metric) {
-  return report.values[run]?.[level]?.[metric]?.[number] ?? null;
+  return report.values[run][level][metric][number];
 }
 
 /** A value in the unit that is shown. */
 function scaled(metric, value) {
-  return value === null || value === undefined ? null : value * report.metrics[metric].scale;
+  return value === null ? null : value * report.metrics[metric].scale;
 }
 
 function formatted(metric, value, digits = report.metrics[metric].digits) {
-  return value === null || value === undefined ? NO_VALUE : scaled(metric, value).toFixed(digits);
+  return value === null ? NO_VALUE : scaled(metric, value).toFixed(digits);
 }
 
 /** "81.2 %", or that there is no value. */
-function withUnit(metric, value, digits = 1) {
-  if (value === null || value === undefined) return NO_VALUE;
-  const { unit, scale } = report.metrics[metric];
-  return `${formatted(metric, value, unit ? digits : 3)}${unit ? `\u202f${unit}` : ""}`;
+function withUnit(metric, value) {
+  if (value === null) return NO_VALUE;
+  const { unit } = report.metrics[metric];
+  return `${formatted(metric, value, unit ? 1 : 3)}${unit ? `\u202f${unit}` : ""}`;
 }
 
 function metricTitle(metric) {
@@ -37,19 +40,13 @@ function metricTitle(metric) {
 
 /** Whether any case has a value of it. */
 function hasValues(run, level, metric) {
-  return (report.values[run]?.[level]?.[metric] ?? []).some((value) => value !== null);
+  return report.values[run][level][metric].some((value) => value !== null);
 }
 
-/** Whether a run has a level at all: one without any value is something else. */
-function hasLevel(run, level) {
-  return report.runs[run].levels[level].numCases !== null || runLevels[run].has(level);
-}
-
-function levelsOf(run, metric) {
-  return report.levels.map((_, level) => level).filter((level) => hasValues(run, level, metric));
-}
-
-const runLevels = runNumbers.map((run) => new Set(report.metrics.flatMap((_, metric) => levelsOf(run, metric))));
+/** By run and level: whether the run has the level at all; one without any value is something else. */
+const hasLevel = report.runs.map(({ levels }, run) =>
+  levels.map((summary, level) => summary.numCases !== null || metricNumbers.some((of) => hasValues(run, level, of))),
+);
 
 function mapTitle(map) {
   return map === 0 ? "ensemble" : `level ${map}`;
@@ -65,6 +62,6 @@ function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function plural(count, one, many = `${one}s`) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+function plural(count, one) {
+  return `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 }

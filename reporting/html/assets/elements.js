@@ -28,20 +28,33 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-/** A table in a box of its own that scrolls where the page is narrow, also by keyboard. */
-function scrollingTable(title, table) {
+function keyHint(key) {
+  return element("kbd", { text: key, "aria-hidden": "true" });
+}
+
+/** A table of numbers in a box of its own that scrolls where the page is narrow, also by keyboard; a body is rows. */
+function scrollingTable(title, columns, ...bodies) {
+  const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col", text, dir: "auto" })));
+  const parts = bodies.map((rows) => element("tbody", {}, ...rows));
+  const table = element("table", { class: "numbers" }, element("thead", {}, head), ...parts);
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table);
 }
 
-/** A select whose options are [value, text] or, in groups, [label, [[value, text], ...]]. */
-function selectOf(label, options, onchange, className = "") {
-  const select = element("select", { onchange: () => onchange(select.value), "aria-label": label });
-  for (const [value, text] of options) {
-    if (Array.isArray(text)) {
-      const inner = text.map(([v, t]) => element("option", { value: v, text: t }));
-      select.append(element("optgroup", { label: value }, ...inner));
-    } else select.append(element("option", { value, text }));
+/** A select, with its label, that shows a value of the state and calls `choose` with another one's text.
+ *
+ * @param {Array} options [value, text] or, in groups, [label, [[value, text], ...]].
+ * @param {string[]} names of the state that the value depends on.
+ */
+function selectOf(label, options, names, value, choose) {
+  const select = element("select", { onchange: () => choose(select.value), "aria-label": label });
+  for (const [group, text] of options) {
+    if (Array.isArray(text)) select.append(element("optgroup", { label: group }, ...text.map(optionOf)));
+    else select.append(optionOf([group, text]));
   }
-  const shown = element("label", { class: `field ${className}` }, element("span", { text: label }), select);
-  return { shown, select };
+  follow(names, () => (select.value = value()));
+  return element("label", { class: "field" }, element("span", { class: "muted", text: label }), select);
+}
+
+function optionOf([value, text]) {
+  return element("option", { value, text });
 }

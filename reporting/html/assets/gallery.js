@@ -2,77 +2,56 @@
 
 const NEAR = "600px";
 const cards = [];
-const pictures = new Map(); // number of a case -> its drawn picture
+const pictures = new Map(); // number of a case -> shows its drawn picture by the state
 
-function metricChoice() {
-  const options = report.metrics.map((_, metric) => [metric, metricTitle(metric)]);
-  const choice = selectOf("Metric", options, (value) => showMetric(Number(value)));
-  return following(choice, "metric");
+/** A select of one of several by its number. */
+function choiceOf(name, label, titles, choose) {
+  const options = titles.map((title, number) => [number, title]);
+  return selectOf(label, options, [name], () => state[name], (value) => choose(Number(value)));
 }
 
-function showMetric(metric) {
-  change(state.sort === "name" ? { metric } : { metric, descending: worstFirst(metric) });
+function metricChoice() {
+  return choiceOf("metric", "Metric", metricNumbers.map(metricTitle), (metric) =>
+    change(state.sort === "name" ? { metric } : { metric, descending: worstFirst(metric) }),
+  );
 }
 
 function levelChoice() {
-  const options = report.levels.map((level, number) => [number, level.title]);
-  return following(
-    selectOf("Level", options, (value) => change({ level: Number(value) })),
-    "level",
-  );
+  const titles = report.levels.map(({ title }) => title);
+  return choiceOf("level", "Level", titles, (level) => change({ level }));
 }
 
 function runChoice() {
-  const options = report.runs.map((run, number) => [number, run.name]);
-  return following(
-    selectOf("Run", options, (value) => change({ run: Number(value) })),
-    "run",
-  );
-}
-
-function following(choice, name) {
-  const follow = () => (choice.select.value = String(state[name]));
-  listen([name], follow);
-  follow();
-  return choice;
+  const names = report.runs.map(({ name }) => name);
+  return choiceOf("run", "Run", names, (run) => change({ run }));
 }
 
 function showToolbar() {
-  const sorts = [];
-  report.metrics.forEach((_, metric) => sorts.push([`metric:${metric}`, metricTitle(metric)]));
-  if (severalRuns)
-    report.metrics.forEach((_, metric) => sorts.push([`difference:${metric}`, `difference of ${metricTitle(metric)}`]));
-  sorts.push(["name", "name"]);
-  const sort = selectOf("Sort by", sorts, sortBy);
-  sort.select.id = "sort";
-  const followSort = () => (sort.select.value = state.sort === "name" ? "name" : `${state.sort}:${state.metric}`);
-  listen(["sort", "metric"], followSort);
-  followSort();
-  const reverse = element("button", {
-    type: "button",
-    id: "reverse",
-    onclick: () => change({ descending: !state.descending }),
-  });
-  const sayDirection = () => reverse.replaceChildren(directionText(), keyHint("r"));
-  listen(["sort", "metric", "descending"], sayDirection);
-  sayDirection();
-  const filter = element("input", {
-    id: "filter",
-    type: "search",
-    autocomplete: "off",
-    spellcheck: "false",
-    placeholder: "part of a name",
-  });
-  filter.addEventListener("input", () => change({ filter: filter.value }));
-  listen(["filter"], () => filter.value !== state.filter && (filter.value = state.filter));
-  byId("toolbar").replaceChildren(
-    element("label", { class: "field" }, element("span", {}, document.createTextNode("Filter "), keyHint("/")), filter),
-    sort.shown,
-    ...(report.levels.length > 1 ? [levelChoice().shown] : []),
-    ...(severalRuns ? [runChoice().shown] : []),
-    element("div", { class: "field" }, element("span", { text: "Order" }), reverse),
-    layerControls(),
+  const sorts = metricNumbers.map((metric) => [`metric:${metric}`, metricTitle(metric)]);
+  const differences = metricNumbers.map((metric) => [`difference:${metric}`, `difference of ${metricTitle(metric)}`]);
+  const sort = selectOf(
+    "Sort by",
+    [...sorts, ...(severalRuns ? differences : []), ["name", "name"]],
+    ["sort", "metric"],
+    () => (state.sort === "name" ? "name" : `${state.sort}:${state.metric}`),
+    sortBy,
   );
+  sort.control.id = "sort";
+  byId("order").before(
+    sort,
+    ...(report.levels.length > 1 ? [levelChoice()] : []),
+    ...(severalRuns ? [runChoice()] : []),
+  );
+  byId("toolbar").append(layerControls());
+  byId("reverse").addEventListener("click", () => flip("descending"));
+  follow(["sort", "metric", "descending"], () => (byId("direction").textContent = directionText()));
+  const filter = byId("filter");
+  filter.addEventListener("input", () => change({ filter: filter.value }));
+  follow(["filter"], () => filter.value !== state.filter && (filter.value = state.filter));
+  byId("show-all").addEventListener("click", () => {
+    change({ filter: "" });
+    filter.focus();
+  });
 }
 
 function sortBy(value) {
@@ -82,12 +61,8 @@ function sortBy(value) {
 }
 
 function directionText() {
-  if (state.sort === "name") return state.descending ? "Z to A " : "A to Z ";
-  return state.descending ? "Highest first " : "Lowest first ";
-}
-
-function keyHint(key) {
-  return element("kbd", { text: key, "aria-hidden": "true" });
+  if (state.sort === "name") return state.descending ? "Z to A" : "A to Z";
+  return state.descending ? "Highest first" : "Lowest first";
 }
 
 function makeCards() {
@@ -98,7 +73,6 @@ function makeCards() {
     const button = element(
       "button",
       {
-        type: "button",
         class: "card",
         tabindex: "-1",
         "aria-haspopup": "dialog",
@@ -107,11 +81,10 @@ function makeCards() {
       },
       frame,
       element("bdi", { class: "name", text: name, title: name }),
-      group ? element("bdi", { class: "group", text: group }) : null,
+      group ? element("bdi", { class: "group muted", text: group }) : null,
       numbers,
     );
-    const item = element("li", { "data-number": number }, button);
-    cards.push({ item, button, frame, numbers });
+    cards.push({ item: element("li", { "data-number": number }, button), button, frame, numbers });
   });
 }
 
@@ -125,24 +98,16 @@ function showValues() {
 /** The metric at hand, and beside it another one. */
 function valueLine(number, run) {
   const { metric, level } = state;
-  const of = severalRuns
-    ? [swatch(`run-${run % NUM_STYLES}`), element("span", { class: "unseen", text: `${report.runs[run].name}: ` })]
-    : [];
-  if (!hasLevel(run, level))
-    return element("span", { class: "line" }, ...of, element("span", { text: `no ${report.levels[level].title}` }));
-  const first = `${report.metrics[metric].title} ${withUnit(metric, valueOf(number, run, level, metric))}`;
-  const other = report.metrics.findIndex(
-    (described, index) => index !== metric && described.unit !== report.metrics[metric].unit,
-  );
-  const second =
-    other < 0 ? "" : `${report.metrics[other].title} ${withUnit(other, valueOf(number, run, level, other))}`;
-  return element(
-    "span",
-    { class: "line" },
-    ...of,
-    element("b", { text: first }),
-    element("span", { class: "muted", text: second }),
-  );
+  const textOf = (shown) => `${report.metrics[shown].title} ${withUnit(shown, valueOf(number, run, level, shown))}`;
+  const name = `${report.runs[run].name}: `;
+  const parts = severalRuns ? [runSwatch(run), element("span", { class: "unseen", text: name })] : [];
+  if (!hasLevel[run][level]) parts.push(`no ${report.levels[level].title}`);
+  else {
+    const other = report.metrics.findIndex(({ unit }) => unit !== report.metrics[metric].unit);
+    parts.push(element("b", { text: textOf(metric) }));
+    if (other >= 0) parts.push(element("span", { class: "muted", text: textOf(other) }));
+  }
+  return element("span", { class: "line row" }, ...parts);
 }
 
 function sortValue(number) {
@@ -183,41 +148,36 @@ function folded(text) {
 /** Put the cards that the filter lets through in order, and say how many they are. */
 function arrange() {
   const sought = folded(state.filter.trim());
-  const matches = (number) => folded(report.names[number]).includes(sought) || folded(report.groups[number]).includes(sought);
-  const order = sorted(report.names.map((_, number) => number).filter(matches));
+  const holds = (text) => folded(text).includes(sought);
+  const matches = (number) => holds(report.names[number]) || holds(report.groups[number]);
+  const order = sorted(caseNumbers.filter(matches));
   state.order = order;
   const focused = document.activeElement.closest("#cards li");
   byId("cards").replaceChildren(...order.map((number) => cards[number].item));
   // A card that is moved loses the focus.
   if (focused?.isConnected) focusCard(Number(focused.dataset.number));
-  if (order.length) rove(order.find((number) => cards[number].button.tabIndex === 0) ?? order[0]);
-  const all = report.names.length;
-  byId("count").textContent =
-    `${order.length === all ? plural(all, "case") : `${order.length} of ${plural(all, "case")}`}, ${orderText()}`;
-  sayNothing(order.length, all);
+  if (order.length) rove(cardAtHand());
+  const all = plural(cards.length, "case");
+  byId("count").textContent = `${order.length === cards.length ? all : `${order.length} of ${all}`}, ${orderText()}`;
+  byId("nothing").hidden = order.length > 0;
+  byId("show-all").hidden = !cards.length;
+  byId("why-nothing").textContent = cards.length
+    ? `No name contains “${state.filter.trim()}”.`
+    : "This report holds no cases.";
+}
+
+/** The card that the Tab key would come to. */
+function cardAtHand() {
+  return state.order.find((number) => cards[number].button.tabIndex === 0) ?? state.order[0];
 }
 
 function orderText() {
-  if (state.sort === "name") return `by name, ${directionText().trim()}`;
+  if (state.sort === "name") return `by name, ${directionText()}`;
   const { metric, level, run } = state;
-  const of = severalRuns ? ` of ${report.runs[run].name}` : "";
-  const what = state.sort === "difference" ? ` of ${differenceText()}` : of;
+  const ofRun = severalRuns ? ` of ${report.runs[run].name}` : "";
+  const of = state.sort === "difference" ? ` of ${differenceText()}` : ofRun;
   const outlines = level ? "; outlines are the ensemble’s" : "";
-  const direction = directionText().trim().toLowerCase();
-  return `by ${metricTitle(metric)}, ${report.levels[level].title}${what}, ${direction}${outlines}`;
-}
-
-function sayNothing(shown, all) {
-  const place = byId("nothing");
-  place.hidden = shown > 0;
-  if (shown) return;
-  const showAll = () => {
-    change({ filter: "" });
-    byId("filter").focus();
-  };
-  const clear = element("button", { type: "button", text: "Show all", onclick: showAll });
-  const text = all ? `No name contains “${state.filter.trim()}”. ` : "This report holds no cases.";
-  place.replaceChildren(element("span", { text, dir: "auto" }), ...(all ? [clear] : []));
+  return `by ${metricTitle(metric)}, ${report.levels[level].title}${of}, ${directionText().toLowerCase()}${outlines}`;
 }
 
 /** One card at a time is a stop of the Tab key; arrows go from card to card. */
@@ -228,20 +188,15 @@ function rove(number) {
 
 function drawCard(number) {
   if (pictures.has(number)) return;
-  const picture = pictureOf(number);
+  const { node, show, media } = pictureOf(number);
   const remarks = element("span", { class: "remarks" });
-  const show = () => {
-    picture.show();
-    remarks.textContent = remarksOn(picture.media).join(", ");
+  const showAll = () => {
+    show();
+    remarks.textContent = remarksOn(media).join(", ");
   };
-  pictures.set(number, { show });
-  cards[number].frame.replaceChildren(picture.node, remarks);
-  show();
-}
-
-function clearCard(number) {
-  if (!pictures.delete(number)) return;
-  cards[number].frame.replaceChildren();
+  pictures.set(number, showAll);
+  cards[number].frame.replaceChildren(node, remarks);
+  showAll();
 }
 
 function watchCards() {
@@ -250,7 +205,7 @@ function watchCards() {
       for (const { target, isIntersecting } of entries) {
         const number = Number(target.dataset.number);
         if (isIntersecting) drawCard(number);
-        else clearCard(number);
+        else if (pictures.delete(number)) cards[number].frame.replaceChildren();
       }
     },
     { rootMargin: NEAR },
@@ -285,11 +240,9 @@ function focusCard(number, block = "nearest") {
 /** Where a key leads from a card; null for other keys. */
 function cardAfter(key, number) {
   const place = state.order.indexOf(number);
-  const last = state.order.length - 1;
-  const steps = { ArrowRight: 1, j: 1, ArrowLeft: -1, k: -1, ArrowDown: columnsNow(), ArrowUp: -columnsNow() };
-  const targets = { Home: 0, End: last };
-  const target = key in steps ? place + steps[key] : targets[key];
-  return target === undefined || target < 0 || target > last ? null : state.order[target];
+  const step = STEPS[key] ?? { ArrowDown: columnsNow(), ArrowUp: -columnsNow() }[key];
+  const target = step ? place + step : { Home: 0, End: state.order.length - 1 }[key];
+  return state.order[target] ?? null;
 }
 
 function columnsNow() {

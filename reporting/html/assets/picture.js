@@ -4,53 +4,49 @@ const MEDIA_TYPE = "data:image/webp;base64,";
 const NUM_STYLES = 6;
 // The area of a ring grows with the duration of the fixation.
 const FIXATION_RADIUS = 0.0009;
+const HATCHING = "rgb(225 225 225 / 0.8)";
 
-/** {node, show}: the SVG element, and a function that shows and hides its layers by the state. */
+/** {node, show, media}: the SVG element, a function that shows and hides its layers by the state, and the case. */
 function pictureOf(number, { large = false } = {}) {
   const media = mediaOf(number);
   const frame = { x: 0, y: 0, width: media.width, height: media.height, preserveAspectRatio: "none" };
   const map = drawn("image", { ...frame, class: "map", filter: "url(#viridis)" });
+  // From the lowest to the uppermost, by their names in the state.
   const layers = {
     ignored: ignoredOf(media, `hatching-${number}${large ? "-large" : ""}`),
-    truth: outlineOf(media.truth, "truth"),
-    predictions: media.predictions.map((path, run) => outlineOf(path, `run-${run % NUM_STYLES}`)),
     fixations: fixationsOf(media, large),
+    truth: outlineOf(media.truth, "truth"),
+    ...Object.fromEntries(media.predictions.map((path, run) => [PREDICTIONS[run], outlineOf(path, runStyle(run))])),
   };
   const node = drawn(
     "svg",
-    {
-      viewBox: `0 0 ${media.width} ${media.height}`,
-      class: large ? "picture large" : "picture",
-      "aria-hidden": "true",
-    },
+    { viewBox: `0 0 ${media.width} ${media.height}`, class: "picture", "aria-hidden": "true" },
     drawn("image", { ...frame, href: MEDIA_TYPE + media.image, class: "image" }),
     map,
-    layers.ignored,
-    layers.fixations,
-    layers.truth,
-    ...layers.predictions,
+    ...Object.values(layers),
   );
   const show = () => {
-    display(layers.ignored, state.ignored && !state.imageOnly);
-    display(layers.truth, state.truth && !state.imageOnly);
-    layers.predictions.forEach((layer, run) => display(layer, state.predictions[run] && !state.imageOnly));
-    display(layers.fixations, state.fixations && !state.imageOnly);
     const chosen = chosenMap(media);
     if (chosen) map.setAttribute("href", MEDIA_TYPE + chosen);
-    display(map, Boolean(chosen) && !state.imageOnly);
+    display(map, chosen);
+    for (const [name, layer] of Object.entries(layers)) display(layer, state[name]);
   };
   show();
   return { node, show, media };
 }
 
 function display(layer, shown) {
-  if (layer) layer.style.display = shown ? "" : "none";
+  if (layer) layer.style.display = shown && !state.imageOnly ? "" : "none";
 }
 
 function chosenMap(media) {
   if (!state.probability) return null;
   const [run, map] = state.probability.split(":").map(Number);
   return media.probabilities[run]?.[map] ?? null;
+}
+
+function runStyle(run) {
+  return `run-${run % NUM_STYLES}`;
 }
 
 /** The outline twice: a dark, wider line below keeps the colour visible on any image. */
@@ -71,13 +67,14 @@ function ignoredOf(media, id) {
   const pattern = drawn(
     "pattern",
     { id, width: step, height: step, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    drawn("rect", { width: step, height: step }),
-    drawn("rect", { width: step / 3, height: step, class: "line" }),
+    drawn("rect", { width: step, height: step, fill: "rgb(0 0 0 / 0.3)" }),
+    drawn("rect", { width: step / 3, height: step, fill: HATCHING }),
   );
-  return drawn("g", { class: "ignored" }, pattern, drawn("path", { d: media.ignore, fill: `url(#${id})` }));
+  const path = drawn("path", { d: media.ignore, fill: `url(#${id})`, "fill-rule": "evenodd" });
+  return drawn("g", { class: "ignored" }, pattern, path);
 }
 
-function fixationsOf(media, large) {
+function fixationsOf(media, large = false) {
   if (!media.fixations?.length) return null;
   const side = Math.max(media.width, media.height);
   const points = media.fixations.map(([x, y, ms]) => [(x / 1000) * media.width, (y / 1000) * media.height, ms]);
@@ -95,6 +92,20 @@ function fixationsOf(media, large) {
     drawn("polyline", { points: way }),
     ...rings,
   );
+}
+
+/** A sample of a layer, 28 by 10 pixels, for a button or a title. */
+function swatchOf(sample) {
+  return drawn("svg", { class: "swatch", viewBox: "0 0 28 10", width: 28, height: 10, "aria-hidden": "true" }, sample);
+}
+
+/** A piece of a contour, with its colour and its way of being dashed. */
+function outlineSwatch(style) {
+  return swatchOf(outlineOf("M2 5h24", style));
+}
+
+function runSwatch(run) {
+  return outlineSwatch(runStyle(run));
 }
 
 /** What a case lacks, and what would look like a mistake without a word, as short sentences. */

@@ -3,10 +3,11 @@
 
 const NEAR_PX = 14;
 const FEW_CASES = 200;
+const MIDDLE = { "text-anchor": "middle" };
 
-/** Round values between two, about as many as asked for. */
-function ticksBetween(low, high, count) {
-  const rough = (high - low) / count || 1;
+/** Round values along an axis, about five of them. */
+function ticksOf({ low, high }) {
+  const rough = (high - low) / 5 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
   const ticks = [];
@@ -15,7 +16,7 @@ function ticksBetween(low, high, count) {
   return ticks;
 }
 
-/** {low, high, place}: an axis over values; per cent ends at 100, and from 0 unless told otherwise all start. */
+/** An axis over values; per cent ends at 100, and from 0 unless told otherwise all start. */
 function axisOf(metric, values, from, to, start = 0) {
   const percent = report.metrics[metric].unit === "%";
   const least = percent ? start : Math.min(0, ...minmax(values));
@@ -23,8 +24,9 @@ function axisOf(metric, values, from, to, start = 0) {
   return linear(least, most > least || percent ? most : least + 1, from, to);
 }
 
+/** {low, high, from, to, place}: from the value `low` at the pixel `from` to `high` at `to`. */
 function linear(low, high, from, to) {
-  return { low, high, place: (value) => from + ((value - low) / (high - low || 1)) * (to - from) };
+  return { low, high, from, to, place: (value) => from + ((value - low) / (high - low || 1)) * (to - from) };
 }
 
 function minmax(values) {
@@ -40,8 +42,14 @@ function textAt(x, y, text, attributes = {}) {
   return drawn("text", { x, y, text, ...attributes });
 }
 
-function dots(points) {
-  return points.map(({ x, y }) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
+function lineOf(style, x1, y1, x2, y2) {
+  return drawn("line", { x1, y1, x2, y2, class: style });
+}
+
+/** Points as a path of no length each, which round line ends make dots. */
+function dotsOf(points, run) {
+  const d = points.map(({ x, y }) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
+  return drawn("path", { d, class: `dots ${runStyle(run)}` });
 }
 
 /** A figure with its title, the drawing, and a line that tells of the point at hand.
@@ -59,24 +67,23 @@ function figureOf(title, width, height, parts) {
     ring,
   );
   const points = [...parts.points].sort((a, b) => a.x - b.x || a.y - b.y);
-  const line = element("p", { class: "readout", "aria-live": "polite", text: parts.hint ?? "" });
+  // A space keeps the height of the line.
+  const hint = parts.hint ?? "\u00a0";
+  const line = element("p", { class: "readout", "aria-live": "polite", text: hint });
   let current = -1;
   const point = (index) => {
     current = index;
     const found = points[index];
     ring.setAttribute("visibility", found ? "visible" : "hidden");
-    line.textContent = found ? found.text : (parts.hint ?? "");
+    line.textContent = found ? found.text : hint;
     if (!found) return;
     ring.setAttribute("cx", found.x);
     ring.setAttribute("cy", found.y);
   };
   const nearest = (event) => {
     const box = image.getBoundingClientRect();
-    return nearestPoint(
-      points,
-      ((event.clientX - box.left) * width) / box.width,
-      ((event.clientY - box.top) * height) / box.height,
-    );
+    const scale = width / box.width;
+    return nearestPoint(points, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
   };
   const field = element(
     "div",
@@ -99,7 +106,7 @@ function figureOf(title, width, height, parts) {
     },
     image,
   );
-  return element("figure", {}, element("figcaption", { text: title }), field, line);
+  return element("figure", {}, element("figcaption", {}, element("h3", { text: title })), field, line);
 }
 
 function nearestPoint(points, x, y) {
@@ -115,96 +122,78 @@ function goToPoint(point) {
   if (point) goToCase(point.number);
 }
 
-function bottomAxis(axis, y, title, count = 5) {
-  const ticks = ticksBetween(axis.low, axis.high, count).flatMap((tick) => [
-    drawn("line", { x1: axis.place(tick), x2: axis.place(tick), y1: y, y2: y + 4, class: "axis" }),
-    textAt(axis.place(tick), y + 17, signed(tick), { "text-anchor": "middle" }),
-  ]);
-  const middle = (axis.place(axis.low) + axis.place(axis.high)) / 2;
-  return [
-    drawn("line", { x1: axis.place(axis.low), x2: axis.place(axis.high), y1: y, y2: y, class: "axis" }),
-    ...ticks,
-    textAt(middle, y + 34, title, { "text-anchor": "middle", class: "axis-title" }),
-  ];
+function bottomAxis(axis, y, title) {
+  const ticks = ticksOf(axis).flatMap((tick) => {
+    const x = axis.place(tick);
+    return [lineOf("axis", x, y, x, y + 4), textAt(x, y + 17, signed(tick), MIDDLE)];
+  });
+  const place = [(axis.from + axis.to) / 2, y + 34];
+  return [lineOf("axis", axis.from, y, axis.to, y), ...ticks, textAt(...place, title, MIDDLE)];
 }
 
-function leftAxis(axis, x, title, count = 5) {
-  const ticks = ticksBetween(axis.low, axis.high, count).flatMap((tick) => [
-    drawn("line", { x1: x - 4, x2: x, y1: axis.place(tick), y2: axis.place(tick), class: "axis" }),
-    textAt(x - 7, axis.place(tick) + 4, signed(tick), { "text-anchor": "end" }),
-  ]);
-  const middle = (axis.place(axis.low) + axis.place(axis.high)) / 2;
-  return [
-    drawn("line", { x1: x, x2: x, y1: axis.place(axis.low), y2: axis.place(axis.high), class: "axis" }),
-    ...ticks,
-    textAt(0, 0, title, {
-      "text-anchor": "middle",
-      class: "axis-title",
-      transform: `translate(13 ${middle}) rotate(-90)`,
-    }),
-  ];
+function leftAxis(axis, x, title) {
+  const ticks = ticksOf(axis).flatMap((tick) => {
+    const y = axis.place(tick);
+    return [lineOf("axis", x - 4, y, x, y), textAt(x - 7, y + 4, signed(tick), { "text-anchor": "end" })];
+  });
+  const turned = { ...MIDDLE, transform: `translate(13 ${(axis.from + axis.to) / 2}) rotate(-90)` };
+  return [lineOf("axis", x, axis.from, x, axis.to), ...ticks, textAt(0, 0, title, turned)];
 }
 
 /** Every case of every level and run as a point above the box of its quartiles. */
 function stripPlot(metric, width) {
-  const rows = report.levels.flatMap((_, level) =>
-    runNumbers.filter((run) => hasValues(run, level, metric)).map((run) => ({ level, run })),
+  const rows = levelNumbers.flatMap((level) =>
+    runNumbers.map((run) => ({ level, run, known: knownOf(run, level, metric) })).filter(({ known }) => known.length),
   );
   const swarmHeight = report.names.length > FEW_CASES ? 44 : 24;
-  const [left, right, rowHeight] = [12, width - 16, swarmHeight + 38];
-  const valuesOf = ({ run, level }) => report.values[run][level][metric].map((value) => scaled(metric, value));
-  const all = rows.flatMap((row) => valuesOf(row).filter((value) => value !== null));
-  const axis = axisOf(metric, all, left, right);
+  const rowHeight = swarmHeight + 38;
+  const all = rows.flatMap(({ known }) => known.map(({ value }) => value));
+  const axis = axisOf(metric, all, 12, width - 16);
   const bottom = rows.length * rowHeight + 6;
-  const points = [];
-  const alternatives = [];
-  const shapes = ticksBetween(axis.low, axis.high, 5).map((tick) =>
-    drawn("line", { x1: axis.place(tick), x2: axis.place(tick), y1: 4, y2: bottom, class: "grid" }),
-  );
-  rows.forEach((row, index) => {
-    const strip = stripOf(row, valuesOf(row), metric, axis, index * rowHeight, swarmHeight);
-    shapes.push(...strip.shapes);
-    points.push(...strip.points);
-    alternatives.push(strip.said);
-  });
-  shapes.push(...bottomAxis(axis, bottom, metricTitle(metric)));
+  const grid = ticksOf(axis).map((tick) => lineOf("grid", axis.place(tick), 4, axis.place(tick), bottom));
+  const strips = rows.map((row, index) => stripOf(row, metric, axis, index * rowHeight, swarmHeight));
   const title = `${metricTitle(metric)} of every case`;
-  return figureOf(title, width, bottom + 42, { shapes, points, alternative: `${title}: ${alternatives.join("; ")}.` });
+  return figureOf(title, width, bottom + 42, {
+    shapes: [
+      ...grid,
+      ...strips.flatMap(({ shapes }) => shapes),
+      ...bottomAxis(axis, bottom, metricTitle(metric)),
+    ],
+    points: strips.flatMap(({ points }) => points),
+    alternative: `${title}: ${strips.map(({ said }) => said).join("; ")}.`,
+  });
 }
 
-function stripOf({ run, level }, values, metric, axis, top, swarmHeight) {
+/** {value, number} of the cases that have a value, in the unit that is shown. */
+function knownOf(run, level, metric) {
+  return caseNumbers
+    .map((number) => ({ value: scaled(metric, valueOf(number, run, level, metric)), number }))
+    .filter(({ value }) => value !== null);
+}
+
+function stripOf({ run, level, known }, metric, axis, top, swarmHeight) {
   const [label, swarmTop, box] = [top + 15, top + 22, top + swarmHeight + 30];
-  const known = values.map((value, number) => ({ value, number })).filter(({ value }) => value !== null);
+  const x = axis.place;
   const name = severalRuns ? `${report.levels[level].title}, ${report.runs[run].name}` : report.levels[level].title;
   const points = stacked(known, axis, swarmTop + swarmHeight / 2, swarmHeight).map((point) => ({
     ...point,
-    text: `${report.names[point.number]}, ${name}: ${withUnit(metric, point.value / report.metrics[metric].scale)}`,
+    text: `${report.names[point.number]}, ${name}: ${withUnit(metric, valueOf(point.number, run, level, metric))}`,
   }));
   const sorted = known.map(({ value }) => value).sort((a, b) => a - b);
-  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(sorted, share));
-  const average = mean(sorted);
-  const [lowText, middleText, highText, averageText] = [low, middle, high, average].map((value) =>
-    plain(metric, value),
-  );
+  const numbers = [...[0.25, 0.5, 0.75].map((share) => quantile(sorted, share)), mean(sorted)];
+  const [low, middle, high, average] = numbers;
+  const [lowText, middleText, highText, averageText] = numbers.map((value) => plain(metric, value));
   const said =
     `${name}: median ${middleText}, quartiles ${lowText} to ${highText}, mean ${averageText}, ` +
     plural(known.length, "case");
-  const x = axis.place;
+  const size = { x: x(low), y: box - 4, width: Math.max(1, x(high) - x(low)), height: 8 };
   const shapes = [
-    textAt(axis.place(axis.low), label, `${shortened(name)} · median ${middleText} · n ${known.length}`, {
-      class: "row-title",
-    }),
-    drawn("path", { d: dots(points), class: `dots run-${run % NUM_STYLES}` }),
-    drawn("line", { x1: x(sorted[0]), x2: x(sorted[sorted.length - 1]), y1: box, y2: box, class: "whisker" }),
-    drawn("rect", {
-      x: x(low),
-      y: box - 4,
-      width: Math.max(1, x(high) - x(low)),
-      height: 8,
-      class: `box run-${run % NUM_STYLES}`,
-    }),
-    drawn("line", { x1: x(middle), x2: x(middle), y1: box - 6, y2: box + 6, class: "median" }),
-    drawn("path", { d: `M${x(average)} ${box - 3.5}l3.5 3.5l-3.5 3.5l-3.5 -3.5z`, class: "mean" }),
+    textAt(axis.from, label, `${shortened(name)} · median ${middleText} · n ${known.length}`, { class: "row-title" }),
+    dotsOf(points, run),
+    lineOf("whisker", x(sorted[0]), box, x(sorted.at(-1)), box),
+    drawn("rect", { ...size, class: `box ${runStyle(run)}` }),
+    lineOf("median", x(middle), box - 6, x(middle), box + 6),
+    drawn("path", { d: `M${x(average)} ${box - 2.5}l2.5 2.5l-2.5 2.5l-2.5 -2.5z`, class: "mean" }),
   ];
   return { shapes, points, said };
 }
@@ -248,15 +237,13 @@ function differenceUnit(metric) {
   return unit === "%" ? "percentage points" : unit;
 }
 
-/** Cases that have a value in the first run and in the one that is compared with it. */
-function pairs(metric, level) {
-  return report.names
-    .map((_, number) => ({
-      number,
-      a: scaled(metric, valueOf(number, 0, level, metric)),
-      b: scaled(metric, valueOf(number, comparedRun(), level, metric)),
-    }))
-    .filter(({ a, b }) => a !== null && b !== null);
+/** {number, a, b, text} of the cases that have a value in the first run and in the one that is compared with it. */
+function pairsOf(metric, level) {
+  const firsts = new Map(knownOf(0, level, metric).map(({ value, number }) => [number, value]));
+  return knownOf(comparedRun(), level, metric)
+    .filter(({ number }) => firsts.has(number))
+    .map(({ value, number }) => ({ number, a: firsts.get(number), b: value }))
+    .map((pair) => ({ ...pair, text: pairText(pair, metric) }));
 }
 
 function pairText({ number, a, b }, metric) {
@@ -279,32 +266,20 @@ function pairsSaid(found, metric) {
   return `${report.runs[comparedRun()].name} higher in ${higher}, lower in ${lower}, equal in ${equal} of ${all}${better}`;
 }
 
-function scatterPlot(metric, level, width) {
-  const found = pairs(metric, level);
+function scatterPlot(found, metric, level, width) {
   const side = Math.min(width, 440);
   const values = found.flatMap(({ a, b }) => [a, b]);
   const least = Math.floor(minmax(values)[0] / 10) * 10;
   const across = axisOf(metric, values, 56, side - 12, least);
   const up = axisOf(metric, values, side - 50, 12, least);
-  const points = found.map((pair) => ({
-    x: across.place(pair.a),
-    y: up.place(pair.b),
-    number: pair.number,
-    text: pairText(pair, metric),
-  }));
+  const points = found.map((pair) => ({ ...pair, x: across.place(pair.a), y: up.place(pair.b) }));
   const unit = report.metrics[metric].unit;
   const name = (run) => `${shortened(report.runs[run].name, 30)}${unit ? ` (${unit})` : ""}`;
   const shapes = [
-    drawn("line", {
-      x1: across.place(across.low),
-      y1: up.place(up.low),
-      x2: across.place(across.high),
-      y2: up.place(up.high),
-      class: "diagonal",
-    }),
+    lineOf("diagonal", across.from, up.from, across.to, up.to),
     ...bottomAxis(across, side - 50, name(0)),
     ...leftAxis(up, 56, name(comparedRun())),
-    drawn("path", { d: dots(points), class: "dots pair" }),
+    dotsOf(points, comparedRun()),
   ];
   const other = report.runs[comparedRun()].name;
   const title = `${pairTitle(metric, level)}: ${other} against ${report.runs[0].name}`;
@@ -316,38 +291,33 @@ function scatterPlot(metric, level, width) {
   });
 }
 
-function differencePlot(metric, level, width) {
-  const found = pairs(metric, level).sort((p, q) => p.b - p.a - (q.b - q.a));
+function differencePlot(pairs, metric, level, width) {
+  const found = pairs.toSorted((p, q) => p.b - p.a - (q.b - q.a));
   const differences = found.map(({ a, b }) => b - a);
   const height = Math.min(width, 440);
   const [low, high] = minmax([0, ...differences]);
   const up = linear(low, high === low ? low + 1 : high, height - 50, 12);
   const across = linear(0, Math.max(1, found.length), 62, width - 12);
-  const points = found.map((pair, index) => ({
-    x: across.place(index + 0.5),
-    y: up.place(pair.b - pair.a),
-    number: pair.number,
-    text: pairText(pair, metric),
-  }));
-  const sticks = (keep) =>
-    points
-      .filter((_, index) => keep(differences[index]))
-      .map(({ x, y }) => `M${x.toFixed(1)} ${up.place(0)}V${y.toFixed(1)}`)
-      .join("");
+  const points = found.map((pair, index) => ({ ...pair, x: across.place(index + 0.5), y: up.place(pair.b - pair.a) }));
+  const zero = up.place(0);
+  // In the colour of the run that is higher.
+  const sticks = (run, keep) => {
+    const kept = points.filter((_, index) => keep(differences[index]));
+    const d = kept.map(({ x, y }) => `M${x.toFixed(1)} ${zero}V${y.toFixed(1)}`).join("");
+    return drawn("path", { d, class: runStyle(run) });
+  };
   const average = mean(differences);
+  const averageY = up.place(average);
   const unit = differenceUnit(metric);
   const shapes = [
     ...leftAxis(up, 62, `difference${unit ? ` (${unit})` : ""}`),
-    drawn("path", { d: sticks((d) => d >= 0), class: "stick higher" }),
-    drawn("path", { d: sticks((d) => d < 0), class: "stick lower" }),
-    drawn("path", { d: dots(points), class: "dots" }),
-    drawn("line", { x1: 62, x2: width - 12, y1: up.place(0), y2: up.place(0), class: "axis" }),
-    drawn("line", { x1: 62, x2: width - 12, y1: up.place(average), y2: up.place(average), class: "average" }),
-    textAt(66, up.place(average) - 6, `mean ${withSign(average, 2)} ${unit}`, { class: "row-title" }),
-    textAt((62 + width - 12) / 2, height - 16, "cases, by difference", {
-      "text-anchor": "middle",
-      class: "axis-title",
-    }),
+    sticks(comparedRun(), (difference) => difference >= 0),
+    sticks(0, (difference) => difference < 0),
+    dotsOf(points, comparedRun()),
+    lineOf("axis", across.from, zero, across.to, zero),
+    lineOf("average", across.from, averageY, across.to, averageY),
+    textAt(66, averageY - 6, `mean ${withSign(average, 2)} ${unit}`, { class: "row-title" }),
+    textAt((across.from + across.to) / 2, height - 16, "cases, by difference", MIDDLE),
   ];
   const title = `${pairTitle(metric, level)}: ${differenceText()}`;
   return figureOf(title, width, height, {
@@ -360,58 +330,45 @@ function differencePlot(metric, level, width) {
 
 function showPlots() {
   const place = byId("plots");
-  const metrics = report.metrics
-    .map((_, metric) => metric)
-    .filter((metric) => runNumbers.some((run) => levelsOf(run, metric).length));
+  const metrics = metricNumbers.filter((metric) =>
+    runNumbers.some((run) => levelNumbers.some((level) => hasValues(run, level, metric))),
+  );
   if (!metrics.length) {
     place.replaceChildren(element("p", { text: "There is nothing to plot: no case has a value." }));
     return;
   }
-  const paired = element("div", { class: "grid paired" });
-  const strips = element("div", { class: "grid" });
-  const legend = element("p", {
-    class: "legend",
-    text:
-      "A point is a case. Box: the middle half; line: median; diamond: mean; thin line: from least to most. " +
-      "Click a point to go to its case.",
-  });
-  place.replaceChildren(...(severalRuns ? [pairChoice(), paired] : []), strips, legend);
-  const draw = () => {
-    const width = columnWidth(place);
-    strips.replaceChildren(...metrics.map((metric) => stripPlot(metric, width)));
-    if (severalRuns) showPairs(paired, width);
-  };
-  listen(["metric", "level", "run"], () => severalRuns && showPairs(paired, columnWidth(place)));
+  const paired = element("div", { class: "columns" });
+  const strips = element("div", { class: "columns" });
+  const legend =
+    "A point is a case. Box: the middle half; line: median; diamond: mean; thin line: from least to most. " +
+    "Click a point to go to its case.";
+  place.replaceChildren(
+    ...(severalRuns ? [pairChoice(), paired] : []),
+    strips,
+    element("p", { class: "legend", text: legend }),
+  );
+  // As wide as a column of the style sheet's grid.
+  const columnWidth = () => Math.floor(parseFloat(getComputedStyle(strips).gridTemplateColumns));
+  const showPairs = () => severalRuns && paired.replaceChildren(...pairPlots(columnWidth()));
+  follow(["metric", "level", "run"], showPairs);
   let last = 0;
   new ResizeObserver(() => {
-    if (columnWidth(place) === last) return;
-    last = columnWidth(place);
-    draw();
+    if (columnWidth() === last) return;
+    last = columnWidth();
+    strips.replaceChildren(...metrics.map((metric) => stripPlot(metric, last)));
+    showPairs();
   }).observe(place);
 }
 
-function showPairs(place, width) {
+function pairPlots(width) {
   const { metric, level } = state;
-  if (!pairs(metric, level).length) {
-    place.replaceChildren(
-      element("p", {
-        text: `No case has a ${pairTitle(metric, level)}, in both ${report.runs[0].name} and ${report.runs[comparedRun()].name}.`,
-      }),
-    );
-    return;
-  }
-  place.replaceChildren(scatterPlot(metric, level, width), differencePlot(metric, level, width));
+  const found = pairsOf(metric, level);
+  if (found.length) return [scatterPlot, differencePlot].map((plot) => plot(found, metric, level, width));
+  const both = `both ${report.runs[0].name} and ${report.runs[comparedRun()].name}`;
+  return [element("p", { text: `No case has a ${pairTitle(metric, level)}, in ${both}.` })];
 }
 
 function pairChoice() {
   const choices = [metricChoice(), levelChoice(), ...(report.runs.length > 2 ? [runChoice()] : [])];
-  return element("div", { class: "toolbar" }, ...choices.map((choice) => choice.shown));
-}
-
-/** As many columns as there is room for, as the style sheet's grid makes them. */
-function columnWidth(place) {
-  const [least, gap] = [420, 32];
-  const width = place.clientWidth;
-  const columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
-  return Math.floor((width - gap * (columns - 1)) / columns);
+  return element("div", { class: "row toolbar" }, ...choices);
 }

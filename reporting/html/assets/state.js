@@ -1,8 +1,11 @@
-// What is shown now. Everything on the page that depends on it listens.
+// What is shown now. Everything on the page that depends on it follows.
+
+const PREDICTIONS = runNumbers.map((run) => `run-${run}`);
+const LAYERS = ["truth", ...PREDICTIONS, "fixations", "ignored", "imageOnly", "probability"];
 
 const state = {
   truth: true,
-  predictions: runNumbers.map(() => true),
+  ...Object.fromEntries(PREDICTIONS.map((name) => [name, true])),
   fixations: true,
   ignored: true,
   probability: "", // "run:map", or nothing
@@ -16,29 +19,28 @@ const state = {
   order: [], // numbers of the cases shown, in order
   shortcuts: true,
 };
-const listeners = [];
+const followers = [];
 
-function listen(names, listener) {
-  listeners.push({ names, listener });
+/** Show now what depends on some of the state, and again whenever any of it changes. */
+function follow(names, show) {
+  followers.push({ names, show });
+  show();
 }
 
-/** Change some of the state and tell, once, those who listen to any of it. */
+/** Change some of the state and tell, once, those who follow any of it. */
 function change(update) {
   const changed = Object.keys(update).filter((name) => state[name] !== update[name]);
-  if (!changed.length) return;
   Object.assign(state, update);
-  for (const { names, listener } of listeners) if (names.some((name) => changed.includes(name))) listener();
+  for (const { names, show } of followers) if (names.some((name) => changed.includes(name))) show();
 }
 
-const LAYERS = ["truth", "predictions", "fixations", "ignored", "probability", "imageOnly"];
-
-function togglePrediction(run) {
-  change({ predictions: state.predictions.map((shown, other) => (other === run ? !shown : shown)) });
+function flip(name) {
+  change({ [name]: !state[name] });
 }
 
-function toggleAllPredictions() {
-  const shown = state.predictions.some(Boolean);
-  change({ predictions: runNumbers.map(() => !shown) });
+function flipAllPredictions() {
+  const shown = PREDICTIONS.some((name) => state[name]);
+  change(Object.fromEntries(PREDICTIONS.map((name) => [name, !shown])));
 }
 
 /** Show a probability map of the chosen run, or hide it if it is shown. */
@@ -60,5 +62,5 @@ function differenceText() {
 
 /** The order in which a metric's worst cases come first. */
 function worstFirst(metric) {
-  return (report.metrics[metric]?.better ?? 1) < 0;
+  return report.metrics[metric].better < 0;
 }

@@ -9,44 +9,25 @@ function showAbout() {
   if (report.runs.length > NUM_STYLES) byId("about").after(element("p", { class: "legend", text: repeated }));
 }
 
-function describedRun(run, number) {
-  const facts = run.facts.flatMap(([key, value]) => [
+function describedRun({ what, facts }, run) {
+  const pairs = facts.flatMap(([key, value]) => [
     element("dt", { text: key }),
     element("dd", { text: value, dir: "auto" }),
   ]);
-  return element(
-    "div",
-    { class: "run" },
-    element("h3", {}, severalRuns ? swatch(`run-${number % NUM_STYLES}`) : null, element("bdi", { text: run.name })),
-    run.what ? element("p", { text: run.what, dir: "auto" }) : null,
-    facts.length ? element("dl", {}, ...facts) : null,
-  );
+  return element("div", {}, runTitle(run), element("p", { text: what, dir: "auto" }), element("dl", {}, ...pairs));
 }
 
-/** A piece of a contour, with its colour and its way of being dashed. */
-function swatch(style) {
-  return drawn(
-    "svg",
-    { class: `swatch outline ${style}`, viewBox: "0 0 28 10", width: 28, height: 10, "aria-hidden": "true" },
-    drawn("path", { d: "M2 5h24", class: "halo" }),
-    drawn("path", { d: "M2 5h24" }),
-  );
+function runTitle(run) {
+  return element("h3", {}, severalRuns ? runSwatch(run) : null, element("bdi", { text: report.runs[run].name }));
 }
 
 function showSummary() {
-  const parts = [];
-  if (report.runs.some((run) => run.levels.some((level) => level.numCases !== null))) {
-    parts.push(
-      scrollingTable("Summary by level", summaryTable()),
-      element("p", { class: "legend", text: legendText() }),
-    );
-  } else parts.push(element("p", { text: "There are no numbers over all cases." }));
-  if (report.comparison) {
-    parts.push(element("h3", { text: "Paired comparison" }), scrollingTable("Paired comparison", comparisonTable()));
-  }
-  parts.push(element("p", { class: "legend", text: emptyRules() }));
-  parts.push(...report.notes.map((note) => element("p", { class: "legend", text: note, dir: "auto" })));
-  byId("summary").replaceChildren(...parts);
+  const legend = (text) => element("p", { class: "legend", text, dir: "auto" });
+  const parts = report.runs.some(({ levels }) => levels.some((level) => level.numCases !== null))
+    ? [summaryTable(), legend(legendText())]
+    : [element("p", { text: "There are no numbers over all cases." })];
+  if (report.comparison) parts.push(element("h3", { text: "Paired comparison" }), comparisonTable());
+  byId("summary").replaceChildren(...parts, ...[emptyRules(), ...report.notes].map(legend));
 }
 
 /** Numbers of cases that a level may have, by their columns; the last two only where any level has them. */
@@ -58,41 +39,32 @@ function caseCounts() {
 
 function summaryTable() {
   const counts = caseCounts();
-  const metrics = report.metrics.map((_, metric) => metricTitle(metric));
-  const titles = ["level", ...counts.map(([title]) => title), ...metrics];
-  const head = element("thead", {}, element("tr", {}, ...titles.map((text) => element("th", { scope: "col", text }))));
+  const columns = ["level", ...counts.map(([title]) => title), ...metricNumbers.map(metricTitle)];
   const bodies = report.runs.map((run) => {
-    const rows = run.levels.map((level, number) => (level.numCases === null ? null : summaryRow(level, number, counts)));
-    const name = element("th", {
-      colspan: titles.length,
-      scope: "rowgroup",
-      class: "run-name",
-      text: run.name,
-      dir: "auto",
-    });
-    return element("tbody", {}, severalRuns ? element("tr", {}, name) : null, ...rows);
+    const rows = run.levels.map((level, number) => (level.numCases === null ? "" : summaryRow(level, number, counts)));
+    if (!severalRuns) return rows;
+    const name = { colspan: columns.length, scope: "rowgroup", class: "run-name", text: run.name, dir: "auto" };
+    return [element("tr", {}, element("th", name)), ...rows];
   });
-  return element("table", { class: "numbers" }, head, ...bodies);
+  return scrollingTable("Summary by level", columns, ...bodies);
 }
 
 function summaryRow(level, number, counts) {
   const cells = level.metrics.map(([average, deviation, interval], metric) => {
     if (average === null) return element("td", { text: "–" });
-    const spread = deviation === null ? "" : ` ± ${formatted(metric, deviation)}`;
-    const range = interval ? `[${formatted(metric, interval[0])}, ${formatted(metric, interval[1])}]` : "";
+    const range = interval?.map((end) => formatted(metric, end)).join(", ");
     return element(
       "td",
       {},
       element("b", { text: formatted(metric, average) }),
-      document.createTextNode(spread),
-      range ? element("span", { class: "range", text: range }) : null,
+      deviation === null ? "" : ` ± ${formatted(metric, deviation)}`,
+      range ? element("div", { class: "range muted", text: `[${range}]` }) : null,
     );
   });
-  const title = element("th", { scope: "row", text: report.levels[number].title });
   return element(
     "tr",
     {},
-    title,
+    element("th", { scope: "row", text: report.levels[number].title }),
     ...counts.map(([, key]) => element("td", { text: level[key] ?? "–" })),
     ...cells,
   );
@@ -130,11 +102,10 @@ function emptyRules() {
 
 function comparisonTable() {
   const { columns, rows } = report.comparison;
-  const head = element("tr", {}, ...columns.map((text) => element("th", { scope: "col", text, dir: "auto" })));
-  const body = rows.map((row) =>
+  const lines = rows.map((row) =>
     element("tr", {}, ...row.map((value) => element("td", { text: cellText(value), dir: "auto" }))),
   );
-  return element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...body));
+  return scrollingTable("Paired comparison", columns, lines);
 }
 
 /** Four digits that count; a very small number, as a p value, as a power. */

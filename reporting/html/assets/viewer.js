@@ -4,45 +4,14 @@ const viewer = byId("viewer");
 let viewed = null; // {number, picture}
 
 function makeViewer() {
-  const button = (text, label, onclick, key) =>
-    element("button", { type: "button", "aria-label": label, onclick, text, "data-key": key });
-  viewer.replaceChildren(
-    element(
-      "div",
-      { class: "viewer-head" },
-      element(
-        "div",
-        { class: "titles", "aria-live": "polite" },
-        element("h2", { id: "viewer-name", tabindex: "-1" }),
-        element("p", { id: "viewer-place", class: "muted" }),
-      ),
-      element(
-        "div",
-        { class: "buttons" },
-        button("←", "previous case", () => stepViewer(-1)),
-        button("→", "next case", () => stepViewer(1)),
-        button("Close", "close", () => viewer.close()),
-      ),
-    ),
-    element(
-      "div",
-      { class: "viewer-body" },
-      element("div", { id: "viewer-picture" }),
-      element(
-        "div",
-        { class: "viewer-side" },
-        layerControls(),
-        element("p", { id: "viewer-remarks", class: "legend" }),
-        element("div", { id: "viewer-numbers" }),
-      ),
-    ),
-  );
-  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
+  byId("viewer-side").prepend(layerControls());
+  byId("previous").addEventListener("click", () => stepViewer(-1));
+  byId("next").addEventListener("click", () => stepViewer(1));
   viewer.addEventListener("close", () => {
     const number = viewed?.number;
     viewed = null;
     byId("viewer-picture").replaceChildren();
-    if (number !== undefined && state.order.includes(number)) focusCard(number);
+    if (state.order.includes(number)) focusCard(number);
   });
 }
 
@@ -54,7 +23,7 @@ function openViewer(number) {
   // What holds the focus is about to be replaced.
   if (byId("viewer-numbers").contains(document.activeElement)) name.focus();
   byId("viewer-picture").replaceChildren(viewed.picture.node);
-  byId("viewer-numbers").replaceChildren(...report.runs.flatMap((_, run) => numbersOf(number, run)));
+  byId("viewer-numbers").replaceChildren(...runNumbers.map((run) => numbersOf(number, run)));
   showViewed();
   if (!viewer.open) {
     viewer.showModal();
@@ -84,19 +53,8 @@ function showViewed() {
 }
 
 function numbersOf(number, run) {
-  const metrics = report.metrics.map((_, metric) => metric);
-  const levels = report.levels.map((_, level) => level).filter((level) => hasLevel(run, level));
-  const title = severalRuns
-    ? [element("h3", {}, swatch(`run-${run % NUM_STYLES}`), element("bdi", { text: report.runs[run].name }))]
-    : [];
-  if (!levels.length) return [...title, element("p", { class: "muted", text: "No numbers of this case." })];
-  const head = element(
-    "tr",
-    {},
-    element("th", { scope: "col", text: "" }),
-    ...levels.map((level) => element("th", { scope: "col", text: report.levels[level].title })),
-  );
-  const rows = metrics.map((metric) =>
+  const levels = levelNumbers.filter((level) => hasLevel[run][level]);
+  const rows = metricNumbers.map((metric) =>
     element(
       "tr",
       {},
@@ -104,11 +62,12 @@ function numbersOf(number, run) {
       ...levels.map((level) => element("td", { text: formatted(metric, valueOf(number, run, level, metric)) })),
     ),
   );
-  return [
-    ...title,
-    scrollingTable(
-      "Numbers of this case",
-      element("table", { class: "numbers" }, element("thead", {}, head), element("tbody", {}, ...rows)),
-    ),
-  ];
+  return element(
+    "div",
+    {},
+    severalRuns ? runTitle(run) : null,
+    levels.length
+      ? scrollingTable("Numbers of this case", ["", ...levels.map((level) => report.levels[level].title)], rows)
+      : element("p", { class: "muted", text: "No numbers of this case." }),
+  );
 }

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets.files import sample_path
 from datasets.gaze.map_files import (
-    find_map,
     fingerprint,
     map_ending,
     read_if_made_from,
@@ -35,18 +35,18 @@ def test_unknown_format():
 def test_map_is_found_in_either_format(tmp_path, ending):
     path = tmp_path / "gaze" / "heatmap" / f"a.v2{ending}"
     write_map(path, RAMP, "x")
-    assert find_map(get_spec("kvasir"), tmp_path, "heatmap", "a.v2") == path
+    assert sample_path(get_spec("kvasir"), tmp_path, "heatmap", "a.v2") == path
 
 
 def test_of_two_formats_the_data_sets_own_is_taken(tmp_path):
     for ending in (".jpg", ".png"):
         write_map(tmp_path / "gaze" / "crf_compat1" / f"a{ending}", RAMP, "x")
-    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a").suffix == ".jpg"
-    assert find_map(get_spec("prostate"), tmp_path, "crf", "a").suffix == ".png"
+    assert sample_path(get_spec("kvasir"), tmp_path, "map", "a").suffix == ".jpg"
+    assert sample_path(get_spec("prostate"), tmp_path, "map", "a").suffix == ".png"
 
 
 def test_absent_map_would_be_in_the_own_format(tmp_path):
-    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a") == tmp_path / "gaze" / "crf_compat1" / "a.jpg"
+    assert sample_path(get_spec("kvasir"), tmp_path, "map", "a") == tmp_path / "gaze" / "crf_compat1" / "a.jpg"
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
@@ -110,4 +110,4 @@ def test_a_map_with_an_ending_in_capitals_is_found_as_training_finds_it(tmp_path
     folder = tmp_path / "gaze" / "crf_compat1"
     folder.mkdir(parents=True)
     (folder / "a.PNG").touch()
-    assert find_map(get_spec("kvasir"), tmp_path, "crf", "a").name == "a.PNG"
+    assert sample_path(get_spec("kvasir"), tmp_path, "map", "a").name == "a.PNG"

@@ -14,7 +14,6 @@ from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.heatmap import to_uint8
-from datasets.gaze.map_files import heatmap_path
 from datasets.gaze.prepare import GazeSettings, prepare_gaze, prepare_image
 from datasets.specs import get_spec
 from utils.images import write_image
@@ -64,7 +63,7 @@ def test_prostate_table_says_jpg_where_slices_are_dicom_and_maps_png(tiny_prosta
 def test_crf_starts_from_the_heatmap_as_saved(tiny_root):
     _prepare(tiny_root)
     spec = get_spec("kvasir")
-    saved = io.read_gray(heatmap_path(spec, tiny_root, "polyp1"))
+    saved = io.read_gray(sample_path(spec, tiny_root, "heatmap", "polyp1"))
     image = crf_image(io.read_image(tiny_root / "images" / "polyp1.jpg", 3))
     write_image(tiny_root / "again.jpg", to_uint8(refine_with_crf(image, saved / np.float32(255))))
     expected = io.read_gray(tiny_root / "again.jpg")
@@ -197,8 +196,9 @@ def test_golden_map_files(golden, kvasir_fixation_table, tmp_path):
     shutil.copytree(reference / "images", tmp_path / "images")
     for name in io.read_names(reference / "train.txt"):
         prepare_image(spec, tmp_path, name, fixations[name], GazeSettings(sigma_px=spec.sigma_px), [0.5], ".jpg")
-        for kind, path in (("heatmap", heatmap_path), ("map", lambda *key: sample_path(*key[:2], "map", key[2]))):
-            ours, theirs = (io.read_gray(path(spec, root, name)).astype(int) for root in (tmp_path, reference))
+        for kind in ("heatmap", "map"):
+            paths = [sample_path(spec, root, kind, name) for root in (tmp_path, reference)]
+            ours, theirs = (io.read_gray(path).astype(int) for path in paths)
             difference = np.abs(ours - theirs)
             assert difference.max() <= 3, kind
             assert (difference > 0).sum() <= 128, kind

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from datasets import build_dataset, io
-from datasets.gaze.map_files import find_map
+from datasets.files import sample_path
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import get_spec
 
@@ -145,9 +145,9 @@ def test_png_in_place_of_jpeg_and_back(tiny_root):
 
 def test_png_keeps_what_jpeg_changes(tiny_root):
     _prepare(tiny_root, map_format="png")
-    exact = io.read_gray(find_map(get_spec("kvasir"), tiny_root, "heatmap", "polyp1")).astype(int)
+    exact = io.read_gray(sample_path(get_spec("kvasir"), tiny_root, "heatmap", "polyp1")).astype(int)
     _prepare(tiny_root)
-    jpeg = io.read_gray(find_map(get_spec("kvasir"), tiny_root, "heatmap", "polyp1")).astype(int)
+    jpeg = io.read_gray(sample_path(get_spec("kvasir"), tiny_root, "heatmap", "polyp1")).astype(int)
     assert 0 < np.abs(exact - jpeg).max() < 10
 
 

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.recordings.detection import DETECTORS, DetectionSettings, detect_fixations, velocity_deg_s
-from datasets.recordings.geometry import Geometry
+from datasets.recordings.detection import (
+    DETECTORS,
+    DetectionSettings,
+    detect_fixations,
+    to_degrees,
+    velocity_deg_s,
+)
 from datasets.recordings.recording import Rect
 
 
@@ -107,9 +112,9 @@ def test_without_samples_no_fixation(steps, method, count):
 
 
 def test_degrees_from_the_viewing_geometry():
-    geometry = Geometry(Rect(0, 0, 1000, 500), (40, 20), 50.0, None)
-    degrees = geometry.to_degrees(np.array([[500, 250], [1000, 250], [500, 0]]), "a.asc")
+    xy = np.array([[500, 250], [1000, 250], [500, 0]])
+    degrees = to_degrees(xy, "a.asc", Rect(0, 0, 1000, 500), (40, 20), 50.0, None)
     assert degrees == pytest.approx(np.degrees([[0, 0], [np.arctan(0.4), 0], [0, np.arctan(-0.2)]]))
-    assert Geometry(None, None, None, (30, 40)).to_degrees(np.array([[60, 80]]), "a.asc").tolist() == [[2, 2]]
+    assert to_degrees(np.array([[60, 80]]), "a.asc", None, None, None, (30, 40)).tolist() == [[2, 2]]
     with pytest.raises(ValueError, match=r"a\.asc: expected the viewing geometry .* give --screen_px W,H --screen_cm"):
-        Geometry(Rect(0, 0, 1, 1), None, 50.0, None).to_degrees(np.zeros((1, 2)), "a.asc")
+        to_degrees(np.zeros((1, 2)), "a.asc", Rect(0, 0, 1, 1), None, 50.0, None)

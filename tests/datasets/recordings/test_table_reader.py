@@ -79,6 +79,16 @@ def test_fixations_of_one_eye_count_and_those_of_the_other_are_counted(write, co
             convert(path, settings=ConversionSettings(eye=both, screen_px=(1920, 1080)))
 
 
+def test_where_the_mean_of_both_eyes_was_not_recorded_one_eye_is_taken_unless_both_are_asked_for(write, convert, rows):
+    lines = ["both,0,400,300,300,a.png", "L,0,400,300,310,b.png", "R,320,410,300,320,b.png", "L,0,400,300,330,c.png"]
+    path = write("plain", table(EYE_HEADER, *lines))
+    found, summary = convert(path, settings=SCREEN)
+    assert ([row[3] for row in rows(found)], summary.other_eyes) == ([300, 320, 330], 1)
+    assert "in 2 trials the mean of both eyes was not recorded and one taken" in summary.notes
+    found, summary = convert(path, settings=ConversionSettings(eye="both", screen_px=(1920, 1080)))
+    assert ([row[3] for row in rows(found)], summary.other_eyes, summary.empty_trials) == ([300], 3, 2)
+
+
 def test_an_eye_that_has_no_name_is_asked_for(write, convert):
     text = table(EYE_HEADER, *EYES).replace("L,", "0,").replace("R,", "1,")
     with pytest.raises(ValueError, match=r"row 2: expected left or right .* in 'eye', found '0'"):

@@ -5,7 +5,7 @@ import torch
 
 from inference.exporting.network import OUTPUTS, Exported
 from models import Averaged, basic_unet, build_model, smp_unet
-from models.graph_export import is_recording, resized_at_border
+from models.graph_export import is_tracing, resized_at_border
 
 SIZES = [(32, 48), (33, 47), (16, 16), (31, 17)]
 
@@ -22,8 +22,8 @@ def test_the_recorded_way_gives_the_same_bits(name, size, monkeypatch):
     model, x = network(name), torch.randn(2, 1, *size)
     with torch.inference_mode():
         expected = model(x)["level_logits"]
-        monkeypatch.setattr(basic_unet, "is_recording", lambda: True)
-        monkeypatch.setattr(smp_unet, "is_recording", lambda: True)
+        monkeypatch.setattr(basic_unet, "is_tracing", lambda: True)
+        monkeypatch.setattr(smp_unet, "is_tracing", lambda: True)
         assert torch.equal(model(x)["level_logits"], expected)
 
 
@@ -34,7 +34,7 @@ def test_a_border_is_cut_or_repeated():
 
 
 def test_nothing_is_recorded_in_everyday_use():
-    assert not is_recording()
+    assert not is_tracing()
 
 
 def test_the_outputs_by_name_and_in_order():

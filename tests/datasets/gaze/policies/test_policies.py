@@ -8,7 +8,7 @@ import pytest
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import write_map
 from datasets.gaze.policies import POLICIES, Evidence
-from datasets.gaze.policies.agreement import agreement
+from datasets.gaze.policies.area import agreement
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.policies.quality import label_quality
 from datasets.specs import get_spec
