@@ -74,7 +74,8 @@ def finish(run: Run) -> None:
 def _tell_of_best(run: Run) -> None:
     """What ``model_best.pth`` is, where it may not be what is expected of it."""
     split, dice, log = run.data.selection_split, run.state.best_performance, run.log
-    if run.settings.select == "last":
+    # The rounds before the last one see no test set.
+    if run.settings.select == "last" or (split is None and not run.settings.is_last_round):
         return
     if split is None:
         log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
