@@ -158,7 +158,7 @@ def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
 
 
 def heatmaps(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """What a CRF is given for each image: its name, the image and the heatmap."""
+    """What a CRF is given for each image: its name, the image (H,W,3) uint8 and the heatmap (H,W) float32 in 0..1."""
     spec, root = get_spec(args.data, args.root), Path(args.root)
     fixations = spread(read_fixations(args.fixations), args.images)
     refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))  # compiled here, not on the first image

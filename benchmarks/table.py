@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-
-def _markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of equal keys as a Markdown table."""
-    columns = list(rows[0])
-    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+from reporting.markdown import table
 
 
 def report(title: str, rows: Sequence[Mapping], notes: Sequence[str], packages: Sequence[str], to: str | None) -> None:
-    """Print command line, table, notes, machine and versions of packages, and append them to a file if one is named."""
-    text = "\n\n".join([f"## {title}", f"`{_command_line()}`", _markdown(rows), *notes, _hardware(packages)]) + "\n"
+    """Print command line, table, notes, machine and versions of packages, and append them to a file if one is named.
+
+    Args:
+        rows: one or more, each with the same columns.
+        packages: as pip knows them.
+        to: the file.
+    """
+    cells = table(list(rows[0]), [[str(row[column]) for column in rows[0]] for row in rows])
+    text = "\n\n".join([f"## {title}", f"`{_command_line()}`", cells, *notes, _hardware(packages)]) + "\n"
     print(text)
     if to:
         with open(to, "a", encoding="utf-8") as file:

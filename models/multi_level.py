@@ -111,10 +111,8 @@ class MultiLevelModel(nn.Module):
 
         if not (self.training and self.checkpoint_levels):
             return run(x)
-        contexts = (
-            contextlib.nullcontext(),
-            frozen_batch_statistics(level),
-        )  # of the first computation, and of the second
+        # Of the first computation, and of the second.
+        contexts = contextlib.nullcontext(), frozen_batch_statistics(level)
         return checkpoint(run, x, use_reentrant=False, context_fn=lambda: contexts)
 
     def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
