@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy  # its parts are imported when they are first used
 
 NUM_RESAMPLES = 10_000
 BATCH = 500
@@ -32,15 +31,11 @@ def bootstrap_interval(
     if len(counts) < 2:
         return None
     sums = np.bincount(number, values)
-    interval = scipy.stats.bootstrap(
-        (sums, counts),
-        lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        confidence_level=confidence,
-        n_resamples=NUM_RESAMPLES,
-        batch=BATCH,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+    rng, means = np.random.default_rng(seed), []
+    # In parts, for memory.
+    for _ in range(NUM_RESAMPLES // BATCH):
+        drawn = rng.integers(len(counts), size=(BATCH, len(counts)))
+        means.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+    below = (1 - confidence) / 2
+    low, high = np.percentile(np.concatenate(means), [100 * below, 100 * (1 - below)])
+    return float(low), float(high)

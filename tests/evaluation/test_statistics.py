@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from evaluation.statistics import bootstrap_interval
 
@@ -14,6 +15,19 @@ def test_close_to_the_normal_interval_for_many_values():
     values = np.random.default_rng(0).normal(3, 2, 400)
     half = 1.96 * values.std() / 20
     assert bootstrap_interval(values) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
+
+
+def test_the_same_draws_and_numbers_as_scipy_has():
+    values, groups = np.random.default_rng(2).random(40), np.arange(40) % 13
+    sums, counts = np.bincount(groups, values), np.bincount(groups)
+    expected = scipy.stats.bootstrap(
+        (sums, counts),
+        lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
+        **{"paired": True, "vectorized": True, "confidence_level": 0.9, "n_resamples": 10_000, "batch": 500},
+        **{"method": "percentile", "rng": np.random.default_rng(5)},
+    ).confidence_interval
+    found = bootstrap_interval(values, [str(group) for group in 10 + groups], confidence=0.9, seed=5)
+    assert found == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 def test_wider_where_cases_come_in_groups():
