@@ -231,6 +231,11 @@ function withSign(value, digits) {
   return `${value >= 0 ? "+" : ""}${signed(value, digits)}`;
 }
 
+/** A text with its unit, if it has one. */
+function withUnit(text, unit) {
+  return unit ? `${text} ${unit}` : text;
+}
+
 /** A difference of per cents is one of percentage points. */
 function differenceUnit(metric) {
   const { unit } = report.metrics[metric];
@@ -248,8 +253,9 @@ function pairsOf(metric, level) {
 
 function pairText({ number, a, b }, metric) {
   const { unit } = report.metrics[metric];
-  const difference = `${withSign(b - a, unit ? 1 : 3)} ${differenceUnit(metric)}`;
-  return `${report.names[number]}: ${plain(metric, a)} and ${plain(metric, b)} ${unit}, difference ${difference}`;
+  const both = withUnit(`${plain(metric, a)} and ${plain(metric, b)}`, unit);
+  const difference = withUnit(withSign(b - a, unit ? 1 : 3), differenceUnit(metric));
+  return `${report.names[number]}: ${both}, difference ${difference}`;
 }
 
 function pairTitle(metric, level) {
@@ -316,14 +322,14 @@ function differencePlot(pairs, metric, level, width) {
     dotsOf(points, comparedRun()),
     lineOf("axis", across.from, zero, across.to, zero),
     lineOf("average", across.from, averageY, across.to, averageY),
-    textAt(66, averageY - 6, `mean ${withSign(average, 2)} ${unit}`, { class: "row-title" }),
+    textAt(66, averageY - 6, withUnit(`mean ${withSign(average, 2)}`, unit), { class: "row-title" }),
     textAt((across.from + across.to) / 2, height - 16, "cases, by difference", MIDDLE),
   ];
   const title = `${pairTitle(metric, level)}: ${differenceText()}`;
   return figureOf(title, width, height, {
     shapes,
     points,
-    alternative: `${title}. ${pairsSaid(found, metric)}; mean difference ${withSign(average, 2)} ${unit}.`,
+    alternative: `${title}. ${pairsSaid(found, metric)}; mean difference ${withUnit(withSign(average, 2), unit)}.`,
     hint: pairsSaid(found, metric),
   });
 }
