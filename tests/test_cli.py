@@ -338,12 +338,18 @@ def test_an_experiment_script_trains_with_further_options(name, tiny_root, tiny_
 
 
 def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
-    given = {"ROOT": str(tiny_root), "EXP_PATH": str(tmp_path / "exp")}
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nshift\necho "$@"')
+    python.chmod(0o755)
+    given = {"ROOT": str(tiny_root), "EXP_PATH": str(tmp_path / "exp"), "PYTHON": str(python)}
     done = run_script(STRONG, "--round_ite", "2", **given)
     assert done.returncode == 2 and "set FIXATIONS to the fixation table" in done.stderr
-    table = str(tiny_root / "fixations.csv")
-    done = run_script(STRONG, "--round_ite", "2", "--data_size_rate", "1", FIXATIONS=table, **given)
+    given["FIXATIONS"] = str(tiny_root / "fixations.csv")
+    done = run_script(STRONG, "--round_ite", "2", "--data_size_rate", "1", **given)
     assert done.returncode == 0, done.stderr
+    # In this process, where all that they import has been imported before.
+    prepare, train = done.stdout.splitlines()
+    assert run.main([*prepare.split(), "--workers", "1"]) == 0 and run.main(train.split()) == 0
     assert (tiny_root / "gaze" / "report.json").is_file() and (tmp_path / "exp" / "rounds.md").is_file()
     args = json.loads((tmp_path / "exp" / "args.json").read_text())
     assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 3)

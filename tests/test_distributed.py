@@ -68,13 +68,6 @@ def test_two_processes_train_and_evaluate_as_one(tiny_root, tmp_path):
     assert json.loads((two / "summary.json").read_text())["processes"] == 2
 
 
-def test_a_batch_that_does_not_divide(tiny_root, tmp_path):
-    done = launch(2, tiny_root, tmp_path / "exp", "-bs", "3", "--max_ite", "1")
-    assert done.returncode != 0
-    assert "run.py train: error: -bs 3: expected a multiple of 2, the number of processes" in done.stderr
-    assert not (tmp_path / "exp").exists()
-
-
 def test_an_unreadable_image_in_one_process_ends_all_without_a_traceback(tiny_root, tmp_path):
     image = next((tiny_root / "images").glob((tiny_root / "train.txt").read_text().split()[0] + ".*"))
     image.write_bytes(image.read_bytes()[:400])

@@ -116,7 +116,7 @@ def places(tmp_path_factory) -> Path:
     mine = shutil.copytree(kvasir, here / "data" / "mine")
     for file in mine.glob("t*.txt"):
         file.unlink()
-    line = f"prepare --data kvasir --root {kvasir} --fixations {kvasir / 'fixations.csv'}"
+    line = f"prepare --data kvasir --root {kvasir} --fixations {kvasir / 'fixations.csv'} --workers 1"
     assert run.main(line.split()) == 0
     shutil.copytree(kvasir, here / "data" / "demo")
     (here / "GazeMedSeg").mkdir()

@@ -69,7 +69,7 @@ def after_the_demo(tmp_path_factory) -> Path:
         assert run.main(["demo", "--data", data, "--root", str(checkout / root), *size]) == 0
     root = checkout / "data" / "demo"
     prepare = ["prepare", "--data", "kvasir", "--root", str(root), "--fixations", str(root / "fixations.csv")]
-    assert run.main(prepare) == 0
+    assert run.main([*prepare, "--workers", "1"]) == 0
     small = f"--data kvasir --root {root} --features 4,8,8,8,8,4 -bs 4 --max_ite 1 --spatial_size 32 --device cpu"
     for levels, name in (("1", "gaze_one_level"), ("2", "gaze_two_levels")):
         line = ["train", "--num_levels", levels, "--exp_path", str(checkout / "exp" / "demo" / name), *small.split()]

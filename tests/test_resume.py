@@ -18,7 +18,7 @@ NUM_KILLS = 20
 # Imports take seconds and a run of this size one, so a process that has imported everything forks one for each run.
 SERVER = """
 import json, os, resource, sys
-import torch, torch._dynamo, torch.utils.tensorboard, torch.utils.checkpoint
+import scipy.ndimage, torch, torch._dynamo, torch.utils.tensorboard, torch.utils.checkpoint
 import commands.train, commands.options.training, run
 run.parse_args = __import__("parse_args").parse_args
 torch.set_num_threads(1)
@@ -110,7 +110,7 @@ def assert_same_run(found: Path, expected: Path):
     assert (found / "per_case.csv").read_bytes() == (expected / "per_case.csv").read_bytes()
 
 
-RECIPE = ["--max_ite", "16", "--save_step", "1", "--val_step", "5", "--log_step", "5"]
+RECIPE = ["--max_ite", "10", "--save_step", "1", "--val_step", "4", "--log_step", "5"]
 
 
 def test_killed_at_twenty_random_moments(runs, tiny_root, tmp_path):
@@ -154,12 +154,23 @@ def test_a_stop_leaves_a_validation_that_is_due_to_the_resumed_run(runs, tiny_ro
     assert_same_run(tmp_path / "cut", tmp_path / "undisturbed")
 
 
+SIX = ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(runs, make_tiny_root, tmp_path_factory):
+    """A data set, and a finished run on it; only to be read."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    root = make_tiny_root(folder / "kvasir")
+    assert runs(root, folder / "exp", *SIX) == 0
+    return root, folder / "exp"
+
+
 @pytest.mark.parametrize("damage", ["cut short", "a flipped byte", "gone", "empty"])
-def test_a_broken_checkpoint_falls_back_to_the_one_before(runs, tiny_root, tmp_path, damage):
-    recipe = ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
+def test_a_broken_checkpoint_falls_back_to_the_one_before(runs, undisturbed, tmp_path, damage):
+    root, expected = undisturbed
     exp = tmp_path / "exp"
-    assert runs(tiny_root, tmp_path / "undisturbed", *recipe) == 0
-    assert runs(tiny_root, exp, *recipe) == 0
+    assert runs(root, exp, *SIX) == 0
     latest = exp / "model_latest.pth"
     data = bytearray(latest.read_bytes())
     # In the middle of the weights, where torch itself would not notice.
@@ -169,11 +180,11 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before(runs, tiny_root, tmp_p
     if damaged is not None:
         latest.write_bytes(damaged)
     runs.said()
-    assert runs(tiny_root, exp, *recipe, "--resume") == 0
+    assert runs(root, exp, *SIX, "--resume") == 0
     said = runs.said()
     assert "model_latest.pth: expected a checkpoint" in said
     assert f"falling back to {exp / 'model_previous.pth'}" in said and "resumed at iteration 4" in said
-    assert_same_run(exp, tmp_path / "undisturbed")
+    assert_same_run(exp, expected)
 
 
 def test_both_checkpoints_broken(runs, tiny_root, tmp_path):

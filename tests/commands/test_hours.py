@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,17 +11,27 @@ import run
 from commands import hours
 
 QUICK = ["--recipe", "small", "--rounds", "2", "--round_ite", "2", "--max_ite", "2", "-bs", "2", "--num_worker", "0"]
+QUICK += ["--spatial_size", "32"]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A made data set with its gaze prepared, and the folder of all runs, finished."""
+    """A made data set with its gaze prepared, and the folder of all runs, finished: seed 1 as a copy of seed 0."""
     folder = tmp_path_factory.mktemp("hours")
     root, exp = folder / "demo", folder / "exp"
+
+    def copy(settings):
+        assert settings.seed == 1 and settings.exp_path.endswith("seed1")
+        shutil.copytree(Path(settings.exp_path).parent / "seed0", settings.exp_path)
+        return 0
+
     assert run.main(["demo", "--root", str(root), "--num_train", "9", "--num_test", "2"]) == 0
     table = ["--fixations", str(root / "fixations.csv")]
     assert run.main(["prepare", "--data", "kvasir", "--root", str(root), *table, "--workers", "1"]) == 0
-    assert call(root, exp) == 0
+    assert call(root, exp, "--seeds", "0") == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hours, "fit", copy)
+        assert call(root, exp) == 0
     return root, exp
 
 
@@ -58,11 +70,11 @@ def test_all_masks_have_as_many_steps_as_all_rounds(made):
 def test_the_same_command_trains_only_what_is_not_there(made, monkeypatch):
     root, exp = made
     before, trained = rows_of(exp), []
-    (exp / "all" / "seed1" / "summary.json").unlink()
+    (exp / "all" / "seed0" / "summary.json").unlink()
     train = hours.fit
     monkeypatch.setattr(hours, "fit", lambda args: trained.append(args.exp_path) or train(args))
     assert call(root, exp) == 0
-    assert trained == [str(exp / "all" / "seed1")]
+    assert trained == [str(exp / "all" / "seed0")]
     assert [row["dice"] for row in rows_of(exp)] == [row["dice"] for row in before]
 
 

@@ -1,7 +1,11 @@
 """From a training command line to data sets: their cache."""
 
-import pytest
+import contextlib
 
+import pytest
+import torch
+
+import run
 from datasets.specs import get_spec
 from parse_args import parse_args
 from training.build import build_data
@@ -41,3 +45,14 @@ def test_processes_of_a_machine_share_the_bound_of_memory(tiny_root):
     group = Group(on_this_machine=2)
     assert _data(tiny_root, *bound, group=group).train.cache_note.startswith("cache: 1 of 6")
     assert _data(tiny_root, *bound, "--cache", "disk", group=group).train.cache_note.startswith("cache: 2 of 6")
+
+
+def test_a_batch_that_processes_cannot_share_is_refused_before_anything_is_written(
+    tiny_root, tmp_path, monkeypatch, capsys
+):
+    two = contextlib.nullcontext((Group(size=2), torch.device("cpu")))
+    monkeypatch.setattr("training.fit.process_group", lambda device: two)
+    line = f"train --data kvasir --root {tiny_root} --exp_path {tmp_path / 'exp'} -bs 3 --max_ite 1 --device cpu"
+    assert run.main(line.split()) == 2
+    assert "run.py train: error: -bs 3: expected a multiple of 2, the number of processes" in capsys.readouterr().err
+    assert not (tmp_path / "exp").exists()

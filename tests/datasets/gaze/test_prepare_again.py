@@ -22,6 +22,7 @@ from datasets.specs import get_spec
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NUM_KILLS = 20
+NUM_SLOW = 30
 
 
 def _prepare(root, data="kvasir", **options):
@@ -259,7 +260,7 @@ def slow_root(tiny_root):
     table = pd.read_csv(tiny_root / "fixations.csv")
     rows = table[table.IMAGE == "polyp1.jpg"]
     picture = Image.open(tiny_root / "images" / "polyp1.jpg").resize((400, 300))
-    names = [f"more{i}" for i in range(60)]
+    names = [f"more{i}" for i in range(NUM_SLOW)]
     for name in names:
         picture.save(tiny_root / "images" / f"{name}.jpg")
     sizes = {"IMAGE_HEIGHT": 300.0, "IMAGE_WIDTH": 400.0}
@@ -292,10 +293,10 @@ def test_command_stopped_and_called_again(slow_root, stop):
     output, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     kept = int(output.split("(")[1].split(" were")[0])
-    assert 10 <= kept < 60
-    assert json.loads((slow_root / "gaze" / "report.json").read_text())["num_images"] == 60
+    assert 10 <= kept < NUM_SLOW
+    assert json.loads((slow_root / "gaze" / "report.json").read_text())["num_images"] == NUM_SLOW
     left = {path.name for path in (slow_root / "gaze").rglob("*") if path.is_file()}
-    expected = {f"more{i}.jpg" for i in range(60)}
+    expected = {f"more{i}.jpg" for i in range(NUM_SLOW)}
     assert left == expected | {"report.json", "per_image.csv", "examples.png"}
 
 
