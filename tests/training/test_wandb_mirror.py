@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -34,6 +35,17 @@ def _records(folder) -> list[Record]:
     return records
 
 
+def _finished_records(folder) -> list[Record]:
+    """The same, once the package has written the last: its own process may be at it when the run is over for ours."""
+    deadline = time.monotonic() + 30
+    while True:
+        records = _records(folder)
+        if any(record.HasField("exit") for record in records):
+            return records
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     for name, loss in (("first", 0.25), ("second", 0.75)):
@@ -41,7 +53,7 @@ def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_pat
         with wandb_mirror(folder, {"lr": 0.0123}, resume=False), RunLog(folder, quiet=True) as log:
             log.scalars("train", {"loss": loss}, 1)
             log.picture("examples", np.zeros((8, 8, 3), np.uint8), 1)
-        records = _records(folder)
+        records = _finished_records(folder)
         told = [item for record in records for item in record.history.item]
         assert [item.value_json for item in told if (item.key or "/".join(item.nested_key)) == "train/loss"] == [
             str(loss)

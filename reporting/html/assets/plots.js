@@ -232,7 +232,7 @@ function withSign(value, digits) {
 }
 
 /** A text with its unit, if it has one. */
-function withUnit(text, unit) {
+function unitAfter(text, unit) {
   return unit ? `${text} ${unit}` : text;
 }
 
@@ -253,8 +253,8 @@ function pairsOf(metric, level) {
 
 function pairText({ number, a, b }, metric) {
   const { unit } = report.metrics[metric];
-  const both = withUnit(`${plain(metric, a)} and ${plain(metric, b)}`, unit);
-  const difference = withUnit(withSign(b - a, unit ? 1 : 3), differenceUnit(metric));
+  const both = unitAfter(`${plain(metric, a)} and ${plain(metric, b)}`, unit);
+  const difference = unitAfter(withSign(b - a, unit ? 1 : 3), differenceUnit(metric));
   return `${report.names[number]}: ${both}, difference ${difference}`;
 }
 
@@ -322,14 +322,14 @@ function differencePlot(pairs, metric, level, width) {
     dotsOf(points, comparedRun()),
     lineOf("axis", across.from, zero, across.to, zero),
     lineOf("average", across.from, averageY, across.to, averageY),
-    textAt(66, averageY - 6, withUnit(`mean ${withSign(average, 2)}`, unit), { class: "row-title" }),
+    textAt(66, averageY - 6, unitAfter(`mean ${withSign(average, 2)}`, unit), { class: "row-title" }),
     textAt((across.from + across.to) / 2, height - 16, "cases, by difference", MIDDLE),
   ];
   const title = `${pairTitle(metric, level)}: ${differenceText()}`;
   return figureOf(title, width, height, {
     shapes,
     points,
-    alternative: `${title}. ${pairsSaid(found, metric)}; mean difference ${withUnit(withSign(average, 2), unit)}.`,
+    alternative: `${title}. ${pairsSaid(found, metric)}; mean difference ${unitAfter(withSign(average, 2), unit)}.`,
     hint: pairsSaid(found, metric),
   });
 }
