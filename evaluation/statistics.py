@@ -23,7 +23,7 @@ def bootstrap_interval(
         seed: of the draws; the same values give the same interval.
 
     Returns:
-        (low, high); None for fewer than two groups, from which nothing can be said.
+        (low, high), in the unit of the values; None for fewer than two groups, from which nothing can be said.
     """
     values = np.asarray(values, np.float64)
     number = np.arange(len(values)) if groups is None else np.unique(np.asarray(groups, object), return_inverse=True)[1]

@@ -84,7 +84,7 @@ def test_from_a_folder_of_mixed_formats_to_scores(folder, tmp_path, capsys):
     assert command("split", folder, "--val", "0.2", "--test", "0.2") == 0
     assert "train.txt: 8 images of 4 cases" in capsys.readouterr().out
     fixations = ["--fixations", folder / "fixations.csv", "--workers", "1"]
-    assert command("prepare", folder, *fixations, "--workers", "1") == 0
+    assert command("prepare", folder, *fixations) == 0
     report = json.loads((folder / "gaze" / "report.json").read_text())
     assert (report["num_images"], report["settings"]["sigma_px"]) == (12, 60)
     assert report["quality"]["num_images"] == 12

@@ -1,4 +1,4 @@
-"""From a training command line to data sets: their cache."""
+"""From a training command line to data sets: their cache, and the batches that processes share."""
 
 import contextlib
 
