@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kvasir-SEG from gaze alone, as well as a laptop can in an hour: pretrained encoder, three rounds of labels.
+# Kvasir-SEG from gaze alone, as well as a laptop can in an hour: pretrained encoder, four rounds of labels.
 # Usage: ROOT=<data folder> EXP_PATH=<run folder> FIXATIONS=<kvasir_fixation.csv> bash scripts/kvasir_strong.sh [options]
 # With --masks 45, so many training masks calibrate the labels and are learnt from. Further options are those of run.py
 # train, as --seeds 0,1,2; with --resume the same command goes on where it was stopped.

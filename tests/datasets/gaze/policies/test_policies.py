@@ -8,7 +8,7 @@ import pytest
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import write_map
 from datasets.gaze.policies import POLICIES, Evidence
-from datasets.gaze.policies.area import agreement
+from datasets.gaze.policies.area import agreement, expected_dice, outlined
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.policies.quality import label_quality
 from datasets.specs import get_spec
@@ -96,6 +96,28 @@ def test_no_label_is_far_from_the_foretold_area():
     logits[3, 3] = -3.0
     label = policy.score(seen(0, logits=logits)) > 0
     assert label[3, 3] and 0 < label.mean() < 0.2
+
+
+def test_a_sure_network_that_means_the_same_target_says_where_its_outline_is():
+    score = np.full((10, 10), -1.0, np.float32)
+    score[2:8, 2:8] = 1.0
+    logits = np.full((10, 10), -6.0)
+    logits[2:8, 2:7] = 3.0  # a column less: Dice 60 / 66
+    said = outlined(score, Evidence(logits=logits))
+    np.testing.assert_array_equal(said > 0, logits > 0)
+    np.testing.assert_allclose(said[2, 2:9], [4, 4, 4, 4, 4, -3, -5])
+    unsure = np.where(logits > 0, 1.0, -6.0)
+    # Three columns less, Dice 36 / 54, is another target.
+    elsewhere = np.where(np.arange(10) < 5, logits, -6.0)
+    for other in (unsure, elsewhere, np.full((10, 10), -200.0)):
+        np.testing.assert_array_equal(outlined(score, Evidence(logits=other)), score)
+    np.testing.assert_array_equal(outlined(score, Evidence()), score)
+
+
+def test_expected_dice_is_that_of_the_prediction_with_its_own_probabilities():
+    assert expected_dice(np.array([[np.log(3), np.log(3), -np.log(3), -200.0]])) == pytest.approx(3 / 3.75)
+    assert expected_dice(np.full((2, 2), -200.0)) == 0
+    assert expected_dice(np.full((2, 2), 200.0)) == 1
 
 
 def test_before_there_is_a_network_area_is_the_agreement():
