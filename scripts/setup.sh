@@ -161,11 +161,11 @@ else
     "$python" -I -m venv "$venv" || die "$python could not make a virtual environment."
 fi
 
-# Quiet: pip's own lines fill screens; its errors and warnings still show.
+# A new pip finds what to install in half the time that the interpreter's own takes; which serves, too.
+"$venv/bin/python" -I -m pip install --disable-pip-version-check --quiet pip==26.3 2>/dev/null || true
+# Quiet: pip's own lines fill screens; its errors and warnings still show. Not compiled, as half of it is never imported;
+# the import below compiles what is.
 pip_install --quiet || die 'pip could not install the requirements; run scripts/setup.sh again once its error above is dealt with.'
-# As pip does, but on all cores and without the packages' tests: a tenth of the time less. Some packages have files for
-# other versions of Python, which do not compile.
-"$venv/bin/python" -I -m compileall -qq -j 0 -x '/tests/' "$venv/lib" || true
 "$venv/bin/python" -I -c "import $modules" ||
     die 'the installed packages cannot be imported; run scripts/setup.sh again once the error above is dealt with.'
 
