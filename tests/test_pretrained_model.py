@@ -17,7 +17,7 @@ def test_it_is_small_and_its_card_says_what_the_data_allow():
     facts = json.loads(Path(f"{MODEL}.json").read_text())
     assert facts["bytes"] == MODEL.stat().st_size and facts["data"][0]["licence"] == "research and education only"
     card = Path(f"{MODEL}.md").read_text()
-    assert "research and education only" in card and "gaze, 1 level, labels by area, 3 rounds" in card
+    assert "research and education only" in card and "gaze, 1 level, labels by area, 4 rounds" in card
 
 
 def test_it_segments_images_as_the_readme_says(tiny_root, tmp_path):
