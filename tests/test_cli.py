@@ -352,7 +352,7 @@ def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
     assert run.main([*prepare.split(), "--workers", "1"]) == 0 and run.main(train.split()) == 0
     assert (tiny_root / "gaze" / "report.json").is_file() and (tmp_path / "exp" / "rounds.md").is_file()
     args = json.loads((tmp_path / "exp" / "args.json").read_text())
-    assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 3)
+    assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 4)
 
 
 @pytest.mark.parametrize(("given", "missing"), [({}, "ROOT"), ({"ROOT": "data"}, "EXP_PATH")])
