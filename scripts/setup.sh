@@ -161,7 +161,7 @@ else
     "$python" -I -m venv "$venv" || die "$python could not make a virtual environment."
 fi
 
-# A new pip finds what to install in half the time that the interpreter's own takes; which serves, too.
+# A newer pip finds what to install in half the time; where it cannot be had, the interpreter's own serves.
 "$venv/bin/python" -I -m pip install --disable-pip-version-check --quiet pip==26.3 2>/dev/null || true
 # Quiet: pip's own lines fill screens; its errors and warnings still show. Not compiled, as half of it is never imported;
 # the import below compiles what is.

@@ -69,7 +69,8 @@ class Area:
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """(S,S) float32, a logit, above 0 on the target; errors as of ``agreement``."""
-        return outlined(self.bounded(self.unbounded(evidence), evidence), evidence)
+        score = self.bounded(self.unbounded(evidence), evidence)
+        return score if evidence.crf is None else outlined(score, evidence)
 
     def unbounded(self, evidence: Evidence) -> np.ndarray:
         """The score before its area is looked at, (S,S) float32, a logit."""
@@ -110,10 +111,17 @@ def agreement(evidence: Evidence) -> np.ndarray:
 
 
 def outlined(score: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """The score (S,S), with three times the network's say where that knows the outline.
+    """The score with three times the network's say, once more beside its half, where that knows the outline.
 
     Gaze knows better where a target is, a network that is sure of it where its outline is, which it sees. So where both
-    mean the same target and the network is sure, it counts more; else nothing changes.
+    mean the same target and the network is sure, it counts more.
+
+    Args:
+        score: (S,S) float32, a logit, with the network's say in it.
+        evidence: of the image.
+
+    Returns:
+        (S,S) float32, a logit; the score as it is before there is a network, or where that predicts nothing.
     """
     if evidence.logits is None or expected_dice(evidence.logits) < SURE:
         return score
@@ -122,7 +130,11 @@ def outlined(score: np.ndarray, evidence: Evidence) -> np.ndarray:
 
 
 def expected_dice(logits: np.ndarray) -> float:
-    """The Dice in 0..1 that a network expects of its prediction (S,S), by its own probabilities; 0 of an empty one."""
+    """The Dice in 0..1 that a network expects of its prediction, 0 of an empty one: overlap over size, as expected.
+
+    Args:
+        logits: (S,S), whose sigmoid is taken for the probability of the target.
+    """
     p = scipy.special.expit(logits.astype(np.float32))
     predicted = p > 0.5
     return float(2 * p[predicted].sum() / (predicted.sum() + p.sum())) if predicted.any() else 0.0

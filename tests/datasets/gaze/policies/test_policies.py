@@ -112,6 +112,8 @@ def test_a_sure_network_that_means_the_same_target_says_where_its_outline_is():
     for other in (unsure, elsewhere, np.full((10, 10), -200.0)):
         np.testing.assert_array_equal(outlined(score, Evidence(logits=other)), score)
     np.testing.assert_array_equal(outlined(score, Evidence()), score)
+    # Of an image without gaze, what the network says and no more.
+    np.testing.assert_array_equal(POLICIES["area"].fit({}, {}).score(Evidence(logits=logits)), logits)
 
 
 def test_expected_dice_is_that_of_the_prediction_with_its_own_probabilities():
