@@ -69,21 +69,24 @@ class Area:
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """(S,S) float32, a logit, above 0 on the target; errors as of ``agreement``."""
-        score = self.bounded(self.unbounded(evidence), evidence)
-        return score if evidence.crf is None else outlined(score, evidence)
+        return self.shaped(self.unshaped(evidence), evidence)
 
-    def unbounded(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area is looked at, (S,S) float32, a logit."""
+    def unshaped(self, evidence: Evidence) -> np.ndarray:
+        """The score before its area and its outline are looked at, (S,S) float32, a logit."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
-    def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
+    def shaped(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
+        """A score (S,S) within the bounds of its area, then with the outline of a network that knows it."""
+        return score if evidence.crf is None else outlined(self._bounded(score, evidence), evidence)
+
+    def _bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
         """The score (S,S), shifted where its area is further from the foretold one than most of the network's own are.
 
         There is a target wherever somebody has looked for long, also where the network finds none.
         """
-        if self.weights is None or evidence.crf is None:
+        if self.weights is None:
             return score
         foretold = scipy.special.expit(self.foretold(evidence) + self.mean)
         factor = np.exp(DEVIATIONS * self.residual)

@@ -83,7 +83,7 @@ def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
     policy = POLICIES["area"].fit(evidence, {})
     assert policy.num_images == 12 and policy.residual < 0.02
     large = max(evidence.values(), key=lambda one: one.gaze_facts[0])
-    added = policy.unbounded(large) - agreement(large)
+    added = policy.unshaped(large) - agreement(large)
     mean = np.mean([one.gaze_facts[0] for one in evidence.values()])
     np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
 
