@@ -7,7 +7,7 @@ import pytest
 
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import write_map
-from datasets.gaze.policies import POLICIES, Evidence
+from datasets.gaze.policies import POLICIES, Evidence, area
 from datasets.gaze.policies.area import agreement, expected_dice, outlined
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.policies.quality import label_quality
@@ -16,10 +16,10 @@ from datasets.specs import get_spec
 UNSURE = np.full((2, 2), 0.5, np.float32)
 
 
-def seen(area, crf=UNSURE, logits=None, spread=0.0):
+def seen(share, crf=UNSURE, logits=None, spread=0.0):
     """An image whose hull says nothing, of which the network finds this share of 10 x 10 pixels."""
     if logits is None:
-        logits = np.where(np.arange(100).reshape(10, 10) < 100 * area, 1.0, -1.0)
+        logits = np.where(np.arange(100).reshape(10, 10) < 100 * share, 1.0, -1.0)
     crf = np.resize(crf, logits.shape)
     return Evidence(crf, crf, np.full(logits.shape, -0.04), np.array([spread, 0.0, 0.0]), logits, map_cut=0.5)
 
@@ -141,6 +141,22 @@ def test_fusion_finds_out_whom_to_believe():
         np.testing.assert_array_equal(policy.score(evidence[name]) > 0, truth[name])
     with pytest.raises(ValueError, match="expected 8 masks or more of images with gaze to fit it on, found 1"):
         POLICIES["fusion"].fit(evidence, {"0": truth["0"]})
+
+
+def test_fusion_learns_the_same_whether_outlines_are_followed_or_not(monkeypatch):
+    rng = np.random.default_rng(0)
+    masks = {str(i): np.indices((12, 12)).max(axis=0) < 5 + i % 3 for i in range(8)}
+    evidence = {
+        name: seen(0.2, crf=rng.random((12, 12)), logits=np.where(mask, 5.0, -5.0)) for name, mask in masks.items()
+    }
+    fits, labels = [], []
+    for sure, same in ((0.0, 0.0), (2.0, 2.0)):
+        monkeypatch.setattr(area, "SURE", sure)
+        monkeypatch.setattr(area, "SAME_TARGET", same)
+        fits.append(POLICIES["fusion"].fit(evidence, masks))
+        labels.append(fits[-1].score(evidence["0"]))
+    assert fits[0] == fits[1]
+    np.testing.assert_allclose(labels[0], labels[1] + np.where(masks["0"], 4, -4), rtol=1e-5)
 
 
 def test_levels_means_logits_and_network_is_itself():
