@@ -142,10 +142,12 @@ class TestWhatIsWritten:
     def test_masks_and_probabilities_are_those_of_evaluate(self, checkpoint, tiny_root, tmp_path, more):
         scores, out = tmp_path / "scores", tmp_path / "out"
         data = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(scores), "--save_pred", "--save_prob"]
+        # On CPUs with AVX-512, rounding depends on the number of threads.
+        more = (*more, "--threads", "1")
         assert run.main(["evaluate", "--ckpt_path", str(checkpoint), *data, *PLAIN, *more]) == 0
         names = (tiny_root / "test.txt").read_text().split()
         files = [tiny_root / "images" / f"{name}.jpg" for name in names]
-        assert predict(checkpoint, files, out, "--threads", "1", "--num_worker", "2", "--save_prob", *more) == 0
+        assert predict(checkpoint, files, out, "--num_worker", "2", "--save_prob", *more) == 0
         for name in names:
             expected = pixels(scores / "predictions" / f"{name}.png")
             assert expected.any()
