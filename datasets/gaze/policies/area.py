@@ -72,13 +72,21 @@ class Area:
         return self.shaped(self.unshaped(evidence), evidence)
 
     def unshaped(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area and its outline are looked at, (S,S) float32, a logit."""
+        """The score before its area and its outline are looked at, (S,S) float32, a logit; errors as of ``agreement``."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
     def shaped(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """A score (S,S) within the bounds of its area, then with the outline of a network that knows it."""
+        """A score within the bounds of its area, then with the outline of a network that knows it.
+
+        Args:
+            score: (S,S) float32, a logit.
+            evidence: of the image.
+
+        Returns:
+            (S,S) float32, a logit; the score as it is of an image without gaze.
+        """
         return score if evidence.crf is None else outlined(self._bounded(score, evidence), evidence)
 
     def _bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
