@@ -72,7 +72,7 @@ class Area:
         return self.shaped(self.unshaped(evidence), evidence)
 
     def unshaped(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area and its outline are looked at, (S,S) float32, a logit; errors as of ``agreement``."""
+        """The score before its area and outline are looked at, (S,S) float32, a logit; errors as of ``agreement``."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
