@@ -355,6 +355,14 @@ def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
     assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 4)
 
 
+@pytest.mark.parametrize(("native", "meant"), [(True, "bf16"), (False, "off")])
+def test_a_summary_says_what_automatic_precision_was(tiny_root, tmp_path, monkeypatch, native, meant):
+    """Seeds of a CPU with bfloat16 and of one without are not one experiment."""
+    monkeypatch.setattr("utils.devices.has_bfloat16", lambda device: native)
+    assert train(tiny_root, tmp_path, "--max_ite", "1", "--amp", "auto") == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["recipe"]["amp"] == meant
+
+
 @pytest.mark.parametrize(("given", "missing"), [({}, "ROOT"), ({"ROOT": "data"}, "EXP_PATH")])
 def test_an_experiment_script_says_which_variable_is_unset(given, missing):
     done = run_script(SCRIPTS[0], **given)

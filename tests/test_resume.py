@@ -296,7 +296,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_in(runs, tiny_root, tmp_pa
     torch.save(contents(exp / "model_latest.pth") | {"amp": "fp16"}, exp / "model_latest.pth")
     runs.said()
     assert runs(tiny_root, exp, "--max_ite", "1", "--fp16", "--resume") == 2
-    assert "--fp16: expected fp16, in which the run to resume began, found bf16 on cpu" in runs.said()
+    assert "--amp: expected fp16, in which the run to resume began, found bf16 on cpu" in runs.said()
 
 
 def test_what_cannot_be_trained_costs_no_earlier_run(runs, tiny_root, tmp_path):

@@ -397,7 +397,7 @@ def _check_same_ground(run: Run, checkpoint: dict) -> None:
     before = checkpoint.get("amp", amp)
     if before != amp:
         raise ValueError(
-            f"--fp16: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
+            f"--amp: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
             "the kind of device that it began on"
         )
     split, ids = run.data.selection_split, _selection_ids(run)

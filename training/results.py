@@ -19,7 +19,7 @@ from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
 from training.run_folder import BEST_FILE, LATEST_FILE
-from utils.devices import device_name
+from utils.devices import amp_of, device_name
 from utils.files import write_json
 from utils.log import code_version
 
@@ -99,6 +99,9 @@ def _recipe(run: Run) -> dict:
     del recipe["seed"]
     if settings.skip_missing_gaze:
         recipe["skip_missing_gaze"] = True
+    if settings.amp == "auto":
+        # What it means differs from one machine to another.
+        recipe["amp"] = amp_of(settings.amp, settings.fp16, run.device)
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),
