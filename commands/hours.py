@@ -17,10 +17,12 @@ from datasets.splits import split_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
 from reporting.markdown import table
+from training.data_options import complete
 from training.fit import fit
+from training.seeds import check_same_options_as_before
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import POSITIVE, POSITIVE_INT, number, numbers
+from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, distinct, number
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -38,8 +40,10 @@ def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--fixations", required=True, help="the fixation table")
     parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
-    parser.add_argument("--masks", type=numbers(int), default=(15, 45, 90, 200), metavar="N,N,...", help="masks drawn")
-    parser.add_argument("--seeds", type=numbers(int), default=(0, 1, 2), metavar="N,N,...", help="a run each")
+    parser.add_argument(
+        "--masks", type=distinct(NATURAL), default="15,45,90,200", metavar="N,N,...", help="masks drawn"
+    )
+    parser.add_argument("--seeds", type=distinct(NATURAL), default="0,1,2", metavar="N,N,...", help="a run each")
     parser.add_argument("--gaze_seconds", type=POSITIVE, default=8.8, help="to look at an image (as published)")
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
@@ -76,21 +80,22 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Train what is not there yet, seed by seed, a row as soon as it is done; 0, or the code of a run that stopped."""
     folder, rows = Path(args.exp_path), []
-    points = list(points_of(args))
-    for seed in args.seeds:
-        for point in points:
-            run_folder = folder / point.name / f"seed{seed}"
-            if not (run_folder / SUMMARY_FILE).is_file():
-                code = fit(_settings(args, point, run_folder, seed))
-                if code:
-                    print(f"stopped in {run_folder}; the same command goes on")
-                    return code
-            rows.append(_row(point, seed, run_folder))
-            runs = pd.DataFrame(rows, columns=COLUMNS)
-            write_text(folder / NUMBERS_FILE, runs.to_csv(index=False, lineterminator="\n"))
-            write_text(folder / TABLE_FILE, hours_table(runs))
-            write_hours_figure(folder / FIGURE_FILE, runs, TRACKS)
-    print(f"\n{hours_table(runs)}\nin {folder / TABLE_FILE}, {folder / NUMBERS_FILE} and {folder / FIGURE_FILE}")
+    points, spec = list(points_of(args)), get_spec(args.data, args.root)
+    runs = [(point, _settings(args, point, folder, seed)) for seed in args.seeds for point in points]
+    for _, settings in runs:
+        check_same_options_as_before(complete(settings, spec), None)
+    for point, settings in runs:
+        if not (Path(settings.exp_path) / SUMMARY_FILE).is_file():
+            code = fit(settings)
+            if code:
+                print(f"stopped in {settings.exp_path}; the same command goes on")
+                return code
+        rows.append(_row(point, settings.seed, Path(settings.exp_path)))
+        scores = pd.DataFrame(rows, columns=COLUMNS)
+        write_text(folder / NUMBERS_FILE, scores.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / TABLE_FILE, hours_table(scores))
+        write_hours_figure(folder / FIGURE_FILE, scores, TRACKS)
+    print(f"\n{hours_table(scores)}\nin {folder / TABLE_FILE}, {folder / NUMBERS_FILE} and {folder / FIGURE_FILE}")
     return 0
 
 
@@ -124,13 +129,14 @@ def hours_table(runs: pd.DataFrame) -> str:
 
 def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -> Settings:
     """Of one run; where every mask is there, as many steps as all rounds of the others together."""
+    run_folder = folder / point.name / f"seed{seed}"
     rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
         rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
     keys = ("recipe", "data", "root", "batch_size", "device", "threads", "num_worker")
     shared = {key: getattr(args, key) for key in keys}
     shared |= {"spatial_size": args.spatial_size} if args.spatial_size else {}
-    return Settings.of(**shared, **rounds, **point.settings, exp_path=folder, seed=seed, resume=True)
+    return Settings.of(**shared, **rounds, **point.settings, exp_path=run_folder, seed=seed, resume=True)
 
 
 def _row(point: Point, seed: int, folder: Path) -> tuple:

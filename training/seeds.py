@@ -95,7 +95,7 @@ def _check_folders(settings: Settings, runs: Mapping[int, Settings]) -> None:
         )
     if settings.resume:
         for one in runs.values():
-            _check_same_options_as_before(one, settings.ckpt_path)
+            check_same_options_as_before(one, settings.ckpt_path)
 
 
 def _check_start_weights(settings: Settings, runs: Iterable[Settings]) -> None:
@@ -110,7 +110,8 @@ def _check_start_weights(settings: Settings, runs: Iterable[Settings]) -> None:
         )
 
 
-def _check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
+def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
+    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights."""
     path = Path(one.exp_path) / ARGS_FILE
     if path.is_file():
         before = first_options(path.parent)

@@ -29,6 +29,7 @@ from utils.settings import (
     POSITIVE_INT,
     checked_value,
     declared_settings,
+    distinct,
     number,
     numbers,
     setting,
@@ -77,7 +78,7 @@ class Basics:
     seeds: tuple[int, ...] | None = setting(
         None,
         "one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
-        numbers(NATURAL),
+        distinct(NATURAL),
         metavar="N,N,...",
     )
     max_minutes: float | None = setting(
@@ -418,8 +419,6 @@ def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
     yield from _contradictions_of_rounds(chosen, gaze)
     if chosen.seeds and chosen.seed is not None:
         yield "--seeds: expected without --seed, found both"
-    if chosen.seeds and len(set(chosen.seeds)) < len(chosen.seeds):
-        yield f"--seeds: expected each seed once, found {','.join(map(str, chosen.seeds))}"
 
 
 def _contradictions_of_rounds(chosen: Settings, gaze: bool) -> Iterator[str]:

@@ -51,6 +51,18 @@ def numbers(kind: Callable[[str], float]) -> Callable[[str], tuple]:
     return convert
 
 
+def distinct(kind: Callable[[str], float]) -> Callable[[str], tuple]:
+    """A type for numbers separated by commas, each once."""
+
+    def convert(text: str) -> tuple:
+        found = numbers(kind)(text)
+        if len(set(found)) < len(found):
+            raise argparse.ArgumentTypeError(f"expected each number once, found {text!r}")
+        return found
+
+    return convert
+
+
 POSITIVE_INT = number(int, 1)
 NATURAL = number(int, 0)
 POSITIVE = number(float, 0, open_low=True)

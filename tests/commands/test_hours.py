@@ -23,6 +23,8 @@ def made(tmp_path_factory):
     def copy(settings):
         assert settings.seed == 1 and settings.exp_path.endswith("seed1")
         shutil.copytree(Path(settings.exp_path).parent / "seed0", settings.exp_path)
+        options = Path(settings.exp_path) / "args.json"
+        options.write_text(json.dumps({**json.loads(options.read_text()), "seed": 1}))
         return 0
 
     assert run.main(["demo", "--root", str(root), "--num_train", "9", "--num_test", "2"]) == 0
@@ -89,3 +91,20 @@ def test_more_masks_than_images_are_refused(made, tmp_path, capsys):
     root, _ = made
     assert call(root, tmp_path / "exp", "--masks", "10") == 2
     assert "--masks 10: expected at most 9, the training images, found more" in capsys.readouterr().err
+
+
+def test_runs_of_other_options_are_not_taken_for_those_asked_for(made, capsys):
+    root, exp = made
+    before = (exp / "hours.csv").read_text()
+    assert call(root, exp, "--max_ite", "3") == 2
+    said = capsys.readouterr().err
+    assert str(exp / "gaze" / "seed0" / "args.json") in said and "--max_ite 2 (now 3)" in said
+    assert (exp / "hours.csv").read_text() == before
+
+
+@pytest.mark.parametrize("option", ["--masks", "--seeds"])
+def test_a_number_is_asked_for_once(made, option, capsys):
+    root, exp = made
+    with pytest.raises(SystemExit, match="2"):
+        call(root, exp, option, "1,1")
+    assert f"{option}: expected each number once, found '1,1'" in capsys.readouterr().err

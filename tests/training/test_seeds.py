@@ -212,7 +212,7 @@ def test_the_folder_of_seeds_is_named_without_a_seed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--seeds", "0,0"], "--seeds: expected each seed once, found 0,0"),
+        (["--seeds", "0,0"], "--seeds: expected each number once, found '0,0'"),
         (["--seeds", "0,1", "--seed", "0"], "--seeds: expected without --seed, found both"),
         (["--seeds", "0,x"], "expected a whole number from 0, found 'x'"),
         (["--seeds", "0,-1"], "expected a whole number from 0, found '-1'"),
