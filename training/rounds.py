@@ -21,6 +21,7 @@ from training.data_options import complete
 from training.forecast import work
 from training.labels import LABELS_FILE, MAPS_FOLDER, describe_quality, make_labels, read_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE
+from training.seeds import check_same_options_as_before
 from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
@@ -47,12 +48,15 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         0 with the table of the rounds written, or the code of the round that stopped.
 
     Raises:
-        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or the network cannot be built;
-            see also ``make_labels``.
+        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or rounds of other options, or
+            the network cannot be built; see also ``make_labels``.
     """
     settings = complete(settings, get_spec(settings.data, settings.root))
     folders = round_folders(settings)
     _check_folders(settings, folders)
+    if settings.resume:
+        for number in range(1, len(folders) + 1):
+            check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
     # A network that cannot be built is refused before labels take minutes, and before earlier rounds go.
     build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
     if settings.overwrite and group.is_main:

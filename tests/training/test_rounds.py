@@ -119,6 +119,21 @@ def test_stopped_anywhere_they_go_on_to_the_same_end(root, tmp_path, monkeypatch
     assert labels_of(whole) == labels_of(parts)
 
 
+@pytest.mark.parametrize(
+    ("option", "was", "folder"), [("--max_ite", 3, ""), ("--round_ite", 2, "round1"), ("--rounds", 2, "round1")]
+)
+def test_rounds_of_other_options_are_not_gone_on_with(root, tmp_path, capsys, option, was, folder):
+    """Neither where all are finished nor where the last one has not begun."""
+    assert train(root, tmp_path, "--round_ite", "2") == 0
+    if folder:
+        (tmp_path / "summary.json").unlink()
+        (tmp_path / "args.json").unlink()
+    assert train(root, tmp_path, "--round_ite", "2", option, "4", "--resume") == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / folder / 'args.json'}: expected the options of the run to resume" in said
+    assert f"{option} {was} (now 4)" in said or f"--max_ite {was} (now 4)" in said
+
+
 def test_time_that_is_up_stops_between_steps_and_resume_goes_on(root, tmp_path, capsys):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train(root, whole) == 0
