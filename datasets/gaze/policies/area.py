@@ -9,7 +9,6 @@ import numpy as np
 import scipy
 
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
-from evaluation.metrics import count, dice
 
 # What the log odds of the area are foretold from, beside 1.
 FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
@@ -23,9 +22,6 @@ FEWEST = 8
 MAP_WEIGHT = 0.5
 # A network that is sure of nothing but background is not to silence a gaze that dwells on a place.
 NETWORK_REACH = 4.0
-# Dice of label and network from which on both mean the same target, and of the network with its own probabilities from
-# which on it is sure of the outline. Chosen on made images with simulated gaze, as the next.
-SAME_TARGET, SURE = 0.8, 0.9
 # The gaze follows an outline from inside and ends short of it, by about its own error; further away than the reach
 # says no more. In shares of the side; the weight is of a logit a side. Chosen on made images with simulated gaze.
 HULL_WEIGHT, HULL_MARGIN, HULL_REACH = 14.0, 0.04, 0.1
@@ -69,32 +65,27 @@ class Area:
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """(S,S) float32, a logit, above 0 on the target; errors as of ``agreement``."""
-        return self.shaped(self.unshaped(evidence), evidence)
+        return self.bounded(self.unbounded(evidence), evidence)
 
-    def unshaped(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area and outline are looked at, (S,S) float32, a logit; errors as of ``agreement``."""
+    def unbounded(self, evidence: Evidence) -> np.ndarray:
+        """The score before its area is looked at, (S,S) float32, a logit; errors as of ``agreement``."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
-    def shaped(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """A score within the bounds of its area, then with the outline of a network that knows it.
+    def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
+        """A score, shifted where its area is further from the foretold one than most of the network's own are.
+
+        There is a target wherever somebody has looked for long, also where the network finds none.
 
         Args:
             score: (S,S) float32, a logit.
             evidence: of the image.
 
         Returns:
-            (S,S) float32, a logit; the score as it is of an image without gaze.
+            (S,S) float32, a logit; the score as it is of an image without gaze, and before there is a fit.
         """
-        return score if evidence.crf is None else outlined(self._bounded(score, evidence), evidence)
-
-    def _bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """The score (S,S), shifted where its area is further from the foretold one than most of the network's own are.
-
-        There is a target wherever somebody has looked for long, also where the network finds none.
-        """
-        if self.weights is None:
+        if self.weights is None or evidence.crf is None:
             return score
         foretold = scipy.special.expit(self.foretold(evidence) + self.mean)
         factor = np.exp(DEVIATIONS * self.residual)
@@ -119,36 +110,6 @@ def agreement(evidence: Evidence) -> np.ndarray:
     of_map = logit(evidence.crf.astype(np.float32)) - np.float32(logit(evidence.map_cut))
     score = MAP_WEIGHT * of_map + hull_score(evidence)
     return score if evidence.logits is None else score + MAP_WEIGHT * network_logits(evidence)
-
-
-def outlined(score: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """The score with three times the network's say, once more beside its half, where that knows the outline.
-
-    Gaze knows better where a target is, a network that is sure of it where its outline is, which it sees. So where both
-    mean the same target and the network is sure, it counts more.
-
-    Args:
-        score: (S,S) float32, a logit, with the network's say in it.
-        evidence: of the image.
-
-    Returns:
-        (S,S) float32, a logit; the score as it is before there is a network, or where that predicts nothing.
-    """
-    if evidence.logits is None or expected_dice(evidence.logits) < SURE:
-        return score
-    overlap = dice(count(score > 0, evidence.logits > 0))
-    return score + network_logits(evidence) if overlap >= SAME_TARGET else score
-
-
-def expected_dice(logits: np.ndarray) -> float:
-    """The Dice in 0..1 that a network expects of its prediction, 0 of an empty one: overlap over size, as expected.
-
-    Args:
-        logits: (S,S), whose sigmoid is taken for the probability of the target.
-    """
-    p = scipy.special.expit(logits.astype(np.float32))
-    predicted = p > 0.5
-    return float(2 * p[predicted].sum() / (predicted.sum() + p.sum())) if predicted.any() else 0.0
 
 
 def network_logits(evidence: Evidence) -> np.ndarray:

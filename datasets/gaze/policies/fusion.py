@@ -22,8 +22,7 @@ class Fusion:
     """A fitted policy.
 
     Attributes:
-        weights: of 1 and the standardised features, to be added to the score of ``area`` before it is shaped: that
-            follows the network's outline on some images, and what corrects those harms the others.
+        weights: of 1 and the standardised features, to be added to the score of ``area`` before it is bounded.
         means, deviations: of the features.
         area: what is corrected.
         num_images: that it was fitted on.
@@ -51,7 +50,7 @@ class Fusion:
         area = Area.fit(evidence, masks)
         x = np.concatenate([_features(evidence[name], area)[:, ::PIXEL_STEP].T for name in known])
         y = np.concatenate([masks[name].reshape(-1)[::PIXEL_STEP] for name in known])
-        before = np.concatenate([area.unshaped(evidence[name]).reshape(-1)[::PIXEL_STEP] for name in known])
+        before = np.concatenate([area.unbounded(evidence[name]).reshape(-1)[::PIXEL_STEP] for name in known])
         means, deviations = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
         weights = _logistic_regression((x - means) / deviations, y, before + logit(CUT))
         return cls(*(tuple(map(float, part)) for part in (weights, means, deviations)), area, len(known))
@@ -62,7 +61,7 @@ class Fusion:
             return evidence.logits.astype(np.float32)
         x = (_features(evidence, self.area).T - self.means) / self.deviations
         correction = (self.weights[0] + x @ np.array(self.weights[1:])).reshape(evidence.crf.shape)
-        return self.area.shaped(self.area.unshaped(evidence) + correction.astype(np.float32), evidence)
+        return self.area.bounded(self.area.unbounded(evidence) + correction.astype(np.float32), evidence)
 
 
 def _features(evidence: Evidence, area: Area) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import write_map
-from datasets.gaze.policies import POLICIES, Evidence, area
-from datasets.gaze.policies.area import agreement, expected_dice, outlined
+from datasets.gaze.policies import POLICIES, Evidence
+from datasets.gaze.policies.area import agreement
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.policies.quality import label_quality
 from datasets.specs import get_spec
@@ -83,43 +83,22 @@ def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
     policy = POLICIES["area"].fit(evidence, {})
     assert policy.num_images == 12 and policy.residual < 0.02
     large = max(evidence.values(), key=lambda one: one.gaze_facts[0])
-    added = policy.unshaped(large) - agreement(large)
+    added = policy.unbounded(large) - agreement(large)
     mean = np.mean([one.gaze_facts[0] for one in evidence.values()])
     np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
 
 
-def test_no_label_is_far_from_the_foretold_area():
+@pytest.mark.parametrize("name", ["area", "fusion"])
+def test_no_label_is_far_from_the_foretold_area(name):
     evidence = {str(i): seen(0.04 * (i + 1)) for i in range(12)}
-    policy = POLICIES["area"].fit(evidence, {})
+    policy = POLICIES[name].fit(evidence, {name: one.logits > 0 for name, one in evidence.items()})
     # Nothing is found at all, but for one pixel that is less unlikely than the others.
     logits = np.full((10, 10), -4.0)
     logits[3, 3] = -3.0
     label = policy.score(seen(0, logits=logits)) > 0
     assert label[3, 3] and 0 < label.mean() < 0.2
-
-
-def test_a_sure_network_that_means_the_same_target_says_where_its_outline_is():
-    score = np.full((10, 10), -1.0, np.float32)
-    score[2:8, 2:8] = 1.0
-    logits = np.full((10, 10), -6.0)
-    logits[2:8, 2:7] = 3.0  # a column less: Dice 60 / 66
-    said = outlined(score, Evidence(logits=logits))
-    np.testing.assert_array_equal(said > 0, logits > 0)
-    np.testing.assert_allclose(said[2, 2:9], [4, 4, 4, 4, 4, -3, -5])
-    unsure = np.where(logits > 0, 1.0, -6.0)
-    # Three columns less, Dice 36 / 54, is another target.
-    elsewhere = np.where(np.arange(10) < 5, logits, -6.0)
-    for other in (unsure, elsewhere, np.full((10, 10), -200.0)):
-        np.testing.assert_array_equal(outlined(score, Evidence(logits=other)), score)
-    np.testing.assert_array_equal(outlined(score, Evidence()), score)
     # Of an image without gaze, what the network says and no more.
-    np.testing.assert_array_equal(POLICIES["area"].fit({}, {}).score(Evidence(logits=logits)), logits)
-
-
-def test_expected_dice_is_that_of_the_prediction_with_its_own_probabilities():
-    assert expected_dice(np.array([[np.log(3), np.log(3), -np.log(3), -200.0]])) == pytest.approx(3 / 3.75)
-    assert expected_dice(np.full((2, 2), -200.0)) == 0
-    assert expected_dice(np.full((2, 2), 200.0)) == 1
+    np.testing.assert_array_equal(policy.score(Evidence(logits=logits)), logits)
 
 
 def test_before_there_is_a_network_area_is_the_agreement():
@@ -141,22 +120,6 @@ def test_fusion_finds_out_whom_to_believe():
         np.testing.assert_array_equal(policy.score(evidence[name]) > 0, truth[name])
     with pytest.raises(ValueError, match="expected 8 masks or more of images with gaze to fit it on, found 1"):
         POLICIES["fusion"].fit(evidence, {"0": truth["0"]})
-
-
-def test_fusion_learns_the_same_whether_outlines_are_followed_or_not(monkeypatch):
-    rng = np.random.default_rng(0)
-    masks = {str(i): np.indices((12, 12)).max(axis=0) < 5 + i % 3 for i in range(8)}
-    evidence = {
-        name: seen(0.2, crf=rng.random((12, 12)), logits=np.where(mask, 5.0, -5.0)) for name, mask in masks.items()
-    }
-    fits, labels = [], []
-    for sure, same in ((0.0, 0.0), (2.0, 2.0)):
-        monkeypatch.setattr(area, "SURE", sure)
-        monkeypatch.setattr(area, "SAME_TARGET", same)
-        fits.append(POLICIES["fusion"].fit(evidence, masks))
-        labels.append(fits[-1].score(evidence["0"]))
-    assert fits[0] == fits[1]
-    np.testing.assert_allclose(labels[0], labels[1] + np.where(masks["0"], 4, -4), rtol=1e-5)
 
 
 def test_levels_means_logits_and_network_is_itself():
