@@ -81,7 +81,7 @@ FORMATS = {
         checkpoint_file.write,
         checkpoint_file.load,
         None,
-        "A checkpoint of this project, its weights in half precision and without what training needs.",
+        "A checkpoint of this project, its large weights in half precision and without what training needs.",
         tolerance=0.02,
     ),
 }

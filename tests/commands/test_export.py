@@ -40,9 +40,10 @@ SHAPES = [(1, 32, 32), (3, 64, 48), (1, 33, 47), (2, 16, 16), (1, 96, 75)]
 SHALLOW_SHAPES = [*SHAPES, (2, 2, 2), (1, 3, 2), (5, 5, 7)]
 
 
-def save(path: Path, *, channels=3, levels=1, seed=0, config=None, model="unet") -> Path:
+def save(path: Path, *, channels=3, levels=1, seed=0, config=None, model="unet", widest=8) -> Path:
     torch.manual_seed(seed)
-    settings = {"in_channels": channels, "num_levels": levels, "features": (4, 8, 8, 8, 8, 4), "encoder": "resnet18"}
+    features = (4, 8, 8, 8, widest, 4)
+    settings = {"in_channels": channels, "num_levels": levels, "features": features, "encoder": "resnet18"}
     network = build_model(model, **settings)
     for level in network.model:
         torch.nn.init.normal_(level.classifier.weight)  # as it is, all probabilities are near one half
@@ -461,14 +462,15 @@ def _program_of_the_card_agrees(path: Path, checkpoint: Path, picture: Path, mon
     assert ((np.array(Image.open(mask)) == 255) == expected)[certain].all() and certain.mean() > 0.99
 
 
-def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(checkpoint, folder, tiny_root, capsys):
-    path = folder / "slim.pth"
+def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(tmp_path, folder, tiny_root):
+    checkpoint, path = save(tmp_path / "wide.pth", widest=64), folder / "slim.pth"
     assert export(checkpoint, to=path, more=["--check_images", tiny_root / "images"]) == 0
     assert names(folder) == ["slim.pth", "slim.pth.json", "slim.pth.md"]
     content = torch.load(path, weights_only=True)
     assert set(content) == {"state_dict", "config", "iteration", "selected_on", "best_iteration"}
-    kinds = {weight.dtype: weight.ndim for weight in content["state_dict"].values()}
-    assert set(kinds) == {torch.float16, torch.float32} and kinds[torch.float32] == 1
+    # The second convolution of the smallest resolution, 64 x 64 x 3 x 3, and no other.
+    halved = [weight.shape for weight in content["state_dict"].values() if weight.dtype == torch.float16]
+    assert halved == [(64, 64, 3, 3)]
     whole, slim = (Predictor([file], CPU) for file in (checkpoint, path))
     image = torch.randn(1, 3, 32, 32)
     assert (whole.model(image)["logits"].sigmoid() - slim.model(image)["logits"].sigmoid()).abs().max() < 0.01
