@@ -26,9 +26,9 @@ CONFIG_KEPT = (
     "antialias",
 )
 
-# Of a weight's values: those of depthwise convolutions and the first stages are few, a quarter of a megabyte of the
-# lite0 in all, and more than nine tenths of the error.
-FEWEST_HALVED = 2**14
+# Weights of up to so many values keep their precision: the depthwise convolutions and the first stages, a quarter of a
+# megabyte in the lite0, which make more than nine tenths of the error of halving all.
+MOST_VALUES_KEPT = 2**14
 
 
 def write(module: Exported, predictor: Predictor, path: Path) -> dict:
@@ -53,4 +53,4 @@ def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
 
 
 def _halved(weight: Tensor) -> Tensor:
-    return weight.half() if weight.is_floating_point() and weight.numel() > FEWEST_HALVED else weight
+    return weight.half() if weight.is_floating_point() and weight.numel() > MOST_VALUES_KEPT else weight

@@ -88,10 +88,10 @@ def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
     np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
 
 
-@pytest.mark.parametrize("name", ["area", "fusion"])
-def test_no_label_is_far_from_the_foretold_area(name):
+@pytest.mark.parametrize("pseudo", ["area", "fusion"])
+def test_no_label_is_far_from_the_foretold_area(pseudo):
     evidence = {str(i): seen(0.04 * (i + 1)) for i in range(12)}
-    policy = POLICIES[name].fit(evidence, {name: one.logits > 0 for name, one in evidence.items()})
+    policy = POLICIES[pseudo].fit(evidence, {name: one.logits > 0 for name, one in evidence.items()})
     # Nothing is found at all, but for one pixel that is less unlikely than the others.
     logits = np.full((10, 10), -4.0)
     logits[3, 3] = -3.0
