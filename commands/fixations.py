@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from datasets.recordings.trial_table import (
     with_rect,
 )
 from utils.files import write_text
-from utils.inputs import read_input
+from utils.inputs import sha256_of
 from utils.settings import NOT_NEGATIVE, POSITIVE
 
 # The header, and durations with a point: the published tables have the same header, and none.
@@ -148,10 +147,10 @@ def main(args: argparse.Namespace) -> int:
     """Read all recordings, list their trials or write the table, print what became of each; returns 0."""
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
-    paths = _distinct(args.recordings)
+    paths = [Path(name) for name in args.recordings]
     rows = read_trial_table(args.trials) if args.trials else None
     recordings = [_read(path, args, rows) for path in paths]
-    _check_contents(paths)
+    _check_distinct(paths)
     if rows is not None:
         _say_unused(args.trials, rows, recordings)
     if args.list:
@@ -196,24 +195,14 @@ def _say_unused(path: str, rows: Sequence[TrialRow], recordings: Sequence[Record
         print(f"{path}: {len(unused)} rows fit no trial (first: {unused[0].where})")
 
 
-def _distinct(names: Sequence[str]) -> list[Path]:
-    """The paths; ValueError if two are the same file, which would count twice."""
-    paths = [Path(name) for name in names]
-    seen: dict[Path, Path] = {}
+def _check_distinct(paths: Sequence[Path]) -> None:
+    """ValueError if a recording is given twice, or as a copy: its fixations would count twice."""
+    seen: dict[str, Path] = {}
     for path in paths:
-        other = seen.setdefault(path.resolve(), path)
+        other = seen.setdefault(sha256_of(path), path)
         if other is not path:
-            raise ValueError(f"{path}: expected different recordings, found it twice")
-    return paths
-
-
-def _check_contents(paths: Sequence[Path]) -> None:
-    """ValueError if a recording is the copy of another, whose fixations would count twice."""
-    seen: dict[bytes, Path] = {}
-    for path in paths:
-        other = seen.setdefault(hashlib.sha256(read_input(path)).digest(), path)
-        if other is not path:
-            raise ValueError(f"{path}: expected different recordings, found a copy of {other}; leave one out")
+            found = "it twice" if other.samefile(path) else f"a copy of {other}"
+            raise ValueError(f"{path}: expected different recordings, found {found}; leave one out")
 
 
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:

@@ -10,19 +10,20 @@ import numpy as np
 from datasets.recordings.recording import BOTH, LEFT, RIGHT
 from datasets.recordings.tables import Table, plain_name
 
-FIXATION, SAMPLE = "fixation", "sample"
-# How texts begin, in lower case. BeGaze calls a fixation of glasses a visual intake.
+FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
+# How texts begin, in lower case; up to five letters are a whole word. BeGaze's visual intake is a fixation of glasses.
 KINDS = {
-    FIXATION: ("fix", "efix", "visual intake"),
-    "saccade": ("sac", "sacc", "esacc", "sakk"),
-    "blink": ("bl", "eblink"),
-    "smooth pursuit": ("purs", "smooth", "sp"),
+    FIXATION: ("fix", "fixation", "efix", "visual intake"),
+    "saccade": ("sac", "sacc", "saccad", "esacc", "sakkad"),
+    "blink": ("bl", "blink", "eblink"),
+    "smooth pursuit": ("purs", "pursuit", "smooth", "sp"),
     "post-saccadic oscillation": ("pso", "hpso", "lpso", "ihps", "ilps"),
-    "unclassified": ("unclass", "unknown", "undef", "noise"),
+    "unclassified": ("unclass", "unknown", "undefined", "undef", "noise"),
     "gap": ("gap", "eyesnotfound", "eyes not found", "missing", "lost", "noeyes"),
-    "user event": ("userevent", "user event", "msg"),
+    EVENT: ("userevent", "user event", "msg"),
     SAMPLE: ("smp",),
 }
+WHOLE_WORD = 5
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
 # Names that say nothing else than what the eye did.
 PARTICULAR_KINDS = ("eventtype", "eyemovementtype", "gazeeventtype", "eyemovement", "movementtype", "eyeevent", "event")
@@ -50,16 +51,23 @@ def kinds(table: Table, column: str) -> np.ndarray:
 def _kind(word: str) -> str:
     if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start", word):
         return "start of an event"
-    return next((kind for kind, beginnings in KINDS.items() if word.startswith(beginnings)), word)
+    return next((kind for kind, beginnings in KINDS.items() if any(_begins(word, one) for one in beginnings)), word)
+
+
+def _begins(word: str, beginning: str) -> bool:
+    end = "" if len(beginning) > WHOLE_WORD else "s?(?![a-z])"
+    return re.match(beginning + end, word) is not None
 
 
 def has_kinds(table: Table, column: str) -> bool:
     """Whether a column says what the eye did, and is not called by chance as one that does: a phase of an experiment
-    may be named "fixation" too.
+    may be named "fixation" too, and a finding "unknown".
     """
     found = set(kinds(table, column)) - {""}
     movements = found & set(KINDS)
-    return bool(movements) and (movements != {FIXATION} or found == {FIXATION} or _is_particular(column))
+    if _is_particular(column):
+        return bool(movements)
+    return found in ({FIXATION}, {"saccade"}) or bool(movements & {FIXATION, "saccade"}) and len(movements) > 1
 
 
 def check_no_codes(table: Table, names: Sequence[str]) -> None:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from datasets.gaze.fixations import IMAGE_ENDINGS
 from datasets.recordings import codings
-from datasets.recordings.codings import FIXATION, SAMPLE
+from datasets.recordings.codings import EVENT, FIXATION, SAMPLE
 from datasets.recordings.formats import PLAIN, Plane, TableFormat
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
-from datasets.recordings.tables import Table
+from datasets.recordings.tables import Table, unit_of
 
 SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
 
@@ -45,6 +45,11 @@ class Content:
 
     def numbers(self, role: str) -> np.ndarray:
         return self.table.numbers(self.columns.get(role))
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with these rows, (N,) bool; before eyes, clocks and trials are asked for."""
+        kind = self.kind
+        self.table, self.kind = self.table.select(rows), None if kind is None else kind[rows]
 
     def has(self, *roles: str) -> bool:
         return all(self.columns.get(role) for role in roles)
@@ -110,6 +115,9 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
     options = [
         Content(table, format, settings, _columns(table, format, plane, given), plane) for plane in format.planes
     ]
+    # Columns that are given say in which unit they are, too.
+    units = {unit_of(column) for role, column in given.items() if role.split("_")[-1] in ("x", "y")}
+    options.sort(key=lambda option: not units <= set(option.plane.names))
     for option in options:
         option.mode = _mode(option)
     wants = (
@@ -129,6 +137,7 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
         shown = [f"{role}={column}" for role, column in content.columns.items() if column and role not in given]
         content.notes += [f"columns by their usual names: {', '.join(shown)}"] if shown else []
     _take_kinds(content)
+    _leave_out_copies(content)
     _find_images(content)
     return content
 
@@ -202,17 +211,29 @@ def _take_kinds(content: Content) -> None:
         if content.mode == "rows":
             codings.check_no_codes(table, content.format.columns.get("kind", "").split("|"))
         return
-    wanted = FIXATION if content.mode == "rows" else SAMPLE
-    if not (kinds == wanted).any():
+    wanted = kinds == (FIXATION if content.mode == "rows" else SAMPLE)
+    if not wanted.any():
         if content.mode != "rows":
+            # They would part the fixation in whose midst they stand.
+            wanted = kinds != EVENT
+            content.left_out[f"rows of kind {EVENT}"] = int((~wanted).sum())
+            content.keep(wanted)
             return
         found = ", ".join(sorted(set(kinds) - {""})[:5])
         raise ValueError(
             f"{table.path}: expected rows that are fixations in {content.columns['kind']!r}, found {found}"
         )
-    for kind, count in Counter(kinds[kinds != wanted]).items():
+    for kind, count in Counter(kinds[~wanted]).items():
         content.left_out[f"rows of kind {kind or '(none)'}"] = count
-    content.table, content.kind = table.select(kinds == wanted), kinds[kinds == wanted]
+    content.keep(wanted)
+
+
+def _leave_out_copies(content: Content) -> None:
+    """Of fixations that are there twice, to the last digit, as where a table was written to its own end."""
+    if content.mode == "rows" and content.has("t") and not content.has("id"):
+        copies = content.table.frame.duplicated([*filter(None, dict.fromkeys(content.columns.values()))]).to_numpy()
+        content.left_out["rows that are copies of others"] = int(copies.sum())
+        content.keep(~copies)
 
 
 def _find_images(content: Content) -> None:
@@ -220,8 +241,8 @@ def _find_images(content: Content) -> None:
     if content.has("image"):
         return
     found = []
-    for column, values in content.table.frame.items():
-        names = [value.strip().lower() for value in values.unique() if value.strip()]
+    for column in content.table.frame:
+        names = set(content.table.words(column)) - {""}
         if names and all(name.endswith(IMAGE_ENDINGS) for name in names):
             found.append(column)
     if len(found) == 1:

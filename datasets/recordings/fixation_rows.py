@@ -36,8 +36,9 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
     keys = ids if content.kind is None else np.where(content.kind == FIXATION, "fixation " + ids, "")
     start, duration, number = time_ms.copy(), np.full(len(time_ms), np.nan), np.zeros(len(time_ms), int)
     cut = 0
-    for who in dict.fromkeys(content.who):
-        index = np.flatnonzero(content.who == who)
+    clocks, names = pd.factorize(content.who + "\n" + content.eye)
+    for number_of_clock in range(len(names)):
+        index = np.flatnonzero(clocks == number_of_clock)
         times = time_ms[index]
         check_times(times, lambda row, index=index: content.table.where(index[row]))
         step = usual_step(times)
@@ -78,12 +79,10 @@ def merged(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
         # A row that is not trusted is none of its fixation's, and may be the last.
         frame = frame[~frame["bad"]].dropna(subset=["start_ms"])
     frame = frame.dropna(subset=["duration_ms"])
-    how = {"duration_ms": "max", "x": content.format.merge, "y": content.format.merge, "pupil": "mean", "row": "first"}
+    # Rows that are marked samples have each their own position.
+    place = "mean" if content.mode == "runs" and not content.has("fix_x") else content.format.merge
+    how = {"duration_ms": "max", "x": place, "y": place, "pupil": "mean", "row": "first"}
     frame = frame.groupby(["eye", "id", "start_ms"], sort=False, dropna=False, as_index=False).agg(how)
-    if content.has("t") and not content.has("id"):
-        copies = frame.duplicated(["eye", "start_ms", "duration_ms", "x", "y"])
-        content.left_out["rows that are copies of others"] += int(copies.sum())
-        frame = frame[~copies]
     for _, of_eye in frame.groupby("eye"):
         of_eye = of_eye.sort_values("start_ms", kind="stable")
         start, duration = of_eye["start_ms"].to_numpy(), of_eye["duration_ms"].to_numpy()

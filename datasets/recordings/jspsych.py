@@ -115,7 +115,7 @@ def _trial(where: str, number: int, record: dict) -> Trial:
     check_times(times, lambda index: f"{where}, sample {index + 1}")
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     image, image_doubt = _image(record)
-    rect, place_doubt = _place(where, _value(where, record, TARGETS))
+    rect, place_doubt = _place(where, _value(where, record, TARGETS), str(record.get("stimulus")))
     label = record.get("trial_index")
     return Trial(
         label=str(number if label in (None, "") else label),
@@ -176,7 +176,7 @@ def _file_name(address: str) -> str:
     return unquote(re.split(r"[?#]", address)[0])
 
 
-def _place(where: str, targets) -> tuple[Rect | None, str]:
+def _place(where: str, targets, stimulus: str) -> tuple[Rect | None, str]:
     """The rectangle of the only target, or why it is not certain."""
     if isinstance(targets, dict):
         targets = [{"selector": selector, **box} for selector, box in targets.items() if isinstance(box, dict)]
@@ -189,7 +189,19 @@ def _place(where: str, targets) -> tuple[Rect | None, str]:
     if rect is not None and min(rect.width, rect.height) <= 0:
         # Measured before the image was loaded.
         return SOMEWHERE, "a target without a size"
+    if rect is not None and "<" in stimulus and not _is_image(str(boxes[0].get("selector", "")), stimulus):
+        return SOMEWHERE, f"the target {boxes[0].get('selector')}, which may be more than the image"
     return rect, ""
+
+
+def _is_image(selector: str, stimulus: str) -> bool:
+    """Whether a selector's element is the image in some HTML: it asks for ``img``, or an id or class that one has."""
+    element = re.split(r"[\s>+~]+", selector.strip())[-1]
+    if re.match(r"img\b", element, re.I):
+        return True
+    names = re.findall(r"[#.]([-\w]+)", element)
+    tags = re.findall(r"<img\b[^>]*>", stimulus, re.I)
+    return bool(names) and any(set(names) <= set(re.findall(r"[-\w]+", tag)) for tag in tags)
 
 
 def _rect(where: str, box: dict) -> Rect:

@@ -71,23 +71,25 @@ def _distrusted(content: Content, side: str) -> np.ndarray:
 
 def _check(content: Content, xy: np.ndarray) -> None:
     given, path = content.settings.xy_unit, content.table.path
-    if len(xy) < MANY_ROWS or given == "px":
+    if not len(xy) or given == "px":
         return
+    many = len(xy) >= MANY_ROWS
     usual = np.quantile(np.abs(xy), 0.9, axis=0)
     if content.plane.unit == "px" and given is None:
-        if (usual <= MAX_SHARE).all():
+        # Of a few rows, whole numbers may be pixels of a corner; parts of the first pixel are not.
+        if (usual <= MAX_SHARE).all() and (many or (xy % 1).any()):
             names = [content.columns[f"{side}{axis}"] for side in content.sides for axis in "xy"]
             raise ValueError(
                 f"{path}: expected pixels in {' and '.join(map(repr, names))}, found hardly any above {MAX_SHARE}; if "
                 "they are shares of the screen, give --xy_unit fraction, else --xy_unit px"
             )
-        if xy.min() >= 0 and xy.max() <= MAX_PERCENT:
+        if many and xy.min() >= 0 and xy.max() <= MAX_PERCENT:
             content.notes.append(
                 f"all positions lie within {MAX_PERCENT} pixels of the left upper corner: if they are percent, divide "
                 "them by 100 and give --xy_unit fraction"
             )
     negative = (xy < -FAR_NEGATIVE * usual).mean(axis=0).max()
-    if negative > MANY_NEGATIVE and content.plane.of == "screen":
+    if many and negative > MANY_NEGATIVE and content.plane.of == "screen":
         raise ValueError(
             f"{path}: expected positions from the left upper corner of the screen, found {negative:.0%} negative; are "
             "they degrees, or is the origin the centre of the screen? Convert them to pixels from the corner, y "

@@ -96,17 +96,15 @@ class Table:
         return None
 
     def text(self, column: str | None) -> np.ndarray:
-        """The column without surrounding blanks; empty texts if there is no such column."""
+        """The column without surrounding blanks, empty where it is missing; empty texts if there is no such column."""
         if column is None:
             return np.full(len(self.frame), "", dtype=object)
-        return self.frame[column].str.strip().to_numpy(dtype=object)
+        text = self.frame[column].str.strip()
+        return text.mask(text.str.lower().isin(MISSING), "").to_numpy(dtype=object)
 
     def words(self, column: str | None) -> np.ndarray:
-        """``text`` in lower case, empty where it is missing."""
-        if column is None:
-            return self.text(None)
-        text = np.char.lower(self.text(column).astype(str)).astype(object)
-        return np.where(np.isin(text, MISSING), "", text)
+        """``text`` in lower case."""
+        return np.char.lower(self.text(column).astype(str)).astype(object)
 
     def numbers(self, column: str | None) -> np.ndarray:
         """The column as float64, NaN where it is missing; a decimal comma is read as a point.

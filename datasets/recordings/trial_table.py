@@ -96,8 +96,8 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
 def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
     """The recording with what the table says about its trials.
 
-    A row fits the trial of its number; without one, those of its name, or the n-th trial where ``trial`` is a name in
-    no row of the table; without a name, the trials of its image, or, with times, every trial that overlaps them.
+    A row fits the trial of its number; without one, those of its name; without a name, the trials of its image, or,
+    with times, every trial that overlaps them.
     Trials that no row fits are left out, which a note says.
 
     Raises:
@@ -108,12 +108,9 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     placed = next((row for row in mine if row.rect), None)
     if placed:
         _check_place_matters(recording, placed.where)
-    labels = {trial.label for trial in recording.trials}
-    # A number that names a trial in one row does not count them in the next.
-    by_name = any(row.trial in labels for row in mine)
     fitted: list[tuple[int, Trial]] = []
     for row in mine:
-        for index in _fitting(recording.trials, row, by_name):
+        for index in _fitting(recording.trials, row):
             fitted.append((index, _with_row(recording.trials[index], row)))
     if not fitted:
         names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
@@ -208,14 +205,12 @@ def with_image(recording: Recording, image: str | None) -> Recording:
     return replace(recording, trials=trials)
 
 
-def _fitting(trials: Sequence[Trial], row: TrialRow, by_name: bool) -> list[int]:
+def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
     if row.number is not None:
         return _of_number(trials, row)
-    if row.trial is not None and by_name:
-        return [index for index, trial in enumerate(trials) if trial.label == row.trial]
     if row.trial is not None:
-        number = int(row.trial) if row.trial.isascii() and row.trial.isdigit() and len(row.trial) < 10 else 0
-        return [number - 1] if 1 <= number <= len(trials) else []
+        exact = [index for index, trial in enumerate(trials) if trial.label == row.trial]
+        return exact or [index for index, trial in enumerate(trials) if _same_label(row.trial, trial.label)]
     if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
         start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
         return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]

@@ -151,3 +151,14 @@ def test_what_is_not_certain_or_not_as_described_is_refused(tmp_path, convert, r
 def test_texts_that_are_not_whole_or_hold_a_trial_twice(read, text, message):
     with pytest.raises(ValueError, match=message):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("selector", "known"),
+    [("#pic", True), ("img", True), ("div img.wide", True), (".wide", True), ("#box", False), ("#picture", False)],
+)
+def test_a_target_around_the_image_is_not_its_place(read, selector, known):
+    html = "<div id='box'><p>Find it</p><img id='pic' class='wide big' src='a.png'></div>"
+    found = read([trial(stimulus=html, webgazer_targets={selector: BOX})]).trials[0]
+    assert (found.rect == Rect(200, 100, 400, 400)) == known
+    assert bool(found.doubt) == (not known)

@@ -105,9 +105,7 @@ def test_tables_that_do_not_fit(write, text, reading, message):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["..", ".", "a/..", "pics\\", "a\tb.jpg", "a\x7f.jpg", "a\u2028b.jpg", ".jpg", "ä" * 130]
-)
+@pytest.mark.parametrize("name", ["..", "a/..", "pics\\", "a\tb.jpg", "a\x7f.jpg", "a\u2028b.jpg", ".jpg", "ä" * 130])
 def test_names_that_can_name_no_file(write, convert, name):
     with pytest.raises(ValueError, match="row 2: expected the name of an image"):
         convert(write("plain", samples("time;x;y;image", f"T;25;50;{name}").replace("T", "0")), settings=SCREEN)

@@ -228,6 +228,68 @@ def test_copies_of_rows_count_once(write, convert):
     assert (len(found), summary.left_out) == (12, {"rows that are copies of others": 12})
 
 
+def test_copies_of_rows_on_several_images_count_once(write, convert):
+    lines = ["0,500,500,200,a", "300,510,500,210,a", "600,520,500,220,b", "900,530,500,230,b"]
+    found, summary = convert(write("plain", table("start,x,y,dur,image", *lines, *lines)), settings=SCREEN)
+    assert (len(found), summary.trials) == (4, 2)
+    assert summary.left_out == {"rows that are copies of others": 4}
+
+
+def test_a_fixation_of_marked_samples_is_where_they_are_in_the_mean(write, convert, rows):
+    marked = [f"{4 * i},{900 if i == 0 else 960},540,fixation,a" for i in range(50)]
+    lines = [*marked, *(f"{200 + 4 * i},1200,300,saccade,a" for i in range(5))]
+    found, _ = convert(write("plain", table("time,x,y,event,image", *lines)), settings=SCREEN)
+    assert rows(found) == [("a", pytest.approx(958.8 / 1920), 0.5, 200, 0)]
+
+
+def test_marked_samples_of_two_eyes_do_not_part_each_other(write, convert, rows):
+    lines = [
+        f"{4 * i},{x},540,{eye},{kind},a"
+        for i in range(50)
+        for eye, x, kind in (("L", 0, "blink"), ("R", 960, "fixation"))
+    ]
+    lines += ["200,1100,540,R,saccade,a"]
+    found, _ = convert(write("plain", table("time,x,y,eye,event,image", *lines)), settings=SCREEN)
+    assert rows(found) == [("a", 0.5, 0.5, 200, 0)]
+
+
+def test_user_events_do_not_part_a_fixation(write, convert, rows):
+    lines = [f"{4 * i},960,540,fixation,a" for i in range(50)] + ["200,1100,540,saccade,a"]
+    lines.insert(10, "38,-,-,User Event,a")
+    found, summary = convert(write("plain", table("time,x,y,event,image", *lines)), settings=SCREEN)
+    assert rows(found) == [("a", 0.5, 0.5, 200, 0)]
+    assert summary.left_out["rows of kind user event"] == 1
+
+
+@pytest.mark.parametrize("words", [("prostate", "bladder"), ("bleeding", "spleen"), ("sacrum", "unknown")])
+def test_labels_of_findings_are_no_kinds_of_rows(write, convert, words):
+    lines = [f"{i * 300},500,500,200,{words[i % 2]},a" for i in range(4)]
+    assert len(convert(write("plain", table("start,x,y,dur,label,image", *lines)), settings=SCREEN)[0]) == 4
+
+
+@pytest.mark.parametrize("missing", ["NA", "-", "null", ""])
+def test_rows_whose_image_is_missing_are_of_none(write, convert, missing):
+    lines = [f"{10 * i},500,500,{'a.png' if i < 20 else missing}" for i in range(40)]
+    found, summary = convert(write("plain", table("time_ms,x,y,picture", *lines)), settings=SCREEN)
+    assert set(found["IMAGE"]) == {"a.png"}
+    assert summary.left_out["rows without an image or trial"] == 20
+
+
+def test_shares_are_no_pixels_in_a_few_rows_either(write, convert):
+    lines = ["0,0.25,0.5,200,a", "300,0.75,0.5,250,a"]
+    path = write("plain", table("start_ms,x,y,duration_ms,image", *lines))
+    with pytest.raises(ValueError, match="expected pixels in 'x' and 'y', found hardly any above 2"):
+        convert(path, settings=SCREEN)
+    lines = ["0,1,1,200,a", "300,1,2,250,a"]
+    assert len(convert(write("plain", table("start_ms,x,y,duration_ms,image", *lines)), settings=SCREEN)[0]) == 2
+
+
+def test_the_unit_in_the_name_of_a_given_column_counts(write, convert, rows):
+    text = table("start_ms,gx [norm],gy [norm],duration_ms,image", "0,0.25,0.5,200,a")
+    reading = ReadingSettings(columns={"x": "gx [norm]", "y": "gy [norm]"})
+    assert rows(convert(write("plain", text), reading, SCREEN)[0]) == [("a", 0.25, 0.5, 200, None)]
+
+
 def test_repeated_samples_are_counted(write, convert):
     lines = samples("time,x,y,image", "T,500,500,a", 60)
     assert convert(write("plain", table(*lines, lines[-1])), settings=SCREEN)[1].repeated == 1

@@ -172,3 +172,17 @@ def test_numbers_that_fit_no_trial(write, apply, row, message):
 def test_a_label_is_the_same_as_a_spreadsheet_writes_it(write, apply, examples):
     path = write("eyelink", examples["eyelink"][1].replace("TRIALID 1", "TRIALID 007"))
     assert apply("number,trial\n1,7.0\n")(read_recording(path, ReadingSettings())).trials[0].label == "007"
+
+
+@pytest.mark.parametrize("labels", [("1", "2", "3"), ("1.0", "2.0", "3.0"), ("001", "002", "003")])
+def test_a_label_without_a_number_is_found_as_a_spreadsheet_writes_it(tmp_path, apply, labels):
+    lines = ["time,x,y,trial"]
+    for number, name in enumerate(("003", "001", "002")):
+        lines += [f"{10 * index},50,50,{name}" for index in range(20 * number, 20 * number + 20)]
+    path = tmp_path / "gaze.csv"
+    path.write_text("\n".join(lines) + "\n")
+    recording = read_recording(path, ReadingSettings())
+    text = "trial,image\n" + "".join(f"{label},{image}.png\n" for label, image in zip(labels, "abc", strict=True))
+    assert {t.label: t.image for t in apply(text)(recording).trials} == {"003": "c.png", "001": "a.png", "002": "b.png"}
+    with pytest.raises(ValueError, match="expected a row of the trial table for one of its trials"):
+        apply("trial,image\n4,a.png\n")(recording)
