@@ -17,9 +17,9 @@ from datasets.splits import split_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
 from reporting.markdown import table
+from training.checkpoints import check_same_options_as_before
 from training.data_options import complete
 from training.fit import fit
-from training.seeds import check_same_options_as_before
 from training.settings import Settings
 from utils.files import write_text
 from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, distinct, number

@@ -106,9 +106,9 @@ class SegmentationDataset(Dataset):
         return self.cache is not None and self.cache.holds(index, self._decode)
 
     def showcase(self, count: int) -> SegmentationDataset:
-        """The first samples without flips, with labels where their masks can be read: to look at."""
+        """The first samples as they are, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
-        shown.flip_probability = 0.0
+        shown.flip_probability, shown.augmentation = 0.0, "flips"
         shown.has_labels = all(_is_mask(self.path("masks", name), self.spec.ignore_value) for name in shown.names)
         return shown
 
@@ -125,12 +125,12 @@ class SegmentationDataset(Dataset):
 
     def _augmented(self, arrays: dict[str, Tensor], index: int, epoch: int | None) -> dict[str, Tensor]:
         """Copies of a sample's arrays, float32, all of them turned alike."""
-        if not self.flip_probability:
+        kind = AUGMENTATIONS[self.augmentation]
+        if not self.flip_probability and kind is None:
             return {name: Flip()(array).float() for name, array in arrays.items()}
         rng = np.random.default_rng(torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index])
         flip = Flip.draw(rng, self.flip_probability)
         sample = {name: flip(array).float() for name, array in arrays.items()}
-        kind = AUGMENTATIONS[self.augmentation]
         if kind is None:
             return sample
         drawn = kind.draw(rng, self.spatial_size, self.spec.in_channels)
@@ -247,7 +247,10 @@ def check_files(dataset: SegmentationDataset) -> None:
         "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
         "and does without in an absent or empty masks/",
     }
-    if dataset.thresholds and (root / UNFINISHED_FILE).is_file():
+    if dataset.map_folder is not None:
+        hints["map"] = f"expected a map of every training image, <id>.png, in {dataset.map_folder}"
+    own_maps = dataset.map_folder is None
+    if dataset.thresholds and own_maps and (root / UNFINISHED_FILE).is_file():
         raise ValueError(
             f"{root / 'gaze'}: expected finished gaze maps, found a preparation that was stopped half-way; "
             f"call run.py prepare again, or remove {root / UNFINISHED_FILE} to use the maps as they are"
@@ -265,7 +268,8 @@ def check_files(dataset: SegmentationDataset) -> None:
                 hint += "; --skip_missing_gaze goes on without them"
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
-        check_one_file_a_name(root / folder, dataset.names, endings)
+        if kind != "map" or own_maps:
+            check_one_file_a_name(root / folder, dataset.names, endings)
     readers = {"masks": lambda path: io.read_label(path, spec.ignore_value), "map": io.read_gray}
     for kind in kinds[1:]:
         for name in dataset.names[:NUM_READ]:
@@ -273,7 +277,7 @@ def check_files(dataset: SegmentationDataset) -> None:
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         # Maps of a round are of the size at which its network saw the image.
-        sized = [kind for kind in kinds[1:] if kind != "map" or dataset.map_folder is None]
+        sized = [kind for kind in kinds[1:] if kind != "map" or own_maps]
         sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in sized}
         for kind, size in sizes.items():
             if size != sizes["images"]:

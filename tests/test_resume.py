@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import run
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
 NUM_KILLS = 20
@@ -152,6 +154,22 @@ def test_a_stop_leaves_a_validation_that_is_due_to_the_resumed_run(runs, tiny_ro
     assert not (tmp_path / "cut" / "model_best.pth").exists()
     assert runs(tiny_root, tmp_path / "cut", *recipe, "--resume") == 0
     assert_same_run(tmp_path / "cut", tmp_path / "undisturbed")
+
+
+def test_a_stop_within_a_validation_between_saves_saves_the_steps(tiny_root, tmp_path, monkeypatch):
+    def stopped(model, loader, device, **options):
+        options["stop"].signal_name = "SIGTERM"
+
+    recipe = ["--max_ite", "4", "--save_step", "9", "--val_step", "2"]
+    argv = ["train", "--data", "kvasir", "--root", str(tiny_root), *SMALL, *recipe]
+    with monkeypatch.context() as patch:
+        patch.setattr("training.hooks.evaluate", stopped)
+        assert run.main([*argv, "--exp_path", str(tmp_path / "cut")]) == 130
+    checkpoint = contents(tmp_path / "cut" / "model_latest.pth")
+    assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (2, 0)
+    assert run.main([*argv, "--exp_path", str(tmp_path / "cut"), "--resume"]) == 0
+    assert run.main([*argv, "--exp_path", str(tmp_path / "whole")]) == 0
+    assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
 SIX = ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datasets import SegmentationDataset
-from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
 from losses import OBJECTIVES
 from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
@@ -248,6 +248,25 @@ def start_weights(folder: Path) -> str | None:
     """
     first = first_options(folder)
     return None if first.get("resume") else first.get("ckpt_path")
+
+
+def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
+    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights."""
+    path = Path(one.exp_path) / ARGS_FILE
+    if path.is_file():
+        before = first_options(path.parent)
+        check_same_options(one, before, path)
+        # What was resumed from a checkpoint had begun before.
+        if not before.get("resume") and before.get("ckpt_path") != start_weights:
+            raise ValueError(
+                f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
+                f"{start_weights}: what is left would start otherwise; name the same"
+            )
+    elif (path.parent / SUMMARY_FILE).is_file():
+        raise ValueError(
+            f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
+            "folder, or choose another --exp_path"
+        )
 
 
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:

@@ -209,14 +209,20 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
     validate = _validation(run, request)
     steps = {"step": settings.save_step, "max_ite": settings.max_ite}
 
+    saved_at = None
+
     def save_latest() -> None:
+        nonlocal saved_at
         save(run, LATEST_FILE)
+        saved_at = run.state.iteration
         if settings.keep_all and run.state.iteration % settings.save_step == 0:
             save(run, f"model_ite{run.state.iteration}.pth")
 
     def save_again() -> None:
-        if run.state.validated == run.state.iteration:
-            save(run, LATEST_FILE, again=True)
+        # A stop that came in the validation found nothing saved.
+        saved = saved_at == run.state.iteration
+        if not saved or run.state.validated == run.state.iteration:
+            save(run, LATEST_FILE, again=saved)
 
     # Saved before anything is said or validated too: what that fails of, such as a terminal that is gone or a broken
     # mask, is not to cost the steps.

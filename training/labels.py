@@ -56,15 +56,7 @@ def make_labels(
         ValueError: for masks or fixations that do not suffice, or labels that have collapsed.
     """
     spec, root = get_spec(settings.data, settings.root), Path(settings.root)
-    names = split_names(
-        spec,
-        root,
-        "train",
-        data_size_rate=settings.data_size_rate,
-        draw_subset=settings.draw_subset,
-        val_fraction=settings.val_fraction,
-        seed=settings.seed,
-    )
+    names = _training_names(settings, spec)
     given = masks_given(spec, root, names, settings.masks, settings.seed)
     predictor = Predictor([previous], device, tta=True) if previous else None
     size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size
@@ -90,6 +82,14 @@ def make_labels(
     write_json(folder / LABELS_FILE, labels)
     say(f"labels by {settings.pseudo}: {describe_quality(labels['quality'])}")
     return labels
+
+
+def check_sources(settings: Settings) -> None:
+    """Raise what ``make_labels`` would for gaze and masks that are missing or cannot be read."""
+    spec = get_spec(settings.data, settings.root)
+    names = _training_names(settings, spec)
+    masks_given(spec, Path(settings.root), names, settings.masks, settings.seed)
+    _gaze_files(settings, spec, names)
 
 
 def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, seed: int) -> dict[str, np.ndarray]:
@@ -127,26 +127,44 @@ def describe_quality(quality: Mapping | None) -> str:
     )
 
 
+def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
+    return split_names(
+        spec,
+        Path(settings.root),
+        "train",
+        data_size_rate=settings.data_size_rate,
+        draw_subset=settings.draw_subset,
+        val_fraction=settings.val_fraction,
+        seed=settings.seed,
+    )
+
+
 def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
-    root = Path(settings.root)
+    maps, fixations = _gaze_files(settings, spec, names)
+
+    def read(name: str) -> Evidence:
+        if name not in maps or (fixations is not None and name not in fixations):
+            return Evidence()
+        if fixations is None:
+            return Evidence(crf=resized(io.read_map(maps[name]), size))
+        return read_evidence(spec, Path(settings.root), name, fixations[name], size)
+
+    return {name: read(name) for name in names}
+
+
+def _gaze_files(settings: Settings, spec: DatasetSpec, names: list[str]) -> tuple[dict[str, Path], Mapping | None]:
+    """The maps that there are by name, and all fixations, None where the policy does not ask for them."""
     if settings.pseudo == "network":
-        return {name: Evidence() for name in names}
-    paths = {name: sample_path(spec, root, "map", name) for name in names}
-    _check_gaze({name: "map" for name, path in paths.items() if not path.is_file()}, settings, spec)
+        return {}, None
+    paths = {name: sample_path(spec, Path(settings.root), "map", name) for name in names}
+    maps = {name: path for name, path in paths.items() if path.is_file()}
+    _check_gaze({name: "map" for name in names if name not in maps}, settings, spec)
     if settings.pseudo not in NEED_GAZE:
-        return {
-            name: Evidence(crf=resized(io.read_map(path), size)) if path.is_file() else Evidence()
-            for name, path in paths.items()
-        }
+        return maps, None
     fixations = read_fixations(settings.fixations)
     _check_gaze({name: "fixations" for name in names if name not in fixations}, settings, spec)
-    return {
-        name: read_evidence(spec, root, name, fixations[name], size)
-        if name in fixations and path.is_file()
-        else Evidence()
-        for name, path in paths.items()
-    }
+    return maps, fixations
 
 
 def _check_gaze(missing: Mapping[str, str], settings: Settings, spec: DatasetSpec) -> None:

@@ -19,6 +19,7 @@ from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
 from training.run_folder import BEST_FILE, LATEST_FILE
+from training.settings import Settings
 from utils.devices import amp_of, device_name
 from utils.files import write_json
 from utils.log import code_version
@@ -108,9 +109,17 @@ def _recipe(run: Run) -> dict:
         **remembered_settings(run.data.train.spec),
         # Gaze maps of another preparation lie in another folder, under the same names.
         "root": os.path.normpath(settings.root),
+        **_other_gaze(settings),
         "selected_on": run.data.selection_split,
         "start_weights": start_weights(run.folder),
     }
+
+
+def _other_gaze(settings: Settings) -> dict:
+    """The fixation table or the folder of maps that the labels come from, beside what lies in the data folder."""
+    key = "fixations" if settings.makes_labels else "map_folder"
+    path = getattr(settings, key)
+    return {key: os.path.normpath(path)} if path else {}
 
 
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:

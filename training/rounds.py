@@ -16,12 +16,11 @@ from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import has_checkpoint, remove_run
+from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
-from training.labels import LABELS_FILE, MAPS_FOLDER, describe_quality, make_labels, read_labels
+from training.labels import LABELS_FILE, MAPS_FOLDER, check_sources, describe_quality, make_labels, read_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE
-from training.seeds import check_same_options_as_before
 from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
@@ -57,10 +56,13 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
     if settings.resume:
         for number in range(1, len(folders) + 1):
             check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
-    # A network that cannot be built is refused before labels take minutes, and before earlier rounds go.
+    # What cannot be is refused before labels take minutes, and before earlier rounds go.
     build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
-    if settings.overwrite and group.is_main:
-        for folder in folders:
+    if settings.overwrite:
+        check_sources(settings)
+        # All processes have looked before one writes.
+        group.barrier()
+        for folder in folders if group.is_main else ():
             remove_round(folder)
     group.barrier()
     say = (lambda text: print(text, flush=True)) if group.is_main else lambda text: None
@@ -85,11 +87,14 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
 def settings_of_round(settings: Settings, number: int) -> Settings:
     """The settings of one round."""
     folder, is_last = round_folders(settings)[number - 1], number == settings.rounds
+    begun = settings.resume and has_checkpoint(folder)
     one = settings.replace(
         exp_path=str(folder),
         map_folder=str(folder / MAPS_FOLDER),
-        overwrite=False,
-        resume=settings.resume and has_checkpoint(folder),
+        # One that was stopped before its first checkpoint is trained anew.
+        overwrite=settings.resume and not begun,
+        resume=begun,
+        ckpt_path=None if begun else settings.ckpt_path,
         is_last_round=is_last,
         work_after=settings.work_after + work(settings, after=number),
         # Of the network's own labels there are none in the first round but the masks.

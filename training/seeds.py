@@ -13,10 +13,12 @@ from evaluation.summary import SUMMARY_FILE, read_summary
 from models.checkpoint import load_checkpoint
 from reporting.tables import experiments_csv, experiments_table
 from training.build import build_data, check_batch_size
-from training.checkpoints import check_same_options, has_checkpoint, remove_run
+from training.checkpoints import check_same_options_as_before, has_checkpoint
 from training.data_options import complete
 from training.forecast import work
-from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
+from training.labels import check_sources
+from training.rounds import remove_round, round_folders
+from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text
@@ -46,14 +48,16 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
     finished = {seed for seed, one in runs.items() if settings.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
     if settings.overwrite:
         check_batch_size(settings, group)
-        build_data(next(iter(runs.values())))
+        first = next(iter(runs.values()))
+        (check_sources if first.makes_labels else build_data)(first)
         _check_start_weights(settings, runs.values())
     # All processes have looked before one writes.
     group.barrier()
     if settings.overwrite and group.is_main:
         # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
         for one in runs.values():
-            remove_run(Path(one.exp_path))
+            for folder in round_folders(one):
+                remove_round(folder)
         # A table of runs that are no more.
         for file in (TABLE_FILE, NUMBERS_FILE):
             (Path(settings.exp_path) / file).unlink(missing_ok=True)
@@ -77,7 +81,8 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
         exp_path=str(Path(settings.exp_path) / f"seed{seed}"),
         work_after=work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
     )
-    if not (settings.resume and settings.ckpt_path):
+    # Rounds look at the folder of each.
+    if one.makes_labels or not (settings.resume and settings.ckpt_path):
         return one
     # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
     begun = has_checkpoint(Path(one.exp_path))
@@ -103,29 +108,10 @@ def _check_start_weights(settings: Settings, runs: Iterable[Settings]) -> None:
         return
     load_checkpoint(settings.ckpt_path)
     folder = os.path.dirname(os.path.realpath(settings.ckpt_path))
-    if folder in [os.path.realpath(one.exp_path) for one in runs]:
+    if folder in [os.path.realpath(one) for run in runs for one in round_folders(run)]:
         raise ValueError(
             f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
-        )
-
-
-def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
-    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights."""
-    path = Path(one.exp_path) / ARGS_FILE
-    if path.is_file():
-        before = first_options(path.parent)
-        check_same_options(one, before, path)
-        # What was resumed from a checkpoint had begun before.
-        if not before.get("resume") and before.get("ckpt_path") != start_weights:
-            raise ValueError(
-                f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
-                f"{start_weights}: the seeds that are left would start otherwise; name the same"
-            )
-    elif (path.parent / SUMMARY_FILE).is_file():
-        raise ValueError(
-            f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
-            "folder, or choose another --exp_path"
         )
 
 

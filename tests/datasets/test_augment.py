@@ -45,6 +45,14 @@ def test_what_is_drawn_depends_on_seed_epoch_and_index_alone(tiny_root):
     assert set(first["pseudo"].unique().tolist()) <= {0, 1} and first["image"].dtype == torch.float32
 
 
+def test_without_flips_the_rest_is_drawn_all_the_same(tiny_root):
+    dataset = build_dataset("kvasir", root=tiny_root, split="train", spatial_size=32, num_levels=1)
+    dataset.augmentation, dataset.flip_probability = "full", 0.0
+    assert not torch.equal(dataset[2, 5]["image"], dataset[2, 6]["image"])
+    shown = dataset.showcase(3)
+    assert torch.equal(shown[2, 5]["image"], shown[2, 6]["image"])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_image_and_mask_stay_together(seed):
     blob = torch.zeros(1, 64, 64)

@@ -251,3 +251,73 @@ def test_assess_scores_the_maps_of_a_round(root, tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
     assert run.main([*line, "--map_folder", str(tmp_path / "nothing")]) == 2
     assert "expected maps, <id>.png, of images with fixations, found none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_round_killed_before_its_first_checkpoint_is_trained_anew(root, tmp_path, number):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(root, whole) == 0
+    assert train(root, parts) == 0
+    killed = parts / "round1" if number == 1 else parts
+    for name in ("model_latest.pth", "summary.json"):
+        (killed / name).unlink()
+    if number == 1:
+        # The round after it had not begun.
+        (parts / "round1").rename(tmp_path / "round1")
+        shutil.rmtree(parts)
+        parts.mkdir()
+        (tmp_path / "round1").rename(parts / "round1")
+    assert train(root, parts, "--resume") == 0
+    assert same(weights(whole), weights(parts)) and same(weights(whole / "round1"), weights(parts / "round1"))
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0,1"]])
+def test_rounds_that_began_with_weights_go_on_with_the_same_command(root, tmp_path, seeds):
+    assert train(root, tmp_path / "first", "--rounds", "1", "--pseudo", "area") == 0
+    start = ["--ckpt_path", str(tmp_path / "first" / "model_latest.pth"), *seeds]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(root, whole, *start) == 0
+    assert train(root, parts, *start, "--max_minutes", "1e-9") == 130
+    assert train(root, parts, *start, "--resume") == 0
+    first = "seed0" if seeds else ""
+    assert same(weights(whole / first), weights(parts / first))
+    # In the last round, before its first checkpoint: the round before is not trained again.
+    before = (parts / first / "round1" / "model_latest.pth").stat().st_mtime_ns
+    for name in ("model_latest.pth", "summary.json"):
+        (parts / first / name).unlink()
+    assert train(root, parts, *start, "--resume") == 0
+    assert (parts / first / "round1" / "model_latest.pth").stat().st_mtime_ns == before
+    assert same(weights(whole / first), weights(parts / first))
+
+
+@pytest.mark.parametrize(
+    "options", [["--fixations", "typo.csv", "--pseudo", "area"], ["--masks", "7"], ["--root", "typo"]]
+)
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
+def test_overwriting_removes_no_round_where_the_labels_cannot_be_made(root, tmp_path, options, seeds):
+    assert train(root, tmp_path, *seeds) == 0
+    assert train(root, tmp_path, *options, *seeds, "--overwrite") == 2
+    folder = tmp_path / "seed0" if seeds else tmp_path
+    assert (folder / "round1" / "model_latest.pth").is_file() and (folder / "model_latest.pth").is_file()
+
+
+def test_overwriting_several_seeds_leaves_no_round_of_any(root, tmp_path):
+    assert train(root, tmp_path, "--seeds", "0,1") == 0
+    assert train(root, tmp_path, "--seeds", "0,1", "--overwrite", "--max_minutes", "1e-9") == 130
+    left = [path for path in (tmp_path / "seed1").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_weights_to_start_from_are_not_in_a_round_that_goes(root, tmp_path, capsys):
+    assert train(root, tmp_path, "--seeds", "0") == 0
+    start = tmp_path / "seed0" / "round1" / "model_latest.pth"
+    assert train(root, tmp_path, "--seeds", "0", "--overwrite", "--ckpt_path", str(start)) == 2
+    assert start.is_file() and "which would be replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
+def test_masks_alone_need_no_gaze_at_all(root, tmp_path, seeds):
+    shutil.rmtree(root / "gaze")
+    options = ["--pseudo", "network", "--masks", "2", *seeds]
+    assert train(root, tmp_path, *options) == 0
+    assert train(root, tmp_path, *options, "--overwrite") == 0
