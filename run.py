@@ -51,7 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Not above: importing takes long enough to be interrupted.
         from parse_args import parse_args
 
-        args = parse_args(argv)
+        try:
+            args = parse_args(argv)
+        finally:
+            # --help ends here.
+            sys.stdout.flush()
         name = f"run.py {args.command}"
         code = _run(args)
         # Now, when it can still be said that it does not go.

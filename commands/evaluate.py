@@ -147,10 +147,15 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
         augment=False,
         labels="required",
         full_size_labels=True,
-        # A val.txt at hand goes before what the checkpoint remembers of another folder.
-        val_fraction=args.val_fraction or (0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)),
+        val_fraction=_val_fraction(args, config),
         seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
+
+
+def _val_fraction(args: argparse.Namespace, config: dict) -> float:
+    # A val.txt at hand goes before what the checkpoint remembers of another folder.
+    remembered = 0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)
+    return remembered if args.val_fraction is None else args.val_fraction
 
 
 def _what(args: argparse.Namespace, predictor: Predictor) -> str:

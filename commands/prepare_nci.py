@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from commands.options.types import Parser
-from commands.outputs import Folder, Output
+from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
 
@@ -40,7 +40,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all cases, print what was made and what was not; returns 0."""
+    """Prepare all cases, print what was made and what was not; 0, or 1 if cases were left out."""
     report = prepare_nci(
         args.raw,
         args.root,
@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     _print_names(report["missing"], "slices named in --split_lists but not made")
     _print_names(report["unlisted"], "slices made but in neither split")
     print(f"report: {args.root}/{REPORT_FILE}")
-    return 0
+    return PARTLY_DONE_CODE if report["left_out"] else 0
 
 
 def _print_names(names: list[str], what: str) -> None:

@@ -91,7 +91,8 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
             )
         _check_length(path, dicom, pixels)
         padding = _padding(path, dicom, pixels) if pixels.ndim == 2 else None
-        dark_is_high = dicom.PhotometricInterpretation == "MONOCHROME1"
+        falls = float(dicom.get("RescaleSlope") or 1) < 0
+        dark_is_high = (dicom.PhotometricInterpretation == "MONOCHROME1") != falls
         if padding is not None:
             inside = pixels[~padding]
             pixels = np.where(padding, inside.max() if dark_is_high else inside.min(), pixels)

@@ -21,6 +21,7 @@ PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
+ORIENTATION_TAG, UPRIGHT = 274, 1
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
 # The highest value of 15 bits: programs write pictures of 8 to 15 as 16, and a map that does not reach the middle of
@@ -51,9 +52,10 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
     """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
-    DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score; its windows are not
-    applied. Both kinds of "0 is white" (MONOCHROME1, MinIsWhite) are inverted. The orientation in an EXIF entry is
-    ignored, as it is for masks and maps: all of them are arrays of pixels as stored.
+    DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score, but for the sign of the
+    slope: a negative one inverts. Windows are not applied. Both kinds of "0 is white" (MONOCHROME1, MinIsWhite) are
+    inverted. The orientation in an EXIF entry is ignored, as it is for masks and maps: all of them are arrays of pixels
+    as stored. A TIFF with one is refused.
 
     Args:
         path: of the file, as text or ``Path``.
@@ -210,6 +212,9 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
     # Cameras put previews behind the picture of an MPO file, which goes by the name of JPEG.
     if frames > 1 and image.format != "MPO":
         raise RefusedError(f"{path}: expected a single image, found {frames} pages or frames; save each as a file")
+    if image.format == "TIFF" and image.getexif().get(ORIENTATION_TAG, UPRIGHT) != UPRIGHT:
+        # Pillow would turn it, and nothing turns what belongs to it.
+        raise RefusedError(f"{path}: expected pixels stored upright, found a TIFF with an orientation; save it turned")
     if _is_deep(image):
         check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
         if "transparency" in image.info:

@@ -13,13 +13,13 @@ from datasets import get_spec, io
 from datasets.files import sample_path
 from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun
-from evaluation.per_case import NAME, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from evaluation.per_case import NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.predictions import FULL
 from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
-from reporting.html import REPORT_FILE, ReportCase, ReportRun, ReportWriter
+from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from utils.log import code_version
 
 
@@ -58,7 +58,7 @@ def write_report(
             mask = sample_path(spec, Path(root), "masks", name)
             truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
             without_truth += truth is None
-            report.add(_checked(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name))))
+            report.add(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name)))
     pictures.print_missing_fixations()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
@@ -97,6 +97,9 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
     for run in runs:
         folder = run.path.parent
         found["rows"][run.name] = levels_of(run.table[run.table[NAME] == name].to_dict("records"))
+        # What lies there is of the result in this table.
+        if run.path.name != PER_CASE_FILE:
+            continue
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
         maps = _probabilities(folder / PROBABILITIES_FOLDER, name)
@@ -123,15 +126,3 @@ def _probabilities(folder: Path, name: str) -> list[np.ndarray]:
         except (OSError, ValueError) as error:
             raise ValueError(f"{path}: expected a probability map, found an unreadable file; evaluate again") from error
     return maps
-
-
-def _checked(case: ReportCase) -> ReportCase:
-    """Raise ValueError for a mask of another size than its image's, as of other data by the same names."""
-    masks = {"the mask": case.truth, **{f"the prediction of {name}": mask for name, mask in case.predictions.items()}}
-    for what, mask in masks.items():
-        if mask is not None and mask.shape != case.image.shape[:2]:
-            raise ValueError(
-                f"--report: expected {what} of {case.name} in the size of its image, {case.image.shape[:2]}, found "
-                f"{mask.shape}; name the --root that was evaluated"
-            )
-    return case

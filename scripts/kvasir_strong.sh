@@ -8,7 +8,7 @@ set -euo pipefail
 more=FIXATIONS
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 [[ -f $ROOT/gaze/report.json ]] ||
-    "$python" "$repository/run.py" prepare --data kvasir --root "$ROOT" --fixations "$FIXATIONS"
+    "$python" "$repository/run.py" prepare --data kvasir --root "$ROOT" --fixations "$FIXATIONS" || [[ $? == 1 ]]
 policy=()
-[[ " $* " != *' --masks '* ]] || policy=(--pseudo fusion)
+[[ " $* " != *' --masks'[\ =]* ]] || policy=(--pseudo fusion)
 train --recipe strong --data kvasir --fixations "$FIXATIONS" "${policy[@]}" "$@"

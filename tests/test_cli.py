@@ -353,6 +353,21 @@ def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
     assert (tiny_root / "gaze" / "report.json").is_file() and (tmp_path / "exp" / "rounds.md").is_file()
     args = json.loads((tmp_path / "exp" / "args.json").read_text())
     assert (args["recipe"], args["pseudo"], args["rounds"]) == ("strong", "area", 4)
+    for masks in (["--masks", "8"], ["--masks=8"]):
+        assert " --pseudo fusion " in run_script(STRONG, *masks, **given).stdout
+    # With --test, size and splits are as trained, not as the recipe has them.
+    train = run_script(STRONG, "--test", "--ckpt_path", str(tmp_path / "exp"), **given).stdout
+    assert run.main(train.split()) == 0
+    assert json.loads((tmp_path / "exp" / "evaluate_test" / "summary.json").read_text())["spatial_size"] == 256
+
+
+def test_the_strong_script_goes_on_where_some_images_have_no_map(tiny_root, tmp_path):
+    python = tmp_path / "python"
+    given = {"ROOT": str(tiny_root), "EXP_PATH": str(tmp_path / "exp"), "PYTHON": str(python), "FIXATIONS": "f.csv"}
+    for code, calls in ((1, 2), (2, 1)):
+        python.write_text(f'#!/bin/sh\nshift\necho "$@"\n[ "$1" = train ] || exit {code}')
+        python.chmod(0o755)
+        assert len(run_script(STRONG, **given).stdout.splitlines()) == calls
 
 
 @pytest.mark.parametrize(("native", "meant"), [(True, "bf16"), (False, "off")])

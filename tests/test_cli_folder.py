@@ -265,3 +265,15 @@ def test_a_drawn_validation_split_goes_by_the_seed_that_is_asked_for(folder, tmp
     draw = {n: set(split_names(get_spec("folder", folder), folder, "val", val_fraction=0.3, seed=n)) for n in range(3)}
     assert len({frozenset(names) for names in draw.values()}) == 3
     assert scored == draw[seed]
+
+
+def test_a_fraction_of_0_goes_before_that_of_the_checkpoint(folder, tmp_path):
+    (folder / "dataset.toml").write_text("normalisation = 'zscore'")
+    assert command("split", folder, "--val", "0") == 0
+    exp = tmp_path / "exp"
+    assert train(folder, exp, "-m", "full_sup", "--val_fraction", "0.5", "--seed", "1") == 0
+    numbers = []
+    for options in ([], ["--val_fraction", "0"]):
+        assert evaluate(folder, exp, "--split", "train", *options) == 0
+        numbers.append(len(set(pd.read_csv(exp / "evaluate_train" / "per_case.csv")["name"])))
+    assert numbers[0] < numbers[1] == len((folder / "train.txt").read_text().split())

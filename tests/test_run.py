@@ -34,3 +34,9 @@ def test_ctrl_c_while_a_command_is_loaded(monkeypatch, capsys):
     monkeypatch.setattr(importlib, "import_module", stop)
     assert run.main(["summarize", "exp"]) == 130
     assert capsys.readouterr().err == "run.py: stopped\n"
+
+
+def test_help_that_nobody_reads_ends_quietly():
+    command = f"{sys.executable} run.py train --help | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.stderr == "" and done.stdout.splitlines()[-1] in ("0", "141")

@@ -111,5 +111,10 @@ def add_evaluate(parser: Parser) -> None:
     add_spacing(parser)
     add_report(parser)
     parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
-    add_as_of_train(parser.add_argument_group("splits"), "val_fraction")
+    parser.add_argument_group("splits").add_argument(
+        "--val_fraction",
+        type=number(float, 0, 0.9),
+        default=None,
+        help="share of the training cases kept apart for validation (default: as trained)",
+    )
     add_loading(parser)

@@ -45,7 +45,7 @@ def parse_training(parser: Parser, argv: Sequence[str]) -> Settings | argparse.N
 
 
 def _evaluation(parser: Parser, args: argparse.Namespace) -> argparse.Namespace:
-    """The options of ``evaluate``, as far as given here, else by its defaults."""
+    """The options of ``evaluate``, as far as given here, else by its defaults, which mean as trained."""
     if args.seeds:
         parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
     if not args.ckpt_path:
@@ -54,4 +54,6 @@ def _evaluation(parser: Parser, args: argparse.Namespace) -> argparse.Namespace:
     evaluating = Parser()
     add_evaluate(evaluating)
     defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
-    return argparse.Namespace(**defaults | vars(args))
+    given = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
+    # A script names it for training.
+    return argparse.Namespace(**vars(args) | defaults | given | {"fixations": None})

@@ -79,18 +79,8 @@ def to_uint8(unit_map: np.ndarray, *, half: bool = False) -> np.ndarray:
 
     ``half`` computes in float16, as the reference does for heatmaps (and only for them).
     """
-    if half:
-        return _uint8_of_half()[unit_map.astype(np.float16).view(np.uint16)]
-    return (unit_map.astype(np.float32) * 255).clip(0, 255).astype(np.uint8)
-
-
-@functools.lru_cache(maxsize=1)
-def _uint8_of_half() -> np.ndarray:
-    """The answer for each of the 65,536 numbers of float16, whose arithmetic is slow without hardware for it."""
-    numbers = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = numbers * np.float16(255)
-    return np.nan_to_num(scaled).clip(0, 255).astype(np.uint8)
+    kind = np.float16 if half else np.float32
+    return (unit_map.astype(kind) * kind(255)).clip(0, 255).astype(np.uint8)
 
 
 def _density(xy: np.ndarray, weights: np.ndarray, sigma_px: float, canvas_px: int) -> np.ndarray:

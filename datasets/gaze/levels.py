@@ -22,7 +22,7 @@ def default_thresholds(end_thresholds: Sequence[float], num_levels: int) -> tupl
         num_levels: 1 or more.
 
     Returns:
-        One threshold a level; those of the rule rounded to three decimals as the released ones are.
+        One threshold a level; those in between rounded to three decimals as the released ones are.
 
     Raises:
         ValueError: where a list is too short.
@@ -37,7 +37,7 @@ def default_thresholds(end_thresholds: Sequence[float], num_levels: int) -> tupl
     first, second = end_thresholds
     low, high = min(end_thresholds), max(end_thresholds)
     inner = [low + (high - low) * i / (num_levels - 1) for i in range(1, num_levels - 1)]
-    return tuple(round(t, 3) for t in (first, second, *inner)[:num_levels])
+    return (first, second, *(round(t, 3) for t in inner))[:num_levels]
 
 
 def check_thresholds(thresholds: Sequence[float]) -> tuple[float, ...]:

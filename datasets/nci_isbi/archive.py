@@ -12,6 +12,8 @@ METADATA_FILE = "metadata.csv"
 LOCATION, COUNT, SUBJECT = "File Location", "Number of Images", "Subject ID"
 # A case becomes part of file names.
 SAFE_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Neither incorrect nor uncorrected.
+CORRECTED = re.compile(r"(?<!in)(?<!un)correct")
 ARCHIVE_CASE = re.compile(r"Prostate(?:3T|Dx)-\d+-\d+")
 
 
@@ -115,7 +117,7 @@ def choose_mask(case: str, paths: tuple[Path, ...]) -> tuple[Path, str]:
     """
     if not paths:
         raise ValueError(f"{case}: expected a mask {case}*.nrrd, found none")
-    corrected = [path for path in paths if "correct" in path.stem[len(case) :].lower()]
+    corrected = [path for path in paths if CORRECTED.search(path.stem[len(case) :].lower())]
     candidates = corrected or paths
     names = ", ".join(str(path) for path in candidates)
     if len({path.read_bytes() for path in candidates}) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nrrd
 import numpy as np
 
-from datasets.decoding import UNREADABLE
+from datasets.decoding import naming
 from utils.inputs import open_input
 
 # Labels are a few whole numbers (1: peripheral zone, 2: central gland); more are a picture, not a mask.
@@ -48,16 +48,12 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
         ValueError: for a file that is unreadable or cut, of another shape, with values that are no labels,
             without prostate, or whose data lie in another file.
     """
-    try:
-        with open_input(path) as file:
-            header = dict(nrrd.read_header(file))
-            # Looked at before the data are read: the sizes may be anything.
-            _check_header(header, shape)
-            values = nrrd.read_data(header, file, str(path)).T
+    with naming(path, "a mask that fits its series"), open_input(path) as file:
+        header = dict(nrrd.read_header(file))
+        # Looked at before the data are read: the sizes may be anything.
+        _check_header(header, shape)
+        values = nrrd.read_data(header, file, str(path)).T
         labels = np.unique(values)
-    except UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: expected a mask that fits its series, found otherwise ({reason})") from error
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:
         raise ValueError(f"{path}: expected a few labels, found {len(labels)} values of type {values.dtype}")
     # What lies between or below would be background without a word: probabilities, or signed labels.

@@ -83,7 +83,8 @@ def prepare_nci(
         try:
             pair = pair_case(archive, case, mask_geometry)
         except (ValueError, OSError) as error:
-            left_out.append({"case": case, "reason": str(error)})
+            # Of an earlier mask, to be known when there is another.
+            left_out.append({"case": case, "reason": str(error), "slices": sorted(earlier.get(case, ()))})
             continue
         _write_case(root, pair)
         _remove_slices(root, case, earlier.get(case, set()) - set(pair.mask.numbers))
@@ -108,7 +109,8 @@ def prepare_nci(
     if not names:
         first = left_out[0]["reason"] if left_out else "no series is listed"
         raise ValueError(f"{raw}: expected a case that can be used, found none of {len(left_out)} (first: {first})")
-    for file in SPLIT_FILES:
+    # One without a name would be taken for a broken one.
+    for file in filter(splits.get, SPLIT_FILES):
         write_text(root / file, "".join(f"{name}\n" for name in splits[file]))
     return report
 
@@ -189,8 +191,9 @@ def _clear_split_files(root: Path) -> None:
 def _slices_of_report(path: Path) -> dict[str, set[int]]:
     """The slices of each case that an earlier call made; none where there is no report of ours."""
     try:
-        cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
-        return {str(case["case"]): set(map(int, case["slices"])) for case in cases}
+        report = json.loads(path.read_text(encoding="utf-8"))
+        cases = (*report["cases"], *report["left_out"])
+        return {str(case["case"]): set(map(int, case.get("slices", ()))) for case in cases}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
 

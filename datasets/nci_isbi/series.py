@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from datasets.decoding import UNREADABLE
+from datasets.decoding import naming
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
 GEOMETRY_TAGS = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -83,7 +83,7 @@ def read_slice(path: Path) -> Slice:
     Raises:
         ValueError: for any other file, saying what is wrong with it.
     """
-    try:
+    with naming(path, "a whole, readable DICOM slice"):
         header = pydicom.dcmread(path)
         missing = [tag for tag in ("InstanceNumber", "Rows", "Columns", "PixelData") if header.get(tag) in (None, "")]
         if missing:
@@ -103,9 +103,6 @@ def read_slice(path: Path) -> Slice:
             syntax.name if syntax.is_compressed else "",
             {tag: tuple(map(float, header[tag].value)) for tag in GEOMETRY_TAGS if header.get(tag) not in (None, "")},
         )
-    except UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: expected a whole, readable DICOM slice, found otherwise ({reason})") from error
 
 
 def _dicom_files(folder: Path) -> list[Path]:

@@ -35,13 +35,19 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     """Write the checkpoint; see ``formats.Format``. Statistics and other small tensors keep their precision.
 
     Raises:
-        ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold.
+        ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold; for an
+            ensemble that a released one, which has no place for it, was not trained with.
     """
     if len(predictor.checkpoints) > 1 or len(predictor.model.views) > 1:
         raise ValueError("--format checkpoint: expected one --ckpt_path and no --tta, found an average")
     whole = load_checkpoint(predictor.checkpoints[0])
     weights = {key: _halved(weight) for key, weight in whole["state_dict"].items()}
     config = {key: value for key, value in predictor.config.items() if key in CONFIG_KEPT}
+    config["spatial_size"] = predictor.preprocessing.spatial_size
+    if "model" in config:
+        config["model"] = {**config["model"], "ensemble": predictor.model.ensemble}
+    elif predictor.model.ensemble != "logits":
+        raise ValueError("--format checkpoint: expected --ensemble logits of a released checkpoint, found another")
     save_checkpoint(path, {"state_dict": weights, **{key: whole.get(key) for key in KEPT}, "config": config})
     return {}
 

@@ -157,7 +157,12 @@ def _read_settings(folder: Path) -> dict | None:
 
 
 def _check_fresh(folder: Path) -> None:
-    """Masks that are there may be the truth of a data set."""
+    """Masks that are there may be the truth of a data set, and those beside its images would be taken for it."""
+    if (folder / "images").is_dir():
+        raise ValueError(
+            f"{folder}: expected a folder without images/, whose truth predictions in masks/ would be taken for, found "
+            "one; choose another --out"
+        )
     for name in (*FOLDERS, JOURNAL_FILE, TABLE_FILE, ERRORS_FILE):
         path = folder / name
         if path.is_file() or (path.is_dir() and any(path.iterdir())):

@@ -480,6 +480,13 @@ def test_a_checkpoint_in_half_precision_predicts_and_holds_nothing_of_training(t
     )
 
 
+def test_a_checkpoint_keeps_what_it_was_exported_with(tmp_path, folder):
+    checkpoint, path = save(tmp_path / "two.pth", levels=2), folder / "slim.pth"
+    assert export(checkpoint, to=path, more=["--spatial_size", "48", "--ensemble", "probs"]) == 0
+    slim = Predictor([path], CPU)
+    assert (slim.preprocessing.spatial_size, slim.model.ensemble) == (48, "probs")
+
+
 def test_one_checkpoint_cannot_hold_an_average(checkpoint, folder, tmp_path, capsys):
     other = save(tmp_path / "other.pth", seed=1)
     said = "--format checkpoint: expected one --ckpt_path and no --tta, found an average"

@@ -359,6 +359,12 @@ class TestNothingDone:
         assert "expected the settings of predictions" in fails(capsys, checkpoint, images, root, "--overwrite")
         assert contents(root / "masks") == {"i0.png": b"the truth"}
 
+    def test_masks_are_not_put_beside_the_images_of_a_data_set(self, checkpoint, images, tmp_path, capsys):
+        (tmp_path / "train.txt").write_text("i0\n")
+        for more in ((), ("--overwrite",)):
+            assert "expected a folder without images/" in fails(capsys, checkpoint, images, tmp_path, *more)
+        assert not (tmp_path / "masks").exists()
+
     def test_two_images_of_one_name(self, checkpoint, images, tmp_path, capsys):
         write_picture(images / "i0.jpg")
         assert "expected one image of the name 'i0'" in fails(capsys, checkpoint, images, tmp_path / "out")

@@ -99,6 +99,20 @@ class TestEightBits:
         np.testing.assert_array_equal(io.read_gray(path), GREY)
         assert io.check_image(path) == (3, 4)
 
+    @pytest.mark.parametrize("values", [GREY, DEEP])
+    def test_a_tiff_that_would_be_turned_is_refused(self, tmp_path, values):
+        image = Image.fromarray(values)
+        for orientation in (1, 3, 6):
+            exif = Image.Exif()
+            exif[274] = orientation
+            path = _save(tmp_path / f"{orientation}.tif", image, exif=exif)
+            if orientation == 1:
+                np.testing.assert_array_equal(io.read_image(path, 1)[..., 0], values)
+                continue
+            for refused in (io.read_image, io.read_gray, io.check_image):
+                with pytest.raises(ValueError, match="expected pixels stored upright, found a TIFF"):
+                    refused(path)
+
 
 class TestDeep:
     @pytest.mark.parametrize(
@@ -210,6 +224,14 @@ class TestDicom:
         read = io.read_image(_edit_dicom(tmp_path / "a.dcm", RescaleSlope=2, RescaleIntercept=-1024), 1)
         np.testing.assert_array_equal(read, stored)
         np.testing.assert_allclose(preprocess(stored * 2 - 1024, "zscore", 4), preprocess(read, "zscore", 4), atol=1e-6)
+
+    def test_a_negative_slope_inverts(self, tmp_path, write_dicom):
+        write_dicom(tmp_path / "a.dcm", DEEP % 4096)
+        stored = io.read_image(tmp_path / "a.dcm", 1)
+        read = io.read_image(_edit_dicom(tmp_path / "a.dcm", RescaleSlope=-1, RescaleIntercept=4095), 1)
+        np.testing.assert_array_equal(read, stored.max() - stored)
+        both = io.read_image(_edit_dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"), 1)
+        np.testing.assert_array_equal(both, stored)
 
     def test_colour_of_8_bits(self, tmp_path, write_dicom):
         path = _colour_dicom(tmp_path / "a.dcm", write_dicom, COLOUR, "RGB")

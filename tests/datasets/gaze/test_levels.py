@@ -27,6 +27,10 @@ def test_default_thresholds(data, num_levels, expected):
     assert default_thresholds(get_spec(data).end_thresholds, num_levels) == expected
 
 
+def test_ends_are_taken_as_they_are_given():
+    assert default_thresholds((0.0004, 0.6667), 3) == (0.0004, 0.6667, 0.334)
+
+
 @pytest.mark.parametrize("given", [(0.6,), (0.6, 0.2, 0.4), (0.1, 0.9, 0.5, 0.3333)])
 def test_other_than_two_thresholds_are_a_list_of_levels(given):
     for num_levels in range(1, len(given) + 1):

@@ -210,6 +210,35 @@ def test_slices_that_a_corrected_mask_no_longer_has_go(archive):
     assert sorted(path.stem for path in (root / "images").iterdir()) == sorted([*masks, f"{CASE}_9"])
 
 
+def test_slices_of_a_case_that_was_left_out_in_between_go_too(archive):
+    archive.add(CASE, 12, [3])
+    archive.add(TEST_CASE, 12, [3])
+    prepare(archive)
+    (archive.masks / f"{CASE}.nrrd").unlink()
+    assert [one["case"] for one in prepare(archive)["left_out"]] == [CASE]
+    masks = archive.raw.parent / "root" / "masks"
+    assert (masks / f"{CASE}_3.png").is_file()
+    archive.write_mask(f"{CASE}.nrrd", made.mask_values(12, [4]))
+    prepare(archive)
+    assert sorted(path.stem for path in masks.glob(f"{CASE}*")) == [f"{CASE}_4"]
+
+
+def test_without_test_cases_there_is_no_test_file(archive):
+    archive.add(CASE, 3, [1])
+    prepare(archive)
+    root = archive.raw.parent / "root"
+    assert (root / "train.txt").is_file() and not (root / "test.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["incorrect", "uncorrected"])
+def test_a_mask_that_is_called_wrong_supersedes_none(archive, name):
+    archive.add(CASE, 3, [1])
+    archive.add(TEST_CASE, 3, [1])
+    archive.write_mask(f"{CASE}_{name}.nrrd", made.mask_values(3, [2]))
+    assert "2 that differ" in prepare(archive)["left_out"][0]["reason"]
+    assert run.main(["prepare-nci", "--raw", str(archive.raw), "--root", str(archive.raw.parent / "root")]) == 1
+
+
 @pytest.mark.parametrize("report", ["[]", '{"cases": [{"case": 1}]}', '{"cases": 3}', "cut {", "\xff"])
 def test_a_damaged_earlier_report_is_no_obstacle(archive, report):
     archive.add(CASE, 12, [4])
