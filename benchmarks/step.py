@@ -34,7 +34,7 @@ from benchmarks.table import report
 from datasets.specs import DATASETS
 from losses import build_objective
 from models import RELEASED_FEATURES, build_model
-from models.propagation import propagate, propagate_features
+from models.propagation import propagate
 from training.build import build_network, build_optimizer, memory_layout, objective_of
 from training.data_options import complete
 from training.settings import Settings
@@ -240,12 +240,12 @@ def propagation_step(args: argparse.Namespace, device: torch.device) -> tuple[Ca
         if args.way == PLAIN:
             plain_propagation(feature).backward(grad_out)
         elif args.way == "ours":
-            propagate_features(feature).backward(grad_out)
+            propagate(feature, feature).backward(grad_out)
         else:
             propagate(feature, one).backward(grad_one)
 
     def difference() -> float:
-        found, expected = propagate_features(feature), plain_propagation(feature)
+        found, expected = propagate(feature, feature), plain_propagation(feature)
         gradients = [torch.autograd.grad(out, feature, grad_out)[0] for out in (found, expected)]
         pairs = ((found, expected), gradients)
         return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)

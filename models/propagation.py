@@ -26,31 +26,26 @@ from models import propagation_torch
 SIMILARITIES = ("dot", "cosine")
 
 
-def propagate_features(feature: Tensor, kernel_size: int = 5, dilation: int = 2, similarity: str = "dot") -> Tensor:
-    """Propagate a feature map over its own neighbourhoods.
+def propagate(
+    key: Tensor, value: Tensor, *, kernel_size: int = 5, dilation: int = 2, similarity: str = "dot"
+) -> Tensor:
+    """Propagate a map with the similarities of another, or of itself, over each pixel's neighbourhood.
+
+    A 1x1 convolution commutes with the weighted mean, so propagating its one-channel output gives the same
+    logits as propagating all C channels first.
 
     Args:
-        feature: (B,C,H,W), any floating type and strides; half types are summed in float32.
+        key: (B,C,H,W), any floating type and strides; half types are summed in float32.
+        value: (B,D,H,W), the same.
         kernel_size: side of the window, odd.
         dilation: step between neighbours in pixels, at least 1.
         similarity: ``dot`` as released, or ``cosine`` as the paper's text says.
 
     Returns:
-        (B,C,H,W), of the type of ``feature``.
+        (B,D,H,W), of the type of ``value``.
 
     Raises:
         ValueError: for an even window, a dilation below 1, or an unknown similarity.
-    """
-    return propagate(feature, feature, kernel_size=kernel_size, dilation=dilation, similarity=similarity)
-
-
-def propagate(
-    key: Tensor, value: Tensor, *, kernel_size: int = 5, dilation: int = 2, similarity: str = "dot"
-) -> Tensor:
-    """Propagate ``value`` (B,D,H,W) with the similarities of ``key`` (B,C,H,W).
-
-    A 1x1 convolution commutes with the weighted mean, so propagating its one-channel output gives the same
-    logits as propagating all C channels first. Returns (B,D,H,W); raises as ``propagate_features``.
     """
     if kernel_size % 2 == 0 or kernel_size < 1 or dilation < 1:
         raise ValueError(

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.evaluate import largest_difference
 from benchmarks.step import NUM_STEPS, STEPS, STRONG, in_a_process_of_its_own, measure, plain_propagation, together
-from models.propagation import propagate_features
+from models.propagation import propagate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -109,7 +109,7 @@ def test_cases_without_a_value_hide_no_difference_in_the_evaluation():
 def test_the_plain_formula_is_that_of_the_model():
     torch.manual_seed(0)
     feature = torch.randn(2, 8, 9, 7, dtype=torch.float64)
-    torch.testing.assert_close(plain_propagation(feature), propagate_features(feature))
+    torch.testing.assert_close(plain_propagation(feature), propagate(feature, feature))
 
 
 def test_evaluate(tiny_root, tmp_path):

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 
 from trainer import TrainState
-from training.build import build_network
-from training.recipes import RECIPES
 from training.settings import Settings
 from utils.log import RunLog
 
@@ -52,7 +50,7 @@ class ForecastHook:
         if after:
             text += f"; with the rounds and seeds after it {duration(here + after)}"
         if here + after > LONG and self.device.type == "cpu" and settings.recipe != CPU_RECIPE:
-            text += f"; --recipe {CPU_RECIPE}: about {duration(_seconds_of(CPU_RECIPE, settings))}"
+            text += f"; --recipe {CPU_RECIPE} is made for a CPU"
         self.log.info(text)
 
 
@@ -72,16 +70,3 @@ def duration(seconds: float) -> str:
     if seconds < 1.5 * HOUR:
         return f"{seconds / MINUTE:.0f} min"
     return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days"
-
-
-def _seconds_of(recipe: str, settings: Settings) -> float:
-    """Of a training by another recipe on this machine, from one timed step of its network; draws nothing from torch's
-    generator."""
-    other = settings.replace(**RECIPES[recipe])
-    with torch.random.fork_rng(devices=[]):
-        model = build_network(other, torch.device("cpu")).train()
-        image = torch.rand(other.batch_size, other.in_channels, other.spatial_size, other.spatial_size)
-    for _ in range(2):
-        began = time.monotonic()
-        sum(output.mean() for output in model(image).values()).backward()
-    return (time.monotonic() - began) * other.max_ite

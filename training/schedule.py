@@ -5,35 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-Schedule = Callable[..., float]
 
-
-def cosine(done: float, *, lr: float, lr_min: float) -> float:
-    """From ``lr`` to ``lr_min`` along half a cosine; ``done`` in 0..1."""
+def _cosine(done: float, lr: float, lr_min: float) -> float:
     return lr_min + (lr - lr_min) * (1 + math.cos(math.pi * done)) / 2
 
 
-def linear(done: float, *, lr: float, lr_min: float) -> float:
-    """From ``lr`` to ``lr_min`` along a line."""
-    return lr + (lr_min - lr) * done
-
-
-def poly(done: float, *, lr: float, lr_min: float) -> float:
-    """From ``lr`` to ``lr_min`` with power 0.9."""
-    return lr_min + (lr - lr_min) * (1 - done) ** 0.9
-
-
-def constant(done: float, *, lr: float, lr_min: float) -> float:
-    """``lr`` throughout."""
-    return lr
-
-
-def onecycle(done: float, *, lr: float, lr_min: float) -> float:
-    """As ``cosine``, but an iteration at a time and after a linear warm-up (Smith and Topin, arXiv 1708.07120)."""
-    return cosine(done, lr=lr, lr_min=lr_min)
-
-
-SCHEDULERS: dict[str, Schedule] = {f.__name__: f for f in (cosine, linear, poly, constant, onecycle)}
+# From ``lr`` to ``lr_min``: what is done of the schedule, in 0..1, to the learning rate.
+SCHEDULERS: dict[str, Callable[[float, float, float], float]] = {
+    "cosine": _cosine,
+    "linear": lambda done, lr, lr_min: lr + (lr_min - lr) * done,
+    "poly": lambda done, lr, lr_min: lr_min + (lr - lr_min) * (1 - done) ** 0.9,
+    "constant": lambda done, lr, lr_min: lr,
+    # An iteration at a time and after a linear warm-up (Smith and Topin, arXiv 1708.07120).
+    "onecycle": _cosine,
+}
 # Of its iterations, where no other warm-up is asked for.
 ONECYCLE_WARMUP = 0.15
 
@@ -55,7 +40,7 @@ def learning_rate(
     if index < warmup_epochs:
         return lr * (index + 1) / warmup_epochs
     done = (index + 1 - warmup_epochs) / max(1, total_epochs - warmup_epochs)
-    return SCHEDULERS[scheduler](min(done, 1.0), lr=lr, lr_min=lr_min)
+    return SCHEDULERS[scheduler](min(done, 1.0), lr, lr_min)
 
 
 def epoch_learning_rate(epoch: int, **schedule) -> float:

@@ -76,14 +76,17 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 def write_json(path: str | os.PathLike, content) -> None:
     """Atomic write of JSON; numbers that are not finite become null, as JSON knows none."""
-    write_text(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
 
 
-def _finite(content):
+def finite(content):
+    """What JSON is made of, with None in place of numbers that are not finite."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
+    if hasattr(content, "item"):  # a number of NumPy
+        return finite(content.item())
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

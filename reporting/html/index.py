@@ -51,14 +51,10 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
 
 
 def table(rows: Sequence[Mapping[str, object]] | None) -> dict | None:
-    """``columns`` in the order in which they appear, and ``rows``; numbers stay numbers, all else becomes text."""
+    """``columns``, those of the first row, and ``rows``, as text."""
     if not rows:
         return None
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return {
-        "columns": [visible(column) for column in columns],
-        "rows": [[_cell(row.get(column)) for column in columns] for row in rows],
-    }
+    return {"columns": [*map(visible, rows[0])], "rows": [[*map(visible, row.values())] for row in rows]}
 
 
 def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str], num_maps: int) -> dict:
@@ -78,14 +74,6 @@ def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str]
             for level in levels
         ],
     }
-
-
-def _cell(value):
-    if value is None or isinstance(value, bool | int | float) or hasattr(value, "item"):
-        return value
-    if isinstance(value, list | tuple):
-        return [_cell(part) for part in value]
-    return visible(value)
 
 
 def _rounded(value: float | None) -> float | None:

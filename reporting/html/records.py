@@ -66,7 +66,10 @@ def check_case(case: ReportCase, run_names: Sequence[str]) -> None:
     masks |= {"truth": case.truth, "ignored pixels": case.ignore}
     for what, mask in masks.items():
         if mask is not None and np.shape(mask) != size:
-            raise ValueError(f"{where}, {what}: expected the size of the image, {size}, found {np.shape(mask)}")
+            raise ValueError(
+                f"{where}, {what}: expected the size of the image, {size}, found {np.shape(mask)}; name the --root "
+                "that was evaluated"
+            )
     for name, maps in case.probabilities.items():
         if np.ndim(maps) != 3:
             raise ValueError(f"{where}, probabilities of {name!r}: expected (1+L,H,W), found {np.shape(maps)}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
+
+from utils.files import finite
 
 # In JSON within a <script> element these could end the element or, in old browsers, a line of it.
 IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -20,7 +21,7 @@ def visible(text) -> str:
 
 def embedded_json(content) -> str:
     """ASCII JSON that may stand in a <script> element; numbers that are not finite become null."""
-    return json.dumps(_finite(content), separators=(",", ":"), allow_nan=False).translate(IN_SCRIPTS)
+    return json.dumps(finite(content), separators=(",", ":"), allow_nan=False).translate(IN_SCRIPTS)
 
 
 def _visible(character: str) -> str:
@@ -29,15 +30,3 @@ def _visible(character: str) -> str:
     return ESCAPES.get(character) or (
         f"\\u{ord(character):04x}" if ord(character) < 2**16 else f"\\U{ord(character):08x}"
     )
-
-
-def _finite(content):
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    if hasattr(content, "item"):  # a number of NumPy
-        return _finite(content.item())
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    return content

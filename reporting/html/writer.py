@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from reporting.html.records import ReportCase, ReportRun, check_case
 from reporting.html.texts import embedded_json, visible
 from utils.files import replacing
 
-THUMBNAIL_PX = 400
-MAP_PX = 160
+# Longer sides: of the images in the page, and of the probability maps, which are smooth.
+THUMBNAIL_PX, MAP_PX = 400, 160
 
 
 class ReportWriter:
@@ -32,11 +33,9 @@ class ReportWriter:
         notes: sentences to be shown below the tables.
         made_by: the program, command or version that made the numbers.
         made: when; None: now.
-        thumbnail_px: longer side of the images in the page. 256 makes a smaller file, 800 a sharper one.
-        map_px: longer side of the probability maps, which are smooth.
 
     Raises:
-        ValueError: for no run, two of one name, or a side below one pixel.
+        ValueError: for no run, or two of one name.
     """
 
     def __init__(
@@ -49,18 +48,13 @@ class ReportWriter:
         notes: Sequence[str] = (),
         made_by: str = "",
         made: datetime | None = None,
-        thumbnail_px: int = THUMBNAIL_PX,
-        map_px: int = MAP_PX,
     ):
         names = [run.name for run in runs]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"report: expected at least one run and no two of one name, found {names}")
-        if min(thumbnail_px, map_px) < 1:
-            raise ValueError(f"report: expected sides of at least 1 pixel, found {thumbnail_px} and {map_px}")
         self.path, self.num_bytes = Path(path), None
         self._title, self._runs = title, {run.name: run for run in runs}
         self._comparison, self._notes, self._made_by, self._made = comparison, notes, made_by, made
-        self._thumbnail_px, self._map_px = thumbnail_px, map_px
         self._names: dict[str, str] = {}
         self._rows: list[Mapping] = []
         self._media: list[str] = []
@@ -99,41 +93,16 @@ class ReportWriter:
         for name, maps in case.probabilities.items():
             self._num_maps[name] = max(self._num_maps[name], len(maps))
 
-    def describe(
-        self,
-        run_name: str,
-        *,
-        metrics: Mapping[str, Mapping] | None = None,
-        facts: Sequence[tuple[str, str]] | None = None,
-    ) -> None:
-        """Replace what is said of a run, as its metrics are known only after the last case.
+    def describe(self, run_name: str, metrics: Mapping[str, Mapping]) -> None:
+        """Add the metrics of a run, known only after the last case; KeyError for a run that is not there."""
+        self._runs[run_name] = replace(self._runs[run_name], metrics=metrics)
 
-        Raises:
-            ValueError: for a run that the report does not know.
-        """
-        self._check_known(run_name)
-        run = self._runs[run_name]
-        self._runs[run_name] = ReportRun(
-            run.name, run.what, run.metrics if metrics is None else metrics, run.facts if facts is None else facts
-        )
-
-    def close(
-        self, runs: Sequence[ReportRun] | None = None, *, comparison: Sequence[Mapping[str, object]] | None = None
-    ) -> int:
+    def close(self) -> int:
         """Write the file, whole or not at all, and return its size in bytes, ``num_bytes`` from then on.
 
-        Args:
-            runs: the runs again, with what is known only now; None: as they are.
-            comparison: the same.
-
         Raises:
-            ValueError: for a run that the report does not know.
             OSError: if the file cannot be written; an older one stays as it was.
         """
-        for run in runs or ():
-            self._check_known(run.name)
-            self._runs[run.name] = run
-        self._comparison = self._comparison if comparison is None else comparison
         before, after = page_around_data(visible(self._title))
         with replacing(self.path) as temporary:
             with open(temporary, "w", encoding="utf-8", newline="\n") as file:
@@ -145,10 +114,6 @@ class ReportWriter:
             self.num_bytes = temporary.stat().st_size
         return self.num_bytes
 
-    def _check_known(self, run_name: str) -> None:
-        if run_name not in self._runs:
-            raise ValueError(f"report: expected runs among {', '.join(map(repr, self._runs))}, found {run_name!r}")
-
     def _encoded(self, case: ReportCase) -> dict:
         """What a card needs only once it is looked at."""
         height, width = case.image.shape[:2]
@@ -157,10 +122,10 @@ class ReportWriter:
         return {
             "width": width,
             "height": height,
-            "image": encoded_picture(case.image, self._thumbnail_px),
+            "image": encoded_picture(case.image, THUMBNAIL_PX),
             "truth": None if case.truth is None else outline(case.truth),
             "predictions": [None if mask is None else outline(mask) for mask in masks],
-            "probabilities": [[encoded_map(level, self._map_px) for level in levels] for levels in maps],
+            "probabilities": [[encoded_map(level, MAP_PX) for level in levels] for levels in maps],
             "fixations": None if case.fixations is None else rounded_fixations(*case.fixations),
             **({} if case.ignore is None else {"ignore": outline(case.ignore), "ignoredPx": case.ignore.sum()}),
         }
@@ -172,7 +137,7 @@ class ReportWriter:
             "madeBy": visible(self._made_by),
             "made": (self._made or datetime.now()).strftime("%Y-%m-%d %H:%M"),
             "notes": [visible(note) for note in self._notes],
-            "thumbnailPx": self._thumbnail_px,
+            "thumbnailPx": THUMBNAIL_PX,
             "comparison": table(self._comparison),
             "numWith": self._num_with,
             "names": [visible(name) for name in self._names],

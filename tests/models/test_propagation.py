@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from models import propagation_torch
-from models.propagation import propagate, propagate_features
+from models.propagation import propagate
 
 
 def plain_formula(key, value, kernel_size, dilation):
@@ -60,7 +60,7 @@ def assert_close_to_scale(found, exact, tolerance):
 def test_golden_output_and_gradient(golden):
     data = np.load(golden / "propagation.npz")
     feature = torch.tensor(data["feature"], requires_grad=True)
-    out = propagate_features(feature)
+    out = propagate(feature, feature)
     out.backward(torch.tensor(data["upstream"]))
     np.testing.assert_allclose(out.detach().numpy(), data["out"], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(feature.grad.numpy(), data["grad"], rtol=1e-5, atol=3e-5)
@@ -71,14 +71,14 @@ def test_two_pixels_by_hand():
     feature = torch.tensor([[[[1.0, 2.0]]]])
     left = (math.exp(1) * 1 + math.exp(2) * 2) / (math.exp(1) + math.exp(2) + 7)
     right = (math.exp(4) * 2 + math.exp(2) * 1) / (math.exp(4) + math.exp(2) + 7)
-    out = propagate_features(feature, kernel_size=3, dilation=1)
+    out = propagate(feature, feature, kernel_size=3, dilation=1)
     torch.testing.assert_close(out, torch.tensor([[[[left, right]]]]))
 
 
 def test_a_negative_similarity_counts_as_none():
     feature = torch.tensor([[[[1.0, -2.0]]]])
     left = (math.exp(1) * 1 + math.exp(0) * -2) / (math.exp(1) + 8)
-    out = propagate_features(feature, kernel_size=3, dilation=1)
+    out = propagate(feature, feature, kernel_size=3, dilation=1)
     assert out[0, 0, 0, 0].item() == pytest.approx(left)
 
 
@@ -86,7 +86,7 @@ def test_a_negative_similarity_counts_as_none():
 def test_equals_the_plain_formula_even_where_the_window_leaves_the_image(kernel_size, dilation):
     torch.manual_seed(0)
     feature = torch.randn(3, 6, 5, dtype=torch.float64)
-    out = propagate_features(feature[None], kernel_size, dilation)[0]
+    out = propagate(feature[None], feature[None], kernel_size=kernel_size, dilation=dilation)[0]
     torch.testing.assert_close(out, plain_formula(feature, feature, kernel_size, dilation))
 
 
@@ -125,12 +125,12 @@ def test_a_value_may_be_of_another_type_than_the_key():
 def test_a_nan_is_not_rectified_away():
     feature = torch.ones(1, 1, 1, 4)
     feature[..., 0] = math.nan
-    out = propagate_features(feature, kernel_size=3, dilation=1)
+    out = propagate(feature, feature, kernel_size=3, dilation=1)
     assert out.isnan().flatten().tolist() == [True, True, False, False]
 
 
 def test_no_images_give_no_output():
-    assert propagate_features(torch.zeros(0, 3, 4, 4)).shape == (0, 3, 4, 4)
+    assert propagate(*[torch.zeros(0, 3, 4, 4)] * 2).shape == (0, 3, 4, 4)
 
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
@@ -154,7 +154,7 @@ def test_a_classifier_commutes_with_propagation():
     torch.manual_seed(0)
     feature, classifier = torch.randn(2, 8, 12, 9), torch.nn.Conv2d(8, 1, 1)
     bias = classifier.bias[:, None, None]
-    after = classifier(propagate_features(feature))
+    after = classifier(propagate(feature, feature))
     before = propagate(feature, classifier(feature) - bias) + bias
     torch.testing.assert_close(before, after, rtol=1e-5, atol=1e-5)
 
@@ -163,16 +163,16 @@ def test_a_classifier_commutes_with_propagation():
 def test_half_types_are_computed_in_float32_and_returned_as_given(dtype):
     torch.manual_seed(0)
     feature = torch.randn(1, 16, 8, 8).to(dtype)
-    out = propagate_features(feature)
+    out = propagate(feature, feature)
     assert out.dtype == dtype
-    torch.testing.assert_close(out, propagate_features(feature.float()).to(dtype))
+    torch.testing.assert_close(out, propagate(feature.float(), feature.float()).to(dtype))
 
 
 def test_channels_last_gives_the_same():
     torch.manual_seed(0)
     feature = torch.randn(2, 8, 10, 7)
     last = feature.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(propagate_features(last), propagate_features(feature))
+    torch.testing.assert_close(propagate(last, last), propagate(feature, feature))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_channels_last_gives_the_same():
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        propagate_features(torch.zeros(1, 1, 4, 4), **settings)
+        propagate(*[torch.zeros(1, 1, 4, 4)] * 2, **settings)
 
 
 @pytest.mark.gpu
@@ -195,7 +195,7 @@ def test_cuda_equals_cpu():
     results = []
     for device in ("cpu", "cuda"):
         x = feature.to(device).requires_grad_()
-        out = propagate_features(x)
+        out = propagate(x, x)
         out.square().sum().backward()
         results.append((out.detach().cpu(), x.grad.cpu()))
     torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-4, atol=1e-4)

@@ -115,7 +115,7 @@ def test_predictions_of_other_images_are_refused(results, tmp_path, capsys):
     a, b = results("a", shift=2), results("b", shift=1)
     Image.new("L", (5, 7)).save(b / "predictions" / "polyp8.png")
     assert compare(a, b, "--to", tmp_path / "out", "--report") == 2
-    assert "expected the prediction of b of polyp8 in the size of its image, " in capsys.readouterr().err
+    assert "case 'polyp8', prediction of 'b': expected the size of the image, " in capsys.readouterr().err
     assert not (tmp_path / "out" / "report.html").exists()
 
 
@@ -172,3 +172,13 @@ def test_no_folders_of_this_machine_in_the_page(results, tmp_path):
     assert compare(a, b, "--to", tmp_path / "out", "--report") == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "secret" not in page and str(tmp_path) not in page and "model.pth" in page
+
+
+def test_predictions_are_of_the_table_beside_them_alone(results, tmp_path):
+    """A run writes those of the checkpoint that its main table is of."""
+    a = results("a", shift=2)
+    shutil.copy(a / "per_case.csv", a / "per_case_last.csv")
+    assert compare(f"A={a}", f"last={a / 'per_case_last.csv'}", "--to", tmp_path / "out", "--report") == 0
+    case = embedded(tmp_path / "out")["case-0"]
+    assert case["predictions"][0] and case["predictions"][1] is None
+    assert case["probabilities"][0] and not case["probabilities"][1]

@@ -103,15 +103,7 @@ function emptyRules() {
 function comparisonTable() {
   const { columns, rows } = report.comparison;
   const lines = rows.map((row) =>
-    element("tr", {}, ...row.map((value) => element("td", { text: cellText(value), dir: "auto" }))),
+    element("tr", {}, ...row.map((value) => element("td", { text: value, dir: "auto" }))),
   );
   return scrollingTable("Paired comparison", columns, lines);
-}
-
-/** Four digits that count; a very small number, as a p value, as a power. */
-function cellText(value) {
-  if (value === null) return "–";
-  if (Array.isArray(value)) return `[${value.map(cellText).join(", ")}]`;
-  if (typeof value !== "number" || Number.isInteger(value)) return String(value);
-  return Math.abs(value) < 1e-4 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
 }

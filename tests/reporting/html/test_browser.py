@@ -51,7 +51,7 @@ def comparison(tmp_path_factory):
     }
     runs = [ReportRun(name, what=SVG_NAME, metrics=metrics, facts=[(TURNED_NAME, SCRIPT_NAME)]) for name in names]
     table = [{"metric": SCRIPT_NAME, "difference (points)": 1.5}]
-    with ReportWriter(path, title=SCRIPT_NAME, runs=runs, comparison=table, notes=[SVG_NAME], map_px=40) as report:
+    with ReportWriter(path, title=SCRIPT_NAME, runs=runs, comparison=table, notes=[SVG_NAME]) as report:
         for number, (name, dices) in enumerate(DICE.items()):
             report.add(_case(name, dict(zip(names, dices, strict=True)), number))
     return path
