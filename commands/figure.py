@@ -101,10 +101,11 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")
     spec = get_spec(args.data, args.root)
+    names, notes = (args.ids, []) if args.ids else _chosen(args, runs)
     wanted = Wanted(
         spec=spec,
         root=Path(args.root),
-        names=args.ids or _chosen(args, runs),
+        names=names,
         runs=runs,
         columns=args.columns,
         fixations=args.fixations,
@@ -120,24 +121,26 @@ def main(args: argparse.Namespace) -> int:
         files = [(stack.enter_context(replacing(path)), Path(path).suffix[1:].lower()) for path in args.to]
         layout = write_qualitative(shown.rows, shown.titles, files, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
-    for note in shown.notes:
+    for note in (*notes, *shown.notes):
         print(note)
     print(f"{', '.join(args.to)}: {layout.width:g} x {layout.height:.1f} mm")
     return 0
 
 
-def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> list[str]:
-    """The ids by rank in a run's table of cases."""
+def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> tuple[list[str], list[str]]:
+    """The ids by rank in a run's table of cases, and what is to be said of them."""
     how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
     folders = [run.path for run in runs if (run.path / PER_CASE_FILE).is_file()]
     if args.by is None and not folders:
         raise ValueError(
             f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"
         )
-    names = choose_cases(_table_of(args.by or folders[0], runs), how, number)
+    table = _table_of(args.by or folders[0], runs)
+    names = choose_cases(table, how, number)
+    notes = [f"--{how}: by the Dice in {table}"]
     if len(names) < number:
-        print(f"--{how} {number}: expected as many cases with a Dice, found {len(names)}")
-    return names
+        notes.append(f"--{how} {number}: expected as many cases with a Dice, found {len(names)}")
+    return names, notes
 
 
 def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
@@ -154,4 +157,5 @@ def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
     summary = read_summary(folder)
     selected = [label for label in summary["results"] if label.endswith("_selected")]
     label = "last" if checkpoints[0].name == LATEST_FILE or not selected else selected[0]
-    return folder if label == summary["headline"] else folder / f"per_case_{label}.csv"
+    # A summary of evaluate has one table.
+    return folder if label == summary.get("headline", label) else folder / f"per_case_{label}.csv"

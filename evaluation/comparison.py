@@ -24,6 +24,8 @@ from evaluation.run_names import named_paths
 
 # What should be the same for a difference to say something about the runs.
 ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
+# What it means that a summary does not tell one of them.
+NOT_GIVEN = {"ignore_value": "none", "spacing_mm": "as DICOM headers say"}
 
 
 class Compared(NamedTuple):
@@ -77,8 +79,8 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
-        if found and key == "ignore_value":
-            found = {name: values.get(key, "none") for name, values in settings.items() if values}
+        if found and key in NOT_GIVEN:
+            found = {name: values.get(key) or NOT_GIVEN[key] for name, values in settings.items() if values}
         if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evaluation.metrics import PREDICTED_PX, TRUE_PX
+from evaluation.metrics import HEADLINE, PREDICTED_PX, TRUE_PX
 from evaluation.per_case import GROUP, LEVEL, metrics_of
 from evaluation.statistics import bootstrap_interval
 
@@ -27,11 +27,13 @@ def summarize(table: pd.DataFrame, *, intervals: bool = False) -> dict[str, dict
     """
     summary: dict[str, dict] = {}
     metrics = metrics_of(table)
+    # Others may have a value where nothing is there and nothing predicted, as specificity.
+    overlaps = [metric for metric in metrics if metric in HEADLINE] or metrics
     for level, of_level in table.groupby(LEVEL, sort=False):
         entry: dict = {"num_cases": len(of_level)}
         for metric in metrics:
             entry |= _over_cases(metric, of_level, intervals)
-        entry["num_undefined"] = int(of_level[metrics].isna().all(axis=1).sum())
+        entry["num_undefined"] = int(of_level[overlaps].isna().all(axis=1).sum())
         if PREDICTED_PX in of_level:
             empty, nothing_there = of_level[PREDICTED_PX] == 0, of_level[TRUE_PX] == 0
             entry["num_one_empty"] = int((empty != nothing_there).sum())

@@ -21,6 +21,7 @@ from utils.images import write_image
 
 EXAMPLES_FILE = "examples.png"
 NUM_EXAMPLES = 5
+THRESHOLD = 0.5
 
 
 def score(
@@ -50,7 +51,8 @@ def score(
         write_per_case(folder / per_case_file, table)
         if examples:
             chosen = _spread(table[table[LEVEL] == ENSEMBLE], NUM_EXAMPLES)
-            write_image(folder / EXAMPLES_FILE, examples_picture(model, dataset, chosen, device))
+            picture = examples_picture(model, dataset, chosen, device, options.get("threshold", THRESHOLD))
+            write_image(folder / EXAMPLES_FILE, picture)
     return summarize(table, intervals=True)
 
 
@@ -60,7 +62,7 @@ def scored(
     dataset,
     device: torch.device,
     *,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
     spacing_mm: Spacing | None = None,
     writers: Sequence[Callable[[Case], None]] = (),
     group: Group = SINGLE,
@@ -105,7 +107,9 @@ def _spacing_of(path: Path) -> Spacing | None:
 
 
 @torch.inference_mode()
-def examples_picture(model: nn.Module, dataset, names: list[str], device: torch.device) -> np.ndarray:
+def examples_picture(
+    model: nn.Module, dataset, names: list[str], device: torch.device, threshold: float = THRESHOLD
+) -> np.ndarray:
     """A row a case: image, pseudo-masks, level probabilities, prediction and truth; (H,W,3) uint8."""
     was_training = model.training
     model.eval()
@@ -121,6 +125,7 @@ def examples_picture(model: nn.Module, dataset, names: list[str], device: torch.
             _resized(sample.get("label"), size),
             None if pseudo is None else pseudo.numpy(),
             _resized(sample.get("ignore"), size),
+            threshold=threshold,
         )
         lines.append(cells)
     model.train(was_training)

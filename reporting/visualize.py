@@ -95,6 +95,8 @@ def prediction_row(
     label: np.ndarray | None,
     pseudo: np.ndarray | None,
     ignore: np.ndarray | None = None,
+    *,
+    threshold: float = 0.5,
 ):
     """Cells and titles of one case.
 
@@ -104,6 +106,7 @@ def prediction_row(
         label: (H,W) or None.
         pseudo: (L,H,W) or None.
         ignore: (H,W), what is not scored, hatched beside the label; or None.
+        threshold: foreground is where the probability is above it.
     """
     picture = displayable(image)
     cells = {"image": picture}
@@ -111,7 +114,7 @@ def prediction_row(
         cells[f"pseudo-mask {level}"] = mask_picture(mask)
     for level, probability in enumerate(probabilities[1:], start=1):
         cells[f"level {level} probability"] = map_picture(probability)
-    predicted = with_contour(picture, probabilities[0] > 0.5, PREDICTION_COLOUR)
+    predicted = with_contour(picture, probabilities[0] > threshold, PREDICTION_COLOUR)
     cells["prediction (yellow)"] = predicted
     if label is not None:
         title = "and truth (green)" if ignore is None else "truth green, ignored grey"

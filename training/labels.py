@@ -15,7 +15,7 @@ from datasets import get_spec, io
 from datasets.files import MAP_FOLDER, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
-from datasets.gaze.map_files import why_missing
+from datasets.gaze.map_files import LABELS_FILE, why_missing
 from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
 from datasets.gaze.policies.evidence import resized
 from datasets.gaze.policies.quality import label_quality
@@ -27,7 +27,7 @@ from training.settings import Settings
 from utils.files import write_json
 from utils.images import write_image
 
-LABELS_FILE, MAPS_FOLDER = "labels.json", "maps"
+MAPS_FOLDER = "maps"
 # Of the labels that no mask gives; more that are empty or full, and there is nothing left to learn from.
 MOST_COLLAPSED = 0.5
 BATCH_SIZE = 8  # of images that the network labels
@@ -122,8 +122,8 @@ def describe_quality(quality: Mapping | None) -> str:
         return "no masks to score them by"
     return (
         f"Dice {quality['dice']:.4f} against {quality['num_images']} masks that had no part in them, "
-        f"{quality['share_below_0.6']:.1%} below 0.6, {quality['share_too_large']:.1%} too large, "
-        f"{quality['share_too_small']:.1%} too small (by half or more)"
+        f"{quality['share_below_0.6']:.1%} below 0.6, {quality['share_too_large']:.1%} too large (by half or more), "
+        f"{quality['share_too_small']:.1%} too small (two thirds or less)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import cv2
 from datasets import io
 from datasets.files import find_file, sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, why_missing
+from datasets.gaze.map_files import GAZE_FOLDER, LABELS_FILE, MAP_FOLDERS, why_missing
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
@@ -34,8 +35,8 @@ def assess_gaze(
     """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
 
     Args: as ``prepare_gaze`` takes them. Times an image, where an earlier preparation left them, are kept.
-        map_folder: maps of a round, PNG files of any size, which are scored in place of the data folder's CRF maps; the
-            two files are then written beside it.
+        map_folder: maps of a round, PNG files of any size, which are scored in place of the data folder's CRF maps, but
+            for those that are masks that the round was given; the two files are then written beside it.
 
     Returns:
         ``num_images``, ``without_map``: by kind of map, the number of images that have none, ``left_out`` with
@@ -50,7 +51,9 @@ def assess_gaze(
     thresholds = level_thresholds(spec, num_levels)
     made = None if map_folder is None else Path(map_folder).resolve()
     if made is not None:
-        names = [name for name in names if (made / f"{name}.png").is_file()]
+        given = _masks_given(made)
+        left_out += [{"name": name, "reason": "its map is the mask that was given", "broken": False} for name in given]
+        names = [name for name in names if (made / f"{name}.png").is_file() and name not in given]
     items = ((spec, root, name, fixations[name], thresholds, made) for name in names)
     results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
     left_out += [result for result in results if "reason" in result]
@@ -80,6 +83,14 @@ def assess_gaze(
         write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
         write_json(out / QUALITY_FILE, report)
     return report
+
+
+def _masks_given(map_folder: Path) -> list[str]:
+    path = map_folder.parent / LABELS_FILE
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["masks"]) if path.is_file() else []
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
 
 
 def assess_image(

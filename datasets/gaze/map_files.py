@@ -20,6 +20,8 @@ MAP_FOLDERS = {"heatmap": HEATMAP_FOLDER, "crf": MAP_FOLDER}
 # Of --map_format: what the reference writes for each data set, or no JPEG loss.
 MAP_FORMAT_CHOICES = ("as-reference", "png")
 OURS = "gazemedseg"
+# What the maps of a round are, beside their folder.
+LABELS_FILE = "labels.json"
 # Part of every fingerprint: to be raised with any change of the formulas.
 FORMULAS = "1"
 

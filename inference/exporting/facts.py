@@ -41,6 +41,8 @@ RECIPE = (
 )
 # What does something with several levels alone.
 OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
+# What a checkpoint that was chosen on a split says of it.
+SELECTED_ON = {"val": "validation", "test": "test"}
 
 
 def checkpoint_facts(path: Path) -> dict:
@@ -200,7 +202,7 @@ def _results(summary: dict, checkpoints: list[dict]) -> dict:
     iteration = checkpoints[0]["iteration"]
     # Training reads the test set.
     split = summary.get("split", "test")
-    chosen_on = {checkpoint["selected_on"] for checkpoint in checkpoints}
+    optimistic = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints}
     return {
         "what": summary.get("what"),
         "data": summary.get("data"),
@@ -208,7 +210,7 @@ def _results(summary: dict, checkpoints: list[dict]) -> dict:
         "results": {
             label: {
                 "iteration": iteration,
-                "optimistic": label == "test_selected" or (label == "checkpoint" and split in chosen_on),
+                "optimistic": label == "test_selected" or (label == "checkpoint" and optimistic),
                 "metrics": result["metrics"],
             }
             for label, result in summary["results"].items()

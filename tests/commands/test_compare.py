@@ -128,7 +128,10 @@ def test_training_scores_at_one_half_and_names_its_data_in_the_recipe(results, c
     assert "different root: a data/x, b data/x/, c data/y." in printed
     assert "\\[0.5, 1.0\\], c \\[1.0, 0.5\\]." in printed
     assert run.main(["compare", first, second]) == 0
-    assert "different root" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "different root" not in printed
+    # The one goes by DICOM headers, if there are any.
+    assert "different spacing\\_mm: a as DICOM headers say, b \\[0.5, 1.0\\]." in printed
 
 
 @pytest.mark.parametrize(

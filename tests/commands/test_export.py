@@ -418,6 +418,11 @@ def test_named_results_are_of_this_iteration_whatever_the_files_are_called(check
     for split in ("test", "val"):
         summary(scores, split=split, results=results)
         assert results_of(checkpoint, folder=str(scores))["results"]["checkpoint"]["optimistic"] == (split == "test")
+    torch.save(torch.load(checkpoint) | {"selected_on": "validation"}, checkpoint)
+    sums[0] = sha256_of(checkpoint)
+    for split in ("test", "val"):
+        summary(scores, split=split, results=results, checkpoints=["moved.pth"], checkpoint_sha256=sums)
+        assert results_of(checkpoint, folder=str(scores))["results"]["checkpoint"]["optimistic"] == (split == "val")
 
 
 def test_only_the_best_of_a_run_was_selected(checkpoint, tmp_path):

@@ -213,7 +213,10 @@ def test_a_run_ranks_by_the_checkpoint_that_is_drawn(drawn, first, figure, resul
     summary = {"headline": "last", "results": {"last": result, "test_selected": result}}
     (results / "summary.json").write_text(json.dumps(summary))
     assert figure("--worst", "1", "--by", results, "--runs", results / drawn, ids=()) == 0
-    assert capsys.readouterr().out.startswith(f"cases: {first}\n")
+    assert capsys.readouterr().out.startswith(f"cases: {first}\n--worst: by the Dice in {results}")
+    # Results of evaluate, which the checkpoint happens to lie beside, have one table.
+    (results / "summary.json").write_text(json.dumps({"results": {"checkpoint": result}}))
+    assert figure("--worst", "1", "--by", results, "--runs", results / drawn, ids=()) == 0
 
 
 def test_where_it_goes(figure, tmp_path, capsys):

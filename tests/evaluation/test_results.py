@@ -107,3 +107,9 @@ def test_per_case_table_has_the_columns_that_any_row_has(tmp_path):
 def test_ignored_pixels_have_a_column_where_any_row_has_them(tmp_path):
     write_per_case(tmp_path / "per_case.csv", table_of([{**_row("1", 0.5), "ignored_px": 7}]))
     assert (tmp_path / "per_case.csv").read_text().splitlines()[0].endswith(",recall,ignored_px")
+
+
+def test_another_metric_does_not_hide_what_is_undefined():
+    nan = float("nan")
+    rows = [_row("ensemble", 0.2) | {"specificity": 0.5}, _row("ensemble", nan, nan) | {"specificity": 1.0}]
+    assert summarize_rows(rows)["ensemble"]["num_undefined"] == 1

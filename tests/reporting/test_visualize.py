@@ -127,6 +127,13 @@ def test_cells_of_a_case_without_label_and_pseudo_masks():
     assert titles == ["image", "level 1 probability", "prediction (yellow)"]
 
 
+@pytest.mark.parametrize(("threshold", "shown"), [(0.3, True), (0.5, False)])
+def test_the_prediction_is_outlined_at_the_threshold_that_was_scored(threshold, shown):
+    probabilities = np.stack([0.4 * BOX, 0.4 * BOX])
+    cells, _ = prediction_row(np.zeros((1, 20, 30)), probabilities, None, None, threshold=threshold)
+    assert _has(cells[-1], PREDICTION_COLOUR) == shown
+
+
 def test_ignored_pixels_are_hatched_and_no_others():
     picture = with_ignored(BLACK, BOX)
     hatched = (picture == IGNORED_COLOUR).all(axis=-1)
