@@ -60,6 +60,8 @@ def plain_id(name: str) -> str:
 def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
     """A clause about what is ``there`` (see ``similar_files``) in place of an id that is not; "" for nothing."""
     other = there.get(plain_id(name).casefold(), name)
+    if other == name and there.get(plain_id(Path(name).stem).casefold()) == name:
+        return f"; {name} is there, whose id is {Path(name).stem}: ids stand without ending"
     return "" if other == name else f"; {other} is there, which differs in upper and lower case, or ending, alone"
 
 

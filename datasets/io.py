@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from datasets.decoding import RefusedError, check_depth, full_range, inverted, naming
 from datasets.dicom import check_dicom, is_dicom, read_dicom, read_header
-from datasets.masks import Label, label_of
+from datasets.masks import MIDDLE, Label, label_of
 from utils.images import COMMENT_KEY, FULL_SCALE
 from utils.inputs import open_input, read_input
 
@@ -142,10 +142,11 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     """
     with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit=False)
-        lossy = image.format in LOSSY_FORMATS or image.info.get("compression") in LOSSY_COMPRESSIONS
+        lossy = _is_lossy(image)
+        # Of one bit, everybody knows it: faxes.
+        if image.mode != "1" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
+            raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
         if _is_deep(image):
-            if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
-                raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
             values = full_range(path, np.array(image))
         else:
             values = _grey_of(path, image, "mask", "write 255 where the foreground is, else 0")
@@ -221,8 +222,8 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
             raise RefusedError(f"{path}: expected an opaque image, found a transparent value; write it without")
     elif SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT_TAG, ()):
         raise RefusedError(f"{path}: expected 8 bits without a sign, found signed ones; convert it")
-    elif image.format in ("PNG", "TIFF") and any(";16" in _raw_mode(tile) for tile in image.tile):
-        # Pillow would drop the lower byte.
+    elif _bits_of_colours(image) > 8:
+        # Pillow would drop the lower byte, or take it for a pixel of its own.
         raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
 
 
@@ -235,8 +236,12 @@ def _grey_of(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarr
     """(H,W) uint8, without colours, whose luminance says little: that of pure red is background."""
     _check_opaque(path, image)
     if image.mode not in ("1", "L", "LA"):
-        red, green, blue = image.convert("RGB").split()
-        if max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > COLOUR_TOLERANCE:
+        colours = image.convert("RGB").split()
+        red, green, blue = colours
+        brightest = max(colour.getextrema()[1] for colour in colours)
+        # Of labels in one channel, as 1 and 2 in red, the luminance would leave 0 and 1.
+        tolerance = COLOUR_TOLERANCE if _is_lossy(image) or brightest > MIDDLE else 0
+        if max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > tolerance:
             raise RefusedError(f"{path}: expected a grey {kind}, found colours; {advice}")
     return np.array(image.convert("L"))
 
@@ -258,10 +263,18 @@ def _deep_map(path: Path, image: Image.Image, comment: str | None) -> np.ndarray
     return 65535 - values if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else values
 
 
-def _raw_mode(tile) -> str:
-    """The layout of a tile's pixels in the file, as "RGB;16B"; offsets and strides stand behind it."""
-    arguments = tile[3]
-    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+def _bits_of_colours(image: Image.Image) -> int:
+    """Up to 8, or more, of what Pillow gives as 8."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(BITS_TAG, (8,)))
+    # The layout of a tile's pixels in the file, as "RGB;16B"; offsets and strides stand behind it.
+    arguments = [tile[3] for tile in image.tile if image.format == "PNG"]
+    layouts = (str(one[0] if isinstance(one, tuple) else one) for one in arguments)
+    return 16 if any(";16" in layout for layout in layouts) else 8
+
+
+def _is_lossy(image: Image.Image) -> bool:
+    return image.format in LOSSY_FORMATS or image.info.get("compression") in LOSSY_COMPRESSIONS
 
 
 def _is_deep(image: Image.Image) -> bool:

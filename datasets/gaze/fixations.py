@@ -22,6 +22,8 @@ ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
 # The longest fixation of the published tables lasts 4.3 s. Nobody looks at a point for a minute, and a table in
 # microseconds, where the shortest fixation reads 50,000, has to be noticed.
 MAX_DURATION_MS = 60_000
+# Of a fixation that lasts less, nobody knows; of one that is counted in seconds, everybody writes less.
+SHORT_MS = 5
 # Above the largest images of microscopy.
 MAX_SIDE_PX = 1_000_000
 # File systems end at 255, ending and all.
@@ -32,7 +34,7 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".web
 
 @dataclass(frozen=True)
 class Fixations:
-    """The fixations on one image, in the order of the table.
+    """The fixations on one image, in the order of ``ORDER_COLUMNS``, else of the table.
 
     Attributes:
         xy: (N,2) float64 in 0..1; x from the left, y from the top.
@@ -62,13 +64,12 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
             differ in ending or folder only, the size changes within an image, or, in a table with one of
             ``ORDER_COLUMNS``, a whole row occurs twice (without them, two fixations may well be alike).
     """
-    table = read_table(path, IMAGE, NEEDED_COLUMNS[1:], SIZE_COLUMNS)
+    table = read_table(path, IMAGE, NEEDED_COLUMNS[1:], (*SIZE_COLUMNS, *ORDER_COLUMNS))
     image, ids = table.label_index, _ids(table)
     xy = np.column_stack([_positions(table, X, "width"), _positions(table, Y, "height")])
     duration_ms = _durations(table)
     size = _sizes(table)
-    # Stable, so that the order within an image stays the table's.
-    order = np.argsort(image, kind="stable")
+    order = np.lexsort((_place_in_time(table), image))
     starts = np.searchsorted(image[order], np.arange(len(ids)))
     first = order[starts]
     _check_one_size_an_image(table, size, first)
@@ -126,7 +127,16 @@ def _durations(table: Table) -> np.ndarray:
         too_long = MAX_DURATION_MS < values[wrong][0] < np.inf
         advice = "it looks like another unit than ms" if too_long else "write a number of ms with a decimal point"
         table.refuse(wrong, DURATION, f"a number in 0..{MAX_DURATION_MS}", advice)
+    short = (values > 0) & (values < SHORT_MS)
+    if (values[short] % 1).any() and short.sum() > np.count_nonzero(values) / 2:
+        table.refuse(short, DURATION, "a number of ms", "it looks like seconds: multiply by 1000")
     return values
+
+
+def _place_in_time(table: Table) -> np.ndarray:
+    """(N,) float64 that rises with the time of fixations on one image."""
+    columns = (table.numbers[name] for name in ORDER_COLUMNS if name in table.numbers)
+    return next((values for values in columns if np.isfinite(values).all()), np.arange(len(table.rows), dtype=float))
 
 
 def _sizes(table: Table) -> np.ndarray:

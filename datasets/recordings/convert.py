@@ -206,11 +206,13 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
         return recording
     width, height = screen_px
     if recording.unit != "fraction":
-        screen = recording.screen or Rect(0, 0, width, height)
-        notes = recording.notes
-        if (screen.width, screen.height) != (width, height):
-            notes += (f"--screen_px is used, though the recording says {screen.width:g},{screen.height:g}",)
-        return replace(recording, screen=replace(screen, width=width, height=height), notes=notes)
+        before = recording.screen or Rect(0, 0, width, height)
+        screen, notes = replace(before, width=width, height=height), recording.notes
+        if screen != before:
+            notes += (f"--screen_px is used, though the recording says {before.width:g},{before.height:g}",)
+        # Images that fill it do so whatever its size.
+        trials = tuple(replace(trial, rect=screen) if trial.rect == before else trial for trial in recording.trials)
+        return replace(recording, screen=screen, trials=trials, notes=notes)
 
     def scaled(table: pd.DataFrame | None) -> pd.DataFrame | None:
         return table if table is None else table.assign(x=table["x"] * width, y=table["y"] * height)

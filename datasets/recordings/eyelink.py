@@ -9,6 +9,7 @@ fixation left of or above the screen; both are needed here.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.recordings import codings
 from datasets.recordings.eyelink_trials import Message, find_trials
 from datasets.recordings.recording import (
     BOTH,
@@ -38,6 +40,8 @@ TRIAL_SECONDS = 20
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
 # What a sample's line has behind its values, for one eye or two: what the tracker warns of.
 FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
+# For what the eye tracker did not find: edf2asc's own, and of its option -miss.
+MISSING = (".", "nan")
 # A fixation lasts from its first sample to the end of its last one.
 LONGEST_STEP_MS = 20
 RATE = re.compile(r"\bRATE\s+(\d+(?:\.\d+)?)")
@@ -49,7 +53,7 @@ def looks_like(text: str) -> bool:
     return bool(
         re.search(
             r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+|\*\* VERSION: EYELINK)"
-            r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.)){3,}[ \t]+" + FLAGS,
+            r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.|[Nn][Aa][Nn])){3,}[ \t]+" + FLAGS,
             text[:20000],
             re.M,
         )
@@ -82,6 +86,7 @@ class _Content:
     begun: dict[str, int] = field(default_factory=dict)
     unfinished: int = 0
     overlapping: int = 0
+    lost: Counter[float] = field(default_factory=Counter)
     px_per_degree: tuple[float, float] | None = None
 
     def fail(self, number: int, expected: str, line: str):
@@ -150,6 +155,8 @@ def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
         "--onset_message": sum(not trial.onset_known for trial in trials),
     }
     alone = "samples alone (edf2asc -s): trials, images and the screen are not in this file"
+    for value, count in content.lost.items():
+        counts[f"of the positions are ({value:g}, {value:g}), which stands for lost: missing"] = count
     notes = tuple(f"{count} {what}" for what, count in counts.items() if count)
     return (alone, *notes) if content.samples_alone else notes
 
@@ -237,6 +244,9 @@ def _take_fixation(content: _Content, number: int, line: str) -> None:
     if abs(end - start - duration) > LONGEST_STEP_MS:
         content.fail(number, f"a fixation that lasts from its start to its end, {plain(end - start)} ms", line)
     x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
+    if x == y and x in codings.LOST:
+        content.lost[x] += 1
+        x = y = np.nan
     content.begun.pop(words[1], None)
     content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))
 
@@ -275,7 +285,7 @@ _TAKERS = {
 
 
 def _number(content: _Content, number: int, line: str, word: str, *, missing: bool = False) -> float:
-    if missing and word == ".":
+    if missing and word.lower() in MISSING:
         return np.nan
     # Whoever has opened the file in a spreadsheet may have decimal commas.
     word = word.replace(",", ".")
@@ -339,7 +349,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)
     values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    wrong = np.argwhere(~np.isfinite(values) & (text != ".").to_numpy())
+    wrong = np.argwhere(~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy())
     if len(wrong) or np.isnan(values[:, 0]).any():
         index = int(wrong[0, 0]) if len(wrong) else int(np.flatnonzero(np.isnan(values[:, 0]))[0])
         content.fail(block.numbers[index], "numbers, or '.' where the eye was not found", block.lines[index])
@@ -349,6 +359,9 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     for i, eye in enumerate(block.eyes):
+        for value, there in codings.missing_codes(values[:, 1 + 3 * i : 3 + 3 * i].T).items():
+            content.lost[value] += int(there.sum())
+            values[there, 1 + 3 * i : 3 + 3 * i] = np.nan
         gaze = (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye)
         yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, gaze, strict=True)))
 

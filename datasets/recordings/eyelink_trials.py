@@ -13,9 +13,9 @@ import numpy as np
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE, behind_trialid, load, stem, variable
 from datasets.recordings.recording import ReadingSettings, Rect, Trial, plain
 
-TRIALID = re.compile(r"TRIALID\b[\s:=]*(.*)")
-ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))\b"
-OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))\b"
+TRIALID = re.compile(r"TRIALID(?![A-Za-z])[\s:=_]*(.*)")
+ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))(?![a-z])"
+OFFSET = r"^(BLANK[_ ]?SCREEN|DISPLAY[_ ]?OFF|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(OFF|OFFSET|OFFLINE|END))(?![a-z])"
 # Pictures loaded within this time make up one display; nobody shows one for less.
 SAME_DISPLAY_MS = 50
 
@@ -45,10 +45,10 @@ def find_trials(
 
     A trial reaches from TRIALID to TRIAL_RESULT, the end of its recording block or the next TRIALID; without
     TRIALID a recording block is one. Its image is the one named by ``settings.image_message``, else by a
-    TRIAL_VAR of a telling name, by IMGLOAD, or by a file name behind TRIALID; where that could be one or another, the
-    trial has a doubt. The image appears with the first message that matches ``settings.onset_message``, else when the
-    block starts; several images in a trial follow each other, and of several that were loaded the named one is shown
-    from its IMGLOAD to the next.
+    TRIAL_VAR of a telling name, by a file name behind TRIALID, or by IMGLOAD; where that could be one or another, the
+    trial has a doubt. The image appears with the first message that matches ``settings.onset_message``, one just before
+    its name included, else when the block starts; several images in a trial follow each other, and of several that were
+    loaded the named one is shown from its IMGLOAD to that of another.
     """
     messages = [message.shifted() for message in messages]
     parts = _trial_parts(path, messages, blocks)
@@ -89,14 +89,19 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
 
 
 def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Message], float, float]]:
-    """Every recording block, with the messages since the last one: the image may be named before START."""
+    """Every recording block, with the messages since the last one, or its TRIAL_RESULT: the image may be named before
+    START, or between END and TRIAL_RESULT.
+    """
     parts, before = [], -np.inf
     for number, (start, end) in enumerate(blocks, 1):
         if not np.isfinite(end):
             end = blocks[number][0] if number < len(blocks) else np.inf
-        part = [message for message in messages if before < message.time_ms <= end]
+        following = blocks[number][0] if number < len(blocks) else np.inf
+        results = [m.time_ms for m in messages if end < m.time_ms < following and m.text.startswith("TRIAL_RESULT")]
+        last = max([end, *results])
+        part = [message for message in messages if before < message.time_ms <= last]
         parts.append((str(number), part, min([start, *(m.time_ms for m in part)]), end))
-        before = end
+        before = last
     return parts
 
 
@@ -104,10 +109,18 @@ def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, se
     """One trial an image; a part without any named image gives one trial without."""
     start_ms, end_ms = trial.start_ms, trial.end_ms
     onset, offset = settings.onset_message or ONSET, settings.offset_message or OFFSET
-    named = [item for index, item in enumerate(named) if index == 0 or item[1] != named[index - 1][1]]
+    # One that is drawn again is the same, unless it was gone in between.
+    named = [
+        item
+        for before, item in zip([None, *named], named, strict=False)
+        if before is None
+        or item[1] != before[1]
+        or np.isfinite(_first(part, offset, before[0].time_ms, item[0].time_ms, default=np.inf))
+    ]
     if len(named) < 2:
         message, name, rect = named[0] if named else (None, None, None)
         load_ms, next_load_ms = _load_times(loads, name)
+        load_ms = _display_ms(part, onset, load_ms)
         start_ms = start_ms if settings.onset_message else max(start_ms, load_ms)
         shown_ms = _first(part, onset, start_ms, end_ms, default=np.nan)
         known = bool(np.isfinite(shown_ms))
@@ -117,14 +130,14 @@ def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, se
         trial = replace(trial, image=name, rect=rect, named_by=message.text if message else "")
         trials = [replace(trial, start_ms=shown_ms, end_ms=end_ms, onset_known=known or shown_ms == load_ms)]
     else:
-        edges = [message.time_ms for message, _, _ in named] + [end_ms]
+        edges = [_display_ms(part, onset, message.time_ms) for message, _, _ in named] + [end_ms]
         trials = [
             replace(
                 trial,
                 image=name,
                 rect=rect,
                 where=f"{path}, line {message.line}",
-                start_ms=_first(part, onset, edges[i], edges[i + 1], default=edges[i]),
+                start_ms=_first(part, onset, edges[i], np.nextafter(edges[i + 1], -np.inf), default=edges[i]),
                 end_ms=edges[i + 1],
                 named_by=message.text,
             )
@@ -156,12 +169,17 @@ def _named_images(part: list[Message], behind: tuple[str | None, str], loads):
         for load, after in itertools.pairwise(loads)
         if stem(load[1]) != stem(after[1]) and after[0].time_ms - load[0].time_ms <= SAME_DISPLAY_MS
     ]
+    name, doubt = behind
+    if name and loads:
+        if any(stem(load) == stem(name) for _, load, _ in loads):
+            return [(part[0], name, _rect_of(name, loads))], ""
+        texts = f"{name!r} behind TRIALID and {loads[0][0].text[:60]!r}"
+        return [], f"expected one image of the trial, found {texts}; give --image_message REGEX"
     if together:
         texts = " and ".join(repr(message.text[:60]) for message, *_ in together[0])
         return [], f"expected one image at a time, found {texts} in one display; give --image_message REGEX"
     if loads:
         return loads, ""
-    name, doubt = behind
     return ([(part[0], name, None)] if name else []), doubt
 
 
@@ -173,12 +191,17 @@ def _loads(part: list[Message], screen) -> list[tuple[Message, str, Rect | None]
 
 def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
     """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
-    times = np.array([message.time_ms for message, _, _ in loads])
     mine = [message.time_ms for message, load, _ in loads if name and stem(load) == stem(name)]
     if not mine:
         return -np.inf, np.inf
-    cued = (times < mine[0] - SAME_DISPLAY_MS).any()
-    return mine[0] if cued else -np.inf, min(times[times > mine[0] + SAME_DISPLAY_MS], default=np.inf)
+    others = np.array([message.time_ms for message, load, _ in loads if stem(load) != stem(name)])
+    cued = (others < mine[0] - SAME_DISPLAY_MS).any()
+    return mine[0] if cued else -np.inf, min(others[others > mine[0] + SAME_DISPLAY_MS], default=np.inf)
+
+
+def _display_ms(part: list[Message], onset: str, message_ms: float) -> float:
+    """When the display of a message began: experiments send the onset just before the name, or after it."""
+    return _first(part[::-1], onset, message_ms - SAME_DISPLAY_MS, message_ms, default=message_ms)
 
 
 def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:

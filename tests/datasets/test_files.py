@@ -77,6 +77,7 @@ def test_a_name_in_other_letter_case_is_a_hint(tmp_path):
     assert near_miss_hint("Pat06_1", there).startswith("; pat06_1.jpg is there, which differs in upper and lower case")
     (tmp_path / "c.png").mkdir()
     assert near_miss_hint("c", similar_files(tmp_path)) == ""
+    assert "pat06_1.jpg is there, whose id is pat06_1: ids stand without ending" in near_miss_hint("pat06_1.jpg", there)
     assert similar_files(tmp_path / "nowhere") == {}
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 from PIL import Image
 
 from datasets import io
@@ -112,6 +113,30 @@ class TestEightBits:
             for refused in (io.read_image, io.read_gray, io.check_image):
                 with pytest.raises(ValueError, match="expected pixels stored upright, found a TIFF"):
                     refused(path)
+
+    @pytest.mark.parametrize("planar", ["separate", "contig"])
+    def test_colours_of_16_bits_however_they_lie(self, tmp_path, planar):
+        values = np.full((3, 8, 8) if planar == "separate" else (8, 8, 3), 40000, np.uint16)
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", planarconfig=planar)
+        for refused in (io.read_image, io.check_image):
+            with pytest.raises(ValueError, match="expected 8 bits a colour, found 16"):
+                refused(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_masks_whose_0_is_white_are_refused(self, tmp_path, dtype):
+        values = np.array([[0, 255], [0, 0]], dtype)
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+        with pytest.raises(ValueError, match="expected a mask whose 0 is black, found one whose 0 is white"):
+            io.read_label(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("colour", [(1, 0, 0), (0, 0, 4), (2, 0, 0)])
+    def test_labels_in_one_channel_are_colours(self, tmp_path, colour):
+        mask = np.zeros((8, 8, 3), np.uint8)
+        mask[:4], mask[4:6, :4] = colour, (1, 0, 0)
+        with pytest.raises(ValueError, match="expected a grey mask, found colours"):
+            io.read_label(_save(tmp_path / "a.png", mask))
+        grey = np.repeat(mask.max(axis=-1, keepdims=True) > 0, 3, axis=-1).astype(np.uint8)
+        assert io.read_label(_save(tmp_path / "b.png", grey)).mask.sum() == 40
 
 
 class TestDeep:

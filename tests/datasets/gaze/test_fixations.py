@@ -400,3 +400,25 @@ def test_a_table_that_may_not_be_read(tmp_path, monkeypatch):
 
 def test_a_name_that_no_file_can_have(tmp_path):
     assert "found that it cannot be read: File name too long" in _refusal(tmp_path / ("a" * 300), OSError)
+
+
+@pytest.mark.parametrize("column", ["CURRENT_FIX_INDEX", "CURRENT_FIX_START"])
+def test_the_order_is_that_of_index_or_start(tmp_path, column):
+    path = tmp_path / "fix.csv"
+    rows = ["a,0.3,0.5,300,3", "b,0.9,0.5,100,1", "a,0.1,0.5,100,1", "a,0.2,0.5,200,2"]
+    path.write_text(f"IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION,{column}\n" + "\n".join(rows))
+    found = read_fixations(path)
+    assert list(found) == ["a", "b"] and found["a"].duration_ms.tolist() == [100, 200, 300]
+    path.write_text(path.read_text().replace(",300,3", ",300,"))
+    assert read_fixations(path)["a"].duration_ms.tolist() == [300, 100, 200]
+
+
+def test_durations_in_seconds_are_refused(tmp_path):
+    path = tmp_path / "fix.csv"
+    header = "IMAGE,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION\n"
+    path.write_text(header + "a,0.1,0.5,0.25\na,0.2,0.5,0.31\na,0.3,0.5,12.5\n")
+    with pytest.raises(ValueError, match="row 2: expected a number of ms in .*, found .*0.25.*seconds"):
+        read_fixations(path)
+    # Without durations, all weigh the same.
+    path.write_text(header + "a,0.1,0.5,1\na,0.2,0.5,1\n")
+    assert read_fixations(path)["a"].duration_ms.tolist() == [1, 1]

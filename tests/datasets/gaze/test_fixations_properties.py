@@ -33,7 +33,7 @@ ODD_TEXTS = st.one_of(
 @st.composite
 def good_rows(draw, others=(OTHERS, OTHERS[:1], OTHERS[1:], ())) -> list[dict[str, str]]:
     """One to five rows of a table without a mistake."""
-    shares, durations = st.floats(0, 1), st.floats(0, 60_000) | st.integers(0, 60_000)
+    shares, durations = st.floats(0, 1), st.floats(5, 60_000) | st.integers(0, 60_000)
     columns = draw(st.permutations([*NEEDED, *draw(st.sampled_from(others))]))
     rows = []
     for index in range(draw(st.integers(1, 5))):

@@ -73,7 +73,8 @@ def test_screens_given_by_their_last_pixel_or_by_their_size(write, examples, coo
 
 def test_another_screen_by_option_is_said(write, convert):
     table, summary = convert(write("eyelink"), settings=ConversionSettings(screen_px=(2048, 1536)))
-    assert table["CURRENT_FIX_X"].tolist() == [0.5, 0.25, 0.25, 0.5]
+    # The first image fills the screen; the second has a place of its own.
+    assert table["CURRENT_FIX_X"].tolist() == [0.25, 0.125, 0.25, 0.5]
     assert summary.notes == ["--screen_px is used, though the recording says 1024,768"]
 
 
@@ -554,3 +555,173 @@ def test_a_pattern_that_never_ends_is_named(write, monkeypatch, examples, option
     path = write("eyelink", re.sub(r"(MSG\t\d+) ", rf"\1 {'a' * 50}! ", examples["eyelink"][1]))
     with pytest.raises(ValueError, match=r"\.asc: expected its messages to be searched within 0\.2 s"):
         read_recording(path, ReadingSettings(**{option: "(a+)+$"}))
+
+
+def lines(*texts: str) -> str:
+    return "\n".join(["MSG 1 GAZE_COORDS 0 0 99 99", *texts]) + "\n"
+
+
+def fixation(start: int, x: float = 50, y: float = 50) -> str:
+    return f"EFIX L {start} {start + 99} 100 {x} {y} 9"
+
+
+TRIAL, BLOCK, RESULT = "MSG 900 TRIALID 7", "START 1000 LEFT EVENTS", "MSG 2001 TRIAL_RESULT 0"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        pytest.param(
+            (
+                TRIAL,
+                BLOCK,
+                "MSG 1100 image_onset",
+                "MSG 1101 !V IMGLOAD FILL a.jpg",
+                fixation(1200),
+                "MSG 1500 image_onset",
+                "MSG 1501 !V IMGLOAD FILL b.jpg",
+                fixation(1600),
+                "END 2000 EVENTS",
+                RESULT,
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 100), ("b.jpg", 0.5, 0.5, 100, 100)],
+            id="the onset is sent just before the name",
+        ),
+        pytest.param(
+            (
+                TRIAL,
+                BLOCK,
+                "MSG 1000 !V IMGLOAD FILL cross.png",
+                "MSG 1200 STIM_ONSET",
+                "MSG 1201 !V IMGLOAD FILL b.jpg",
+                fixation(1300),
+                "MSG 1500 STIM_ONSET question",
+                "END 2000 EVENTS",
+                "MSG 2000 !V TRIAL_VAR image b.jpg",
+                RESULT,
+            ),
+            [("b.jpg", 0.5, 0.5, 100, 100)],
+            id="so it is behind a cue",
+        ),
+        pytest.param(
+            (
+                TRIAL,
+                BLOCK,
+                "MSG 1100 !V IMGLOAD FILL a.jpg",
+                fixation(1200),
+                "END 1500 EVENTS",
+                "START 1600 LEFT EVENTS",
+                "MSG 1650 !V IMGLOAD FILL a.jpg",
+                fixation(1700, 50, 20),
+                "END 2000 EVENTS",
+                RESULT,
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 200), ("a.jpg", 0.5, 0.2, 100, 700)],
+            id="an image that is drawn again is the same",
+        ),
+        pytest.param(
+            (
+                TRIAL,
+                BLOCK,
+                "MSG 1100 !V IMGLOAD FILL a.jpg",
+                fixation(1200),
+                "MSG 1400 blank_screen",
+                fixation(1450),
+                "MSG 1650 !V IMGLOAD FILL a.jpg",
+                fixation(1700),
+                "END 2000 EVENTS",
+                RESULT,
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 100), ("a.jpg", 0.5, 0.5, 100, 50)],
+            id="unless it was gone in between",
+        ),
+        pytest.param(
+            (
+                "MSG 900 TRIALID_1",
+                BLOCK,
+                fixation(1200),
+                "END 2000 EVENTS",
+                "MSG 2001 !V TRIAL_VAR image a.jpg",
+                "MSG 2002 TRIAL_RESULT 0",
+                "MSG 2900 TRIALID_2",
+                "START 3000 LEFT EVENTS",
+                fixation(3200, 20, 20),
+                "END 4000 EVENTS",
+                "MSG 4001 !V TRIAL_VAR image b.jpg",
+                "MSG 4002 TRIAL_RESULT 0",
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 200), ("b.jpg", 0.2, 0.2, 100, 200)],
+            id="TRIALID_1",
+        ),
+        pytest.param(
+            (
+                BLOCK,
+                fixation(1200),
+                "END 2000 EVENTS",
+                "MSG 2001 !V TRIAL_VAR image a.jpg",
+                "MSG 2002 TRIAL_RESULT 0",
+                "START 3000 LEFT EVENTS",
+                fixation(3200, 20, 20),
+                "END 4000 EVENTS",
+                "MSG 4001 !V TRIAL_VAR image b.jpg",
+                "MSG 4002 TRIAL_RESULT 0",
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 200), ("b.jpg", 0.2, 0.2, 100, 200)],
+            id="without TRIALID what comes before TRIAL_RESULT is of the block before",
+        ),
+        pytest.param(
+            (
+                "MSG 900 TRIALID polyp1.jpg",
+                BLOCK,
+                "MSG 1000 !V IMGLOAD CENTER cross.png 50 50 10 10",
+                "MSG 1100 !V IMGLOAD FILL polyp1.jpg",
+                "MSG 1101 SYNCTIME",
+                fixation(1200),
+                "END 2000 EVENTS",
+                RESULT,
+            ),
+            [("polyp1.jpg", 0.5, 0.5, 100, 99)],
+            id="the file behind TRIALID is the image",
+        ),
+        pytest.param(
+            (
+                "MSG 900 TRIALID a.jpg",
+                BLOCK,
+                "MSG 1100 SYNCTIME",
+                fixation(1200),
+                "MSG 1500 image_offset_1",
+                fixation(1600),
+                "END 2000 EVENTS",
+                RESULT,
+            ),
+            [("a.jpg", 0.5, 0.5, 100, 100)],
+            id="an offset with a number behind it",
+        ),
+    ],
+)
+def test_what_is_shown_when_as_experiments_say_it(write, convert, rows, texts, expected):
+    assert rows(convert(write("eyelink", lines(*texts)))[0]) == expected
+
+
+def test_another_file_behind_trialid_than_was_loaded_is_a_question(write, convert):
+    texts = ("MSG 900 TRIALID polyp1.jpg", BLOCK, "MSG 1001 !V IMGLOAD FILL 3.png", fixation(1200), "END 2000 EVENTS")
+    with pytest.raises(ValueError, match="expected one image of the trial, found 'polyp1.jpg' behind TRIALID and"):
+        convert(write("eyelink", lines(*texts)))
+
+
+@pytest.mark.parametrize("lost", [". .", "0.0 0.0", "-1.0 -1.0", "NaN NaN", "nan nan"])
+def test_what_stands_for_lost_in_samples(write, convert, rows, lost):
+    start = ["MSG 900 TRIALID a.jpg", "START 1000 LEFT SAMPLES EVENTS", "SAMPLES GAZE LEFT RATE 100 TRACKING CR"]
+    samples = [f"{1000 + 10 * i} {lost if 10 <= i < 20 else '50.0 50.0'} 900.0 ..." for i in range(30)]
+    path = write("eyelink", lines(*start, *samples, "END 1300 SAMPLES EVENTS", "MSG 1301 TRIAL_RESULT 0"))
+    settings = ConversionSettings(screen_px=(100, 100), screen_cm=(30, 30), distance_cm=60)
+    table, summary = convert(path, settings=settings)
+    assert rows(table) == [("a.jpg", 0.5, 0.5, 100, 0), ("a.jpg", 0.5, 0.5, 100, 200)]
+    assert summary.missing_samples == 10
+
+
+def test_what_stands_for_lost_in_events(write, convert, rows):
+    texts = ("MSG 900 TRIALID a.jpg", BLOCK, fixation(1100, 0.0, 0.0), fixation(1200, "NaN", "NaN"), fixation(1300))
+    table, summary = convert(write("eyelink", lines(*texts, "END 2000 EVENTS", RESULT)))
+    assert rows(table) == [("a.jpg", 0.5, 0.5, 100, 300)]
+    assert "1 of the positions are (0, 0), which stands for lost: missing" in summary.notes
