@@ -356,9 +356,9 @@ def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
     for masks in (["--masks", "8"], ["--masks=8"]):
         assert " --pseudo fusion " in run_script(STRONG, *masks, **given).stdout
     # With --test, size and splits are as trained, not as the recipe has them.
-    train = run_script(STRONG, "--test", "--ckpt_path", str(tmp_path / "exp"), **given).stdout
-    assert run.main(train.split()) == 0
-    assert json.loads((tmp_path / "exp" / "evaluate_test" / "summary.json").read_text())["spatial_size"] == 256
+    given = ["--root", str(tiny_root), "--fixations", given["FIXATIONS"], "--ckpt_path", str(tmp_path / "exp")]
+    assert run.main(["--recipe", "strong", "--data", "kvasir", *given, "--device", "cpu", "--test"]) == 0
+    assert json.loads((tmp_path / "exp" / "evaluate_test" / "summary.json").read_text())["spatial_size"] == 32
 
 
 def test_the_strong_script_goes_on_where_some_images_have_no_map(tiny_root, tmp_path):
