@@ -6,6 +6,7 @@ folder, by ``prepare``, three trainings with ``LINE`` (one with ``--cache disk``
 no test needs were left out.
 """
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def test_rounds_that_are_finished_are_not_trained_again(capsys):
     before = Path("rounds/rounds.md").read_text()
     line = f"{LINE} --max_ite 2 --exp_path rounds --num_levels 1 --rounds 2 --pseudo area"
     assert run.main([*line.split(), "--fixations", "kvasir/fixations.csv", "--resume"]) == 0
-    assert capsys.readouterr().out.count("finished before") == 2 and Path("rounds/rounds.md").read_text() == before
+    assert capsys.readouterr().out.count("finished before") == 2
+    # What is said of the numbers may change, the numbers not.
+    numbers = [re.findall(r"\d[\d.]*", text) for text in (before, Path("rounds/rounds.md").read_text())]
+    assert numbers[0] == numbers[1]
 
 
 def test_gaze_maps_are_not_made_again(capsys):
