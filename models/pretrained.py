@@ -55,10 +55,19 @@ def encoder_input(source: str | None, normalisation: str) -> str:
     Args:
         source: as ``--encoder_weights`` takes it.
         normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
+
+    Raises:
+        FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
-    if normalisation != "imagenet" or not (source or "").startswith(PACKAGE):
+    if normalisation != "imagenet" or not is_local(source):
         return INPUTS[0]
-    return _package(source).input
+    if source.startswith(PACKAGE):
+        return _package(source).input
+    if source.endswith(".safetensors"):
+        return INPUTS[0]
+    # Of a network of this project, which remembers it.
+    config = load_checkpoint(source).get("config") or {}
+    return (config.get("model") or {}).get("encoder_input") or INPUTS[0]
 
 
 def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
@@ -82,6 +91,8 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
         found = _by_name(encoder, _read(Path(source)))
     own = encoder.state_dict()
     found = {key: _as_grey(weight) if _is_grey(weight, own.get(key)) else weight for key, weight in found.items()}
+    # Files from before there were such counters, which nothing depends on.
+    found |= {key: own[key] for key in own if key.endswith("num_batches_tracked") and key not in found}
     missing = [key for key in own if key not in found]
     other = [f"{key} {tuple(found[key].shape)}" for key in own if key in found and found[key].shape != own[key].shape]
     if missing or other:

@@ -194,7 +194,16 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
-    return Start(load_checkpoint(settings.ckpt_path), Path(settings.ckpt_path)) if settings.ckpt_path else Start(None)
+    if not settings.ckpt_path:
+        return Start(None)
+    checkpoint = load_checkpoint(settings.ckpt_path)
+    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
+    if fed != settings.encoder_input:
+        raise ValueError(
+            f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
+            f"{fed}; name the same --encoder_weights as it was trained with"
+        )
+    return Start(checkpoint, Path(settings.ckpt_path))
 
 
 def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -96,8 +97,14 @@ def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, se
     """The masks that a run may use, (H,W) bool by name: those of ``number`` training images, drawn by the seed.
 
     Raises:
-        FileNotFoundError: if there are not as many, or one is missing.
+        FileNotFoundError: if one is missing.
+        ValueError: if there are not as many, or they leave pixels out, which maps cannot.
     """
+    if number and spec.ignore_value is not None:
+        raise ValueError(
+            f"--masks {number}: expected masks that say of every pixel what it is, found ignore_value "
+            f"{spec.ignore_value} in dataset.toml; use -m full_sup, which leaves them out, or gaze without --masks"
+        )
     if number > len(names):
         raise ValueError(f"--masks {number}: expected at most {len(names)}, the training images, found more")
     drawn = np.random.default_rng([seed, MASK_STREAM]).permutation(len(names))[:number]
@@ -198,7 +205,10 @@ def _with_network(
 
 def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> np.ndarray | None:
     path = sample_path(spec, root, "masks", name)
-    return resized(io.read_label(path, spec.ignore_value)[0], size) > 0.5 if path.is_file() else None
+    # Nothing depends on what it says, so that one that is no mask is as good as none.
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return resized(io.read_label(path, spec.ignore_value)[0], size) > 0.5
+    return None
 
 
 def _check_not_collapsed(maps: Mapping[str, np.ndarray], threshold: float, folder: Path, previous: Path | None) -> None:

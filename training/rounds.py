@@ -14,6 +14,7 @@ import torch
 from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE
 from evaluation.summary import SUMMARY_FILE, read_summary
+from models.checkpoint import load_checkpoint
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
@@ -59,6 +60,8 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
             check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
     # What cannot be is refused before labels take minutes, and before earlier rounds go.
     build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
+    if settings.ckpt_path:
+        load_checkpoint(settings.ckpt_path)
     if settings.overwrite:
         check_sources(settings)
         # All processes have looked before one writes.

@@ -7,12 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import torch
+
 from datasets import get_spec
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.checkpoint import load_checkpoint
 from reporting.tables import experiments_csv, experiments_table
-from training.build import build_data, check_batch_size
+from training.build import build_data, build_network, check_batch_size
 from training.checkpoints import check_same_options_as_before, has_checkpoint
 from training.data_options import complete
 from training.forecast import work
@@ -50,6 +52,7 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
         check_batch_size(settings, group)
         first = next(iter(runs.values()))
         (check_sources if first.makes_labels else build_data)(first)
+        build_network(first, torch.device("cpu"), first.batch_size)
         _check_start_weights(settings, runs.values())
     # All processes have looked before one writes.
     group.barrier()

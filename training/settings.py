@@ -426,7 +426,7 @@ def _contradictions_of_rounds(chosen: Settings, gaze: bool) -> Iterator[str]:
         yield f"--rounds, --pseudo, --masks: expected -m gaze_sup, found -m {chosen.mode}, which has every mask"
     if chosen.pseudo in NEED_GAZE and not chosen.fixations:
         yield f"--pseudo {chosen.pseudo}: expected --fixations, the fixation table, found none"
-    if chosen.pseudo in NEED_MASKS and not chosen.masks:
-        yield f"--pseudo {chosen.pseudo}: expected --masks, the number of masks to start from, found none"
+    if chosen.masks < (fewest := NEED_MASKS.get(chosen.pseudo, 0)):
+        yield f"--pseudo {chosen.pseudo}: expected --masks {fewest} or more, found {chosen.masks or 'none'}"
     if chosen.map_folder and chosen.makes_labels:
         yield "--map_folder: expected without --rounds, --pseudo and --masks, which make maps of their own, found both"

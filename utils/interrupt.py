@@ -70,7 +70,9 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         self.deadline.restart_stretch()
-        for number in (signal.SIGINT, *_ends()):
+        # Python takes signals in the main thread only.
+        in_main = threading.current_thread() is threading.main_thread()
+        for number in (signal.SIGINT, *_ends()) if in_main else ():
             self._previous[number] = signal.signal(number, self._handle)
         return self
 

@@ -92,12 +92,19 @@ def expected_outputs(
         the probability in 0..1; shapes as of ``Exported``.
 
     Raises:
-        ValueError: for outputs that are not finite.
+        ValueError: for outputs that are not finite, or a network that takes images of one size.
     """
     answers = []
     for index, batch in enumerate(inputs):
-        outputs = module(batch)
         what = names[index] if index < len(names) else f"images of the shape {tuple(batch.shape)}"
+        try:
+            outputs = module(batch)
+        except (AssertionError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ValueError(
+                f"{network}: expected a network that takes images of any size, as its file is to, found one that does "
+                f"not take {what}, {tuple(batch.shape)} ({reason})"
+            ) from error
         check_finite(all_logits(outputs), what, network)
         answers.append(Answer(batch, outputs))
     return answers

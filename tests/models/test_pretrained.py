@@ -104,8 +104,28 @@ def test_what_cannot_be_had_is_a_sentence(source, encoder, said):
 
 def test_weights_of_another_network_are_a_sentence(tmp_path):
     torch.save({"stem.weight": torch.ones(2, 5, 1, 1)}, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"expected the 6 weights of --encoder x, found 5 missing, 1 of another shape"):
+    with pytest.raises(ValueError, match=r"expected the 6 weights of --encoder x, found 4 missing, 1 of another shape"):
         load_encoder_weights(Encoder(), "x", str(tmp_path / "w.pth"))
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="expected weights as safetensors, found something else"):
         load_encoder_weights(Encoder(), "x", str(tmp_path / "w.safetensors"))
+
+
+def test_an_encoder_from_a_checkpoint_is_fed_as_it_was(tmp_path):
+    path, model = (
+        tmp_path / "model.pth",
+        {"name": "smp-unet", "in_channels": 3, "num_levels": 1, "encoder_input": "symmetric"},
+    )
+    torch.save({"state_dict": {"w": torch.zeros(1)}, "config": {"model": model}}, path)
+    assert encoder_input(str(path), "imagenet") == "symmetric"
+    assert encoder_input(str(path), "zscore") == "imagenet"
+    torch.save({"state_dict": {"w": torch.zeros(1)}}, path)
+    assert encoder_input(str(path), "imagenet") == "imagenet"
+
+
+def test_files_from_before_batches_were_counted(tmp_path):
+    encoder, path = Encoder(), tmp_path / "old.safetensors"
+    weights = {key: weight + 1 for key, weight in encoder.state_dict().items() if "num_batches" not in key}
+    save_file(weights, path)
+    load_encoder_weights(encoder, "made", str(path))
+    assert all(torch.equal(encoder.state_dict()[key], weight) for key, weight in weights.items())

@@ -206,6 +206,23 @@ def test_images_without_a_map_are_named_or_left_out(root, tmp_path, capsys, poli
     assert len(list((tmp_path / "exp" / "round1" / "maps").glob("*.png"))) == 5
 
 
+def test_a_mask_that_is_none_stops_no_gaze(root, tmp_path):
+    values = np.zeros((30, 40), np.uint8)
+    values[:15, :20], values[15:, :20] = 128, 255
+    Image.fromarray(values).save(root / "masks" / "polyp1.jpg")
+    assert train(root, tmp_path, "--pseudo", "area") == 0
+    assert labels_of(tmp_path)["quality"]["num_images"] == 5
+
+
+def test_masks_with_ignored_pixels_are_not_learnt_from_as_maps(root, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    shutil.copytree(root, folder)
+    (folder / "dataset.toml").write_text("ignore_value = 255\n")
+    line = ["--data", "folder", "--root", str(folder), "--exp_path", str(tmp_path / "exp"), *SMALL, *SHORT]
+    assert run.main([*line, "--pseudo", "network", "--masks", "2"]) == 2
+    assert "--masks 2: expected masks that say of every pixel what it is" in capsys.readouterr().err
+
+
 def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):
     shutil.rmtree(root / "masks")
     assert train(root, tmp_path / "exp", "--masks", "2") == 2
@@ -217,8 +234,8 @@ def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--pseudo", "fusion"], "--pseudo fusion: expected --masks, the number of masks to start from, found none"),
-        (["--pseudo", "fusion", "--masks", "2"], "expected 8 masks or more of images with gaze to fit it on, found 2"),
+        (["--pseudo", "fusion"], "--pseudo fusion: expected --masks 8 or more, found none"),
+        (["--pseudo", "fusion", "--masks", "2"], "--pseudo fusion: expected --masks 8 or more, found 2"),
         (["--masks", "7"], "--masks 7: expected at most 6, the training images, found more"),
         (["-m", "full_sup"], "expected -m gaze_sup, found -m full_sup"),
         (["--map_folder", "maps"], "--map_folder: expected without --rounds"),
@@ -292,7 +309,13 @@ def test_rounds_that_began_with_weights_go_on_with_the_same_command(root, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "options", [["--fixations", "typo.csv", "--pseudo", "area"], ["--masks", "7"], ["--root", "typo"]]
+    "options",
+    [
+        ["--fixations", "typo.csv", "--pseudo", "area"],
+        ["--masks", "7"],
+        ["--root", "typo"],
+        ["--ckpt_path", "typo.pth"],
+    ],
 )
 @pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
 def test_overwriting_removes_no_round_where_the_labels_cannot_be_made(root, tmp_path, options, seeds):

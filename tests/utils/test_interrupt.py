@@ -1,6 +1,7 @@
 """The wish to stop: heard once, and the second time as usual."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -119,3 +120,16 @@ def test_what_nohup_has_ignored_stays_ignored():
             assert not stop
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_outside_the_main_thread_there_are_no_signals_to_take():
+    found = []
+
+    def ask():
+        with StopRequest(Deadline(1e-9)) as stop:
+            found.append(bool(stop))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert found == [True]
