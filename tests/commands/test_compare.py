@@ -131,7 +131,7 @@ def test_training_scores_at_one_half_and_names_its_data_in_the_recipe(results, c
     printed = capsys.readouterr().out
     assert "different root" not in printed
     # The one goes by DICOM headers, if there are any.
-    assert "different spacing\\_mm: a as DICOM headers say, b \\[0.5, 1.0\\]." in printed
+    assert "different spacing_mm: a as DICOM headers say, b \\[0.5, 1.0\\]." in printed
 
 
 @pytest.mark.parametrize(
