@@ -143,7 +143,7 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit=False)
         lossy = _is_lossy(image)
-        # Of one bit, everybody knows it: faxes.
+        # In files of one bit, as faxes, it is usual and clear.
         if image.mode != "1" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
             raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
         if _is_deep(image):

@@ -80,7 +80,7 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
         if found and key in NOT_GIVEN:
-            found = {name: values.get(key) or NOT_GIVEN[key] for name, values in settings.items() if values}
+            found = {name: found.get(name, NOT_GIVEN[key]) for name, values in settings.items() if values}
         if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")

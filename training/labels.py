@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -111,16 +110,6 @@ def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, se
     return {
         names[i]: io.read_label(sample_path(spec, root, "masks", names[i]), spec.ignore_value)[0] > 0 for i in drawn
     }
-
-
-def read_labels(folder: Path) -> dict | None:
-    """What ``make_labels`` has written into the folder of a round; None where it has not finished."""
-    path = folder / LABELS_FILE
-    try:
-        labels = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
-    return labels if labels.get("finished") else None
 
 
 def describe_quality(quality: Mapping | None) -> str:

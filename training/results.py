@@ -109,13 +109,13 @@ def _recipe(run: Run) -> dict:
         **remembered_settings(run.data.train.spec),
         # Gaze maps of another preparation lie in another folder, under the same names.
         "root": os.path.normpath(settings.root),
-        **_other_gaze(settings),
+        **_gaze_source(settings),
         "selected_on": run.data.selection_split,
         "start_weights": start_weights(run.folder),
     }
 
 
-def _other_gaze(settings: Settings) -> dict:
+def _gaze_source(settings: Settings) -> dict:
     """The fixation table or the folder of maps that the labels come from, beside what lies in the data folder."""
     key = "fixations" if settings.makes_labels else "map_folder"
     path = getattr(settings, key)

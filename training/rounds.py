@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from datasets import get_spec
-from datasets.gaze.map_files import LABELS_FILE
+from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.checkpoint import load_checkpoint
 from reporting.figures import write_rounds_figure
@@ -21,7 +21,7 @@ from training.build import build_network
 from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
-from training.labels import MAPS_FOLDER, check_sources, describe_quality, make_labels, read_labels
+from training.labels import MAPS_FOLDER, check_sources, describe_quality, make_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE
 from training.settings import Settings
 from utils.distributed import Group

@@ -55,5 +55,5 @@ def _evaluation(parser: Parser, args: argparse.Namespace) -> argparse.Namespace:
     add_evaluate(evaluating)
     defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
     given = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
-    # A script names it for training.
+    # Scripts name the fixation table, which evaluate takes for a report alone.
     return argparse.Namespace(**vars(args) | defaults | given | {"fixations": None})

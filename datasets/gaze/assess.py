@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import cv2
 from datasets import io
 from datasets.files import find_file, sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.map_files import GAZE_FOLDER, LABELS_FILE, MAP_FOLDERS, why_missing
+from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
 from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
@@ -51,8 +50,9 @@ def assess_gaze(
     thresholds = level_thresholds(spec, num_levels)
     made = None if map_folder is None else Path(map_folder).resolve()
     if made is not None:
-        given = _masks_given(made)
-        left_out += [{"name": name, "reason": "its map is the mask that was given", "broken": False} for name in given]
+        given = set(names) & set((read_labels(made.parent) or {}).get("masks", ()))
+        reason = "its map is the mask that was given"
+        left_out += [{"name": name, "reason": reason, "broken": False} for name in sorted(given)]
         names = [name for name in names if (made / f"{name}.png").is_file() and name not in given]
     items = ((spec, root, name, fixations[name], thresholds, made) for name in names)
     results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
@@ -83,14 +83,6 @@ def assess_gaze(
         write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
         write_json(out / QUALITY_FILE, report)
     return report
-
-
-def _masks_given(map_folder: Path) -> list[str]:
-    path = map_folder.parent / LABELS_FILE
-    try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["masks"]) if path.is_file() else []
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
 
 
 def assess_image(

@@ -22,7 +22,7 @@ ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
 # The longest fixation of the published tables lasts 4.3 s. Nobody looks at a point for a minute, and a table in
 # microseconds, where the shortest fixation reads 50,000, has to be noticed.
 MAX_DURATION_MS = 60_000
-# Of a fixation that lasts less, nobody knows; of one that is counted in seconds, everybody writes less.
+# No tracker reports a shorter fixation, and in seconds nearly all read less.
 SHORT_MS = 5
 # Above the largest images of microscopy.
 MAX_SIDE_PX = 1_000_000
@@ -52,7 +52,8 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
 
     Args:
         path: CSV with the columns of ``NEEDED_COLUMNS``, in the form that ``read_table`` takes. ``SIZE_COLUMNS``
-            are read where they are there; other columns only tell whether two rows are the same.
+            are read where they are there, and the first of ``ORDER_COLUMNS`` for the order; other columns only tell
+            whether two rows are the same.
 
     Returns:
         Fixations by image id, the file name in the table without folders and ending (the prostate table says
@@ -60,7 +61,8 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
 
     Raises:
         OSError: if there is no such file or it cannot be read.
-        ValueError: with file, row, column and value, if it is no such table, a value is out of range, two images
+        ValueError: with file, row, column and value, if it is no such table, a value is out of range, most
+            durations are plainly seconds, two images
             differ in ending or folder only, the size changes within an image, or, in a table with one of
             ``ORDER_COLUMNS``, a whole row occurs twice (without them, two fixations may well be alike).
     """

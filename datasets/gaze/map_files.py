@@ -37,6 +37,20 @@ def map_ending(spec: DatasetSpec, map_format: str) -> str:
     return spec.map_ext if map_format == "as-reference" else ".png"
 
 
+def read_labels(folder: Path) -> dict | None:
+    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished.
+
+    Raises:
+        ValueError: for a file that is something else.
+    """
+    path = folder / LABELS_FILE
+    try:
+        labels = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
+    return labels if labels.get("finished") else None
+
+
 def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:
     """What to do about images without a map: why the last preparation left out the first of them, or how to make them.
 

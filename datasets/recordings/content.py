@@ -77,6 +77,12 @@ class Content:
         return who
 
     @cached_property
+    def clocks(self) -> list[np.ndarray]:
+        """The rows of each clock and eye, whose times rise."""
+        of, names = pd.factorize(self.who + "\n" + self.eye)
+        return [np.flatnonzero(of == number) for number in range(len(names))]
+
+    @cached_property
     def trials(self) -> list[np.ndarray]:
         """The rows of each trial: a stretch of one image and trial. Rows of one eye may lie between or after those of
         the other; the n-th stretch of an image that one eye has is the n-th that the other one has.
@@ -84,9 +90,7 @@ class Content:
         labels = self.text("trial")
         keys = self.text("image") + np.where(labels == "", "", "\n") + labels
         rows: dict[tuple, list[np.ndarray]] = defaultdict(list)
-        of, names = pd.factorize(self.who + "\n" + self.eye)
-        for number in range(len(names)):
-            index = np.flatnonzero(of == number)
+        for index in self.clocks:
             who = self.who[index[0]]
             counts: Counter = Counter()
             for first, last in runs(keys[index]):

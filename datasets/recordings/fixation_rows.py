@@ -36,9 +36,7 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
     keys = ids if content.kind is None else np.where(content.kind == FIXATION, "fixation " + ids, "")
     start, duration, number = time_ms.copy(), np.full(len(time_ms), np.nan), np.zeros(len(time_ms), int)
     cut = 0
-    clocks, names = pd.factorize(content.who + "\n" + content.eye)
-    for number_of_clock in range(len(names)):
-        index = np.flatnonzero(clocks == number_of_clock)
+    for index in content.clocks:
         times = time_ms[index]
         check_times(times, lambda row, index=index: content.table.where(index[row]))
         step = usual_step(times)

@@ -566,6 +566,10 @@ def fixation(start: int, x: float = 50, y: float = 50) -> str:
 
 
 TRIAL, BLOCK, RESULT = "MSG 900 TRIALID 7", "START 1000 LEFT EVENTS", "MSG 2001 TRIAL_RESULT 0"
+A_SHOWN = (TRIAL, BLOCK, "MSG 1100 !V IMGLOAD FILL a.jpg", fixation(1200))
+# Images that are named once the block has ended.
+A_NAMED = (BLOCK, fixation(1200), "END 2000 EVENTS", "MSG 2001 !V TRIAL_VAR image a.jpg", "MSG 2002 TRIAL_RESULT 0")
+B_NAMED = ("START 3000 LEFT EVENTS", fixation(3200, 20, 20), "END 4000 EVENTS", "MSG 4001 !V TRIAL_VAR image b.jpg")
 
 
 @pytest.mark.parametrize(
@@ -605,10 +609,7 @@ TRIAL, BLOCK, RESULT = "MSG 900 TRIALID 7", "START 1000 LEFT EVENTS", "MSG 2001 
         ),
         pytest.param(
             (
-                TRIAL,
-                BLOCK,
-                "MSG 1100 !V IMGLOAD FILL a.jpg",
-                fixation(1200),
+                *A_SHOWN,
                 "END 1500 EVENTS",
                 "START 1600 LEFT EVENTS",
                 "MSG 1650 !V IMGLOAD FILL a.jpg",
@@ -621,10 +622,7 @@ TRIAL, BLOCK, RESULT = "MSG 900 TRIALID 7", "START 1000 LEFT EVENTS", "MSG 2001 
         ),
         pytest.param(
             (
-                TRIAL,
-                BLOCK,
-                "MSG 1100 !V IMGLOAD FILL a.jpg",
-                fixation(1200),
+                *A_SHOWN,
                 "MSG 1400 blank_screen",
                 fixation(1450),
                 "MSG 1650 !V IMGLOAD FILL a.jpg",
@@ -638,34 +636,16 @@ TRIAL, BLOCK, RESULT = "MSG 900 TRIALID 7", "START 1000 LEFT EVENTS", "MSG 2001 
         pytest.param(
             (
                 "MSG 900 TRIALID_1",
-                BLOCK,
-                fixation(1200),
-                "END 2000 EVENTS",
-                "MSG 2001 !V TRIAL_VAR image a.jpg",
-                "MSG 2002 TRIAL_RESULT 0",
+                *A_NAMED,
                 "MSG 2900 TRIALID_2",
-                "START 3000 LEFT EVENTS",
-                fixation(3200, 20, 20),
-                "END 4000 EVENTS",
-                "MSG 4001 !V TRIAL_VAR image b.jpg",
+                *B_NAMED,
                 "MSG 4002 TRIAL_RESULT 0",
             ),
             [("a.jpg", 0.5, 0.5, 100, 200), ("b.jpg", 0.2, 0.2, 100, 200)],
             id="TRIALID_1",
         ),
         pytest.param(
-            (
-                BLOCK,
-                fixation(1200),
-                "END 2000 EVENTS",
-                "MSG 2001 !V TRIAL_VAR image a.jpg",
-                "MSG 2002 TRIAL_RESULT 0",
-                "START 3000 LEFT EVENTS",
-                fixation(3200, 20, 20),
-                "END 4000 EVENTS",
-                "MSG 4001 !V TRIAL_VAR image b.jpg",
-                "MSG 4002 TRIAL_RESULT 0",
-            ),
+            (*A_NAMED, *B_NAMED, "MSG 4002 TRIAL_RESULT 0"),
             [("a.jpg", 0.5, 0.5, 100, 200), ("b.jpg", 0.2, 0.2, 100, 200)],
             id="without TRIALID what comes before TRIAL_RESULT is of the block before",
         ),
