@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from commands.options.shared import add_evaluate
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
-from datasets.specs import DatasetSpec
 from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.predictions import MaskWriter, ProbabilityWriter
@@ -136,8 +136,8 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
     spec = get_spec(data, args.root)
-    _check_channels(spec, predictor)
-    check_settings(spec, config, first)
+    # As it is fed: a released one does not say what it wants, and the predictor has decided.
+    check_settings(spec, config | asdict(predictor.preprocessing), first)
     return build_dataset(
         data,
         root=args.root,
@@ -192,13 +192,4 @@ def _warn_of_training_images(names: list[str], split: str, predictor: Predictor)
         print(
             f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "
             f"({', '.join(both[:5])}); if they are the same images, this score says nothing of new ones"
-        )
-
-
-def _check_channels(spec: DatasetSpec, predictor: Predictor) -> None:
-    if predictor.preprocessing.channels != spec.in_channels:
-        raise ValueError(
-            f"{predictor.checkpoints[0]}: expected a model for {spec.in_channels} image channels ({spec.name}), found "
-            f"one for {predictor.preprocessing.channels}; choose the --data it was trained on, or its channels in "
-            "dataset.toml (--data folder)"
         )

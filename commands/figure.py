@@ -14,14 +14,12 @@ from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from evaluation.run_names import NamedPath, named_paths
-from inference.qualitative import Wanted, choose_cases, contents
+from inference.qualitative import COLUMNS, Wanted, choose_cases, contents
 from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
 from training.run_folder import LATEST_FILE
 from utils.files import replacing
 from utils.settings import POSITIVE_INT, number, numbers
-
-FIGURE_COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 
 
 def add_options(parser: Parser) -> None:
@@ -67,11 +65,11 @@ def _add_figure_look(parser: Parser) -> None:
     group = parser.add_argument_group("look")
     group.add_argument(
         "--columns",
-        type=words(FIGURE_COLUMNS),
+        type=words(COLUMNS),
         default=None,
         metavar="C,C,...",
         help=(
-            f"of {', '.join(FIGURE_COLUMNS)}, in the order wanted (default: all but crf, as far as they are there; one "
+            f"of {', '.join(COLUMNS)}, in the order wanted (default: all but crf, as far as they are there; one "
             "that is named must be)"
         ),
     )
@@ -115,13 +113,13 @@ def main(args: argparse.Namespace) -> int:
         threshold=args.threshold,
         device=args.device,
     )
-    shown = contents(wanted)
+    titles, rows, said = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:
         files = [(stack.enter_context(replacing(path)), Path(path).suffix[1:].lower()) for path in args.to]
-        layout = write_qualitative(shown.rows, shown.titles, files, width_mm=args.width_mm, dpi=args.dpi)
+        layout = write_qualitative(rows, titles, files, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
-    for note in (*notes, *shown.notes):
+    for note in (*notes, *said):
         print(note)
     print(f"{', '.join(args.to)}: {layout.width:g} x {layout.height:.1f} mm")
     return 0

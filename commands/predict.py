@@ -77,15 +77,17 @@ def main(args: argparse.Namespace) -> int:
         beside=(JOURNAL_FILE, FOLDERS),
     )
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
-    _check_channels(predictor)
     with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
         work = _Work(args, predictor, results)
         for path, reason in refused:
             work.refuse(path, reason)
-        _warn_of_unnamed_dicom(args.images)
-        stopped_by = work.do(images, stop)
-        if results.journal.names:
-            results.write_tables(work.refused)
+        _warn_of_unnamed_dicom(args.images, args.recursive)
+        try:
+            stopped_by = work.do(images, stop)
+        finally:
+            # What is done is kept, and told of, whatever ends the work.
+            if results.journal.names:
+                results.write_tables(work.refused)
     return _report(work, out, len(images) + len(refused), stopped_by=stopped_by)
 
 
@@ -194,18 +196,10 @@ def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
     }
 
 
-def _warn_of_unnamed_dicom(given: Sequence[str]) -> None:
-    passed_over = dicom_by_content(given)
+def _warn_of_unnamed_dicom(given: Sequence[str], recursive: bool) -> None:
+    passed_over = dicom_by_content(given, recursive)
     if passed_over:
         _say(f"passed over {len(passed_over)} DICOM file(s) without the ending, {passed_over[0]} first; {RENAME}")
-
-
-def _check_channels(predictor: Predictor) -> None:
-    if predictor.preprocessing.channels not in (1, 3):
-        raise ValueError(
-            f"{predictor.network}: expected a network for images of 1 or 3 channels, found one for "
-            f"{predictor.preprocessing.channels}"
-        )
 
 
 def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) -> int:

@@ -83,9 +83,12 @@ def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: boo
     """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
 
     Args:
-        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number.
+        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
+            (OpenCV reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
     """
-    pixels = np.array(array)
+    if getattr(array, "mode", "") == "P":
+        raise ValueError('image: expected colours or grey, found an image of Pillow with a palette; .convert("RGB")')
+    pixels = np.array(array, subok=True)
     pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     colour = pixels.ndim == 3 and pixels.shape[-1] == 3
     if not pixels.size or not (pixels.ndim == 2 or colour) or (colour and pixels.dtype != np.uint8):

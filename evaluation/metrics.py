@@ -48,10 +48,15 @@ def count(prediction, target, mask=None) -> Counts:
         mask: boolean, of that shape; pixels where it is False are left out.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, or for other numbers: of a mask of 0 and 255 each bit would count.
     """
     if prediction.shape != target.shape:
         raise ValueError(f"metrics: expected equal shapes, found {tuple(prediction.shape)} and {tuple(target.shape)}")
+    if not all(str(array.dtype).endswith("bool") for array in (prediction, target)):
+        raise ValueError(
+            f"metrics: expected masks of True and False, found {prediction.dtype} and {target.dtype}; read files by "
+            "datasets.io.read_mask, or write mask > 0"
+        )
     if mask is not None:
         prediction, target = prediction[mask], target[mask]
     tp = int((prediction & target).sum())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Preprocessing:
 
     def prepared(self, image: str | Path | np.ndarray) -> tuple[Tensor, tuple[int, int]]:
         """An image as network input (C,S,S), and its own (height, width); errors as of ``io.read_image``."""
-        make = image_of if isinstance(image, np.ndarray) else read_image
+        make = read_image if isinstance(image, str | Path) else image_of
         pixels = make(image, self.channels, needs_8_bit=self.needs_8_bit)
         inputs = preprocess(pixels, self.normalisation, self.spatial_size, antialias=self.antialias)
         return inputs, pixels.shape[:2]
@@ -58,7 +58,7 @@ class Predictor:
 
     Args:
         checkpoints: a file, or several whose outputs are averaged, each once; ours or released.
-        device: None for the GPU if there is one, else the CPU.
+        device: as ``--device`` names it; None for the GPU if there is one, else the CPU.
         ensemble: what is averaged over levels, checkpoints and views; None as the first was trained, ``logits`` if it
             does not say.
         tta: average over the image's mirror images, too.
@@ -80,16 +80,17 @@ class Predictor:
 
     def __init__(
         self,
-        checkpoints: str | Path | Sequence[str | Path],
-        device: torch.device | None = None,
+        checkpoints: str | Path | Iterable[str | Path],
+        device: torch.device | str | None = None,
         *,
         ensemble: str | None = None,
         tta: bool = False,
         spatial_size: int | None = None,
     ):
-        paths = [checkpoints] if isinstance(checkpoints, str | Path) else checkpoints
-        if len(set(map(os.path.realpath, paths))) < len(paths):
-            raise ValueError(f"--ckpt_path: expected each checkpoint once, found {', '.join(map(str, paths))}")
+        paths = [checkpoints] if isinstance(checkpoints, str | Path) else list(checkpoints)
+        if not paths or len(set(map(os.path.realpath, paths))) < len(paths):
+            found = ", ".join(map(str, paths)) or "none"
+            raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
         loaded = [load_checkpoint(path) for path in paths]
         configs = [checkpoint.get("config") or {} for checkpoint in loaded]
         models: list[nn.Module] = []
@@ -101,7 +102,7 @@ class Predictor:
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
         _check_alike(paths, needs)
-        self.device = pick_device(None) if device is None else device
+        self.device = device if isinstance(device, torch.device) else pick_device(device)
         model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
@@ -147,9 +148,11 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preproce
     said = config.get("channels", channels)
     if said != channels:
         raise ValueError(f"expected a network for {said} image channels, as the checkpoint says, found {channels}")
-    if needs.needs_8_bit and channels != 3:
+    allowed = (3,) if needs.needs_8_bit else (1, 3)
+    if channels not in allowed:
         raise ValueError(
-            f"expected a network for images of 3 channels (normalisation imagenet), found one for {channels}"
+            f"expected a network for images of {' or '.join(map(str, allowed))} channels (normalisation "
+            f"{needs.normalisation}), found one for {channels}"
         )
     if isinstance(first, SmpLevelUNet):
         # Some of its encoders take images of one size.

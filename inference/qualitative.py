@@ -44,21 +44,6 @@ Predict = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Everything that the figure shows.
-
-    Attributes:
-        titles: of the columns.
-        rows: of cells, one a case.
-        notes: sentences for whoever asked: columns left out, and what the colours mean.
-    """
-
-    titles: list[str]
-    rows: list[list[Cell]]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class Wanted:
     """What to show, and how.
 
@@ -113,8 +98,12 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     return [ranked[index] for index in order[:count]]
 
 
-def contents(wanted: Wanted) -> Contents:
+def contents(wanted: Wanted) -> tuple[list[str], list[list[Cell]], list[str]]:
     """Read, predict and arrange; nothing is written.
+
+    Returns:
+        Titles of the columns; rows of cells, one a case; sentences for whoever asked: columns left out, and what the
+        colours mean.
 
     Raises:
         OSError, ValueError: in one sentence for a file that is absent or does not fit, a column that is asked for and
@@ -136,7 +125,7 @@ def contents(wanted: Wanted) -> Contents:
         cells = _cells(wanted, name, columns, predictors, fixations.get(name), with_truth)
         titles = [title for title, _ in cells]
         rows.append([cell for _, cell in cells])
-    return Contents(titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth)])
+    return titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth)]
 
 
 def _check_names(names: Sequence[str]) -> None:

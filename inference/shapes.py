@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 
 
-class MaskShape(NamedTuple):
-    """The figures of one mask.
+def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float | None]:
+    """The figures of a mask (H,W) bool, not of size 0, and the probabilities (H,W) that it was made from.
 
-    Attributes:
-        area_px: foreground pixels.
-        area_share: of all pixels, 0..1.
-        num_components: connected parts; pixels that touch at a corner are connected.
-        largest_component_px: pixels of the largest part; 0 for an empty mask.
-        confidence: mean probability over the foreground pixels, threshold..1; None for an empty mask.
+    Returns:
+        ``area_px``: foreground pixels; ``area_share``: of all pixels, 0..1; ``num_components``: connected parts (pixels
+        that touch at a corner are connected); ``largest_component_px``: 0 for an empty mask; ``confidence``: mean
+        probability over the foreground pixels, threshold..1, None for an empty mask.
     """
-
-    area_px: int
-    area_share: float
-    num_components: int
-    largest_component_px: int
-    confidence: float | None
-
-
-def measure_mask(mask: np.ndarray, probability: np.ndarray) -> MaskShape:
-    """The figures of a mask (H,W) bool, not of size 0, and the probabilities (H,W) that it was made from."""
     area = int(np.count_nonzero(mask))
-    if area == 0:
-        return MaskShape(0, 0.0, 0, 0, None)
     count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return MaskShape(
-        area_px=area,
-        area_share=area / mask.size,
+    return {
+        "area_px": area,
+        "area_share": area / mask.size,
         # The first of them is the background.
-        num_components=count - 1,
-        largest_component_px=int(stats[1:, cv2.CC_STAT_AREA].max()),
-        confidence=float(probability[mask].mean(dtype=np.float64)),
-    )
+        "num_components": count - 1,
+        "largest_component_px": int(stats[1:, cv2.CC_STAT_AREA].max(initial=0)),
+        "confidence": float(probability[mask].mean(dtype=np.float64)) if area else None,
+    }

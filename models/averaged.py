@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.multi_level import ENSEMBLES
+from models.multi_level import ENSEMBLES, check_choice
 
 # Axes along which a view is turned over, and its logits turned back.
 NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
@@ -26,7 +26,7 @@ class Averaged(nn.Module):
         ensemble: what is averaged, a key of ``ENSEMBLES``; goes before the models' own.
 
     Raises:
-        ValueError: for no model, or different numbers of levels.
+        ValueError: for no model, different numbers of levels, or no such ensemble.
     """
 
     def __init__(self, models: Sequence[nn.Module], *, flips: bool = False, ensemble: str = "logits"):
@@ -37,6 +37,7 @@ class Averaged(nn.Module):
                 "ensemble: expected one checkpoint, or several with the same number of levels, found "
                 f"{', '.join(map(str, levels)) or 'none'}; evaluate those of other levels apart"
             )
+        check_choice("ensemble", ensemble, tuple(ENSEMBLES))
         self.members = nn.ModuleList(models)
         self.num_levels = levels[0]
         self.ensemble = ensemble

@@ -75,9 +75,9 @@ class MultiLevelModel(nn.Module):
         ensemble: str = "logits",
     ):
         super().__init__()
-        _check_choice("cons_mode", cons_mode, CONS_MODES)
-        _check_choice("init", init, INITS)
-        _check_choice("ensemble", ensemble, tuple(ENSEMBLES))
+        check_choice("cons_mode", cons_mode, CONS_MODES)
+        check_choice("init", init, INITS)
+        check_choice("ensemble", ensemble, tuple(ENSEMBLES))
         if num_levels < 1:
             raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
         first = build_level()
@@ -137,6 +137,6 @@ def frozen_batch_statistics(network: nn.Module) -> Iterator[None]:
             setattr(module, name, buffer)
 
 
-def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{what}: expected one of {', '.join(choices)}, found {value!r}")

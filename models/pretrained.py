@@ -16,6 +16,7 @@ PACKAGE = "package:"
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 # What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it.
 PREFIXES = ("", "model.", "encoder.", "backbone.", "module.", "model.0.encoder.encoder.")
+OF_TIMM = "tu-"  # before the name of an encoder, in smp
 # What an encoder is fed: images by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
 INPUTS = ("imagenet", "symmetric")
 
@@ -49,25 +50,33 @@ def is_local(source: str | None) -> bool:
     return bool(source) and (source.startswith(PACKAGE) or source.endswith(FILE_ENDINGS))
 
 
-def encoder_input(source: str | None, normalisation: str) -> str:
+def encoder_input(encoder: str | None, source: str | None, normalisation: str) -> str:
     """What an encoder of these weights is to be fed, one of ``INPUTS``.
 
     Args:
+        encoder: its name; where the source does not say, timm's are fed as timm's own weights of them are.
         source: as ``--encoder_weights`` takes it.
         normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
 
     Raises:
         FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
-    if normalisation != "imagenet" or not is_local(source):
+    if normalisation != "imagenet" or not source:
         return INPUTS[0]
     if source.startswith(PACKAGE):
         return _package(source).input
-    if source.endswith(".safetensors"):
+    if is_local(source) and not source.endswith(".safetensors"):
+        config = load_checkpoint(source).get("config")
+        if config:
+            # A network of this project, which remembers it.
+            return (config.get("model") or {}).get("encoder_input") or INPUTS[0]
+    if not encoder.startswith(OF_TIMM):
         return INPUTS[0]
-    # Of a network of this project, which remembers it.
-    config = load_checkpoint(source).get("config") or {}
-    return (config.get("model") or {}).get("encoder_input") or INPUTS[0]
+    # Imported here: it takes a second.
+    import timm
+
+    made_for = timm.get_pretrained_cfg(encoder.removeprefix(OF_TIMM), allow_unregistered=True)
+    return INPUTS[1] if made_for and tuple(made_for.mean) == (0.5, 0.5, 0.5) else INPUTS[0]
 
 
 def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
@@ -90,7 +99,10 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
     else:
         found = _by_name(encoder, _read(Path(source)))
     own = encoder.state_dict()
-    found = {key: _as_grey(weight) if _is_grey(weight, own.get(key)) else weight for key, weight in found.items()}
+    for key, weight in found.items():
+        if key in own and weight.ndim == own[key].ndim == 4 and (weight.shape[1], own[key].shape[1]) == (3, 1):
+            # Answers a grey image as the given filter answers it in three equal channels.
+            found[key] = weight.sum(dim=1, keepdim=True)
     # Files from before there were such counters, which nothing depends on.
     found |= {key: own[key] for key in own if key.endswith("num_batches_tracked") and key not in found}
     missing = [key for key in own if key not in found]
@@ -157,12 +169,3 @@ def _by_name(encoder: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tenso
 
 def _canonical(name: str) -> str:
     return re.sub(r"[._]", "_", name)
-
-
-def _is_grey(weight: Tensor, own: Tensor | None) -> bool:
-    return own is not None and weight.ndim == own.ndim == 4 and weight.shape[1] == 3 and own.shape[1] == 1
-
-
-def _as_grey(weight: Tensor) -> Tensor:
-    """The filter that answers a grey image as the given one answers it in three equal channels."""
-    return weight.sum(dim=1, keepdim=True)

@@ -67,22 +67,17 @@ def _level_builder(name: str, *, features: Sequence[int] = RELEASED_FEATURES, **
     return lambda: MODELS[name](**{key: value for key, value in settings.items() if key in takes(name)})
 
 
-def build_from_weights(
-    state_dict: Mapping[str, Tensor], config: Mapping | None = None, *, ensemble: str | None = None
-) -> nn.Module:
+def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
     """Build the model that a state dict belongs to, and load it.
 
     The released network is recognised by the shapes of its weights alone; any other needs ``config``, the
-    arguments of ``build_model`` (with ``name``) that our checkpoints carry. ``ensemble`` goes before the one in
-    ``config``; the weights do not depend on it. What ``config`` claims is compared with the weights before there is
-    memory for more than one level of them.
+    arguments of ``build_model`` (with ``name``) that our checkpoints carry. What ``config`` claims is compared
+    with the weights before there is memory for more than one level of them.
 
     Raises:
         ValueError: if the weights fit no known architecture, naming the first keys that do not fit.
     """
     arguments = dict(config) if config else {"name": "unet", **(infer_unet_architecture(state_dict) or FOREIGN)}
-    if ensemble is not None:
-        arguments["ensemble"] = ensemble
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     of_level, of_all = _parted(arguments)
     build_level = _level_builder(**of_level | {"encoder_weights": None})

@@ -21,19 +21,6 @@ SIZE_MULTIPLE = 2**STAGES
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 
 
-def with_sync_batchnorm(model: nn.Module) -> nn.Module:
-    """The model with SyncBatchNorm, over the whole batch of several processes, which GPUs alone can do.
-
-    By timm: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
-
-    Args:
-        model: changed in place; weights, their names and what it computes in eval mode stay the same.
-    """
-    from timm.layers import convert_sync_batchnorm
-
-    return convert_sync_batchnorm(model)
-
-
 class SmpLevelUNet(nn.Module):
     """smp U-Net of one level: image (B,C,H,W) -> feature (B,feat_dim,H,W) and logits (B,1,H,W).
 

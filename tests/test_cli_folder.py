@@ -107,7 +107,9 @@ def test_from_a_folder_of_mixed_formats_to_scores(folder, tmp_path, capsys):
         capsys, train, folder, exp, "--resume"
     )
     (folder / "dataset.toml").write_text(SETTINGS.replace("channels = 1", "channels = 3\nnormalisation = 'zscore'"))
-    assert "expected a model for 3 image channels (folder), found one for 1" in fails(capsys, evaluate, folder, exp)
+    assert "expected data with channels 1, as it was trained on, found channels 3 (--data folder)" in fails(
+        capsys, evaluate, folder, exp
+    )
 
 
 def test_a_contradiction_of_normalisation_names_both(tiny_root, tmp_path, capsys):

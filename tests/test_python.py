@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import torch
 from PIL import Image
 
 import run
 from datasets.io import image_of, read_image, read_mask
+from datasets.transforms import preprocess
+from evaluation.scores import score_case
 from inference.predictor import Predictor
+from models import build_model
 from training.recipes import RECIPES
 
 PIECES = re.findall(
@@ -41,8 +45,9 @@ def mine(tiny_root, tmp_path, monkeypatch):
 
 def test_the_document_runs(mine, monkeypatch, capsys):
     monkeypatch.setitem(RECIPES, "small", RECIPES["small"] | {"max_ite": 2, "val_step": 2})
-    pixels, truth = read_image(mine / "images" / "a.png"), read_mask(mine / "masks" / "a.jpg")
-    names = {"pixels": pixels, "truth": truth}
+    shutil.move(mine / "masks" / "a.jpg", mine / "masks" / "a.png")
+    pixels, truth = read_image(mine / "images" / "a.png"), read_mask(mine / "masks" / "a.png")
+    names = {}
     predict, gaze, score, train = PIECES
     exec(gaze, names)
     assert names["report"]["num_made"] == 9 and names["crf_map"].shape == truth.shape
@@ -84,3 +89,38 @@ def test_arrays_are_taken_as_files_are():
     for wrong in (np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 3)), np.zeros((0, 3), np.uint8), np.zeros(4)):
         with pytest.raises(ValueError, match=r"image: expected an array \(H,W\) of grey, or \(H,W,3\) uint8"):
             image_of(wrong)
+    picture = Image.fromarray(grey)
+    np.testing.assert_array_equal(image_of(picture, 1), grey[..., None])
+    with pytest.raises(ValueError, match=r"found an image of Pillow with a palette"):
+        image_of(picture.convert("P"))
+
+
+def test_padding_stays_padding(tmp_path, write_dicom):
+    pixels = np.arange(40, dtype=np.uint16).reshape(5, 8) + 100
+    pixels[:, :3] = 0
+    write_dicom(tmp_path / "a.dcm", pixels)
+    slice_ = pydicom.dcmread(tmp_path / "a.dcm")
+    slice_.add_new("PixelPaddingValue", "US", 0)
+    slice_.save_as(tmp_path / "a.dcm")
+    read = read_image(tmp_path / "a.dcm", 1)
+    assert np.ma.count_masked(read) == 15
+    of_file, of_array = (preprocess(one, "zscore", 8) for one in (read, image_of(read, 1)))
+    assert torch.equal(of_array, of_file)
+
+
+def test_a_predictor_says_what_it_takes(tmp_path):
+    weights = build_model("unet", in_channels=3, num_levels=1).state_dict()
+    torch.save({"state_dict": weights}, tmp_path / "a.pth")
+    assert Predictor(tmp_path.glob("*.pth"), "cpu").device.type == "cpu"
+    for checkpoints in ([], 2 * [tmp_path / "a.pth"]):
+        with pytest.raises(ValueError, match="expected each checkpoint once, and one at least, found"):
+            Predictor(checkpoints)
+    with pytest.raises(ValueError, match="ensemble: expected one of logits, probs, found 'prob'"):
+        Predictor(tmp_path / "a.pth", ensemble="prob")
+
+
+def test_masks_of_other_numbers_are_not_scored():
+    """Of 255 and 255 each bit would count."""
+    mask = np.ones((1, 2, 2), bool)
+    with pytest.raises(ValueError, match="expected masks of True and False, found bool and uint8; read files by"):
+        score_case("a", mask, mask[0].astype(np.uint8) * 255)

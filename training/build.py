@@ -15,7 +15,7 @@ from datasets.splits import has_validation_file
 from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused, with_sync_batchnorm
+from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused
 from training.run import Data
 from training.run_folder import first_options
 from training.settings import Levels, Model, Settings, names_of
@@ -125,7 +125,10 @@ def build_network(
             freeze_stages(model.model, settings.frozen_stages, images)
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
-        model = with_sync_batchnorm(model)
+        # timm's: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
+        from timm.layers import convert_sync_batchnorm
+
+        model = convert_sync_batchnorm(model)
     if settings.compile:
         # Where there is no compiler, the network runs as it is, and torch says so.
         torch._dynamo.config.suppress_errors = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,13 +20,8 @@ from inference.predictor import Predictor
 # Of a folder: at even steps through its names.
 IMAGES_OF_A_FOLDER = 8
 SMALLEST_SIDE = 16
-
-
-class Answer(NamedTuple):
-    """A batch (B,C,H,W) and what the network says of it, by the name of the output."""
-
-    batch: Tensor
-    outputs: dict[str, Tensor]
+# A batch (B,C,H,W) and what the network says of it, by the name of the output.
+Answer = tuple[Tensor, dict[str, Tensor]]
 
 
 def find_images(paths: Sequence[str]) -> list[Path]:
@@ -106,7 +100,7 @@ def expected_outputs(
                 f"not take {what}, {tuple(batch.shape)} ({reason})"
             ) from error
         check_finite(all_logits(outputs), what, network)
-        answers.append(Answer(batch, outputs))
+        answers.append((batch, outputs))
     return answers
 
 

@@ -105,10 +105,11 @@ def preprocessing(predictor: Predictor) -> dict:
             "spatial_size": side,
         }
     return {
-        "image": f"values as stored (DICOM: without window and rescaling, MONOCHROME1 inverted), {colour}",
+        "image": f"values as stored (DICOM: without window and rescaling, MONOCHROME1 or a negative RescaleSlope "
+        f"inverted; what PixelPaddingValue marks gets the darkest value of the rest), {colour}",
         "steps": [
-            "subtract the image's mean and divide by its standard deviation (population, over all pixels and channels; "
-            "at least 1e-8), in double precision",
+            "subtract the image's mean and divide by its standard deviation (population, over all pixels and channels "
+            "but such padding; at least 1e-8), in double precision",
             resize,
         ],
         "spatial_size": side,

@@ -74,12 +74,13 @@ def find_images(
     return list(found), refused
 
 
-def dicom_by_content(given: Sequence[str]) -> list[Path]:
+def dicom_by_content(given: Sequence[str], recursive: bool = False) -> list[Path]:
     """The files in the folders among ``given`` that are DICOM and do not say so by their names, sorted.
 
-    Scanners export such files, and ``find_images`` passes them over. Sub-folders are not looked into.
+    Scanners export such files, and ``find_images`` passes them over.
     """
-    files = [Path(entry) for folder in given if os.path.isdir(folder) for entry in os.scandir(folder)]
+    pattern = "**/*" if recursive else "*"
+    files = [path for folder in given if os.path.isdir(folder) for path in Path(folder).glob(pattern)]
     return sorted(path for path in files if not _is_image(path.name) and _begins_as_dicom(path))
 
 

@@ -82,8 +82,8 @@ class Writer:
             "sha256": loaded.sha256,
             "height_px": height,
             "width_px": width,
-            "area_mm2": shape.area_px * spacing[0] * spacing[1] if spacing else None,
-            **shape._asdict(),
+            "area_mm2": shape["area_px"] * spacing[0] * spacing[1] if spacing else None,
+            **shape,
             "pixel_spacing_source": place["pixel_spacing_source"],
             "problem": place.get("problem"),
         }

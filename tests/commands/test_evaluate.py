@@ -209,7 +209,16 @@ def test_weights_that_are_not_finite(tiny_root, tmp_path, checkpoint, capsys):
 
 def test_a_checkpoint_for_other_channels(tiny_prostate_root, checkpoint, capsys):
     assert evaluate(tiny_prostate_root, "--data", "prostate", "--ckpt_path", checkpoint("a.pth")) == 2
-    assert "expected a model for 1 image channels (prostate), found one for 3" in capsys.readouterr().err
+    assert "expected data with channels 3, as it was trained on, found channels 1" in capsys.readouterr().err
+
+
+def test_a_network_that_does_not_say_what_it_is_fed(tiny_root, tmp_path, capsys):
+    """A released one of three channels is fed by ImageNet's statistics, here as in ``predict``."""
+    torch.save({"state_dict": build_model("unet", in_channels=3, num_levels=1).state_dict()}, tmp_path / "released.pth")
+    (tiny_root / "dataset.toml").write_text("normalisation = 'zscore'")
+    options = ("--data", "folder", "--ckpt_path", tmp_path / "released.pth", "--exp_path", tmp_path / "out")
+    assert evaluate(tiny_root, *options) == 2
+    assert "expected data with normalisation imagenet, as it was trained on, found norm" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written(tiny_root, tmp_path, checkpoint, capsys):

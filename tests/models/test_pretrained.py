@@ -48,16 +48,20 @@ def test_images_reach_the_encoder_as_its_weights_expect_them():
 
 
 @pytest.mark.parametrize(
-    ("source", "normalisation", "expected"),
+    ("encoder", "source", "normalisation", "expected"),
     [
-        ("package:efficientnet-lite0", "imagenet", "symmetric"),
-        ("package:efficientnet-lite0", "zscore", "imagenet"),
-        ("imagenet", "imagenet", "imagenet"),
-        (None, "imagenet", "imagenet"),
+        (LITE, "package:efficientnet-lite0", "imagenet", "symmetric"),
+        (LITE, "package:efficientnet-lite0", "zscore", "imagenet"),
+        # The same network, from the hub and as timm publishes it.
+        (LITE, "imagenet", "imagenet", "symmetric"),
+        (LITE, "weights.safetensors", "imagenet", "symmetric"),
+        (LITE, None, "imagenet", "imagenet"),
+        ("tu-resnet18", "imagenet", "imagenet", "imagenet"),
+        ("resnet18", "imagenet", "imagenet", "imagenet"),
     ],
 )
-def test_what_an_encoder_is_fed(source, normalisation, expected):
-    assert encoder_input(source, normalisation) == expected
+def test_what_an_encoder_is_fed(encoder, source, normalisation, expected):
+    assert encoder_input(encoder, source, normalisation) == expected
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "encoder.", "backbone."])
@@ -117,10 +121,10 @@ def test_an_encoder_from_a_checkpoint_is_fed_as_it_was(tmp_path):
         {"name": "smp-unet", "in_channels": 3, "num_levels": 1, "encoder_input": "symmetric"},
     )
     torch.save({"state_dict": {"w": torch.zeros(1)}, "config": {"model": model}}, path)
-    assert encoder_input(str(path), "imagenet") == "symmetric"
-    assert encoder_input(str(path), "zscore") == "imagenet"
+    assert encoder_input("resnet18", str(path), "imagenet") == "symmetric"
+    assert encoder_input("resnet18", str(path), "zscore") == "imagenet"
     torch.save({"state_dict": {"w": torch.zeros(1)}}, path)
-    assert encoder_input(str(path), "imagenet") == "imagenet"
+    assert encoder_input("resnet18", str(path), "imagenet") == "imagenet"
 
 
 def test_files_from_before_batches_were_counted(tmp_path):

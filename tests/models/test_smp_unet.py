@@ -4,9 +4,10 @@ import time
 
 import pytest
 import torch
+from timm.layers import convert_sync_batchnorm
 
 from models import build_from_weights, build_model
-from models.smp_unet import encoders, freeze_stages, freeze_unused, with_sync_batchnorm
+from models.smp_unet import encoders, freeze_stages, freeze_unused
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_synchronised_batch_normalisation_is_of_the_same_weights_and_function(en
     model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder=encoder).eval()
     image = torch.randn(2, 3, 32, 32)
     before, weights = model(image)["logits"], {key: x.clone() for key, x in model.state_dict().items()}
-    model = with_sync_batchnorm(model)
+    model = convert_sync_batchnorm(model)
     kinds = {type(layer) for layer in model.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)}
     assert kinds and all(issubclass(kind, torch.nn.SyncBatchNorm) for kind in kinds)
     assert all(torch.equal(x, weights[key]) for key, x in model.state_dict().items())
@@ -131,7 +132,7 @@ def test_frozen_layers_stay_so_where_batch_normalisation_is_synchronised():
     model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18")
     # Of a side that is no multiple of 32.
     freeze_stages(model.model, 1, torch.randn(2, 3, 40, 40))
-    encoder = with_sync_batchnorm(model).train().model[0].encoder.encoder
+    encoder = convert_sync_batchnorm(model).train().model[0].encoder.encoder
     assert not encoder.bn1.training and encoder.layer1[0].bn1.training
 
 

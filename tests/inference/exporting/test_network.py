@@ -5,7 +5,6 @@ import torch
 
 from inference.exporting.network import OUTPUTS, Exported
 from models import Averaged, basic_unet, build_model, smp_unet
-from models.graph_export import is_tracing, resized_at_border
 
 SIZES = [(32, 48), (33, 47), (16, 16), (31, 17)]
 
@@ -25,16 +24,6 @@ def test_the_recorded_way_gives_the_same_bits(name, size, monkeypatch):
         monkeypatch.setattr(basic_unet, "is_tracing", lambda: True)
         monkeypatch.setattr(smp_unet, "is_tracing", lambda: True)
         assert torch.equal(model(x)["level_logits"], expected)
-
-
-def test_a_border_is_cut_or_repeated():
-    x = torch.tensor([[1, 2], [3, 4]])[None, None]
-    assert resized_at_border(x, 3, 1)[0, 0].tolist() == [[1], [3], [3]]
-    assert resized_at_border(x, 1, 4)[0, 0].tolist() == [[1, 2, 2, 2]]
-
-
-def test_nothing_is_recorded_in_everyday_use():
-    assert not is_tracing()
 
 
 def test_the_outputs_by_name_and_in_order():

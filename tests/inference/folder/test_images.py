@@ -103,7 +103,12 @@ def test_dicom_files_without_the_ending_are_noticed(tmp_path, write_dicom):
     for name in ("IM0001", "1.2.840.5"):
         shutil.copy(tmp_path / "a.dcm", tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
-    assert dicom_by_content([str(tmp_path), str(tmp_path / "a.dcm")]) == [tmp_path / "1.2.840.5", tmp_path / "IM0001"]
+    series = tmp_path / "series"
+    series.mkdir()
+    shutil.copy(tmp_path / "a.dcm", series / "IM0001")
+    here = [tmp_path / "1.2.840.5", tmp_path / "IM0001"]
+    assert dicom_by_content([str(tmp_path), str(tmp_path / "a.dcm")]) == here
+    assert dicom_by_content([str(tmp_path)], recursive=True) == [*here, series / "IM0001"]
 
 
 def test_links_to_themselves_pipes_and_what_may_not_be_read_are_no_unnamed_dicom(tmp_path):
