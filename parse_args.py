@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from commands.options.types import Parser
+from commands.options import Parser
 
 COMMANDS = {
     "train": "train from gaze or from masks",

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options.shared import add_assessing, add_data
-from commands.options.types import Parser
+from commands.options import Parser, add_assessing, add_data
 from commands.outputs import PARTLY_DONE_CODE
 from datasets.gaze.assess import QUALITY_FILE, assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE
-from reporting.gaze_quality import print_named, print_quality, write_figure
+from reporting.gaze import print_named, print_quality, write_figure
 
 
 def add_options(parser: Parser) -> None:

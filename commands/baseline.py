@@ -8,24 +8,20 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options.shared import add_as_of_train, add_data, add_loading
-from commands.options.types import Parser
+from commands.options import Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.per_case import write_per_case
-from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE
-from evaluation.summary import SUMMARY_FILE, describe_metrics
+from evaluation.summary import SUMMARY_FILE, describe_metrics, summarize
 from inference.scoring import scored
 from models.trivial import everything, mean_map
 from training.data_options import describe_left_out
 from training.run_folder import ARGS_FILE
-from utils.cores import use_cores
-from utils.devices import pick_device
-from utils.files import write_json
+from utils.devices import pick_device, use_cores
+from utils.files import staged_folder, write_json
 from utils.settings import number
-from utils.staging import staged_folder
 
 WHAT = "trivial predictors"
 PREDICTORS = ("everything", "mean_map")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.options.shared import add_report
-from commands.options.types import Parser, words
+from commands.options import Parser, add_report, words
 from commands.outputs import Folder, Output
 from datasets.specs import DATASETS
 from evaluation.comparison import Compared, compare
@@ -14,8 +13,8 @@ from evaluation.metrics import MEASURES
 from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_FILE, write_comparison
 from reporting.comparison_table import comparisons_markdown
 from reporting.html import REPORT_FILE
+from utils.files import staged_folder
 from utils.settings import NATURAL
-from utils.staging import staged_folder
 
 
 def add_options(parser: Parser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.options.types import Parser
+from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets.demo.pictures import make_demo_dataset
 from datasets.demo.prostate import make_demo_prostate

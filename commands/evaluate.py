@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from commands.options.shared import add_evaluate
+from commands.options import add_evaluate
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.predictions import MaskWriter, ProbabilityWriter
+from evaluation.predictions import write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
-from reporting.case_pictures import CasePictures, ReportCases
+from reporting.case_pictures import CasePictures, add_case
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import describe_ensemble
 from training.run_folder import ARGS_FILE
-from utils.cores import use_cores
-from utils.devices import pick_device
-from utils.files import write_json
+from utils.devices import pick_device, use_cores
+from utils.files import staged_folder, write_json
 from utils.inputs import sha256_of
 from utils.log import code_version, write_scalars
-from utils.staging import staged_folder
 
 RUN_NAME = "prediction"
 
@@ -72,11 +71,11 @@ def _write_results(
     folder: Path,
 ) -> dict[str, dict]:
     """All files of an evaluation; returns the metrics by level."""
-    writers: list = [MaskWriter(folder / PREDICTIONS_FOLDER)] if args.save_pred else []
-    writers += [ProbabilityWriter(folder / PROBABILITIES_FOLDER)] if args.save_prob else []
+    writers: list = [partial(write_mask, folder / PREDICTIONS_FOLDER)] if args.save_pred else []
+    writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if args.save_prob else []
     report = _report(args, predictor, folder) if pictures else None
     if report:
-        writers.append(ReportCases(report, pictures, RUN_NAME))
+        writers.append(partial(add_case, report, pictures, RUN_NAME))
     metrics = score(
         predictor.model,
         evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker),

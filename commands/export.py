@@ -12,8 +12,7 @@ from pathlib import Path
 
 import torch
 
-from commands.options.shared import add_checkpoints, add_overwrite
-from commands.options.types import Parser
+from commands.options import Parser, add_checkpoints, add_overwrite
 from commands.outputs import Output
 from inference.exporting.check import (
     batches,
@@ -36,10 +35,9 @@ from inference.exporting.network import INPUT, Exported
 from inference.exporting.snippet import usage
 from inference.predictor import Predictor
 from reporting.model_card import model_card
-from utils.files import write_json, write_text
+from utils.files import staged_file, write_json, write_text
 from utils.inputs import sha256_of
 from utils.log import code_version
-from utils.staging import staged_file
 
 CARD_ENDINGS = (".md", ".json")
 WEIGHTS_ENDING = ".data"

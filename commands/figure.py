@@ -7,13 +7,13 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.shared import add_data, add_overwrite
-from commands.options.types import Parser, words
+from commands.options import Parser, add_data, add_overwrite, words
 from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from evaluation.run_names import NamedPath, named_paths
+from evaluation.summary import read_summary
 from inference.qualitative import COLUMNS, Wanted, choose_cases, contents
 from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
@@ -149,9 +149,6 @@ def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
     ]
     if not checkpoints or not (folder / SUMMARY_FILE).is_file():
         return folder
-    # Here, as it brings torch along.
-    from evaluation.summary import read_summary
-
     summary = read_summary(folder)
     selected = [label for label in summary["results"] if label.endswith("_selected")]
     label = "last" if checkpoints[0].name == LATEST_FILE or not selected else selected[0]

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options.shared import add_overwrite
-from commands.options.types import Parser, measures, pattern
+from commands.options import Parser, add_overwrite, given, pattern
 from commands.outputs import Output
-from datasets.recordings import COLUMN_ROLES, EYES, FORMATS, METHODS, TIME_UNITS, XY_UNITS
+from datasets.recordings import COLUMN_ROLES, FORMATS, TIME_UNITS, XY_UNITS
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.recordings.detect import read_recording
 from datasets.recordings.detection import DetectionSettings
@@ -26,7 +25,7 @@ from datasets.recordings.trial_table import (
 )
 from utils.files import write_text
 from utils.inputs import sha256_of
-from utils.settings import NOT_NEGATIVE, POSITIVE
+from utils.settings import add_settings, declared_settings, measures
 
 # The header, and durations with a point: the published tables have the same header, and none.
 TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
@@ -45,7 +44,8 @@ def add_options(parser: Parser) -> None:
     add_overwrite(parser)
     parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
-    _add_fixations_method(parser)
+    group = parser.add_argument_group("fixations")
+    add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])
     group = parser.add_argument_group("tables")
     group.add_argument(
         "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
@@ -90,32 +90,6 @@ def _add_fixations_images(parser: Parser) -> None:
     )
     for option, meaning in messages:
         group.add_argument(option, type=pattern, default=None, metavar="REGEX", help=f"EyeLink message {meaning}")
-
-
-def _add_fixations_method(parser: Parser) -> None:
-    group = parser.add_argument_group("fixations")
-    group.add_argument(
-        "--method",
-        choices=METHODS,
-        default=None,
-        help="the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
-    )
-    group.add_argument("--eye", choices=EYES, default="auto", help="auto: the tracker's mean, else the right one")
-    group.add_argument("--min_duration_ms", type=NOT_NEGATIVE, default=50.0, help="shorter fixations are left out")
-    group.add_argument("--velocity_deg_s", type=POSITIVE, default=30.0, help="ivt: slower samples are a fixation")
-    group.add_argument(
-        "--merge_gap_ms",
-        type=NOT_NEGATIVE,
-        default=75.0,
-        help="ivt: fixations no further apart, nor by 0.5 deg, are one",
-    )
-    group.add_argument(
-        "--dispersion_deg", type=POSITIVE, default=1.0, help="idt: extent in x plus extent in y, at most"
-    )
-    group.add_argument("--screen_px", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, pixels")
-    group.add_argument("--screen_cm", type=measures(2, positive=2), default=None, metavar="W,H", help="screen, cm")
-    group.add_argument("--distance_cm", type=POSITIVE, default=None, help="from the eye to the screen")
-    group.add_argument("--sampling_rate_hz", type=POSITIVE, default=None, help="(default: as the recording says)")
 
 
 def _values(text: str) -> tuple[str, ...]:
@@ -167,15 +141,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
-    settings = ConversionSettings(
-        method=args.method,
-        eye=args.eye,
-        detection=DetectionSettings(args.velocity_deg_s, args.dispersion_deg, args.min_duration_ms, args.merge_gap_ms),
-        screen_px=args.screen_px,
-        screen_cm=args.screen_cm,
-        distance_cm=args.distance_cm,
-        sampling_rate_hz=args.sampling_rate_hz,
-    )
+    settings = given(ConversionSettings, args, detection=given(DetectionSettings, args))
     table, summaries, repeated = convert_recordings(recordings, settings)
     write_text(args.to, table.to_csv(index=False, lineterminator="\n"))
     for summary in summaries:
@@ -206,16 +172,7 @@ def _check_distinct(paths: Sequence[Path]) -> None:
 
 
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:
-    settings = ReadingSettings(
-        columns=args.columns,
-        valid=args.valid,
-        time_unit=args.time_unit,
-        xy_unit=args.xy_unit,
-        image_message=args.image_message,
-        onset_message=args.onset_message,
-        offset_message=args.offset_message,
-        want_samples=args.method in ("ivt", "idt"),
-    )
+    settings = given(ReadingSettings, args, want_samples=args.method in ("ivt", "idt"))
     recording = read_recording(path, settings, format=args.format)
     recording = with_image(recording, args.image)
     recording = with_rect(recording, Rect(*args.stimulus_rect) if args.stimulus_rect else None)

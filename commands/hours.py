@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from commands.options.shared import add_data, add_loading
-from commands.options.types import Parser
+from commands.options import Parser, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names

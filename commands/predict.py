@@ -13,8 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options.shared import add_checkpoints, add_loading, add_spacing, add_threshold
-from commands.options.types import Parser
+from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
@@ -23,8 +22,7 @@ from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
 from inference.predictor import Predictor
-from utils.cores import use_cores
-from utils.devices import pick_device
+from utils.devices import pick_device, use_cores
 from utils.inputs import printable, sha256_of
 from utils.interrupt import STOPPED_CODE, StopRequest
 

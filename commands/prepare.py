@@ -8,20 +8,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options.shared import add_assessing, add_data
-from commands.options.types import Parser
+from commands.options import Parser, add_assessing, add_data, given
 from commands.outputs import PARTLY_DONE_CODE
 from datasets.files import REPORT_FILE
-from datasets.gaze.crf import CRF_ENGINES
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.map_files import MAP_FORMAT_CHOICES
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
-from reporting.gaze_picture import EXAMPLES_FILE, gaze_picture
-from reporting.gaze_quality import print_named, print_quality, write_figure
+from reporting.gaze import EXAMPLES_FILE, gaze_picture, print_named, print_quality, write_figure
 from utils.images import write_image
-from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE
+from utils.settings import POSITIVE, add_settings, declared_settings
 
 NUM_EXAMPLES = 4
 
@@ -45,11 +42,7 @@ def add_options(parser: Parser) -> None:
         "--dask", metavar="ADDRESS", default=None, help="scheduler of a Dask cluster that does the work instead"
     )
     group = parser.add_argument_group("CRF (defaults: as released)")
-    group.add_argument("--crf_compat", type=NOT_NEGATIVE, default=1.0, help="weight of the Potts term")
-    group.add_argument("--crf_iterations", type=NATURAL, default=10, help="of mean field")
-    group.add_argument("--crf_sxy", type=POSITIVE, default=80.0, help="standard deviation of position, pixels")
-    group.add_argument("--crf_engine", choices=tuple(CRF_ENGINES), default="compiled", help="both give the same maps")
-    group.add_argument("--crf_srgb", type=POSITIVE, default=13.0, help="standard deviation of colour, grey values")
+    add_settings(group, declared_settings(GazeSettings))
 
 
 def main(args: argparse.Namespace) -> int:
@@ -63,14 +56,7 @@ def main(args: argparse.Namespace) -> int:
         args.data,
         args.root,
         args.fixations,
-        settings=GazeSettings(
-            sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px,
-            compat=args.crf_compat,
-            iterations=args.crf_iterations,
-            sxy=args.crf_sxy,
-            srgb=args.crf_srgb,
-            engine=args.crf_engine,
-        ),
+        settings=given(GazeSettings, args, sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px),
         num_levels=args.num_levels,
         map_format=args.map_format,
         workers=args.workers,

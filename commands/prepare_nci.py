@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options.types import Parser
+from commands.options import Parser
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from commands.options.types import Parser
+from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from commands.options.shared import add_overwrite
-from commands.options.types import Parser
+from commands.options import Parser, add_overwrite
 from commands.outputs import Output
 from evaluation.experiments import find_runs, group_runs
 from reporting.tables import CSV_COLUMNS, experiments_csv, experiments_table

@@ -16,8 +16,8 @@ from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.pixels import pixel_array
 
 from datasets.decoding import MAX_PIXELS, RefusedError, check_depth, full_range, inverted, naming
-from datasets.time_limit import time_limit
 from utils.inputs import open_input
+from utils.interrupt import time_limit
 
 DICOM_EXTS = (".dcm", ".dicom")
 GREY_KINDS = ("MONOCHROME1", "MONOCHROME2")

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from datasets.time_limit import time_limit
 from utils.inputs import read_input
+from utils.interrupt import time_limit
 
 SETTINGS_FILE = "dataset.toml"
 MAP_FORMATS = ("png", "jpg")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets.dicom import DICOM_EXTS
 from datasets.settings import SETTINGS_FILE, read_settings
-from datasets.time_limit import time_limit
+from utils.interrupt import time_limit
 
 RELEASED_SPATIAL_SIZE = 224
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

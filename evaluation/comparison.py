@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from evaluation.paired import (
 )
 from evaluation.per_case import SUMMARY_FILE, find_per_case, read_per_case
 from evaluation.run_names import named_paths
+from utils.files import read_json
 
 # What should be the same for a difference to say something about the runs.
 ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
@@ -89,15 +89,7 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
 
 def settings_of(folder: Path) -> dict:
     """The summary in a results folder; empty where there is none. ValueError for one that is none."""
-    path = folder / SUMMARY_FILE
-    if not path.is_file():
-        return {}
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: expected a summary (JSON), found something else; evaluate again") from error
-    if not isinstance(summary, dict):
-        raise ValueError(f"{path}: expected a summary with settings, found something else; evaluate again")
+    summary = read_json(folder / SUMMARY_FILE, "a summary with settings")
     return (_settings_of_training(summary) if "mode" in summary else {}) | summary
 
 

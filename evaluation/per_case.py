@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,8 @@ import pandas as pd
 
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
-from utils.inputs import CONTROL_CHARACTERS, read_input, shown
+from utils.inputs import CONTROL_CHARACTERS, shown
+from utils.table import number_of, read_text, records_of
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
@@ -101,7 +100,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
         _check_groups(path, texts)
     table = texts[who].copy()
     for metric in metrics:
-        table[metric] = texts[metric].map(_number)
+        table[metric] = texts[metric].map(number_of)
         highest = MEASURES[metric].highest
         wrong = (texts[metric].str.strip() != "") & ~(table[metric].between(0, highest) & np.isfinite(table[metric]))
         expected = "a finite number from 0" if highest == math.inf else f"a number in 0..{highest:g}"
@@ -112,12 +111,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
 
 def _texts(path: Path) -> pd.DataFrame:
     """The cells of all rows with content as text, by row number as spreadsheets count; the header is checked."""
-    try:
-        text = read_input(path).decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        records = {row: fields for row, fields in enumerate(lines, start=1) if any(fields)}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: expected a per-case table (CSV in UTF-8), found something else ({error})") from error
+    records = dict(records_of(path, read_text(path)))
     header = records.pop(next(iter(records), 0), [])
     _check_header(path, header)
     for row, fields in records.items():
@@ -149,14 +143,6 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _is_on_one_line(text: str) -> bool:
     return bool(text.strip()) and not CONTROL_CHARACTERS.search(text)
-
-
-def _number(text: str) -> float:
-    try:
-        # To float alone 1_000 and the digits of other scripts are numbers.
-        return float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        return math.nan
 
 
 def _check_once(path: Path, texts: pd.DataFrame) -> None:

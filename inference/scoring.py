@@ -13,8 +13,8 @@ from torch import nn
 
 from datasets.spacing import pixel_spacing_mm
 from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, write_per_case
-from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE, Case, Spacing, all_logits, evaluate, full_size_probabilities
+from evaluation.summary import summarize
 from reporting.visualize import grid, prediction_row
 from utils.distributed import SINGLE, Group
 from utils.images import write_image

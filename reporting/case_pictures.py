@@ -50,17 +50,11 @@ class CasePictures:
         )
 
 
-class ReportCases:
-    """Adds every case that is scored to a report; to be called by ``evaluation.scores.evaluate``."""
-
-    def __init__(self, report: ReportWriter, pictures: CasePictures, run: str):
-        self.report, self.pictures, self.run = report, pictures, run
-
-    def __call__(self, case: Case) -> None:
-        """Add one case."""
-        known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
-        of_run = {key: {self.run: value} for key, value in known.items()}
-        self.report.add(self.pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
+def add_case(report: ReportWriter, pictures: CasePictures, run: str, case: Case) -> None:
+    """Add a case that is scored to a report."""
+    known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
+    of_run = {key: {run: value} for key, value in known.items()}
+    report.add(pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def picture_of(path: Path) -> np.ndarray:

@@ -15,8 +15,8 @@ from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun
 from evaluation.per_case import NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.predictions import FULL
-from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE
+from evaluation.summary import summarize
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter

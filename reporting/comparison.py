@@ -1,27 +1,114 @@
-"""The files of a comparison: table, numbers, cases, figure."""
+"""The files of a comparison: table, numbers, cases, and the figure of what every case gains or loses, sorted."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from evaluation.comparison import Compared
+from evaluation.metrics import MEASURES
+from evaluation.paired import Comparison
 from reporting.comparison_table import comparisons_csv, paired_csv
+from reporting.publication import paper_style, write_figure
 from utils.files import write_text
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
+# Okabe and Ito's, which the colour-blind tell apart.
+BETTER, WORSE, EQUAL = "#0072B2", "#D55E00", "#999999"
+WIDTH_MM, PANEL_HEIGHT_MM = 174.0, 56.0
+MM_PER_INCH = 25.4
+MAX_COLUMNS = 3
+# More than these make a vector file that takes a while to open.
+MAX_VECTOR_DOTS = 2000
+LONGEST_TITLE = 32
+SMALL_PT = 6.0
 
 
 def write_comparison(folder: Path, compared: Compared, table: str) -> None:
     """Write all files of a comparison into a folder that is there."""
-    # Takes a while to import.
-    from reporting.comparison_figure import draw_comparison
-
-    texts = {
-        TABLE_FILE: table,
-        NUMBERS_FILE: comparisons_csv(compared.comparisons),
-        PAIRED_FILE: paired_csv(compared.paired),
-    }
-    for name, text in texts.items():
-        write_text(folder / name, text)
+    write_text(folder / TABLE_FILE, table)
+    write_text(folder / NUMBERS_FILE, comparisons_csv(compared.comparisons))
+    write_text(folder / PAIRED_FILE, paired_csv(compared.paired))
     draw_comparison(compared.comparisons, compared.paired, [folder / name for name in FIGURE_FILES])
+
+
+def draw_comparison(comparisons: Sequence[Comparison], paired: pd.DataFrame, paths: Sequence[Path]) -> None:
+    """Draw a panel a run and metric: the differences of all cases in order, their mean and its interval.
+
+    Args:
+        comparisons: as ``compare_runs`` makes them.
+        paired: as ``paired_table`` makes it from the same runs and metrics.
+        paths: files to write, ``.png`` or ``.pdf``.
+    """
+    from matplotlib.figure import Figure
+
+    runs = list(dict.fromkeys(c.run for c in comparisons))
+    metrics = list(dict.fromkeys(c.metric for c in comparisons))
+    columns = min(MAX_COLUMNS, len(metrics))
+    lines = math.ceil(len(metrics) / columns)
+    with paper_style():
+        size = (WIDTH_MM / MM_PER_INCH, len(runs) * lines * PANEL_HEIGHT_MM / MM_PER_INCH)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(runs) * lines, columns, squeeze=False)
+        for axes in panels.flat:
+            axes.set_axis_off()
+        for comparison in comparisons:
+            index = metrics.index(comparison.metric)
+            axes = panels[runs.index(comparison.run) * lines + index // columns, index % columns]
+            axes.set_axis_on()
+            key = (comparison.metric, comparison.run, comparison.baseline)
+            _draw_panel(axes, comparison, paired[key].to_numpy(np.float64))
+        for path in paths:
+            write_figure(figure, path, format=path.suffix[1:])
+
+
+def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
+    measure = MEASURES[comparison.metric]
+    values = np.sort(differences[np.isfinite(differences)] * measure.scale)
+    unit = "points" if measure.unit == "%" else measure.unit
+    axes.axhline(0, color="black", lw=0.6)
+    if len(values):
+        gains = values if measure.larger_is_better else -values
+        colours = np.select([gains > 0, gains < 0], [BETTER, WORSE], EQUAL)
+        size = float(np.clip(600 / len(values), 1.5, 12))
+        place = np.arange(1, len(values) + 1)
+        axes.scatter(place, values, s=size, c=colours, lw=0, rasterized=len(values) > MAX_VECTOR_DOTS, zorder=3)
+        _draw_mean(axes, comparison, measure.scale)
+    axes.set(xlim=(0, len(values) + 1), ylabel=f"{measure.title}, difference, {unit}")
+    axes.set_title(_title(comparison, measure.scale), parse_math=False, loc="left", fontsize=SMALL_PT)
+    counts = [
+        (comparison.losses, "worse", WORSE),
+        (comparison.ties, "equal", EQUAL),
+        (comparison.wins, "better", BETTER),
+    ]
+    # In the order in which the dots come.
+    ordered = counts if measure.larger_is_better else counts[::-1]
+    for (count, word, colour), x, side in zip(ordered, (0, 0.5, 1), ("left", "center", "right"), strict=True):
+        axes.text(x, -0.17, f"{count} {word}", transform=axes.transAxes, va="top", ha=side, color=colour)
+
+
+def _draw_mean(axes, comparison: Comparison, scale: float) -> None:
+    axes.axhline(comparison.mean_difference * scale, color="black", lw=1, ls=(0, (4, 2)))
+    if comparison.ci95_low is not None:
+        axes.axhspan(comparison.ci95_low * scale, comparison.ci95_high * scale, color="black", alpha=0.15, lw=0)
+
+
+def _title(comparison: Comparison, scale: float) -> str:
+    """Above the axes, where no dot can be."""
+    lines = [_short(comparison.run), f"less {_short(comparison.baseline)}"]
+    if comparison.mean_difference is None:
+        return "\n".join([*lines, "nothing to compare"])
+    p = "" if comparison.wilcoxon_p is None else f", p = {comparison.wilcoxon_p:.2g}"
+    lines.append(f"mean {comparison.mean_difference * scale:+.2f}{p}")
+    if comparison.ci95_low is not None:
+        lines.append(f"95 %: {comparison.ci95_low * scale:+.2f} to {comparison.ci95_high * scale:+.2f}")
+    return "\n".join(lines)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_TITLE else f"{name[: LONGEST_TITLE - 1]}…"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evaluation.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
 from evaluation.metrics import HEADLINE, MEASURES
-from evaluation.scores import ENSEMBLE
+from evaluation.per_case import ENSEMBLE
 from reporting.markdown import NOTHING, markdown_table
 
 # What training reports, side by side; any other result has a row of its own.

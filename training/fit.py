@@ -47,8 +47,7 @@ from training.seeds import train_seeds
 from training.settings import Settings
 from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
-from utils.cores import use_cores
-from utils.devices import amp_of, make_deterministic, precision
+from utils.devices import amp_of, make_deterministic, precision, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.interrupt import STOPPED_CODE, Deadline, StopRequest

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from evaluation.results import summarize
 from evaluation.scores import ENSEMBLE, collapsed_levels, evaluate
-from evaluation.summary import describe_metrics
+from evaluation.summary import describe_metrics, summarize
 from trainer import TrainState
 from training.forecast import duration
 from utils.devices import peak_memory_gb

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 from torch import nn
 
 from evaluation.metrics import HEADLINE
 from evaluation.per_case import PREDICTIONS_FOLDER
-from evaluation.predictions import MaskWriter
+from evaluation.predictions import write_mask
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
@@ -131,7 +132,7 @@ def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iterat
         run.data.test,
         run.device,
         run.folder,
-        writers=[MaskWriter(run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
+        writers=[functools.partial(write_mask, run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
         examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",

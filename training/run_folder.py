@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from utils.files import read_json
 
 LATEST_FILE = "model_latest.pth"
 BEST_FILE, ARGS_FILE = "model_best.pth", "args.json"
@@ -30,8 +31,4 @@ def first_options(folder: Path) -> dict:
     Raises:
         ValueError: if they cannot be read.
     """
-    path = folder / ARGS_FILE
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: expected the options of a run, found something else ({error})") from error
+    return read_json(folder / ARGS_FILE, "the options of a run")

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files, and sets of files that belong together, that are either whole or not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from utils.locks import in_use, left_behind
@@ -23,6 +23,15 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
 
 
 @contextlib.contextmanager
+def named_in_errors(path: str | os.PathLike) -> Iterator[None]:
+    """An OSError within is one of this path: a failed write, as on a full disk, does not know its file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Atomic write: yield a temporary path beside ``path`` that takes its name when the block ends without an error.
 
@@ -32,12 +41,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path, path.suffix)
-    try:
+    # The error would name a file that nobody has asked for.
+    with named_in_errors(path):
         # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
         temporary.touch(exist_ok=False)
-    except OSError as error:
-        # It names a file that nobody has asked for.
-        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with in_use(temporary):
             yield temporary
@@ -68,6 +75,69 @@ def remove_temporary(folder: str | os.PathLike) -> None:
                 path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it.
+
+    What a kill leaves of it is for ``utils.files.remove_temporary``.
+    """
+    hidden = temporary_beside(path)
+    hidden.mkdir()
+    try:
+        with in_use(hidden):
+            yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def staged_folder(
+    folder: str | os.PathLike, *, last: str, before_moving: Callable[[], None] = lambda: None
+) -> Iterator[Path]:
+    """Atomic write of several files: yield a hidden folder, whose files take their places in ``folder`` at the end.
+
+    Args:
+        folder: made if absent, and removed again after an error; no other process is to write into it.
+        last: the name of the file that moves last, so that whoever finds it finds the others.
+        before_moving: called when all files are whole, as to remove older ones.
+
+    After an error nothing of the block is left, and older files stay as they were.
+
+    Raises:
+        OSError: where the folder cannot be written to, with its name.
+    """
+    folder = Path(folder)
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(folder / last) as hidden:
+            yield hidden
+            files = sorted(
+                (path for path in hidden.rglob("*") if path.is_file()), key=lambda f: (f == hidden / last, f)
+            )
+            for file in files:
+                with open(file, "rb") as opened:
+                    os.fsync(opened.fileno())
+            before_moving()
+            for file in files:
+                place = folder / file.relative_to(hidden)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, place)
+    finally:
+        for parent in made:
+            # What is in use stays.
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+@contextlib.contextmanager
+def staged_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield ``path`` in a hidden folder, to be written there, with files that go beside it; as ``staged_folder``."""
+    path = Path(path)
+    with staged_folder(path.parent, last=path.name) as hidden:
+        yield hidden / path.name
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Atomic write of text as UTF-8."""
     with replacing(path) as temporary:
@@ -77,6 +147,14 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, content) -> None:
     """Atomic write of JSON; numbers that are not finite become null, as JSON knows none."""
     write_text(path, json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict:
+    """The entries of a JSON file, none where there is no file; ValueError where it holds anything but ``what``."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: expected {what}, found something else ({error})") from error
 
 
 def finite(content):

@@ -1,4 +1,5 @@
-"""Ctrl-C, SIGTERM, a terminal that is gone and the end of the time as a wish to stop, heard between two steps."""
+"""Ctrl-C, SIGTERM, a terminal that is gone and the end of the time as a wish to stop, heard between two steps; and a
+bound on the time that a piece of work takes."""
 
 from __future__ import annotations
 
@@ -107,3 +108,22 @@ def ended_as_by_ctrl_c(*, enabled: bool = True) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the midst of work that takes longer; only the main thread hears of it, others go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number, frame) -> None:
+        raise TimeoutError(f"that it takes longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

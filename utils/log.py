@@ -7,11 +7,13 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+
+from utils.files import named_in_errors
 
 
 def write_scalars(folder: Path, groups: Mapping[str, Mapping[str, object]], iteration: int) -> None:
@@ -63,7 +65,7 @@ class RunLog:
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
         """Add numbers under ``group/name``; missing ones are skipped."""
-        with self._naming_the_folder():
+        with named_in_errors(self.writer.log_dir):
             for name, value in values.items():
                 if value is not None:
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
@@ -79,7 +81,7 @@ class RunLog:
         from torch.utils.tensorboard.summary import hparams
 
         kept = {name: value for name, value in options.items() if isinstance(value, (int, float, str))}
-        with self._naming_the_folder():
+        with named_in_errors(self.writer.log_dir):
             # Not add_hparams, which opens an event file of its own.
             for part in hparams(kept, {f"final/{name}": value for name, value in metrics.items()}):
                 self.writer.file_writer.add_summary(part)
@@ -87,7 +89,7 @@ class RunLog:
 
     def picture(self, tag: str, picture: np.ndarray, iteration: int) -> None:
         """Add an (H,W,3) uint8 picture."""
-        with self._naming_the_folder():
+        with named_in_errors(self.writer.log_dir):
             self.writer.add_image(tag, picture, iteration, dataformats="HWC")
 
     def close(self) -> None:
@@ -101,13 +103,6 @@ class RunLog:
             for handler in self._handlers:
                 self.logger.removeHandler(handler)
                 handler.close()
-
-    @contextlib.contextmanager
-    def _naming_the_folder(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self.writer.log_dir) from error
 
     def _leave_to_the_next_call(self, failure) -> None:
         """TensorBoard's thread hands its OSError to the next call; its traceback would stand before our sentence."""

@@ -63,6 +63,19 @@ def distinct(kind: Callable[[str], float]) -> Callable[[str], tuple]:
     return convert
 
 
+def measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
+    """A type for ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
+
+    def convert(text: str) -> tuple[float, ...]:
+        values = numbers(float)(text)
+        if len(values) != count or not all(map(math.isfinite, values)) or min(values[count - positive :]) <= 0:
+            above = "" if positive == 0 else f", the last {positive} above 0" if positive < count else " above 0"
+            raise argparse.ArgumentTypeError(f"expected {count} numbers separated by commas{above}, found {text!r}")
+        return values
+
+    return convert
+
+
 POSITIVE_INT = number(int, 1)
 NATURAL = number(int, 0)
 POSITIVE = number(float, 0, open_low=True)

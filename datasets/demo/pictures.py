@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from datasets.demo.viewer import simulate_fixations
-from utils.staging import temporary_folder
+from utils.files import named_in_errors, temporary_folder
 
 SETTINGS_FILE = "demo.json"
 # Raised whenever the same settings would give other pictures or other gaze.
@@ -169,10 +169,8 @@ def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[
 def _write_jpeg(path: Path, values: np.ndarray) -> None:
     # OpenCV, writing itself, does not say what was in the way.
     _, encoded = cv2.imencode(".jpg", values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    try:
+    with named_in_errors(path):
         path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

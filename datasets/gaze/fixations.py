@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.gaze.table import Table, read_table
 from utils.inputs import CONTROL_CHARACTERS, shown
+from utils.table import Table, read_table
 
 IMAGE = "IMAGE"
 X, Y = "CURRENT_FIX_X", "CURRENT_FIX_Y"

@@ -12,6 +12,7 @@ import numpy as np
 from datasets import io
 from datasets.files import HEATMAP_FOLDER, MAP_FOLDER, REPORT_FILE
 from datasets.specs import MAP_EXTS, DatasetSpec
+from utils.files import read_json
 from utils.images import write_image
 
 GAZE_FOLDER = Path("gaze")
@@ -43,11 +44,7 @@ def read_labels(folder: Path) -> dict | None:
     Raises:
         ValueError: for a file that is something else.
     """
-    path = folder / LABELS_FILE
-    try:
-        labels = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: expected what is known of labels, found something else ({error})") from error
+    labels = read_json(folder / LABELS_FILE, "what is known of labels")
     return labels if labels.get("finished") else None
 
 

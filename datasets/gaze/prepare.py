@@ -29,7 +29,7 @@ from datasets.files import (
     sample_path,
     similar_files,
 )
-from datasets.gaze.crf import check_crf, crf_image, refine_with_crf, warm_up_crf
+from datasets.gaze.crf import CRF_ENGINES, check_crf, crf_image, refine_with_crf, warm_up_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
@@ -49,6 +49,7 @@ from utils.files import remove_temporary, write_json, write_text
 from utils.locks import lock_folder
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
+from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE, setting
 
 VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "numba", "pydensecrf2", "pydicom")
 
@@ -58,11 +59,11 @@ class GazeSettings:
     """What decides the maps' values; see ``fixation_heatmap`` and ``refine_with_crf``."""
 
     sigma_px: float
-    compat: float = 1.0
-    iterations: int = 10
-    sxy: float = 80.0
-    srgb: float = 13.0
-    engine: str = "compiled"
+    compat: float = setting(1.0, "weight of the Potts term", NOT_NEGATIVE, flags=("--crf_compat",))
+    iterations: int = setting(10, "of mean field", NATURAL, flags=("--crf_iterations",))
+    sxy: float = setting(80.0, "standard deviation of position, pixels", POSITIVE, flags=("--crf_sxy",))
+    srgb: float = setting(13.0, "standard deviation of colour, grey values", POSITIVE, flags=("--crf_srgb",))
+    engine: str = setting("compiled", "both give the same maps", choices=CRF_ENGINES, flags=("--crf_engine",))
 
     def __post_init__(self):
         # 70 and 70.0 are one setting and must have one fingerprint.

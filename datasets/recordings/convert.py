@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
+from datasets.recordings import EYES, METHODS
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name
+from utils.settings import POSITIVE, measures, setting
 
 AVERAGED = "both-averaged"
 # Left out where no recording knows them.
@@ -23,20 +25,20 @@ OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "I
 class ConversionSettings:
     """What is wanted, and what the user says about screen and eye; None leaves it to the recording.
 
-    Attributes:
-        method: ``events`` takes the tracker's own fixations; None does where there are some, else ``ivt``.
-        eye: ``auto`` takes the right eye, if there is anything of it; ``both-averaged`` (or ``both``) the mean of both
-            eyes' samples.
-        screen_px: the screen's size, in whose pixels rectangles are given.
+    ``both-averaged`` (or ``both``) is the mean of both eyes' samples; in pixels of the screen rectangles are given.
     """
 
-    method: str | None = None
-    eye: str = "auto"
+    method: str | None = setting(
+        None,
+        "the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
+        choices=METHODS,
+    )
+    eye: str = setting("auto", "auto: the tracker's mean, else the right one", choices=EYES)
     detection: DetectionSettings = DetectionSettings()
-    screen_px: tuple[float, float] | None = None
-    screen_cm: tuple[float, float] | None = None
-    distance_cm: float | None = None
-    sampling_rate_hz: float | None = None
+    screen_px: tuple[float, float] | None = setting(None, "screen, pixels", measures(2, positive=2), metavar="W,H")
+    screen_cm: tuple[float, float] | None = setting(None, "screen, cm", measures(2, positive=2), metavar="W,H")
+    distance_cm: float | None = setting(None, "from the eye to the screen", POSITIVE)
+    sampling_rate_hz: float | None = setting(None, "(default: as the recording says)", POSITIVE)
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.recording import Rect, mean_of_present, runs
+from utils.settings import NOT_NEGATIVE, POSITIVE, setting
 
 # A longer step than this many usual ones is a gap: samples are missing there.
 GAP_STEPS = 4
@@ -28,10 +29,10 @@ MERGE_DEG = 0.5
 class DetectionSettings:
     """Thresholds; see ``run.py fixations --help``."""
 
-    velocity_deg_s: float = 30.0
-    dispersion_deg: float = 1.0
-    min_duration_ms: float = 50.0
-    merge_gap_ms: float = 75.0
+    velocity_deg_s: float = setting(30.0, "ivt: slower samples are a fixation", POSITIVE)
+    dispersion_deg: float = setting(1.0, "idt: extent in x plus extent in y, at most", POSITIVE)
+    min_duration_ms: float = setting(50.0, "shorter fixations are left out", NOT_NEGATIVE)
+    merge_gap_ms: float = setting(75.0, "ivt: fixations no further apart, nor by 0.5 deg, are one", NOT_NEGATIVE)
 
 
 def to_degrees(

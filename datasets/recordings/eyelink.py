@@ -33,7 +33,7 @@ from datasets.recordings.recording import (
     overlapping,
     plain,
 )
-from datasets.time_limit import time_limit
+from utils.interrupt import time_limit
 
 # A second does for a hundred thousand messages; some patterns never end.
 TRIAL_SECONDS = 20

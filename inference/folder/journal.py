@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
+
+from utils.files import named_in_errors
 
 GONE = "gone"
 
@@ -80,25 +80,18 @@ class Journal:
     def _append(self, content: dict) -> int:
         place = self._file.seek(0, os.SEEK_END)
         # ASCII alone: names that are no UTF-8 come back as they were.
-        with self._named_in_errors():
+        with named_in_errors(self.path):
             self._file.write(json.dumps(content).encode("ascii") + b"\n")
             self._file.flush()
         return place
 
     def sync(self) -> None:
         """Have the records outlive a failure of the machine, too."""
-        with self._named_in_errors():
+        with named_in_errors(self.path):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
         # What could not be written is tried once more.
-        with self._named_in_errors():
+        with named_in_errors(self.path):
             self._file.close()
-
-    @contextlib.contextmanager
-    def _named_in_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error

@@ -18,7 +18,7 @@ from datasets.dicom import is_dicom
 from inference.folder.images import FoundImage
 from inference.folder.journal import Journal
 from inference.folder.loading import Job
-from utils.files import replacing, write_json
+from utils.files import read_json, replacing, write_json
 from utils.inputs import sha256_of
 
 SETTINGS_FILE, JOURNAL_FILE = "settings.json", "predictions.jsonl"
@@ -114,7 +114,7 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
         OSError: if it cannot be written.
     """
     before = _read_settings(folder)
-    if before is None:
+    if not before:
         _check_fresh(folder)
     elif overwrite:
         _remove_results(folder)
@@ -141,18 +141,11 @@ def _path_of(folder: Path, kind: str, name: str) -> Path:
     return folder / place / f"{name}{ending}"
 
 
-def _read_settings(folder: Path) -> dict | None:
+def _read_settings(folder: Path) -> dict:
     path = folder / SETTINGS_FILE
-    if not path.is_file():
-        return None
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        if settings["command"] != COMMAND:
-            raise KeyError
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: expected the settings of predictions, found something else; choose another --out"
-        ) from error
+    settings = read_json(path, "the settings of predictions")
+    if path.is_file() and settings.get("command") != COMMAND:
+        raise ValueError(f"{path}: expected the settings of predictions, found others; choose another --out")
     return settings
 
 

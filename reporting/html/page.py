@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 from pathlib import Path
 from string import Template
+
+from utils.files import finite
 
 ASSETS = Path(__file__).parent / "assets"
 # In this order they are one script.
@@ -15,6 +18,8 @@ SCRIPTS = tuple(
     for name in ("elements", "data", "state", "picture", "summary", "plots", "layers", "gallery", "viewer", "main")
 )
 DATA_PLACE = "<!-- data -->"
+# In JSON within a <script> element these could end the element or, in old browsers, a line of it.
+IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def page_around_data(title: str) -> tuple[str, str]:
@@ -36,6 +41,11 @@ def page_around_data(title: str) -> tuple[str, str]:
 def data_element(identity: str, content: str) -> str:
     """``content`` is JSON as ``embedded_json`` makes it."""
     return f'<script type="application/json" id="{identity}">{content}</script>\n'
+
+
+def embedded_json(content) -> str:
+    """ASCII JSON that may stand in a <script> element; numbers that are not finite become null."""
+    return json.dumps(finite(content), separators=(",", ":"), allow_nan=False).translate(IN_SCRIPTS)
 
 
 def _asset(name: str) -> str:

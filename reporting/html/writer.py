@@ -10,10 +10,10 @@ from pathlib import Path
 
 from reporting.html.encoding import encoded_map, encoded_picture, outline, rounded_fixations
 from reporting.html.index import runs_and_values, table
-from reporting.html.page import data_element, page_around_data
+from reporting.html.page import data_element, embedded_json, page_around_data
 from reporting.html.records import ReportCase, ReportRun, check_case
-from reporting.html.texts import embedded_json, visible
 from utils.files import replacing
+from utils.inputs import printable
 
 # Longer sides: of the images in the page, and of the probability maps, which are smooth.
 THUMBNAIL_PX, MAP_PX = 400, 160
@@ -103,7 +103,7 @@ class ReportWriter:
         Raises:
             OSError: if the file cannot be written; an older one stays as it was.
         """
-        before, after = page_around_data(visible(self._title))
+        before, after = page_around_data(printable(self._title))
         with replacing(self.path) as temporary:
             with open(temporary, "w", encoding="utf-8", newline="\n") as file:
                 file.write(before)
@@ -133,14 +133,14 @@ class ReportWriter:
     def _index(self) -> dict:
         """What the page needs at once: everything but pictures."""
         return {
-            "title": visible(self._title),
-            "madeBy": visible(self._made_by),
+            "title": printable(self._title),
+            "madeBy": printable(self._made_by),
             "made": (self._made or datetime.now()).strftime("%Y-%m-%d %H:%M"),
-            "notes": [visible(note) for note in self._notes],
+            "notes": [printable(note) for note in self._notes],
             "thumbnailPx": THUMBNAIL_PX,
             "comparison": table(self._comparison),
             "numWith": self._num_with,
-            "names": [visible(name) for name in self._names],
-            "groups": [visible(group) for group in self._names.values()],
+            "names": [printable(name) for name in self._names],
+            "groups": [printable(group) for group in self._names.values()],
             **runs_and_values(list(self._runs.values()), self._rows, self._num_maps),
         }

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from datasets import build_dataset
-from datasets.loaders import training_loader
-from datasets.shared_batches import KeysInCache, LeftInCache
+from datasets.loaders import KeysInCache, LeftInCache, training_loader
 
 SIZE, BATCH_SIZE, TWO_EPOCHS = 32, 4, 4
 STRIDE = 3 * SIZE * SIZE * 4 + 3 * SIZE * SIZE + 64

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from datasets.time_limit import time_limit
+from utils.interrupt import time_limit
 
 
 def test_what_takes_longer_is_stopped_and_what_does_not_is_left_alone():

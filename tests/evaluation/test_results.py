@@ -7,7 +7,7 @@ import pytest
 
 from evaluation.metrics import PREDICTED_PX, TRUE_PX
 from evaluation.per_case import table_of, write_per_case
-from evaluation.results import summarize
+from evaluation.summary import summarize
 
 
 def summarize_rows(rows, **more):

@@ -13,7 +13,7 @@ from datasets.gaze.fixations import read_fixations
 from datasets.gaze.prepare import prepare_gaze
 from datasets.specs import get_spec
 from parse_args import parse_args
-from reporting.gaze_picture import CELL_PX, EXAMPLES_FILE, gaze_picture
+from reporting.gaze import CELL_PX, EXAMPLES_FILE, gaze_picture
 from reporting.visualize import GAP_PX, TITLE_PX, TRUTH_COLOUR
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from utils import cores
-from utils.cores import share_cores, use_cores
+from utils.devices import share_cores, use_cores
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.staging import staged_file, staged_folder
+from utils.files import staged_file, staged_folder
 
 
 def names(folder: Path) -> list[str]:

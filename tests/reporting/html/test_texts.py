@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from reporting.html.texts import embedded_json, visible
 
 

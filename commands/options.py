@@ -1,14 +1,78 @@
-"""Options that several commands share: data, checkpoints, loading, and all of ``evaluate``."""
+"""The parser, types of options beside those of ``utils.settings``, and options that several commands share."""
 
 from __future__ import annotations
 
-from commands.options.types import Parser, spacing, workers
-from datasets.specs import DATASETS
-from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, number
+import argparse
+import re
+from collections.abc import Callable
+from dataclasses import fields
+
+from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, measures, number
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds a default that is one, where the help does not tell it itself."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or "(default: " in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line; abbreviations are refused, since a new option would change their meaning."""
+
+    def __init__(self, **kwargs):
+        super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """A type for some of ``choices`` separated by commas, each once."""
+
+    def convert(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(","))
+        if not set(found) <= set(choices) or len(set(found)) < len(found):
+            raise argparse.ArgumentTypeError(
+                f"expected some of {', '.join(choices)}, separated by commas, each once, found {text!r}"
+            )
+        return found
+
+    return convert
+
+
+def spacing(text: str) -> tuple[float, float]:
+    """A type for the height and width of a pixel: two numbers above 0, or one for both."""
+    return measures(2, positive=2)(text if "," in text else f"{text},{text}")
+
+
+def pattern(text: str) -> str:
+    """A type for regular expressions."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
+    return text
+
+
+def workers(text: str) -> int:
+    """A type for a number of processes."""
+    return -1 if text.strip() == "-1" else POSITIVE_INT(text)
+
+
+def given(settings: type, args: argparse.Namespace, **others):
+    """Settings whose fields are options of the same names, or others."""
+    named = {one.name: getattr(args, one.name) for one in fields(settings) if hasattr(args, one.name)}
+    return settings(**named | others)
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
     """Which data set, and where it is, in a group of their own."""
+    # Here, as the command line itself is to start without it.
+    from datasets.specs import DATASETS
+
     group = parser.add_argument_group("data")
     group.add_argument("--data", choices=tuple(DATASETS), required=required, help="data set")
     group.add_argument("--root", required=True, help="its folder")

@@ -68,7 +68,7 @@ class Table:
 
     def whole_rows(self, wanted: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Row number and all fields, those of other columns too, of the rows with the ``wanted`` numbers."""
-        for row, fields in _records(self.path, self.raw):
+        for row, fields in records_of(self.path, self.raw):
             if row in wanted:
                 yield row, tuple(text.strip() for text in fields[: len(self.header)])
 
@@ -89,9 +89,9 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
         ValueError: if it is no such table, with the row.
     """
     path = Path(path)
-    raw = _read_text(path)
+    raw = read_text(path)
     _check_delimiter(path, raw, (label, *needed))
-    records = _records(path, raw)
+    records = records_of(path, raw)
     _, names = next(records, (1, []))
     header = _header(path, names, (label, *needed), optional)
     number_names = [name for name in (*needed, *optional) if name in header]
@@ -111,7 +111,7 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     return Table(path, raw, header, np.array(rows), list(index_of), np.array(label_index), numbers)
 
 
-def _read_text(path: Path) -> bytes:
+def read_text(path: Path) -> bytes:
     """The bytes of a file that is UTF-8 text."""
     try:
         raw = read_input(path)
@@ -149,7 +149,7 @@ def _check_delimiter(path: Path, raw: bytes, needed: Sequence[str]) -> None:
             )
 
 
-def _records(path: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
+def records_of(path: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
     """Row number and fields of each row with content."""
     lines = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
     row = 0
@@ -201,10 +201,10 @@ def _numbers(texts: list[str]) -> np.ndarray:
         else:
             if np.isfinite(numbers).all():
                 return numbers
-    return np.array([_number(text.strip()) for text in texts])
+    return np.array([number_of(text.strip()) for text in texts])
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
     try:
         number = float(text) if _is_plain(text) else np.inf
     except ValueError:
