@@ -21,7 +21,7 @@ NUM_KILLS = 20
 SERVER = """
 import json, os, resource, sys
 import scipy.ndimage, torch, torch._dynamo, torch.utils.tensorboard, torch.utils.checkpoint
-import commands.train, commands.options.training, run
+import commands.train, run
 run.parse_args = __import__("parse_args").parse_args
 torch.set_num_threads(1)
 print("ready", flush=True)

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+import unicodedata
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,8 +72,14 @@ def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:
 
 
 def printable(text: object) -> str:
-    """A text with what terminals obey or cannot show escaped: names of files may hold anything."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    """A text with what terminals and pages obey or cannot show escaped: names of files may hold anything.
+
+    Spaces of all kinds stay: macOS writes narrow ones, and Japanese has wide ones.
+    """
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode()
+        for c in str(text)
+    )
 
 
 def shown(text: str) -> str:

@@ -183,7 +183,7 @@ def test_where_nothing_can_be_written_nothing_is_left(results, tmp_path, capsys,
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reporting.comparison_figure.write_figure", full)
+    monkeypatch.setattr("reporting.comparison.write_figure", full)
     assert run.main(["compare", *pair, "--to", str(tmp_path / "out")]) == 2
     assert not (tmp_path / "out").exists() and "No space left" in capsys.readouterr().err
 

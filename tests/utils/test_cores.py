@@ -4,7 +4,7 @@ import joblib
 import pytest
 import torch
 
-from utils import cores
+from utils import devices
 from utils.devices import share_cores, use_cores
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -13,7 +13,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 @pytest.fixture
 def eight_cores(monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 8)
-    monkeypatch.setattr(cores, "THREADS_AT_START", 16)
+    monkeypatch.setattr(devices, "THREADS_AT_START", 16)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_together_no_more_than_the_cores(eight_cores, device, asked, shared):
 
 
 def test_the_environment_may_ask_for_fewer_threads(eight_cores, monkeypatch):
-    monkeypatch.setattr(cores, "THREADS_AT_START", 3)
+    monkeypatch.setattr(devices, "THREADS_AT_START", 3)
     assert share_cores(CPU) == (8, 3, 4)
 
 

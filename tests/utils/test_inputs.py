@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.inputs import open_input, read_input
+from utils.inputs import open_input, printable, read_input
 
 
 def test_a_regular_file_is_read_and_a_link_to_it(tmp_path):
@@ -38,3 +38,21 @@ def test_what_is_no_regular_file_is_said_and_not_opened(tmp_path, monkeypatch):
 @pytest.mark.skipif(not os.path.exists("/proc/self/mounts"), reason="needs /proc")
 def test_what_says_it_is_empty_is_not_read():
     assert read_input("/proc/self/mounts") == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("polyp_1.jpg", "polyp_1.jpg"),
+        ("Größe 日本 😀", "Größe 日本 😀"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("cju\u202egpj.exe", "cju\\u202egpj.exe"),
+        ("\u200b\x00\u2028", "\\u200b\\x00\\u2028"),
+        ("\udc80", "\\udc80"),
+        ("\U000e0041", "\\U000e0041"),
+        ("at 3.14\u202fPM\u3000\u00a0", "at 3.14\u202fPM\u3000\u00a0"),
+        (7, "7"),
+    ],
+)
+def test_what_would_not_be_seen_is_written_out(text, shown):
+    assert printable(text) == shown

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from reporting.html.columns import described_metric, level_title, ordered_levels, ordered_metrics
 
-from reporting.html.index import runs_and_values, table
+from reporting.html.index import described_metric, level_title, ordered_levels, ordered_metrics, runs_and_values, table
 from reporting.html.records import ReportRun
 
 

@@ -5,25 +5,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
-from reporting.html.texts import embedded_json, visible
 
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("polyp_1.jpg", "polyp_1.jpg"),
-        ("Größe 日本 😀", "Größe 日本 😀"),
-        ("a\nb\tc\r", "a\\nb\\tc\\r"),
-        ("cju\u202egpj.exe", "cju\\u202egpj.exe"),
-        ("\u200b\x00\u2028", "\\u200b\\u0000\\u2028"),
-        ("\udc80", "\\udc80"),
-        ("\U000e0041", "\\U000e0041"),
-        (7, "7"),
-    ],
-)
-def test_what_would_not_be_seen_is_written_out(text, shown):
-    assert visible(text) == shown
+from reporting.html.page import embedded_json
 
 
 def test_json_holds_nothing_that_ends_a_script():
