@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from evaluation.predictions import MaskWriter, ProbabilityWriter
+from evaluation.predictions import write_mask, write_probabilities
 from evaluation.scores import Case
 from utils.images import write_image
 
@@ -14,18 +14,18 @@ def _case(name, *probabilities):
 
 
 def test_mask_is_written_as_0_and_255_under_its_name(tmp_path):
-    MaskWriter(tmp_path / "predictions")(_case("case_5", [[0.75, 0.25]]))
+    write_mask(tmp_path / "predictions", _case("case_5", [[0.75, 0.25]]))
     assert [path.name for path in (tmp_path / "predictions").iterdir()] == ["case_5.png"]
     assert np.array(Image.open(tmp_path / "predictions" / "case_5.png")).tolist() == [[255, 0]]
 
 
 def test_name_with_a_dot_keeps_it(tmp_path):
-    MaskWriter(tmp_path)(_case("case.1", [[1.0]]))
+    write_mask(tmp_path, _case("case.1", [[1.0]]))
     assert (tmp_path / "case.1.png").is_file()
 
 
 def test_probabilities_of_ensemble_and_levels_in_16_bits(tmp_path):
-    ProbabilityWriter(tmp_path)(_case("a", [[0.0, 1.0]], [[0.25, 0.5]]))
+    write_probabilities(tmp_path, _case("a", [[0.0, 1.0]], [[0.25, 0.5]]))
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")) == [
         "ensemble/a.png",
         "level1/a.png",
