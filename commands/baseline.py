@@ -15,7 +15,7 @@ from datasets.loaders import evaluation_loader
 from evaluation.per_case import write_per_case
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics, summarize
-from inference.scoring import scored
+from inference.scoring import THRESHOLD, scored
 from models.trivial import everything, mean_map
 from training.data_options import describe_left_out
 from training.run_folder import ARGS_FILE
@@ -60,7 +60,8 @@ def main(args: argparse.Namespace) -> int:
         tables[name] = table[table["level"] == ENSEMBLE]
         results[name] = {"iteration": None, "metrics": summarize(tables[name], intervals=True)}
         print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
-    summary = {"what": WHAT, "data": args.data, "without_map": train.without_map, "results": results}
+    scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
+    summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
     with staged_folder(folder, last=SUMMARY_FILE) as staged:
         for name, table in tables.items():
             write_per_case(staged / _table_file(name), table)

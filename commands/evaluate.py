@@ -15,13 +15,14 @@ from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.predictions import write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
+from inference.exporting.facts import SELECTED_ON
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
 from reporting.case_pictures import CasePictures, add_case
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import describe_ensemble
-from training.run_folder import ARGS_FILE
+from training.run_folder import ARGS_FILE, LATEST_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
 from utils.inputs import sha256_of
@@ -48,6 +49,8 @@ def main(args: argparse.Namespace) -> int:
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
+    if _was_chosen_here(args, predictor):
+        print("warning: the checkpoint was chosen on these images, so that its score is optimistic")
     folder = results_folder(args)
     pictures = CasePictures(dataset.spec, args.root, args.fixations) if args.report else None
     # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
@@ -160,7 +163,14 @@ def _val_fraction(args: argparse.Namespace, config: dict) -> float:
 def _what(args: argparse.Namespace, predictor: Predictor) -> str:
     several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
+    views += ", chosen on these images (optimistic)" if _was_chosen_here(args, predictor) else ""
     return f"{several}, {predictor.model.num_levels} level(s){describe_ensemble(predictor.model.ensemble)}{views}"
+
+
+def _was_chosen_here(args: argparse.Namespace, predictor: Predictor) -> bool:
+    """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
+    chosen = any(path.name != LATEST_FILE for path in predictor.checkpoints)
+    return chosen and SELECTED_ON.get(args.split) in predictor.selected_on
 
 
 def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from commands.options import Parser, add_data, add_overwrite, words
 from commands.outputs import Output
+from datasets.files import plain_id
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
@@ -99,7 +100,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")
     spec = get_spec(args.data, args.root)
-    names, notes = (args.ids, []) if args.ids else _chosen(args, runs)
+    names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args, runs)
     wanted = Wanted(
         spec=spec,
         root=Path(args.root),

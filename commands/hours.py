@@ -9,16 +9,19 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from commands.options import Parser, add_data, add_loading
+from commands.options import Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.splits import split_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
 from reporting.markdown import table
+from training.build import build_data, evaluation_sets
 from training.checkpoints import check_same_options_as_before
 from training.data_options import complete
 from training.fit import fit
+from training.labels import check_sources
+from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
 from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, distinct, number
@@ -53,6 +56,7 @@ def add_options(parser: Parser) -> None:
     group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
     group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")
+    add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 
 
@@ -83,6 +87,16 @@ def main(args: argparse.Namespace) -> int:
     runs = [(point, _settings(args, point, folder, seed)) for seed in args.seeds for point in points]
     for _, settings in runs:
         check_same_options_as_before(complete(settings, spec), None)
+        if settings.makes_labels:
+            check_same_labels(settings)
+    for _, settings in runs[: len(points)]:
+        # What is wrong with the data shows before the first of them trains.
+        one = complete(settings, spec)
+        if (Path(one.exp_path) / SUMMARY_FILE).is_file():
+            continue
+        (check_sources if one.makes_labels else build_data)(one)
+        if evaluation_sets(one)[1] is None:
+            raise ValueError(f"{args.root}: expected masks/ and test.txt to score on, found none")
     for point, settings in runs:
         if not (Path(settings.exp_path) / SUMMARY_FILE).is_file():
             code = fit(settings)
@@ -103,9 +117,6 @@ def points_of(args: argparse.Namespace) -> Iterator[Point]:
     num_images = len(split_names(get_spec(args.data, args.root), Path(args.root), "train"))
     looking = num_images * args.gaze_seconds / SECONDS_AN_HOUR
     drawing = args.mask_seconds / SECONDS_AN_HOUR
-    too_many = [n for n in args.masks if n > num_images]
-    if too_many:
-        raise ValueError(f"--masks {too_many[0]}: expected at most {num_images}, the training images, found more")
     gaze = {"fixations": args.fixations}
     yield Point("gaze", 0, looking, gaze | {"pseudo": "area"})
     for n in filter(None, args.masks):
@@ -132,8 +143,9 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     rounds = {"max_ite": args.max_ite, "round_ite": args.round_ite, "rounds": args.rounds}
     if point.track == "all":
         rounds = {"max_ite": args.max_ite + args.round_ite * (args.rounds - 1)}
-    keys = ("recipe", "data", "root", "batch_size", "device", "threads", "num_worker")
+    keys = ("recipe", "data", "root", "skip_missing_gaze", "batch_size", "device", "threads", "num_worker")
     shared = {key: getattr(args, key) for key in keys}
+    shared["skip_missing_gaze"] &= point.track != "all"
     shared |= {"spatial_size": args.spatial_size} if args.spatial_size else {}
     return Settings.of(**shared, **rounds, **point.settings, exp_path=run_folder, seed=seed, resume=True)
 
@@ -142,7 +154,7 @@ def _row(point: Point, seed: int, folder: Path) -> tuple:
     """The cells of ``COLUMNS``."""
     summary = read_summary(folder)
     if "last" not in summary["results"]:
-        raise ValueError(f"{folder}: expected a score on test images, found none; put masks/ and test.txt in --root")
+        raise ValueError(f"{folder}: expected a score on test images, found none; remove it to train it again")
     seconds = sum(read_summary(part)["seconds"] for part in (folder, *sorted(folder.glob("round[0-9]*"))))
     dice = summary["results"]["last"]["metrics"]["ensemble"]["dice_mean"]
     return (point.track, point.masks, round(point.hours, 3), seed, dice, round(seconds / 60, 2))

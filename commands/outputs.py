@@ -169,7 +169,9 @@ def _check_no_input(output: Output, args: argparse.Namespace, outputs: Sequence[
     own = {other.option.lstrip("-") for other in outputs}
     for text in _texts(value for option, value in vars(args).items() if option not in own):
         # Of NAME=PATH, too.
-        for name, path in itertools.product({text, text.partition("=")[2]} - {""}, output.replaced):
+        parts = text.split("=")
+        names = {"=".join(parts[index:]) for index in range(len(parts))} - {""}
+        for name, path in itertools.product(names, output.replaced):
             if _are_same(name, path):
                 raise ValueError(
                     f"{output.option} {output.path}: expected another file than the input {name}, which would be "

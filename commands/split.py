@@ -73,20 +73,23 @@ def _listed_images(spec: DatasetSpec, root: Path) -> list[str]:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected a folder of images ({', '.join(spec.image_exts)}), found none")
     found = files_by_name(folder, spec.image_exts)
-    if not found:
-        raise ValueError(f"{folder}: expected images ({', '.join(spec.image_exts)}), found none of these endings")
-    check_one_file_a_name(folder, list(found), spec.image_exts)
-    for name in found:
-        # A split file holds one id a line and loses the blanks around it.
-        if [name.strip()] != name.splitlines() or not name.isprintable():
-            raise ValueError(f"{found[name][0]}: expected a name that fits on a line of a split file; rename it")
     others = Counter(
         "a folder" if path.is_dir() else path.suffix or "no ending"
         for path in folder.iterdir()
         if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() not in spec.image_exts)
     )
+    listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(others.items()))
+    if not found:
+        raise ValueError(
+            f"{folder}: expected images ({', '.join(spec.image_exts)}), found none of these endings, but "
+            f"{listed or 'nothing'}; end the names of DICOM files in .dcm, and put images straight into the folder"
+        )
+    check_one_file_a_name(folder, list(found), spec.image_exts)
+    for name in found:
+        # A split file holds one id a line and loses the blanks around it.
+        if [name.strip()] != name.splitlines() or not name.isprintable():
+            raise ValueError(f"{found[name][0]}: expected a name that fits on a line of a split file; rename it")
     if others:
-        listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(others.items()))
         print(f"left out in {folder}, since only {', '.join(spec.image_exts)} are images: {listed}")
     return list(found)
 

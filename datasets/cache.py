@@ -61,7 +61,7 @@ class RecordCache:
         if found != key:
             return None
         if not self._checked[index]:
-            if checksum != _checksum(key, data):
+            if checksum != zlib.crc32(data, zlib.crc32(key)):
                 return None
             self._checked[index] = self._storage.check_once
         return data
@@ -78,7 +78,7 @@ class RecordCache:
             # Void until the data are there.
             self._storage.write(offset, bytes(HEADER.size))
             self._storage.write(offset + HEADER.size, data)
-            self._storage.write(offset, HEADER.pack(key, _checksum(key, data)))
+            self._storage.write(offset, HEADER.pack(key, zlib.crc32(data, zlib.crc32(key))))
         except OSError as error:
             self._writable = False
             warnings.warn(
@@ -121,12 +121,13 @@ class File:
 
     check_once = False
 
-    def __init__(self, descriptor: int):
-        self._descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
+    def __init__(self, descriptor: int | reduction.DupFd):
+        # Of a process that was started with it, what it arrived as.
+        self._descriptor = descriptor if isinstance(descriptor, int) else descriptor.detach()
+        weakref.finalize(self, os.close, self._descriptor)
 
     def __reduce__(self):
-        return _received_file, (reduction.DupFd(self._descriptor),)
+        return File, (reduction.DupFd(self._descriptor),)
 
     def read(self, offset: int, num_bytes: int) -> np.ndarray | None:
         """(num_bytes,) uint8; None beyond the end, and where the disk fails."""
@@ -174,14 +175,6 @@ def _available_memory() -> float:
     with contextlib.suppress(OSError, ValueError):
         found.append(int(MEMORY_LIMIT_FILE.read_text()))
     return min(found)
-
-
-def _checksum(key: bytes, data: np.ndarray) -> int:
-    return zlib.crc32(data, zlib.crc32(key))
-
-
-def _received_file(descriptor) -> File:
-    return File(descriptor.detach())
 
 
 def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -> int:

@@ -57,6 +57,15 @@ def plain_id(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def check_finished(root: Path) -> None:
+    """Raise ValueError where a preparation was stopped half-way: some of the gaze maps may be outdated."""
+    if (root / UNFINISHED_FILE).is_file():
+        raise ValueError(
+            f"{root / UNFINISHED_FILE.parent}: expected finished gaze maps, found a preparation that was stopped "
+            f"half-way; call run.py prepare again, or remove {root / UNFINISHED_FILE} to use the maps as they are"
+        )
+
+
 def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
     """A clause about what is ``there`` (see ``similar_files``) in place of an id that is not; "" for nothing."""
     other = there.get(plain_id(name).casefold(), name)

@@ -43,7 +43,10 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         try:
             image = Image.open(file, formats=PICTURE_FORMATS)
         except UnidentifiedImageError:
-            raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
+            raise ValueError(
+                f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content, or a TIFF of numbers "
+                "that Pillow does not read, as float64 or int64: save float32, uint16 or uint8"
+            ) from None
         with image:
             yield image
 
@@ -149,6 +152,9 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
         # In files of one bit, as faxes, it is usual and clear.
         if image.mode != "1" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
             raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
+        if image.mode == "1" and ignore_value == 255:
+            # Pillow makes 255 of the bit: foreground or ignored, who knows.
+            raise RefusedError(f"{path}: expected 8 bits where ignore_value is 255, found one bit; save it as 0 and 1")
         if _is_deep(image):
             values = full_range(path, np.array(image))
         else:
@@ -182,7 +188,9 @@ def read_names(path: Path) -> list[str]:
         # utf-8-sig also takes the mark that some editors put in front.
         lines = read_input(path, max_bytes=MAX_TEXT_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: expected a split file with one image id a line, found none") from error
+        raise FileNotFoundError(
+            f"{path}: expected a split file with one image id a line, found none; write it, or let run.py split draw it"
+        ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected one image id a line, found a file that is no text ({error})") from error
     names = [unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip()]

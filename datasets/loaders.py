@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, default_convert
 
 Keys = list[tuple[int, int]]
 # Batches made ahead by all loader processes together, at least one each. More would fill the 64 MB of /dev/shm that
@@ -34,7 +34,6 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         batch_size: 1 or more.
         start, stop: iterations, counted from 0.
         seed: of the order.
-        shuffle: False keeps the order of the data set in all epochs.
         rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
             on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """
@@ -45,7 +44,6 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
     start: int
     stop: int
     seed: int
-    shuffle: bool = True
     rank: int = 0
     size: int = 1
 
@@ -62,7 +60,7 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         for iteration in range(self.start, self.stop):
             if iteration // self.iterations_per_epoch != epoch:
                 epoch = iteration // self.iterations_per_epoch
-                order = self._order(epoch)
+                order = np.random.default_rng([self.seed, 3, epoch]).permutation(self.num_samples).tolist()
             position = iteration % self.iterations_per_epoch * self.batch_size
             batch = order[position : position + self.batch_size]
             yield [(index, epoch) for index in batch[self.rank :: self.size] or batch[:1]]
@@ -72,11 +70,6 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         position = iteration % self.iterations_per_epoch * self.batch_size
         batch = range(position, min(position + self.batch_size, self.num_samples))
         return len(batch[self.rank :: self.size]) * self.size / len(batch)
-
-    def _order(self, epoch: int) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.num_samples))
-        return np.random.default_rng([self.seed, 3, epoch]).permutation(self.num_samples).tolist()
 
 
 @dataclass(frozen=True)
@@ -122,11 +115,6 @@ class TakenFromCache:
         return {name: x.pin_memory() if self.pin_memory and torch.is_tensor(x) else x for name, x in batch.items()}
 
 
-def identity_collate(batch):
-    """The collation of batches that are whole already."""
-    return batch
-
-
 def training_loader(
     dataset: Dataset,
     *,
@@ -135,7 +123,6 @@ def training_loader(
     start: int = 0,
     seed: int = 0,
     num_worker: int = 0,
-    shuffle: bool = True,
     pin_memory: bool = False,
     rank: int = 0,
     size: int = 1,
@@ -144,7 +131,7 @@ def training_loader(
 
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
-        batch_size, max_ite, start, seed, shuffle, rank, size: see ``IterationSampler``; iterations count from 0.
+        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``; iterations count from 0.
         num_worker: loader processes; the batches do not depend on it.
         pin_memory: for faster copies to a GPU.
 
@@ -152,19 +139,15 @@ def training_loader(
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
         ``label`` and ``ignore`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
-    sampler = IterationSampler(
-        len(dataset), batch_size, start=start, stop=max_ite, seed=seed, shuffle=shuffle, rank=rank, size=size
-    )
+    sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, rank=rank, size=size)
     by_keys = num_worker > 0 and hasattr(dataset, "is_cached")
     loader = DataLoader(
         LeftInCache(dataset) if by_keys else dataset,
         batch_sampler=sampler,
-        collate_fn=identity_collate if by_keys else default_collate,
-        num_workers=num_worker,
+        # Of keys, or whole already.
+        collate_fn=default_convert if by_keys else default_collate,
         pin_memory=pin_memory,
-        prefetch_factor=batches_ahead(num_worker),
-        worker_init_fn=ignore_signals,
-        generator=own_generator(seed),
+        **worker_options(num_worker, seed),
     )
     return TakenFromCache(loader, dataset, pin_memory=pin_memory) if by_keys else loader
 
@@ -181,23 +164,20 @@ def evaluation_loader(
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        num_workers=num_worker,
-        prefetch_factor=batches_ahead(num_worker),
         pin_memory=pin_memory,
         collate_fn=collate_full_size,
-        worker_init_fn=ignore_signals,
-        generator=own_generator(0),
+        **worker_options(num_worker),
     )
 
 
-def batches_ahead(num_worker: int) -> int | None:
-    """Of each loader process."""
-    return -(-NUM_PREFETCHED // num_worker) if num_worker else None
-
-
-def own_generator(seed: int) -> torch.Generator:
-    """What a loader draws the seeds of its processes from: the generator of the run is not to depend on loaders."""
-    return torch.Generator().manual_seed(seed)
+def worker_options(num_worker: int, seed: int = 0) -> dict:
+    """What all loaders have in common; ``seed`` is of their processes: the run's generator is left alone."""
+    return {
+        "num_workers": num_worker,
+        "prefetch_factor": -(-NUM_PREFETCHED // num_worker) if num_worker else None,
+        "worker_init_fn": ignore_signals,
+        "generator": torch.Generator().manual_seed(seed),
+    }
 
 
 def collate_full_size(samples: list[dict]) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +24,19 @@ if TYPE_CHECKING:
 # To be raised with every change of what a record holds, or of how files become samples.
 FORMAT = 3
 GB = 1e9
-Field = tuple[str, tuple[int, ...], np.dtype]
 
 
 class SampleCache:
     """The samples of a data set that are kept; the others are decoded each time.
 
     Args:
-        fields: name, shape and type of a sample's arrays.
+        layout: of a record, a structured type: the sample's arrays by name.
         records: where they are kept.
         files_of: from an index to the files that a sample is made from.
     """
 
-    def __init__(self, fields: Sequence[Field], records: RecordCache, files_of: Callable[[int], list[Path]]):
-        self.fields, self.records, self.files_of = fields, records, files_of
+    def __init__(self, layout: np.dtype, records: RecordCache, files_of: Callable[[int], list[Path]]):
+        self.layout, self.records, self.files_of = layout, records, files_of
         self._keys = [_key(files_of(index)) for index in range(records.capacity)]
 
     def holds(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> bool:
@@ -53,7 +52,7 @@ class SampleCache:
     def sample(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.
 
-        Those from the cache are of the fields' types, and may be the cache's memory: not to be written to. A file
+        Those from the cache are of the layout's types, and may be the cache's memory: not to be written to. A file
         that changes while it is read is not kept.
         """
         if index >= self.records.capacity:
@@ -68,13 +67,14 @@ class SampleCache:
         return sample
 
     def _pack(self, sample: dict[str, Tensor]) -> np.ndarray:
-        arrays = [np.ascontiguousarray(sample[name], dtype) for name, _, dtype in self.fields]
-        return np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays])
+        record = np.empty(1, self.layout)
+        for name in self.layout.names:
+            record[name] = sample[name]
+        return record.view(np.uint8)
 
     def _unpack(self, record: np.ndarray) -> dict[str, Tensor]:
-        parts = np.split(record, np.cumsum([_num_bytes(field) for field in self.fields])[:-1])
-        named = zip(self.fields, parts, strict=True)
-        return {name: torch.from_numpy(part.view(dtype).reshape(shape)) for (name, shape, dtype), part in named}
+        arrays = record.view(self.layout)[0]
+        return {name: torch.from_numpy(arrays[name]) for name in self.layout.names}
 
 
 def open_sample_cache(
@@ -98,8 +98,8 @@ def open_sample_cache(
         raise ValueError(f"cache: expected one of {', '.join(CACHES)}, found {kind!r}")
     if dataset.has_labels and dataset.full_size_labels:
         raise ValueError("cache: expected labels of the network's size, found full-size ones (full_size_labels)")
-    fields = _fields(dataset)
-    record_bytes = sum(map(_num_bytes, fields))
+    layout = _layout(dataset)
+    record_bytes = layout.itemsize
     # Not "//", of which infinity makes no number.
     capacity = int(min(len(dataset), max_bytes / stride(record_bytes)))
     if kind == "off" or capacity < 1:
@@ -109,7 +109,7 @@ def open_sample_cache(
         if kind == "memory":
             storage, where = shared_storage(num_bytes), "in memory"
         else:
-            storage = File(open_cache_file(folder, _settings_hash(dataset, fields), num_bytes, max_bytes))
+            storage = File(open_cache_file(folder, _settings_hash(dataset, layout), num_bytes, max_bytes))
             where = f"in {folder}"
     except OSError as error:
         at = folder if kind == "disk" else "memory"
@@ -119,24 +119,19 @@ def open_sample_cache(
         )
     # Of a copy: what refers to itself keeps its memory until Python looks for such, seeds later.
     files_of = dataset.only(dataset.names).files_of
-    cache = SampleCache(fields, RecordCache(storage, capacity, record_bytes), files_of)
+    cache = SampleCache(layout, RecordCache(storage, capacity, record_bytes), files_of)
     return cache, f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
 
 
-def _fields(dataset: SegmentationDataset) -> list[Field]:
+def _layout(dataset: SegmentationDataset) -> np.dtype:
     size = (dataset.spatial_size, dataset.spatial_size)
-    fields = [("image", (dataset.spec.in_channels, *size), np.dtype(np.float32))]
+    fields = [("image", np.float32, (dataset.spec.in_channels, *size))]
     if dataset.has_labels:
         names = ["label"] if dataset.spec.ignore_value is None else ["label", "ignore"]
-        fields += [(name, (1, *size), np.dtype(np.uint8)) for name in names]
+        fields += [(name, np.uint8, (1, *size)) for name in names]
     if dataset.thresholds:
-        fields.append(("pseudo", (len(dataset.thresholds), *size), np.dtype(np.uint8)))
-    return fields
-
-
-def _num_bytes(field: Field) -> int:
-    _, shape, dtype = field
-    return int(np.prod(shape)) * dtype.itemsize
+        fields.append(("pseudo", np.uint8, (len(dataset.thresholds), *size)))
+    return np.dtype(fields)
 
 
 def _key(files: list[Path]) -> bytes:
@@ -150,7 +145,7 @@ def _key(files: list[Path]) -> bytes:
     return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).digest()
 
 
-def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
+def _settings_hash(dataset: SegmentationDataset, layout: np.dtype) -> str:
     """A name for all that decides a record's place and content, beside the files themselves."""
     settings = (
         FORMAT,
@@ -160,7 +155,7 @@ def _settings_hash(dataset: SegmentationDataset, fields: list[Field]) -> str:
         dataset.spec.ignore_value,
         dataset.thresholds,
         str(dataset.map_folder or ""),
-        [(name, shape, str(dtype)) for name, shape, dtype in fields],
+        [(name, layout[name].shape, str(layout[name].base)) for name in layout.names],
         [package.__version__ for package in (torch, np, PIL, pydicom)],
         features.version("libjpeg_turbo") or features.version("jpg"),
         # Vector instructions of another width may round otherwise.

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from datasets import io
 from datasets.augment import AUGMENTATIONS
 from datasets.files import (
-    UNFINISHED_FILE,
+    check_finished,
     check_one_file_a_name,
     folder_and_endings,
     near_miss_hint,
@@ -67,6 +67,7 @@ class SegmentationDataset(Dataset):
 
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, epoch = key if isinstance(key, tuple) else (key, None)
+        index = range(len(self))[index]
         arrays = self.cache.sample(index, self._decode) if self.cache else self._decode(index)
         return {**self._augmented(arrays, index, epoch), "name": self.names[index]}
 
@@ -250,18 +251,15 @@ def check_files(dataset: SegmentationDataset) -> None:
     if dataset.map_folder is not None:
         hints["map"] = f"expected a map of every training image, <id>.png, in {dataset.map_folder}"
     own_maps = dataset.map_folder is None
-    if dataset.thresholds and own_maps and (root / UNFINISHED_FILE).is_file():
-        raise ValueError(
-            f"{root / 'gaze'}: expected finished gaze maps, found a preparation that was stopped half-way; "
-            f"call run.py prepare again, or remove {root / UNFINISHED_FILE} to use the maps as they are"
-        )
+    if dataset.thresholds and own_maps:
+        check_finished(root)
     kinds = dataset.kinds
     for kind in kinds:
         paths = {name: dataset.path(kind, name) for name in dataset.names}
         missing = {name: path for name, path in paths.items() if not path.is_file()}
         if missing:
             first = ", ".join(map(str, [*missing.values()][:5]))
-            there = similar_files(root / folder_and_endings(spec, kind)[0])
+            there = similar_files(next(iter(missing.values())).parent)
             near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
             hint = hints.get(kind) or why_missing(spec, root, missing)
             if kind == "map" and len(missing) < len(paths):

@@ -51,11 +51,6 @@ def resize_labels(x: Tensor, size: int) -> Tensor:
     return F.interpolate(x[None], size=(size, size), mode="nearest")[0]
 
 
-def unit_range(image: np.ndarray) -> Tensor:
-    """uint8 (H,W,C) -> float32 (C,H,W) in 0..1."""
-    return torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
-
-
 def zscore(image: np.ndarray) -> Tensor:
     """Float (H,W,C) -> (C,H,W) of mean 0 and standard deviation 1 over the slice; a constant slice gives 0.
 
@@ -71,21 +66,17 @@ def zscore(image: np.ndarray) -> Tensor:
     return torch.from_numpy(values).float()
 
 
-def imagenet_normalise(x: Tensor) -> Tensor:
-    """(3,H,W) in 0..1 -> centred and scaled by ImageNet's channel statistics."""
-    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-    return (x - mean[:, None, None]) / std[:, None, None]
-
-
 def preprocess(image: np.ndarray, normalisation: str, size: int, *, antialias: bool = False) -> Tensor:
     """An image as read, (H,W,C) uint8 or float32 -> the network's input (C,size,size), float32, normalised.
 
     Args:
         image: as ``datasets.io.read_image`` gives it.
-        normalisation: ``imagenet`` or ``zscore``.
+        normalisation: ``imagenet``, centred and scaled by ImageNet's statistics of each channel, or ``zscore``.
         size: of both sides, pixels.
         antialias: see ``resize_smooth``.
     """
     if normalisation == "zscore":
         return resize_smooth(zscore(image), size, antialias=antialias)
-    return imagenet_normalise(resize_smooth(unit_range(np.asarray(image)), size, antialias=antialias))
+    pixels = torch.from_numpy(np.asarray(image)).permute(2, 0, 1).float().div_(255)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (resize_smooth(pixels, size, antialias=antialias) - mean) / std

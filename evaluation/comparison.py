@@ -58,6 +58,7 @@ def compare(
     Raises:
         OSError, ValueError: for fewer runs, tables that are none, or that cannot be compared.
     """
+    level = str(level)
     if len(texts) < 2:
         raise ValueError(f"compare: expected a baseline and one run or more, found {len(texts)}; name two results")
     named = [(name, find_per_case(path)) for name, path in named_paths(texts, "compare")]
@@ -81,7 +82,7 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
         if found and key in NOT_GIVEN:
             found = {name: found.get(name, NOT_GIVEN[key]) for name, values in settings.items() if values}
-        if len({os.path.normpath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
+        if len({os.path.abspath(str(value)) if key == "root" else str(value) for value in found.values()}) > 1:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")
     return notes

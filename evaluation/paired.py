@@ -253,20 +253,13 @@ def _compare(
         ci95_low=interval[0],
         ci95_high=interval[1],
         median_difference=float(np.median(differences)) if len(differences) else None,
-        wilcoxon_p=signed_rank_p(_group_means(differences, of_case)),
+        wilcoxon_p=signed_rank_p(pd.Series(differences).groupby(of_case).mean().to_numpy()),
         tested="group means" if num_groups < len(differences) else "cases",
         holm_p=None,
         wins=int(better.sum()),
         ties=int((differences == 0).sum()),
         losses=int((~better & (differences != 0)).sum()),
     )
-
-
-def _group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    if not len(values):
-        return values
-    number = np.unique(groups, return_inverse=True)[1]
-    return np.bincount(number, values) / np.bincount(number)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,6 +89,8 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     texts = _texts(path)
+    # Other software on a Mac writes accents apart.
+    texts[NAME] = texts[NAME].map(functools.partial(unicodedata.normalize, "NFC"))
     metrics = metrics_of(texts)
     who = [column for column in COLUMNS if column in texts]
     if texts.empty:

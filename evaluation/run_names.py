@@ -22,7 +22,7 @@ class NamedPath(NamedTuple):
     path: Path
 
 
-def named_paths(texts: Sequence[str], option: str) -> list[NamedPath]:
+def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
     """The names and paths of runs.
 
     Args:
@@ -36,9 +36,14 @@ def named_paths(texts: Sequence[str], option: str) -> list[NamedPath]:
         ValueError: for a name that is empty, holds control characters, or is there twice.
     """
     given, paths = [], []
-    for text in texts:
-        name, equals, rest = text.partition("=")
-        named = bool(equals) and not Path(text).exists()
+    for text in map(str, texts):
+        parts = text.split("=")
+        splits = [("=".join(parts[:index]), "=".join(parts[index:])) for index in range(1, len(parts))]
+        # Names hold equals signs, too, as lr=0.1: the path is what is there.
+        name, rest = next(
+            (split for split in splits if split[1] and Path(split[1]).exists()), (splits or [("", "")])[0]
+        )
+        named = bool(splits) and not Path(text).exists()
         if named and not (name.strip() and rest):
             raise ValueError(f"{option}: expected NAME=PATH, or a path, found {shown(text)}")
         given.append(name.strip() if named else None)

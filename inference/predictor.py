@@ -72,6 +72,7 @@ class Predictor:
         config: what the first of them remembers of its training; empty for a released one.
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
+        selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
 
     Raises:
         FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
@@ -109,6 +110,8 @@ class Predictor:
         self.checkpoints = tuple(map(Path, paths))
         self.config: dict = configs[0]
         self.iteration: int | None = loaded[0].get("iteration")
+        best = [one for one in loaded if one.get("iteration") == one.get("best_iteration")]
+        self.selected_on = frozenset(one.get("selected_on") for one in best) - {None}
         self.train_ids = frozenset(number for config in configs for number in config.get("train_ids", ()))
 
     @property

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from datasets import io
 from datasets.files import sample_path
+from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.specs import DatasetSpec
 from evaluation.metrics import MEASURES
 from evaluation.per_case import Row
 from evaluation.scores import Case
 from reporting.html import ReportCase, ReportWriter
-from reporting.visualize import displayable
 
 
 class CasePictures:
@@ -38,12 +36,12 @@ class CasePictures:
             print(f"{self.num_without_gaze} of {self.num_cases} cases have no fixation in {self.table}")
 
     def case(self, name: str, **known) -> ReportCase:
-        """A case with its picture; ``known`` are further fields of ``ReportCase``."""
+        """A case with its picture, grey from its darkest to its brightest; ``known`` are fields of ``ReportCase``."""
         gaze = self.fixations.get(name)
         self.num_cases, self.num_without_gaze = self.num_cases + 1, self.num_without_gaze + (gaze is None)
         return ReportCase(
             name,
-            picture_of(sample_path(self.spec, self.root, "images", name)),
+            crf_image(io.read_image(sample_path(self.spec, self.root, "images", name))),
             group=self.spec.case_of(name),
             fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
             **known,
@@ -55,14 +53,6 @@ def add_case(report: ReportWriter, pictures: CasePictures, run: str, case: Case)
     known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
     of_run = {key: {run: value} for key, value in known.items()}
     report.add(pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
-
-
-def picture_of(path: Path) -> np.ndarray:
-    """An image file to look at, (H,W,3) uint8; deeper ones from their darkest to their brightest value."""
-    image = io.read_image(path)
-    if image.dtype == np.uint8 and image.shape[2] == 3:
-        return image
-    return displayable(image.transpose(2, 0, 1))
 
 
 def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

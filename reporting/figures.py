@@ -144,7 +144,7 @@ def write_rounds_figure(path: Path, qualities: Sequence[Mapping]) -> None:
 
     Args:
         path: the PNG to write.
-        qualities: of the rounds, as ``datasets.gaze.policies.quality.label_quality`` gives them.
+        qualities: of the rounds, as ``datasets.gaze.quality.label_quality`` gives them.
     """
     rounds = range(1, len(qualities) + 1)
     with _figure(path, (9, 3.8), 1, 2) as (dice, shares):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import default_collate
 
 from datasets import build_dataset
-from datasets.loaders import training_loader
 from losses import build_objective
 from models import build_model
 from trainer import MAX_OVERFLOWS, MAX_SKIPPED, TrainState, train
@@ -35,7 +35,7 @@ def test_golden_trajectory_of_six_steps(golden, seeded_weights, cons_mode):
         model,
         build_objective("gaze_sup", cons_mode=cons_mode, cons_weight=3),
         optimizer,
-        training_loader(dataset, batch_size=3, max_ite=6, shuffle=False),
+        [default_collate([dataset[index] for index in range(len(dataset))])] * 6,
         learning_rate=lambda epoch: epoch_learning_rate(epoch, lr=1e-2, lr_min=1e-4, total_epochs=total_epochs(6, 1)),
         state=TrainState(iterations_per_epoch=1),
         device=CPU,

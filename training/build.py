@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from datasets import build_dataset
+from datasets import SegmentationDataset, build_dataset, io
+from datasets.files import plain_id, similar_files
 from datasets.gaze.levels import default_thresholds
-from datasets.splits import has_validation_file
 from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
@@ -29,10 +29,10 @@ MADE_THRESHOLDS = (0.5, 0.3)
 
 
 def build_data(settings: Settings, group: Group = SINGLE) -> Data:
-    """The data sets of a training; without masks or test.txt there is nothing to evaluate on.
+    """The data sets of a training; see ``evaluation_sets``.
 
-    The validation split is that of ``--val_fraction`` or, where there are masks, of val.txt. The bound on the cache is
-    that of all processes of the group on this machine, which share a file, but not their memory.
+    The bound on the cache is that of all processes of the group on this machine, which share a file, but not their
+    memory.
     """
     gaze = learns_from_gaze(settings.mode)
     common = {
@@ -62,15 +62,34 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
     sharing = group.on_this_machine if settings.cache == "memory" else 1
     train_set.use_cache(settings.cache, max_gb=settings.cache_gb / sharing, folder=settings.cache_dir)
-    root = Path(settings.root)
-    has_masks = (root / "masks").is_dir() and any((root / "masks").iterdir())
-    has_test = settings.is_last_round and has_masks and (root / "test.txt").is_file()
-    test = build_dataset(settings.data, split="test", **common) if has_test else None
+    # Looked at in every round, so that what is wrong shows before the first; the last alone scores it.
+    validation, test = evaluation_sets(settings)
+    test = test if settings.is_last_round else None
     if settings.select == "last":
         return Data(train_set, None, None, test)
-    if settings.val_fraction or (has_masks and has_validation_file(root)):
-        return Data(train_set, build_dataset(settings.data, split="val", **common), "validation", test)
+    if validation:
+        return Data(train_set, validation, "validation", test)
     return Data(train_set, test, "test" if test else None, test)
+
+
+def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, SegmentationDataset | None]:
+    """The validation split, that of ``--val_fraction`` or val.txt, and the test split.
+
+    None where there is none, or none of its images has a mask: whoever has drawn masks of some training images has
+    nothing to evaluate on.
+    """
+    root, there = Path(settings.root), similar_files(Path(settings.root) / "masks")
+
+    def has_masks(split: str) -> bool:
+        path = root / f"{split}.txt"
+        return path.is_file() and any(plain_id(name).casefold() in there for name in io.read_names(path))
+
+    common = {key: getattr(settings, key) for key in ("root", "spatial_size", "val_fraction", "seed", "antialias")}
+    wanted = {
+        "val": settings.select != "last" and (settings.val_fraction or has_masks("val")),
+        "test": has_masks("test"),
+    }
+    return tuple(build_dataset(settings.data, split=split, **common) if wanted[split] else None for split in wanted)
 
 
 def level_thresholds(settings: Settings) -> Sequence[float] | None:

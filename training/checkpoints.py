@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets import SegmentationDataset
 from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
@@ -18,7 +19,6 @@ from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
-from trainer import TrainState
 from training.build import model_settings
 from training.data_options import check_settings, id_numbers, remembered_settings
 from training.run import Run
@@ -82,7 +82,8 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
         run.folder / file,
         {
             "state_dict": run.network.state_dict(),
-            **trained_weights(run),
+            # The raw weights, which training goes on from, beside their EMA, which predicts.
+            **({"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)} if run.average else {}),
             "opt": settings.flat(),
             "epoch": state.epoch,
             "iteration": state.iteration,
@@ -95,7 +96,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
             "scaler": run.scaler.state_dict(),
             "amp": amp_of(settings.amp, settings.fp16, run.device),
             "state": {key: getattr(state, key) for key in STATE_KEYS},
-            "schedule": schedule(settings, state),
+            "schedule": schedule_of(settings, state.iterations_per_epoch),
             "sampler": {
                 "seed": settings.seed,
                 "epoch": state.iteration // state.iterations_per_epoch,
@@ -128,25 +129,6 @@ def _named_weights(settings: Settings) -> str | None:
     return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
 
 
-def trained_weights(run: Run) -> dict:
-    """The raw weights, which training goes on from, beside their EMA, which predicts."""
-    if run.average is None:
-        return {}
-    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
-
-
-def schedule(settings: Settings, state: TrainState) -> dict:
-    """The learning rate schedule, as ``iteration_learning_rate`` takes it."""
-    return schedule_of(
-        state.iterations_per_epoch,
-        scheduler=settings.lr_scheduler,
-        max_ite=settings.max_ite,
-        warmup_ite=settings.warmup_ite,
-        lr=settings.lr,
-        lr_min=settings.lr_min,
-    )
-
-
 class Start(NamedTuple):
     """What a run begins with.
 
@@ -173,8 +155,10 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
     latest = folder / LATEST_FILE
     if settings.resume:
         _check_goes_on_from_its_own(settings, folder)
-        path, note = settings.ckpt_path or latest, None
-        if settings.ckpt_path:
+        # The weights that it began with are not what it goes on from.
+        given = None if settings.ckpt_path == start_weights(folder) else settings.ckpt_path
+        path, note = given or latest, None
+        if given:
             checkpoint = load_checkpoint(path)
         elif has_checkpoint(folder):
             checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
@@ -196,6 +180,7 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
         )
     if not settings.ckpt_path:
         return Start(None)
+    check_start_weights(settings, [folder])
     checkpoint = load_checkpoint(settings.ckpt_path)
     fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
     if fed != settings.encoder_input:
@@ -278,18 +263,32 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
         )
 
 
+def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn.Module | None = None) -> None:
+    """Raise ValueError for weights to start from that ``network`` cannot take, or that ``overwrite`` would remove.
+
+    Args:
+        folders: of the runs that are to be replaced.
+        network: gets the weights.
+    """
+    if not settings.ckpt_path:
+        return
+    if network is not None:
+        load_weights(network, load_checkpoint(settings.ckpt_path)["state_dict"])
+    place = os.path.realpath(settings.ckpt_path)
+    if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, folders):
+        raise ValueError(
+            f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
+            "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
+        )
+
+
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
-    """A run that began with the weights at --ckpt_path is neither to go on there nor to begin without them."""
+    """A run that began with the weights at --ckpt_path is not to begin without them."""
     weights = start_weights(folder)
     if weights and settings.ckpt_path in (None, weights) and not has_checkpoint(folder):
         raise ValueError(
             f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
             f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
-        )
-    if weights and settings.ckpt_path == weights:
-        raise ValueError(
-            f"--ckpt_path {weights}: expected --resume without it, since the run in {folder} began with these weights "
-            "and goes on from its own checkpoint; leave --ckpt_path out"
         )
 
 

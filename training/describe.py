@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from losses.objectives import learns_from_gaze
+from datasets.splits import has_validation_file
 from training.build import memory_layout, objective_of
 from training.checkpoints import Start
 from training.data_options import describe_left_out
@@ -41,8 +41,10 @@ def describe(run: Run, start: Start) -> None:
         log.info(
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
-    if not learns_from_gaze(settings.mode) or settings.num_levels == 1:
-        log.info("--cons_mode, --cons_weight and --prop_* do nothing here: one level, or full supervision")
+    if settings.select == "last" and (settings.val_fraction or has_validation_file(settings.root)):
+        log.info("validation images are kept apart, and --select last does not look at them; evaluate --split val does")
+    if settings.lr_scheduler != "onecycle" and settings.max_ite < run.state.iterations_per_epoch:
+        log.info("fewer iterations than an epoch: the learning rate is --lr_min; --lr_scheduler onecycle does without")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
         log.info(
             "batch normalisation sees each process's part of the batch alone, as it cannot be synchronised on a CPU: "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,7 +31,6 @@ from training.checkpoints import (
     prepare_folder,
     restore,
     save,
-    schedule,
 )
 from training.data_options import complete
 from training.describe import describe
@@ -41,7 +40,7 @@ from training.results import finish
 from training.rounds import train_rounds
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
-from training.schedule import iteration_learning_rate
+from training.schedule import iteration_learning_rate, schedule_of
 from training.seeding import seed_everything
 from training.seeds import train_seeds
 from training.settings import Settings
@@ -106,7 +105,9 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
         stopped_by = _train(run, deadline)
         if stopped_by:
             at = f"iteration {run.state.iteration}"
-            log.info(f"stopped after {at} ({stopped_by}); the same command with --resume continues")
+            log.info(
+                f"stopped after {at} ({stopped_by}); the same command with --resume continues, without --overwrite"
+            )
         else:
             finish(run)
     # torchrun ends all processes once one has ended with another code than 0: none is to do so while rank 0 writes.
@@ -158,7 +159,8 @@ def _train(run: Run, deadline: Deadline) -> str | None:
         rank=group.rank,
         size=group.size,
     )
-    rates = schedule(settings, state)
+
+    rates = schedule_of(settings, state.iterations_per_epoch)
     autocast, _ = precision(amp_of(settings.amp, settings.fp16, run.device), run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as (validate, hooks):
         if validate.catch_up(state):
@@ -169,9 +171,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 group.wrap(run.model),
                 objective_of(settings),
                 run.optimizer,
-                warn_of_empty_targets(
-                    loader, min(state.iterations_per_epoch, settings.max_ite - state.iteration), run.log.info
-                ),
+                _batches(run, loader),
                 state=state,
                 device=run.device,
                 autocast=autocast,
@@ -185,6 +185,18 @@ def _train(run: Run, deadline: Deadline) -> str | None:
             )
         # Also one that came after the last look at it. Each process knows only what it was asked itself.
         return next(filter(None, group.gather(request.reason)), None)
+
+
+def _batches(run: Run, loader: Iterable[dict]) -> Iterator[dict]:
+    """The batches of a loader; an image that cannot be read is not to cost the steps since the last checkpoint."""
+    start, settings, log = run.state.iteration, run.settings, run.log
+    of_first_epoch = min(run.state.iterations_per_epoch, settings.max_ite - start)
+    try:
+        yield from warn_of_empty_targets(loader, of_first_epoch, log.info)
+    except (OSError, ValueError):
+        if run.state.iteration > start:
+            save(run, LATEST_FILE, again=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -11,21 +11,22 @@ import numpy as np
 import scipy
 import torch
 
-from datasets import get_spec, io
-from datasets.files import MAP_FOLDER, sample_path
+from datasets import build_dataset, get_spec, io
+from datasets.files import sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
-from datasets.gaze.map_files import LABELS_FILE, why_missing
+from datasets.gaze.map_files import LABELS_FILE
 from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
 from datasets.gaze.policies.evidence import resized
-from datasets.gaze.policies.quality import label_quality
+from datasets.gaze.quality import label_quality
 from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from inference.predictor import Predictor
-from training.build import level_thresholds
+from training.build import evaluation_sets, level_thresholds
 from training.settings import Settings
 from utils.files import write_json
 from utils.images import write_image
+from utils.inputs import sha256_of
 
 MAPS_FOLDER = "maps"
 # Of the labels that no mask gives; more that are empty or full, and there is nothing left to learn from.
@@ -68,7 +69,8 @@ def make_labels(
     maps = {name: scipy.special.expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
     thresholds = list(level_thresholds(settings) or default_thresholds(spec.end_thresholds, settings.num_levels))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
-    facts = {"policy": settings.pseudo, "masks": [*given], "thresholds": thresholds, "fit": asdict(policy)}
+    facts = {"policy": settings.pseudo, "masks": [*given], "fixations_sha256": gaze_sha256(settings)}
+    facts |= {"thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})
     for name in names:
@@ -84,19 +86,24 @@ def make_labels(
     return labels
 
 
+def gaze_sha256(settings: Settings) -> str | None:
+    """Of the fixation table, by which labels know their gaze; None where none is asked for."""
+    return sha256_of(settings.fixations) if settings.pseudo in NEED_GAZE else None
+
+
 def check_sources(settings: Settings) -> None:
-    """Raise what ``make_labels`` would for gaze and masks that are missing or cannot be read."""
+    """Raise what the rounds would for images, gaze and masks that are missing or cannot be read, before any work."""
     spec = get_spec(settings.data, settings.root)
     names = _training_names(settings, spec)
     masks_given(spec, Path(settings.root), names, settings.masks, settings.seed)
-    _gaze_files(settings, spec, names)
+    _gaze_files(settings, spec)
+    evaluation_sets(settings)
 
 
 def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, seed: int) -> dict[str, np.ndarray]:
-    """The masks that a run may use, (H,W) bool by name: those of ``number`` training images, drawn by the seed.
+    """The masks that a run may use, (H,W) bool by name: of ``number`` training images that have one, drawn by the seed.
 
     Raises:
-        FileNotFoundError: if one is missing.
         ValueError: if there are not as many, or they leave pixels out, which maps cannot.
     """
     if number and spec.ignore_value is not None:
@@ -104,8 +111,11 @@ def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, se
             f"--masks {number}: expected masks that say of every pixel what it is, found ignore_value "
             f"{spec.ignore_value} in dataset.toml; use -m full_sup, which leaves them out, or gaze without --masks"
         )
+    names = [name for name in names if number and sample_path(spec, root, "masks", name).is_file()]
     if number > len(names):
-        raise ValueError(f"--masks {number}: expected at most {len(names)}, the training images, found more")
+        raise ValueError(
+            f"--masks {number}: expected at most {len(names)}, the training images with a mask, found more"
+        )
     drawn = np.random.default_rng([seed, MASK_STREAM]).permutation(len(names))[:number]
     return {
         names[i]: io.read_label(sample_path(spec, root, "masks", names[i]), spec.ignore_value)[0] > 0 for i in drawn
@@ -124,20 +134,17 @@ def describe_quality(quality: Mapping | None) -> str:
 
 
 def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
-    return split_names(
-        spec,
-        Path(settings.root),
-        "train",
-        data_size_rate=settings.data_size_rate,
-        draw_subset=settings.draw_subset,
-        val_fraction=settings.val_fraction,
-        seed=settings.seed,
-    )
+    return split_names(spec, Path(settings.root), "train", **_drawn(settings))
+
+
+def _drawn(settings: Settings) -> dict:
+    """What decides which images of the split are trained on."""
+    return {key: getattr(settings, key) for key in ("data_size_rate", "draw_subset", "val_fraction", "seed")}
 
 
 def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
-    maps, fixations = _gaze_files(settings, spec, names)
+    maps, fixations = _gaze_files(settings, spec)
 
     def read(name: str) -> Evidence:
         if name not in maps or (fixations is not None and name not in fixations):
@@ -149,31 +156,27 @@ def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int
     return {name: read(name) for name in names}
 
 
-def _gaze_files(settings: Settings, spec: DatasetSpec, names: list[str]) -> tuple[dict[str, Path], Mapping | None]:
-    """The maps that there are by name, and all fixations, None where the policy does not ask for them."""
-    if settings.pseudo == "network":
+def _gaze_files(settings: Settings, spec: DatasetSpec) -> tuple[dict[str, Path], Mapping | None]:
+    """The maps that there are by name, and all fixations, None where the policy does not ask for them.
+
+    Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.
+    """
+    of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
+    common = {"root": settings.root, "split": "train", "spatial_size": settings.spatial_size, "labels": "none"}
+    dataset = build_dataset(settings.data, **common, **_drawn(settings), **of_maps)
+    if not of_maps:
         return {}, None
-    paths = {name: sample_path(spec, Path(settings.root), "map", name) for name in names}
-    maps = {name: path for name, path in paths.items() if path.is_file()}
-    _check_gaze({name: "map" for name in names if name not in maps}, settings, spec)
+    maps = {name: dataset.path("map", name) for name in dataset.names}
     if settings.pseudo not in NEED_GAZE:
         return maps, None
     fixations = read_fixations(settings.fixations)
-    _check_gaze({name: "fixations" for name in names if name not in fixations}, settings, spec)
+    without = [name for name in maps if name not in fixations]
+    if without and not settings.skip_missing_gaze:
+        raise FileNotFoundError(
+            f"{settings.fixations}: expected fixations of every training image, found {len(without)} without (first: "
+            f"{without[0]}); --skip_missing_gaze learns what the network says of them, from round 2 on"
+        )
     return maps, fixations
-
-
-def _check_gaze(missing: Mapping[str, str], settings: Settings, spec: DatasetSpec) -> None:
-    """Raise FileNotFoundError for images that lack something, unless they may be left out."""
-    if not missing or settings.skip_missing_gaze:
-        return
-    first, what = next(iter(missing.items()))
-    where = settings.fixations if what == "fixations" else Path(settings.root) / MAP_FOLDER
-    made = f"; {why_missing(spec, Path(settings.root), missing, settings.fixations or 'CSV')}" if what == "map" else ""
-    raise FileNotFoundError(
-        f"{where}: expected {what} of every training image, found {len(missing)} without (first: {first}){made}; "
-        "--skip_missing_gaze learns what the network says of them, from round 2 on"
-    )
 
 
 @torch.inference_mode()
@@ -192,11 +195,14 @@ def _with_network(
     return said
 
 
-def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> np.ndarray | None:
+def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The mask, and which pixels are to be scored."""
     path = sample_path(spec, root, "masks", name)
     # Nothing depends on what it says, so that one that is no mask is as good as none.
     with contextlib.suppress(FileNotFoundError, ValueError):
-        return resized(io.read_label(path, spec.ignore_value)[0], size) > 0.5
+        mask, ignore = io.read_label(path, spec.ignore_value)
+        scored = np.ones((size, size), bool) if ignore is None else resized(ignore, size) <= 0.5
+        return (resized(mask, size) > 0.5) & scored, scored
     return None
 
 
@@ -207,5 +213,5 @@ def _check_not_collapsed(maps: Mapping[str, np.ndarray], threshold: float, folde
         raise ValueError(
             f"{folder}: expected labels with a target, found {collapsed} of {len(maps)} empty or full: this round has "
             f"collapsed, those before are intact; look at the network that made them ({previous or 'gaze alone'}) and "
-            "train it longer (--round_ite), or with another --lr or --seed"
+            "begin again (--overwrite, or another --exp_path) with a longer --round_ite, or another --lr or --seed"
         )

@@ -40,6 +40,7 @@ RECIPES: dict[str, dict] = {
         "augment": "full",
         "ema": 0.99,
         "select": "last",
+        "save_step": 100,
     },
 }
 
@@ -47,10 +48,12 @@ RECIPES: dict[str, dict] = {
 def described() -> str:
     """The recipes in a few lines, for ``--help``."""
     return "; ".join(
-        f"{name}: " + (", ".join(f"--{key} {_said(value)}" for key, value in of.items()) or "as released (default)")
+        f"{name}: " + (" ".join(f"--{key}{_said(value)}" for key, value in of.items()) or "as released (default)")
         for name, of in RECIPES.items()
     )
 
 
 def _said(value) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if value is True:
+        return ""
+    return " " + (",".join(map(str, value)) if isinstance(value, tuple) else str(value))

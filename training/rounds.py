@@ -14,14 +14,13 @@ import torch
 from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
-from models.checkpoint import load_checkpoint
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run
+from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint, remove_run
 from training.data_options import complete
 from training.forecast import work
-from training.labels import MAPS_FOLDER, check_sources, describe_quality, make_labels
+from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE
 from training.settings import Settings
 from utils.distributed import Group
@@ -59,11 +58,10 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         for number in range(1, len(folders) + 1):
             check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
     # What cannot be is refused before labels take minutes, and before earlier rounds go.
-    build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
-    if settings.ckpt_path:
-        load_checkpoint(settings.ckpt_path)
+    network = build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
+    check_start_weights(settings, folders, network)
+    check_sources(settings)
     if settings.overwrite:
-        check_sources(settings)
         # All processes have looked before one writes.
         group.barrier()
         for folder in folders if group.is_main else ():
@@ -81,7 +79,8 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         group.barrier()
         code = train_one(settings_of_round(settings, number))
         if code:
-            say(f"stopped in round {number} of {len(folders)}; the same command with --resume goes on")
+            at = f"round {number} of {len(folders)}"
+            say(f"stopped in {at}; the same command with --resume goes on, without --overwrite")
             return code
     if group.is_main:
         _write_table(folders)
@@ -131,19 +130,29 @@ def _check_folders(settings: Settings, folders: list[Path]) -> None:
             "--resume to continue them or --overwrite to replace them"
         )
     for folder in folders:
-        labels = read_labels(folder)
         if any(folder.glob(f"{MAPS_FOLDER}/*.png")) and not (folder / LABELS_FILE).is_file():
             raise ValueError(
                 f"{folder / MAPS_FOLDER}: expected no images, or those of a round, found others; "
                 "choose another --exp_path"
             )
-        if not (settings.resume and labels):
+    if settings.resume:
+        check_same_labels(settings)
+
+
+def check_same_labels(settings: Settings) -> None:
+    """Raise ValueError if the rounds that are there have labels of another policy, number of masks, or gaze."""
+    asked = {"policy": settings.pseudo, "num_masks": settings.masks, "fixations_sha256": gaze_sha256(settings)}
+    for folder in round_folders(settings):
+        labels = read_labels(folder)
+        if labels is None:
             continue
-        before = {"policy": labels["policy"], "num_masks": len(labels["masks"])}
-        if before != {"policy": settings.pseudo, "num_masks": settings.masks}:
+        # Earlier ones do not say of which gaze they are.
+        gaze = labels.get("fixations_sha256", asked["fixations_sha256"])
+        before = {"policy": labels["policy"], "num_masks": len(labels["masks"]), "fixations_sha256": gaze}
+        if before != asked:
             raise ValueError(
-                f"{folder / LABELS_FILE}: expected labels as asked for, --pseudo {settings.pseudo} --masks "
-                f"{settings.masks}, found {json.dumps(before)}; give the same options, or --overwrite"
+                f"{folder / LABELS_FILE}: expected labels as asked for, {json.dumps(asked)}, found "
+                f"{json.dumps(before)}; give the same --pseudo, --masks and --fixations, or --overwrite"
             )
 
 

@@ -52,16 +52,18 @@ def epoch_learning_rate(epoch: int, **schedule) -> float:
     return learning_rate(max(epoch - 1, 0), **schedule)
 
 
-def schedule_of(
-    iterations_per_epoch: int, *, scheduler: str, max_ite: int, warmup_ite: int, lr: float, lr_min: float
-) -> dict:
-    """The arguments of ``learning_rate`` beside the index, which counts epochs, or iterations with ``onecycle``."""
-    common = {"scheduler": scheduler, "lr": lr, "lr_min": lr_min}
-    if scheduler == "onecycle":
-        warmup = warmup_ite or round(ONECYCLE_WARMUP * max_ite)
-        return common | {"total_epochs": max_ite, "warmup_epochs": warmup}
-    warmup = -(-warmup_ite // iterations_per_epoch)
-    return common | {"total_epochs": total_epochs(max_ite, iterations_per_epoch), "warmup_epochs": warmup}
+def schedule_of(settings, iterations_per_epoch: int) -> dict:
+    """The arguments of ``learning_rate`` beside the index, which counts epochs, or iterations with ``onecycle``.
+
+    Args:
+        settings: of the training; ``lr_scheduler``, ``lr``, ``lr_min``, ``max_ite`` and ``warmup_ite`` count.
+    """
+    common = {"scheduler": settings.lr_scheduler, "lr": settings.lr, "lr_min": settings.lr_min}
+    if settings.lr_scheduler == "onecycle":
+        warmup = settings.warmup_ite or round(ONECYCLE_WARMUP * settings.max_ite)
+        return common | {"total_epochs": settings.max_ite, "warmup_epochs": warmup}
+    warmup = -(-settings.warmup_ite // iterations_per_epoch)
+    return common | {"total_epochs": total_epochs(settings.max_ite, iterations_per_epoch), "warmup_epochs": warmup}
 
 
 def iteration_learning_rate(iteration: int, iterations_per_epoch: int, schedule: dict) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import torch
 from datasets import get_spec
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
-from models.checkpoint import load_checkpoint
 from reporting.tables import experiments_csv, experiments_table
 from training.build import build_data, build_network, check_batch_size
-from training.checkpoints import check_same_options_as_before, has_checkpoint
+from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint
 from training.data_options import complete
 from training.forecast import work
 from training.labels import check_sources
@@ -52,8 +50,8 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
         check_batch_size(settings, group)
         first = next(iter(runs.values()))
         (check_sources if first.makes_labels else build_data)(first)
-        build_network(first, torch.device("cpu"), first.batch_size)
-        _check_start_weights(settings, runs.values())
+        network = build_network(first, torch.device("cpu"), first.batch_size)
+        check_start_weights(settings, [folder for one in runs.values() for folder in round_folders(one)], network)
     # All processes have looked before one writes.
     group.barrier()
     if settings.overwrite and group.is_main:
@@ -106,22 +104,9 @@ def _check_folders(settings: Settings, runs: Mapping[int, Settings]) -> None:
             check_same_options_as_before(one, settings.ckpt_path)
 
 
-def _check_start_weights(settings: Settings, runs: Iterable[Settings]) -> None:
-    if not settings.ckpt_path:
-        return
-    load_checkpoint(settings.ckpt_path)
-    folder = os.path.dirname(os.path.realpath(settings.ckpt_path))
-    if folder in [os.path.realpath(one) for run in runs for one in round_folders(run)]:
-        raise ValueError(
-            f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
-            "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
-        )
-
-
 def _train_or_say_how_to_go_on(one: Settings, settings: Settings, train_one, say) -> int:
-    instead = " in place of --overwrite" if settings.overwrite else ""
     seeds = ", ".join(map(str, settings.seeds))
-    sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume{instead} goes on with the rest"
+    sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume goes on, without --overwrite"
     try:
         code = train_one(one)
     except KeyboardInterrupt:

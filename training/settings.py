@@ -92,7 +92,7 @@ class Basics:
         "set read once, at the end. With 0 and no val.txt it is chosen on the test set, as released, and labelled so",
         number(float, 0, 0.9),
     )
-    device: str | None = setting(None, "CUDA index or cpu (default: the GPU if there is one)")
+    device: str | None = setting(None, "CUDA index or cpu (default: the GPU if there is one)", str)
 
 
 @dataclass(kw_only=True)
@@ -358,9 +358,10 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         objective = {name: checked_value(one, self.objective.get(name, one.default)) for name, one in further.items()}
         done = dataclasses.replace(self, **values, objective=objective)
         gaze = learns_from_gaze(done.mode)
-        if not gaze and RECIPES[done.recipe]:
-            # Labels that are all there need no rounds.
-            done.rounds, done.pseudo = 1, "levels"
+        for name, plain in (("rounds", 1), ("pseudo", "levels")):
+            # Labels that are all there need none of a recipe's.
+            if not gaze and getattr(done, name) == RECIPES[done.recipe].get(name):
+                setattr(done, name, plain)
         if done.num_levels is None and done.level_thresholds:
             done.num_levels = len(done.level_thresholds)
         for message in _contradictions(done, gaze):

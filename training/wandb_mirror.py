@@ -44,13 +44,16 @@ def wandb_mirror(
     folder.mkdir(parents=True, exist_ok=True)
     # Each run anew: of an earlier one in this process the package has kept the folder.
     wandb.tensorboard.patch(root_logdir=str(folder), pytorch=True, save=False)
+    if not resume:
+        # By it the package would go on with the run before.
+        (folder / "wandb" / "wandb-resume.json").unlink(missing_ok=True)
     try:
         run = wandb.init(
             project=PROJECT,
             name="/".join(folder.resolve().parts[-2:]),
             dir=folder,
             config=dict(options),
-            resume="auto" if resume else None,
+            resume="auto",
         )
     except (wandb.Error, OSError) as error:
         wandb.tensorboard.unpatch()

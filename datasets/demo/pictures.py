@@ -53,15 +53,9 @@ def make_demo_dataset(
         ValueError: for a setting out of range, or where ``root`` holds something else.
     """
     root = Path(root)
-    settings = {
-        "recipe": RECIPE,
-        "num_train": num_train,
-        "num_test": num_test,
-        "image_size": list(image_size),
-        "seed": seed,
-    }
-    _check_settings(num_train, num_test, image_size, seed)
-    make_whole(root, settings, lambda place: _write_dataset(place, num_train, num_test, image_size, seed))
+    settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
+    _check_settings(**settings)
+    make_whole(root, {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
     return root
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 
 from datasets import io
-from datasets.files import find_file, sample_path
+from datasets.files import check_finished, find_file, sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
-from datasets.gaze.prepare import images_to_prepare, iterate_plain, level_thresholds
+from datasets.gaze.prepare import images_to_prepare, level_thresholds
 from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
@@ -29,7 +29,7 @@ def assess_gaze(
     num_levels: int | None = None,
     map_folder: str | Path | None = None,
     workers: int = -1,
-    progress: Callable = iterate_plain,
+    progress: Callable = lambda results, total: results,
 ) -> dict:
     """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
 
@@ -49,7 +49,9 @@ def assess_gaze(
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
     made = None if map_folder is None else Path(map_folder).resolve()
-    if made is not None:
+    if made is None:
+        check_finished(root)
+    else:
         given = set(names) & set((read_labels(made.parent) or {}).get("masks", ()))
         reason = "its map is the mask that was given"
         left_out += [{"name": name, "reason": reason, "broken": False} for name in sorted(given)]
@@ -78,7 +80,6 @@ def assess_gaze(
         "left_out": left_out,
         "quality": summarize(list(rows.values()), thresholds),
     }
-    (out / GAZE_FOLDER).mkdir(exist_ok=True)
     with lock_folder(out / GAZE_FOLDER, "an assessment"):
         write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
         write_json(out / QUALITY_FILE, report)

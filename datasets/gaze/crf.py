@@ -46,13 +46,18 @@ def refine_with_crf(
     if image.shape != (height, width, 3) or image.dtype != np.uint8:
         raise ValueError(
             f"crf: expected an RGB image of the heatmap's size, ({height}, {width}, 3) uint8, "
-            f"found {image.shape} {image.dtype}"
+            f"found {image.shape} {image.dtype}; crf_image makes one of others"
         )
     if engine not in CRF_ENGINES:
         raise ValueError(f"crf: expected an engine out of {', '.join(CRF_ENGINES)}, found {engine!r}")
     check_crf((height, width), sxy, srgb)
     if not height * width:
         return np.zeros((height, width), np.float32)
+    if not 0 <= heatmap.min() <= heatmap.max() <= 1:
+        raise ValueError(
+            f"crf: expected a heatmap in 0..1, found {heatmap.min():g} to {heatmap.max():g}; read files by "
+            "datasets.io.read_map, or divide 8 bits by 255"
+        )
     foreground = heatmap.astype(np.float32).ravel()
     unary = -np.log(np.stack([1 - foreground, foreground]).clip(PROBABILITY_FLOOR, 1))
     marginal = CRF_ENGINES[engine](image, unary, compat=compat, iterations=iterations, sxy=sxy, srgb=srgb)
@@ -103,11 +108,12 @@ def warm_up_crf(engine: str = "compiled") -> None:
 
 
 def crf_image(image: np.ndarray) -> np.ndarray:
-    """The RGB image that the CRF sees: 8-bit colour as it is; any other (H,W,C) scaled to 0..255, one channel repeated.
+    """The RGB image that the CRF sees: 8-bit colour as it is; others, (H,W) or (H,W,C), scaled to 0..255, grey thrice.
 
     A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
     """
     image = np.asarray(image)
+    image = image[..., None] if image.ndim == 2 else image
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)

@@ -56,7 +56,7 @@ def fixation_heatmap(
     density -= low
     density /= high - low
     density = density.astype(np.float32)
-    height, width = image_size
+    height, width = map(int, image_size)
     resized = cv2.resize(density, (width, height), interpolation=cv2.INTER_CUBIC)
     # Bicubic interpolation overshoots a little at both ends.
     return resized.clip(0, 1)

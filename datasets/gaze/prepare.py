@@ -11,7 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,12 +71,6 @@ class GazeSettings:
             object.__setattr__(self, name, float(getattr(self, name)))
 
 
-def iterate_plain(results: Iterator, total: int) -> Iterator:
-    """The progress that shows nothing."""
-    del total
-    return results
-
-
 def prepare_gaze(
     data: str,
     root: str | Path,
@@ -87,7 +81,7 @@ def prepare_gaze(
     map_format: str = "as-reference",
     workers: int = -1,
     dask: str | None = None,
-    progress: Callable = iterate_plain,
+    progress: Callable = lambda results, total: results,
 ) -> dict:
     """Write ``gaze/heatmap/``, ``gaze/crf_compat1/``, ``gaze/per_image.csv`` and ``gaze/report.json`` under ``root``.
 
@@ -121,7 +115,10 @@ def prepare_gaze(
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
-    with _locked_folder(root / GAZE_FOLDER):
+    with lock_folder(root / GAZE_FOLDER, "a preparation"):
+        # What a killed one left half-written.
+        for folder in (GAZE_FOLDER, *MAP_FOLDERS.values()):
+            remove_temporary(root / folder)
         making = _map(items, settings.engine, workers, dask, root)
         # Training refuses maps of which some may be outdated, and an old report must not speak for them.
         write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
@@ -231,7 +228,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         if name not in fixations:
             # Where the table is prepared in parts, those of another part may have their maps already.
             has_map = sample_path(spec, root, "map", name).is_file()
-            reason = f"no fixation in the table{near_miss_hint(name, similar)}"
+            stays = "; its map of an earlier table stays, and is learnt from" if has_map else ""
+            reason = f"no fixation in the table{near_miss_hint(name, similar)}{stays}"
             left_out.append({"name": name, "reason": reason, "broken": not has_map})
     return names, left_out
 
@@ -268,15 +266,8 @@ def _make_maps(
     if refined is None:
         made = True
         # The CRF starts from the heatmap as saved, so that the two folders belong together.
-        values = refine_with_crf(
-            image,
-            heatmap / np.float32(255),
-            compat=settings.compat,
-            iterations=settings.iterations,
-            sxy=settings.sxy,
-            srgb=settings.srgb,
-            engine=settings.engine,
-        )
+        of_crf = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
+        values = refine_with_crf(image, heatmap / np.float32(255), **of_crf)
         refined = write_map(paths["crf"], to_uint8(values), crf_from)
     return {"heatmap": heatmap, "crf": refined}, made
 
@@ -301,13 +292,3 @@ def _with_seconds(result: dict, known: dict[str, float]) -> dict:
     seconds = result["seconds"] if result["made"] else known.get(result["name"])
     # Every result brings column names of its own, which would take most of the memory of a million rows.
     return {sys.intern(column): value for column, value in result["quality"].items()} | {"seconds": seconds}
-
-
-@contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Keep other preparations out of a folder, and clear what a killed one left half-written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder, "a preparation"):
-        for place in (folder, *(folder.parent / maps for maps in MAP_FOLDERS.values())):
-            remove_temporary(place)
-        yield

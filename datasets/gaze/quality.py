@@ -1,9 +1,9 @@
-"""How good gaze is: fixations and maps against masks, image by image and in the mean."""
+"""How good gaze, and the labels made of it, are: against masks, image by image and in the mean."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from utils.files import write_text
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
 KINDS = ("heatmap", "crf")
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
+# Of labels: their Dice, and their area as a share of the true one.
+BAD_DICE = 0.6
+TOO_LARGE, TOO_SMALL = 1.5, 1 / 1.5
 GAZE_COLUMNS = ("share_inside", "share_inside_by_duration", "offset_x", "offset_y")
 
 
@@ -132,6 +135,39 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
             }
             for axis, offset in offsets.items()
         },
+    }
+
+
+def label_quality(
+    labels: Mapping[str, np.ndarray], mask_of: Callable[[str], tuple[np.ndarray, np.ndarray] | None]
+) -> dict | None:
+    """Mean Dice, and how many labels are bad, too large or too small.
+
+    Args:
+        labels: (S,S) bool by name.
+        mask_of: of a name, the mask (S,S) bool and the pixels (S,S) bool that are to be scored; None where there is
+            none.
+
+    Returns:
+        ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
+        ``share_too_small``, each in 0..1, rounded; None where there is no such image.
+    """
+    known = {name: found for name in labels if (found := mask_of(name)) is not None and found[0].any()}
+    if not known:
+        return None
+    both, found, true = np.array(
+        [
+            ((labels[name] & mask).sum(), (labels[name] & scored).sum(), mask.sum())
+            for name, (mask, scored) in known.items()
+        ]
+    ).T
+    dices = 2 * both / (found + true)
+    return {
+        "num_images": len(known),
+        "dice": round(float(dices.mean()), 6),
+        f"share_below_{BAD_DICE}": round(float((dices < BAD_DICE).mean()), 6),
+        "share_too_large": round(float((found > TOO_LARGE * true).mean()), 6),
+        "share_too_small": round(float((found < TOO_SMALL * true).mean()), 6),
     }
 
 

@@ -177,7 +177,7 @@ def _read_lists(folder: Path, root: Path) -> dict[str, list[str]]:
 
 
 def _clear_split_files(root: Path) -> None:
-    """Take our own split files away, so that a set cut short has none; refuse to touch others'."""
+    """Put our own split files aside (``<name>.before``), so that a set cut short has none; refuse to touch others'."""
     present = [root / file for file in SPLIT_FILES if (root / file).exists()]
     if present and not (root / REPORT_FILE).is_file():
         raise ValueError(
@@ -185,7 +185,7 @@ def _clear_split_files(root: Path) -> None:
             "beside it); choose another --root, or move the file and name its folder with --split_lists"
         )
     for path in present:
-        path.unlink()
+        path.replace(path.with_name(f"{path.name}.before"))
 
 
 def _slices_of_report(path: Path) -> dict[str, set[int]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 
 from datasets.decoding import naming
+from datasets.dicom import read_dicom
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
 GEOMETRY_TAGS = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -88,12 +89,10 @@ def read_slice(path: Path) -> Slice:
         missing = [tag for tag in ("InstanceNumber", "Rows", "Columns", "PixelData") if header.get(tag) in (None, "")]
         if missing:
             raise ValueError(f"expected the tags of an image, found no {' and no '.join(missing)}")
-        if int(header.get("NumberOfFrames") or 1) != 1 or int(header.get("SamplesPerPixel") or 1) != 1:
-            raise ValueError("expected a single grey slice, found several frames or colours")
+        # Reading it as training will is the only proof that the file is whole and that training will take it.
+        if read_dicom(path).ndim != 2:
+            raise ValueError("expected a single grey slice, found colours")
         syntax = header.file_meta.TransferSyntaxUID
-        # Decoding is the only proof that the file is whole and that training will be able to read it.
-        if header.pixel_array.shape != (header.Rows, header.Columns):
-            raise ValueError(f"expected {header.Rows} x {header.Columns} pixels, found {header.pixel_array.shape}")
         return Slice(
             path,
             int(header.InstanceNumber),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datasets.loaders import batches_ahead, ignore_signals, own_generator
+from datasets.loaders import worker_options
 from inference.folder.images import FoundImage
 from utils.inputs import sha256_of
 
@@ -87,13 +87,7 @@ def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_
         num_worker: loader processes.
     """
     return DataLoader(
-        ImageFiles(jobs, prepare),
-        batch_size=batch_size,
-        num_workers=num_worker,
-        prefetch_factor=batches_ahead(num_worker),
-        collate_fn=_collate,
-        worker_init_fn=ignore_signals,
-        generator=own_generator(0),
+        ImageFiles(jobs, prepare), batch_size=batch_size, collate_fn=_collate, **worker_options(num_worker)
     )
 
 

@@ -32,7 +32,6 @@ class ReportWriter:
             belong into the keys.
         notes: sentences to be shown below the tables.
         made_by: the program, command or version that made the numbers.
-        made: when; None: now.
 
     Raises:
         ValueError: for no run, or two of one name.
@@ -47,19 +46,18 @@ class ReportWriter:
         comparison: Sequence[Mapping[str, object]] | None = None,
         notes: Sequence[str] = (),
         made_by: str = "",
-        made: datetime | None = None,
     ):
         names = [run.name for run in runs]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"report: expected at least one run and no two of one name, found {names}")
         self.path, self.num_bytes = Path(path), None
         self._title, self._runs = title, {run.name: run for run in runs}
-        self._comparison, self._notes, self._made_by, self._made = comparison, notes, made_by, made
+        self._comparison, self._notes, self._made_by = comparison, notes, made_by
         self._names: dict[str, str] = {}
         self._rows: list[Mapping] = []
         self._media: list[str] = []
         self._num_maps = dict.fromkeys(names, 0)
-        self._num_with = {"truth": 0, "fixations": 0}
+        self._num_with = dict.fromkeys(("truth", "fixations", "ignore"), 0)
 
     def __enter__(self) -> ReportWriter:
         return self
@@ -67,11 +65,6 @@ class ReportWriter:
     def __exit__(self, kind, error, trace) -> None:
         if kind is None and self.num_bytes is None:
             self.close()
-
-    @property
-    def num_cases(self) -> int:
-        """How many cases were added."""
-        return len(self._names)
 
     def add(self, case: ReportCase) -> None:
         """Encode a case.
@@ -86,10 +79,8 @@ class ReportWriter:
         self._media.append(embedded_json(self._encoded(case)))
         self._names[case.name] = case.group if case.group != case.name else ""
         self._rows.append({run: {str(k): dict(row) for k, row in levels.items()} for run, levels in case.rows.items()})
-        for what in ("truth", "fixations"):
+        for what in self._num_with:
             self._num_with[what] += getattr(case, what) is not None
-        if case.ignore is not None:
-            self._num_with["ignore"] = self._num_with.get("ignore", 0) + 1
         for name, maps in case.probabilities.items():
             self._num_maps[name] = max(self._num_maps[name], len(maps))
 
@@ -135,7 +126,7 @@ class ReportWriter:
         return {
             "title": printable(self._title),
             "madeBy": printable(self._made_by),
-            "made": (self._made or datetime.now()).strftime("%Y-%m-%d %H:%M"),
+            "made": datetime.now().strftime("%Y-%m-%d %H:%M"),
             "notes": [printable(note) for note in self._notes],
             "thumbnailPx": THUMBNAIL_PX,
             "comparison": table(self._comparison),

@@ -47,10 +47,6 @@ def test_order_follows_the_seed():
     assert list(_sampler(seed=1)) != list(_sampler(seed=2))
 
 
-def test_without_shuffling_the_order_is_that_of_the_data_set():
-    assert _indices(_sampler(shuffle=False, stop=4)) == [[0, 1, 2], [3, 4, 5], [6], [0, 1, 2]]
-
-
 def test_batch_larger_than_the_data_set_holds_it_once():
     batches = _indices(_sampler(2, 8, stop=3))
     assert [sorted(batch) for batch in batches] == [[0, 1]] * 3

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,15 +70,16 @@ def test_golden_learning_rates(golden, key, epochs, warmup):
 
 
 def test_one_cycle_goes_by_iterations_up_and_down_again():
-    rates = {"scheduler": "onecycle", "max_ite": 8, "warmup_ite": 2, "lr": 1.0, "lr_min": 0.0}
-    schedule = schedule_of(4, **rates)
+    rates = {"lr_scheduler": "onecycle", "max_ite": 8, "warmup_ite": 2, "lr": 1.0, "lr_min": 0.0}
+    schedule = schedule_of(SimpleNamespace(**rates), 4)
     found = [iteration_learning_rate(i, 4, schedule) for i in range(8)]
     assert found == pytest.approx([0.5, 1, *((1 + math.cos(math.pi * i / 6)) / 2 for i in range(1, 7))])
-    assert schedule_of(4, **rates | {"warmup_ite": 0, "max_ite": 100})["warmup_epochs"] == 15
+    assert schedule_of(SimpleNamespace(**rates | {"warmup_ite": 0, "max_ite": 100}), 4)["warmup_epochs"] == 15
 
 
 def test_other_schedules_go_by_epochs():
-    schedule = schedule_of(4, scheduler="cosine", max_ite=15, warmup_ite=0, lr=1e-2, lr_min=1e-4)
+    settings = SimpleNamespace(lr_scheduler="cosine", max_ite=15, warmup_ite=0, lr=1e-2, lr_min=1e-4)
+    schedule = schedule_of(settings, 4)
     for iteration in range(15):
         expected = epoch_learning_rate(iteration // 4, lr=1e-2, lr_min=1e-4, total_epochs=total_epochs(15, 4))
         assert iteration_learning_rate(iteration, 4, schedule) == expected

@@ -63,30 +63,15 @@ def test_second_call_writes_no_map(tiny_root):
     assert (tiny_root / "gaze" / "per_image.csv").read_bytes() == table
 
 
-def test_missing_map_is_made_again(tiny_root):
+def test_map_that_is_missing_cut_or_from_elsewhere_is_made_again(tiny_root):
     _prepare(tiny_root)
-    expected = _everything(tiny_root)
-    (tiny_root / "gaze" / "heatmap" / "polyp3.jpg").unlink()
-    (tiny_root / "gaze" / "crf_compat1" / "polyp5.jpg").unlink()
-    assert _prepare(tiny_root)["num_made"] == 2
-    assert _everything(tiny_root) == expected
-
-
-def test_cut_map_is_made_again(tiny_root):
-    _prepare(tiny_root)
-    expected = _everything(tiny_root)
-    path = tiny_root / "gaze" / "heatmap" / "polyp3.jpg"
-    path.write_bytes(path.read_bytes()[:-40])
-    assert _prepare(tiny_root)["num_made"] == 1
-    assert _everything(tiny_root) == expected
-
-
-def test_map_from_elsewhere_is_made_again(tiny_root):
-    _prepare(tiny_root)
-    expected = _everything(tiny_root)
-    path = tiny_root / "gaze" / "crf_compat1" / "polyp3.jpg"
-    Image.fromarray(io.read_gray(path)).save(path)
-    assert _prepare(tiny_root)["num_made"] == 1
+    expected, gaze = _everything(tiny_root), tiny_root / "gaze"
+    (gaze / "heatmap" / "polyp3.jpg").unlink()
+    (gaze / "crf_compat1" / "polyp5.jpg").unlink()
+    cut, other = gaze / "heatmap" / "polyp4.jpg", gaze / "crf_compat1" / "polyp6.jpg"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    Image.fromarray(io.read_gray(other)).save(other)
+    assert _prepare(tiny_root)["num_made"] == 4
     assert _everything(tiny_root) == expected
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 
 import numpy as np
@@ -62,11 +62,12 @@ def test_case_in_the_page_is_the_case_that_was_added(tmp_path):
         fixations=(np.array([[0.5, 0.25]]), np.array([100])),
         rows={"run": {"ensemble": {"dice": 0.0, "hd95_px": 10.0}, 1: {"dice": math.nan}}},
     )
-    _, page = _written(tmp_path / "report.html", [case], made=datetime(2026, 1, 2, 3, 4))
+    _, page = _written(tmp_path / "report.html", [case])
     index, media = json.loads(page.texts["index"]), json.loads(page.texts["case-0"])
-    assert (index["names"], index["groups"], index["made"]) == (["one"], ["patient"], "2026-01-02 03:04")
+    assert (index["names"], index["groups"]) == (["one"], ["patient"])
+    assert datetime.now() - datetime.strptime(index["made"], "%Y-%m-%d %H:%M") < timedelta(minutes=5)
     assert index["values"] == [[[[0.0], [10.0]], [[None], [None]]]]
-    assert index["numWith"] == {"truth": 1, "fixations": 1} and index["runs"][0]["numMaps"] == 3
+    assert index["numWith"] == {"truth": 1, "fixations": 1, "ignore": 0} and index["runs"][0]["numMaps"] == 3
     assert (media["width"], media["height"]) == (8, 6)
     assert media["truth"].startswith("M2.5 1.5l") and media["predictions"] == [""]
     assert len(media["probabilities"][0]) == 3 and media["fixations"] == [[500, 250, 100]]
@@ -170,7 +171,6 @@ def test_case_that_does_not_hold_together_is_refused(tmp_path, parts, said):
     report = ReportWriter(tmp_path / "report.html", title="t", runs=[RUN])
     with pytest.raises(ValueError, match=said):
         report.add(_case(**parts))
-    assert report.num_cases == 0
 
 
 def test_same_name_twice_is_refused(tmp_path):

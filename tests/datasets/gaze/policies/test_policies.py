@@ -10,7 +10,7 @@ from datasets.gaze.map_files import write_map
 from datasets.gaze.policies import POLICIES, Evidence
 from datasets.gaze.policies.area import agreement
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
-from datasets.gaze.policies.quality import label_quality
+from datasets.gaze.quality import label_quality
 from datasets.specs import get_spec
 
 UNSURE = np.full((2, 2), 0.5, np.float32)
