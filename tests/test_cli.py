@@ -547,3 +547,25 @@ def test_from_another_folder_and_without_a_terminal(tiny_root, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_image_that_cannot_be_read_costs_no_steps(tiny_root, tmp_path, capsys):
+    """It passes the look at its header, and shows itself when it is drawn."""
+    names = (tiny_root / "train.txt").read_text().split()
+    order = np.random.default_rng([0, 3, 0]).permutation(len(names))
+    path = tiny_root / "images" / f"{names[order[-1]]}.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    error = fails(capsys, training(tiny_root, tmp_path / "exp", "-bs", "2", "--num_worker", "0"))
+    assert str(path) in error
+    assert torch.load(tmp_path / "exp" / "model_latest.pth")["iteration"] == 2
+
+
+def test_a_checkpoint_that_was_chosen_on_the_test_set_is_told(tiny_root, tmp_path, capsys):
+    assert run.main(training(tiny_root, tmp_path / "exp")) == 0
+    line = ["evaluate", "--root", str(tiny_root), "--device", "cpu", "--ckpt_path"]
+    assert run.main([*line, str(tmp_path / "exp" / "model_best.pth")]) == 0
+    assert "chosen on these images, so that its score is optimistic" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "exp" / "evaluate_test" / "summary.json").read_text())
+    assert summary["what"].endswith("chosen on these images (optimistic)")
+    assert run.main([*line, str(tmp_path / "exp" / "model_latest.pth")]) == 0
+    assert "optimistic" not in capsys.readouterr().out

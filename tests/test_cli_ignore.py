@@ -142,6 +142,8 @@ def test_baseline_and_figure(root, exp, evaluated, tmp_path, capsys):
     assert run.main(["baseline", *data, "--spatial_size", "16", "--exp_path", str(folder), "--device", "cpu"]) == 0
     everything = _rows(folder / "per_case_everything.csv")[0]
     assert float(everything["precision"]) == pytest.approx(48 / (480 - 144)) and everything["ignored_px"] == "144"
+    assert run.main(["compare", str(folder / "per_case_everything.csv"), str(evaluated), "--metric", "dice"]) == 0
+    assert "ignore_value" not in capsys.readouterr().out
     options = ["--ids", "c", "e", "--runs", str(evaluated), "--dice", "--to", str(tmp_path / "figure.png")]
     assert run.main(["figure", *data, *options]) == 0
     assert "grey hatching: not scored" in capsys.readouterr().out

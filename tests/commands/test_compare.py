@@ -3,11 +3,14 @@
 import csv
 import json
 import os
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import run
+from evaluation.comparison import compare
 
 NAMES = [f"case{index}" for index in range(8)]
 
@@ -203,3 +206,19 @@ def test_a_report_that_is_cut_off_leaves_what_was_there(results, tmp_path, monke
     assert run.main(["compare", *runs, "--to", str(out), "--report"]) == 130
     assert {path.name: path.read_bytes() for path in out.glob("*")} == there and out.exists() == before
     assert run.main(["compare", *runs, "--to", str(out)]) == 0
+
+
+def test_from_python_by_paths_and_levels(results):
+    one, other = (
+        Path(results(name, STEPS, root=root)) for name, root in (("a", "data"), ("b", os.path.abspath("data")))
+    )
+    compared = compare([one, other], level=1)
+    assert compared.comparisons[0].level == "1" and not compared.notes
+
+
+def test_accents_may_be_written_either_way(results):
+    names = [f"p{index} é" for index in range(len(STEPS))]
+    one, other = (
+        results(form, STEPS, [unicodedata.normalize(form, name) for name in names]) for form in ("NFC", "NFD")
+    )
+    assert len(compare([one, other]).paired) == len(STEPS)

@@ -90,7 +90,7 @@ def test_a_run_that_stops_leaves_the_rows_before(made, tmp_path, monkeypatch, ca
 def test_more_masks_than_images_are_refused(made, tmp_path, capsys):
     root, _ = made
     assert call(root, tmp_path / "exp", "--masks", "10") == 2
-    assert "--masks 10: expected at most 9, the training images, found more" in capsys.readouterr().err
+    assert "--masks 10: expected at most 9, the training images with a mask, found more" in capsys.readouterr().err
 
 
 def test_runs_of_other_options_are_not_taken_for_those_asked_for(made, capsys):
@@ -108,3 +108,22 @@ def test_a_number_is_asked_for_once(made, option, capsys):
     with pytest.raises(SystemExit, match="2"):
         call(root, exp, option, "1,1")
     assert f"{option}: expected each number once, found '1,1'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["test.txt", "masks/demo_009.jpg"])
+def test_data_that_cannot_be_scored_or_learnt_from_cost_no_training(made, tmp_path, path, monkeypatch, capsys):
+    root, trained = shutil.copytree(made[0], tmp_path / "demo"), []
+    monkeypatch.setattr(hours, "fit", trained.append)
+    next(root.glob(path)).unlink()
+    assert call(root, tmp_path / "exp") == 2
+    said = capsys.readouterr().err
+    assert "expected masks/ and test.txt to score on" in said or "files are missing" in said
+    assert not trained
+
+
+def test_runs_of_other_gaze_are_not_taken_for_those_asked_for(made, tmp_path, capsys):
+    root, exp = made
+    table = tmp_path / "other.csv"
+    table.write_text((root / "fixations.csv").read_text().rstrip("\n").rsplit("\n", 1)[0] + "\n")
+    assert call(root, exp, "--fixations", str(table)) == 2
+    assert "labels.json: expected labels as asked for" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets import build_dataset
+from datasets import build_dataset, io
 from datasets.loaders import evaluation_loader, training_loader
 from datasets.transforms import Flip
 
@@ -95,3 +95,13 @@ def test_without_an_ignore_value_there_are_none_and_such_masks_are_refused(root)
 
 def test_samples_without_labels_have_none(root):
     assert set(_build(root, labels="none")[0]) == {"image", "name"}
+
+
+def test_one_bit_beside_255_is_refused(tmp_path):
+    """Pillow makes 255 of it: foreground, or ignored?"""
+    Image.fromarray(np.eye(4, dtype=bool)).save(tmp_path / "a.png")
+    assert io.read_label(tmp_path / "a.png", 2).mask.sum() == 4
+    with pytest.raises(
+        ValueError, match="expected 8 bits where ignore_value is 255, found one bit; save it as 0 and 1"
+    ):
+        io.read_label(tmp_path / "a.png", 255)

@@ -189,6 +189,17 @@ class TestBadFiles:
         with pytest.raises(FileNotFoundError, match=r"1 of 6 .*images/caseA_5\.dcm; put the images of prostate there"):
             _train(tiny_prostate_root, "prostate")
 
+    def test_the_hint_is_of_the_folder_that_lacks_a_map(self, tiny_root, tmp_path):
+        shutil.copytree(tiny_root / "gaze" / "crf_compat1", tmp_path / "maps")
+        with pytest.raises(FileNotFoundError) as caught:
+            _train(tiny_root, map_folder=tmp_path / "maps")
+        assert "polyp1.jpg is there, which differs in upper and lower case, or ending" in str(caught.value)
+        for path in (tmp_path / "maps").iterdir():
+            path.unlink()
+        with pytest.raises(FileNotFoundError) as caught:
+            _train(tiny_root, map_folder=tmp_path / "maps")
+        assert "is there, which differs" not in str(caught.value)
+
     def test_maps_are_not_needed_for_full_supervision(self, tiny_root):
         shutil.rmtree(tiny_root / "gaze")
         assert len(_train(tiny_root, num_levels=None)) == 6

@@ -22,6 +22,11 @@ def test_a_path_with_an_equals_sign_is_one_where_it_is_there(tmp_path):
     assert named_paths([str(tmp_path / "lr=0.1")], "--runs") == [NamedPath("lr=0.1", tmp_path / "lr=0.1")]
 
 
+def test_a_name_with_an_equals_sign_is_one_where_its_path_is_there(tmp_path):
+    assert named_paths([f"lr=0.1={tmp_path}"], "--runs") == [NamedPath("lr=0.1", tmp_path)]
+    assert named_paths([tmp_path], "--runs") == [NamedPath(tmp_path.name, tmp_path)]
+
+
 def test_folders_that_end_alike_are_told_apart_by_their_paths():
     assert distinct_names(["x/run", "y/run", "z/other/per_case.csv"]) == ["x/run", "y/run", "other"]
 

@@ -56,3 +56,14 @@ def test_a_batch_that_processes_cannot_share_is_refused_before_anything_is_writt
     assert run.main(line.split()) == 2
     assert "run.py train: error: -bs 3: expected a multiple of 2, the number of processes" in capsys.readouterr().err
     assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize("there", ["polyp2.jpg", ".DS_Store", None])
+def test_masks_of_no_test_image_mean_that_nothing_is_evaluated(tiny_root, there):
+    for path in (tiny_root / "masks").iterdir():
+        if path.name != there:
+            path.unlink()
+    if there == ".DS_Store":
+        (tiny_root / "masks" / there).write_bytes(b"")
+    data = _data(tiny_root)
+    assert data.test is None and data.selection is None

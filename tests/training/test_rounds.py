@@ -226,7 +226,7 @@ def test_masks_with_ignored_pixels_are_not_learnt_from_as_maps(root, tmp_path, c
 def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):
     shutil.rmtree(root / "masks")
     assert train(root, tmp_path / "exp", "--masks", "2") == 2
-    assert "masks" in capsys.readouterr().err
+    assert "--masks 2: expected at most 0, the training images with a mask" in capsys.readouterr().err
     assert train(root, tmp_path / "exp", "--pseudo", "area") == 0
     assert labels_of(tmp_path / "exp")["quality"] is None
 
@@ -236,7 +236,7 @@ def test_masks_that_are_not_there_are_named(root, tmp_path, capsys):
     [
         (["--pseudo", "fusion"], "--pseudo fusion: expected --masks 8 or more, found none"),
         (["--pseudo", "fusion", "--masks", "2"], "--pseudo fusion: expected --masks 8 or more, found 2"),
-        (["--masks", "7"], "--masks 7: expected at most 6, the training images, found more"),
+        (["--masks", "7"], "--masks 7: expected at most 6, the training images with a mask, found more"),
         (["-m", "full_sup"], "expected -m gaze_sup, found -m full_sup"),
         (["--map_folder", "maps"], "--map_folder: expected without --rounds"),
     ],
@@ -315,13 +315,22 @@ def test_rounds_that_began_with_weights_go_on_with_the_same_command(root, tmp_pa
         ["--masks", "7"],
         ["--root", "typo"],
         ["--ckpt_path", "typo.pth"],
+        ["--ckpt_path", "other"],
+        ["--data", "folder"],
     ],
 )
 @pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
 def test_overwriting_removes_no_round_where_the_labels_cannot_be_made(root, tmp_path, options, seeds):
     assert train(root, tmp_path, *seeds) == 0
-    assert train(root, tmp_path, *options, *seeds, "--overwrite") == 2
     folder = tmp_path / "seed0" if seeds else tmp_path
+    if options[1] == "other":
+        # Weights of a network of other levels.
+        assert train(root, tmp_path / "other", "--rounds", "1", "--pseudo", "area", "--num_levels", "2") == 0
+        options = ["--ckpt_path", str(tmp_path / "other" / "model_latest.pth")]
+    if options[1] == "folder":
+        options = []
+        (root / "images" / "polyp3.jpg").write_bytes(b"")
+    assert train(root, tmp_path, *options, *seeds, "--overwrite") == 2
     assert (folder / "round1" / "model_latest.pth").is_file() and (folder / "model_latest.pth").is_file()
 
 
@@ -345,3 +354,61 @@ def test_masks_alone_need_no_gaze_at_all(root, tmp_path, seeds):
     options = ["--pseudo", "network", "--masks", "2", *seeds]
     assert train(root, tmp_path, *options) == 0
     assert train(root, tmp_path, *options, "--overwrite") == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("masks/polyp8.jpg", "1 of 3 files are missing"),
+        ("images/polyp8.jpg", "1 of 3 files are missing"),
+        ("gaze/crf_compat1/polyp2.jpg", "1 of 6 files are missing"),
+    ],
+)
+def test_what_is_wrong_with_the_data_shows_before_the_first_label(root, tmp_path, capsys, path, said):
+    (root / path).unlink()
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "exp").exists()
+
+
+def test_maps_that_training_would_refuse_make_no_labels(root, tmp_path, capsys):
+    path = root / "gaze" / "crf_compat1" / "polyp1.jpg"
+    Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 2
+    assert "expected the size of its image" in capsys.readouterr().err
+    (root / "gaze" / "unfinished.txt").write_text("stopped")
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 2
+    assert "expected finished gaze maps" in capsys.readouterr().err
+
+
+def test_masks_of_some_training_images_suffice(root, tmp_path):
+    """Of who has drawn no more: they are given, and there is nothing to evaluate on."""
+    drawn = ["polyp2", "polyp4"]
+    for path in (root / "masks").glob("*.jpg"):
+        if path.stem not in drawn:
+            path.unlink()
+    assert train(root, tmp_path, "--masks", "2") == 0
+    assert sorted(labels_of(tmp_path)["masks"]) == drawn
+    assert json.loads((tmp_path / "summary.json").read_text())["results"] == {}
+
+
+def test_labels_of_other_gaze_are_not_gone_on_with(root, tmp_path, capsys):
+    assert train(root, tmp_path, "--pseudo", "area") == 0
+    (tmp_path / "summary.json").unlink()
+    table = root / "fixations.csv"
+    table.write_text(table.read_text().rstrip("\n").rsplit("\n", 1)[0] + "\n")
+    assert train(root, tmp_path, "--pseudo", "area", "--resume") == 2
+    assert "labels.json: expected labels as asked for" in capsys.readouterr().err
+
+
+def test_quality_leaves_ignored_pixels_out(root, tmp_path):
+    (root / "dataset.toml").write_text("ignore_value = 255\n")
+    for path in (root / "masks").glob("*.jpg"):
+        mask = (np.array(Image.open(path)) > 127).astype(np.uint8)
+        # Whatever the label says beside the target is not scored.
+        mask[mask == 0] = 255
+        mask[0] = 0
+        Image.fromarray(mask).save(path.with_suffix(".png"))
+        path.unlink()
+    line = ["--data", "folder", "--root", str(root), "--exp_path", str(tmp_path), *SMALL, *SHORT]
+    assert run.main([*line, "--fixations", str(root / "fixations.csv"), "--pseudo", "area"]) == 0
+    assert labels_of(tmp_path)["quality"]["share_too_large"] == 0

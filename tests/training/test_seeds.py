@@ -240,11 +240,17 @@ class TestOneRun:
         assert run.main(line(tiny_root, tmp_path / "exp", *options, "--max_minutes", "0.0001")) == 130
         return line(tiny_root, tmp_path / "exp", *options)
 
-    def test_it_does_not_go_on_at_their_iteration(self, started, capsys):
-        assert run.main([*started, "--resume"]) == 2
-        assert "began with these weights and goes on from its own checkpoint" in capsys.readouterr().err
-        assert run.main([*started[:-2], "--resume"]) == 0
+    @pytest.mark.parametrize("named", [0, 2])
+    def test_it_does_not_go_on_at_their_iteration(self, started, capsys, named):
+        """Whether or not the command names them again."""
+        assert run.main([*started[: len(started) - 2 + named], "--resume"]) == 0
         assert "resumed at iteration 1" in capsys.readouterr().out
+
+    def test_overwriting_does_not_remove_them(self, started, tmp_path, capsys):
+        weights = tmp_path / "exp" / "model_ite1.pth"
+        (tmp_path / "exp" / "model_latest.pth").rename(weights)
+        assert run.main([*started[:-1], str(weights), "--overwrite"]) == 2
+        assert "outside the folders that --overwrite replaces" in capsys.readouterr().err and weights.is_file()
 
     @pytest.mark.parametrize("more", [0, 2])
     def test_it_does_not_begin_without_them(self, started, tmp_path, capsys, more):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from parse_args import parse_args
+from training.recipes import described
 from training.settings import Settings
 
 DATA = {"data": "kvasir", "root": "R"}
@@ -51,6 +52,7 @@ def test_a_copy_with_others_leaves_the_first_alone():
         ({"features": "16,x"}, "--features: expected numbers separated by commas"),
         ({"learning_rate": 1}, "expected settings of a training, found learning_rate"),
         ({"resume": True, "overwrite": True}, "--resume: expected without --overwrite, found both"),
+        ({"recipe": "small", "mode": "full_sup", "rounds": 3}, "expected -m gaze_sup, found -m full_sup"),
         ({"recipe": "best"}, "--recipe: expected one of released, small, strong, found 'best'"),
     ],
 )
@@ -62,3 +64,14 @@ def test_what_no_training_takes(options, message):
 def test_data_and_root_have_to_be_given():
     with pytest.raises(TypeError, match="root"):
         Settings.of(data="kvasir")
+
+
+def test_a_gpu_goes_by_its_number_too():
+    assert Settings.of(**DATA, device=0).device == "0"
+
+
+def test_the_recipes_in_the_help_are_options_as_they_are_typed():
+    for recipe in described().split("; "):
+        name, _, options = recipe.partition(": ")
+        if name != "released":
+            assert parse_args(["--data", "kvasir", "--root", "r", "--fixations", "f", *options.split()]).lr == 1e-3

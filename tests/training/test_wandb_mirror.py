@@ -95,7 +95,13 @@ def test_a_run_that_was_stopped_is_left_open_to_go_on(options, codes, tiny_root,
     line = f"--data kvasir --root {tiny_root} --exp_path {tmp_path / 'exp'} --wandb --num_levels 1 --device cpu"
     line += " --spatial_size 32 --features 4,8,8,8,8,4 -bs 2 --max_ite 3 --num_worker 0"
     assert run.main([*line.split(), *options]) == (130 if options else 0)
-    assert ended == codes and asked == [None]
+    # Without it the first time, the package would not keep the id to go on with.
+    assert ended == codes and asked == ["auto"]
     if options:
+        known = tmp_path / "exp" / "wandb" / "wandb-resume.json"
+        known.parent.mkdir(exist_ok=True)
+        known.write_text("{}")
         assert run.main([*line.split(), "--resume"]) == 0
-        assert ended == [1, 0] and asked == [None, "auto"]
+        assert ended == [1, 0] and asked == ["auto", "auto"] and known.is_file()
+        # A run that replaces it is another one.
+        assert run.main([*line.split(), "--overwrite"]) == 0 and not known.exists()

@@ -101,3 +101,9 @@ def test_published_gaze_quality_of_the_real_set(kvasir_fixation_table, kvasir_ro
     assert (round(share["mean"], 2), round(share["median"], 2)) == (0.85, 0.90)
     offset = summary["centroid_offset"]
     assert (round(offset["x"]["std"], 3), round(offset["y"]["std"], 3)) == (0.029, 0.036)
+
+
+def test_maps_of_a_preparation_that_was_stopped_are_refused(tiny_root):
+    (tiny_root / "gaze" / "unfinished.txt").write_text("stopped")
+    with pytest.raises(ValueError, match="expected finished gaze maps, found a preparation that was stopped half-way"):
+        _assess(tiny_root)

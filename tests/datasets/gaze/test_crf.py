@@ -76,3 +76,11 @@ def test_golden_crf_maps(golden):
             image = io.read_image(golden / "kvasir_root" / "images" / f"{name}.jpg", 3)
             refined = refine_with_crf(image, expected[f"{name}/heatmap_uint8"] / np.float32(255))
             np.testing.assert_array_equal(to_uint8(refined), expected[f"{name}/crf_uint8_from_that_heatmap"])
+
+
+def test_grey_without_channels_and_a_heatmap_of_8_bits():
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(crf_image(grey), crf_image(grey[..., None]))
+    for heatmap, found in ((np.full((3, 4), 255, np.uint8), "255 to 255"), (np.full((3, 4), np.nan), "nan to nan")):
+        with pytest.raises(ValueError, match=f"expected a heatmap in 0..1, found {found}; read files by"):
+            refine_with_crf(crf_image(grey), heatmap)

@@ -200,3 +200,9 @@ def test_golden_heatmaps(golden, kvasir_fixation_table):
             difference = np.abs(ours.astype(int) - expected[key])
             assert difference.max() <= 1
             assert (difference > 0).sum() <= 3
+
+
+def test_a_size_as_a_table_has_it():
+    xy, duration = np.array([[0.5, 0.5]]), np.array([100.0])
+    heatmaps = [fixation_heatmap(xy, duration, size, sigma_px=70) for size in ((30, 40), (30.0, 40.0))]
+    np.testing.assert_array_equal(*heatmaps)
