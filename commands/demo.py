@@ -33,6 +33,6 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Make the data set and say what to do next; returns 0."""
     DEMO_DATA[args.data](args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
-    print(f"made {args.num_train} training and {args.num_test} test images with simulated gaze in {args.root}")
+    print(f"{args.num_train} training and {args.num_test} test images with simulated gaze are in {args.root}")
     print(f"next: python run.py prepare --data {args.data} --root {args.root} --fixations {args.root}/fixations.csv")
     return 0

@@ -83,7 +83,7 @@ def _add_figure_look(parser: Parser) -> None:
         action="store_const",
         const="contours",
         default="contours",
-        help="predictions and truth as outlines on the image (the default)",
+        help="predictions and truth as outlines on the image",
     )
     style.add_argument("--masks", dest="style", action="store_const", const="masks", help="as black and white masks")
     group.add_argument("--dice", action="store_true", help="Dice in per cent below every prediction")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job end to end on made data: set up, make images and gaze, prepare, train, evaluate, compare.
-# Leaves a table and pictures in exp/demo. On two CPU cores: five to eight minutes once set up.
+# Leaves a table and pictures in exp/demo. On two CPU cores: four to eight minutes once set up.
 # Usage: bash scripts/demo.sh
 set -euo pipefail
 

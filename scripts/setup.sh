@@ -152,7 +152,7 @@ if stamped ''; then
 else
     # Without a stamp nothing in .venv is to be trusted: pip takes a package for installed whose files an
     # interrupted run copied only in part.
-    echo "setup: making .venv with $python (about 6 GB, two to five minutes)"
+    echo "setup: making .venv with $python (about 6 GB, one to four minutes)"
     mkdir -p "$venv"
     touch "$ours"
     rm -f "$stamp"

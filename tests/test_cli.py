@@ -513,7 +513,7 @@ def test_a_checkpoint_for_other_channels(tiny_root, tiny_prostate_root, tmp_path
     assert train(tiny_prostate_root, tmp_path / "exp", data="prostate") == 0
     checkpoint = tmp_path / "exp" / "model_latest.pth"
     error = fails(capsys, ["evaluate", "--data", "kvasir", "--root", tiny_root, "--ckpt_path", checkpoint])
-    assert "found one for 1" in error
+    assert "expected data with channels 1, as it was trained on, found channels 3" in error
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def test_own_images_and_recordings_in_and_predictions_out(mine, monkeypatch):
         words = shlex.split(command.replace("recordings/*.asc", "recordings/me.asc"), comments=True)
         assert words[:2] == ["python", "run.py"]
         assert run.main(words[2:]) == 0, command
-    assert {path.stem for path in Path("predicted", "masks").iterdir()} == {f"case{n}" for n in range(NUM_IMAGES)}
+    assert {path.stem for path in Path("exp", "mine", "predicted", "masks").iterdir()} == {
+        f"case{n}" for n in range(NUM_IMAGES)
+    }
     # Nothing to evaluate on, and nothing chosen.
     assert not Path("exp", "mine", "model_best.pth").exists()

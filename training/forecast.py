@@ -15,7 +15,7 @@ from utils.log import RunLog
 NUM_TIMED = 5
 # On a CPU longer than so many seconds, and a recipe that is made for one is named.
 LONG = 3 * 3600
-CPU_RECIPE = "small"
+CPU_RECIPES = ("small", "strong")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -49,8 +49,8 @@ class ForecastHook:
         text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {kind}"
         if after:
             text += f"; with the rounds and seeds after it {duration(here + after)}"
-        if here + after > LONG and self.device.type == "cpu" and settings.recipe != CPU_RECIPE:
-            text += f"; --recipe {CPU_RECIPE} is made for a CPU"
+        if here + after > LONG and self.device.type == "cpu" and settings.recipe not in CPU_RECIPES:
+            text += f"; --recipe {' and --recipe '.join(CPU_RECIPES)} are made for a CPU"
         self.log.info(text)
 
 

@@ -68,7 +68,7 @@ class Basics:
     mode: str = setting("gaze_sup", "supervision", choices=OBJECTIVES, flags=("-m", "--mode", "--method"))
     recipe: str = setting(
         "released",
-        f"a set of defaults, which options given go before: {', '.join(RECIPES)} (listed at the end)",
+        f"a set of defaults, listed at the end; an option that is given goes before: {', '.join(RECIPES)}",
         choices=RECIPES,
     )
     exp_path: str | None = setting(None, "run folder (default: exp/<data>_<mode>_..., printed)")
@@ -173,8 +173,9 @@ class Rounds:
     rounds: int = setting(1, "trainings, one after another, all kept", POSITIVE_INT)
     pseudo: str = setting(
         "levels",
-        "how labels are made: levels, the CRF map as released; area, map, hull of the gaze and network, cut at the "
-        "area that the gaze foretells; fusion, fitted on --masks; network, without gaze, from --masks on",
+        "how labels are made: levels, the CRF map as released, from round 2 on with what the network says; area, map, "
+        "hull of the gaze and network, cut at the area that the gaze foretells; fusion, fitted on --masks; network, "
+        "without gaze, from --masks on",
         choices=POLICIES,
     )
     fixations: str | None = setting(None, "the fixation table, for --pseudo area and fusion")
@@ -184,11 +185,13 @@ class Rounds:
         NATURAL,
         metavar="N",
     )
-    round_ite: int | None = setting(None, "of rounds before the last (--max_ite)", POSITIVE_INT)
+    round_ite: int | None = setting(None, "iterations of each round before the last (default: --max_ite)", POSITIVE_INT)
     map_folder: str | None = setting(
         None, "gaze maps to train on, <id>.png of any size (default: those of the data folder, gaze/crf_compat1)"
     )
-    round_size: int | None = setting(None, "network input of rounds before the last", number(int, 16))
+    round_size: int | None = setting(
+        None, "network input of rounds before the last (default: --spatial_size)", number(int, 16)
+    )
 
 
 @dataclass(kw_only=True)
@@ -214,7 +217,10 @@ class Recipe:
         number(float, 0, 1, open_low=True),
     )
     draw_subset: bool = setting(False, "draw that share by the seed")
-    skip_missing_gaze: bool = setting(False, "go on without the training images that have no gaze map")
+    skip_missing_gaze: bool = setting(
+        False,
+        "go on without training images that lack a gaze map; in rounds, learn what the network says of them instead",
+    )
     flip_prob: float = setting(0.5, "probability of each flip", number(float, 0, 1))
 
 

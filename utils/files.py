@@ -152,9 +152,12 @@ def write_json(path: str | os.PathLike, content) -> None:
 def read_json(path: Path, what: str) -> dict:
     """The entries of a JSON file, none where there is no file; ValueError where it holds anything but ``what``."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, TypeError, RecursionError) as error:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not isinstance(content, dict):
+            raise ValueError("no entries with names")
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected {what}, found something else ({error})") from error
+    return content
 
 
 def finite(content):

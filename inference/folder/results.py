@@ -169,9 +169,11 @@ def _check_same(folder: Path, before: Mapping, now: Mapping) -> None:
     for key in DECISIVE:
         old, new = (_said(settings.get(key)) for settings in (before, now))
         if old != new:
+            files = [item.get("file") for item in before[key]] if key == "ckpt_path" else ()
+            made_by = f" (of {', '.join(map(str, files))})" if files else ""
             raise ValueError(
-                f"{folder}: expected --{key} {old}, as its predictions were made with, found {new}; choose another "
-                "--out, or --overwrite to remove them and begin anew"
+                f"{folder}: expected --{key} {old}{made_by}, as its predictions were made with, found {new}; choose "
+                "another --out, or --overwrite to remove them and begin anew"
             )
 
 

@@ -79,8 +79,8 @@ def test_an_older_table_has_no_groups_and_other_columns_are_passed_over(tmp_path
         ("name,dice\na,1\n", "found no level: 'name', 'dice'"),
         ("name,level,dice,dice\na,1,1,1\n", "expected one column dice, found 2"),
         ("name,level,score\na,1,1\n", "expected one or more of the columns dice, iou"),
-        (b"name,level,dice\n\xff,1,1\n", "expected a per-case table (CSV in UTF-8), found something else"),
-        (b'name,level,dice\n"a"b,1,1\n', "expected a per-case table (CSV in UTF-8), found something else"),
+        (b"name,level,dice\n\xff,1,1\n", "expected a table (CSV) in UTF-8, found the byte 0xff in line 2"),
+        (b'name,level,dice\n"a"b,1,1\n', "expected a table (CSV), found something else"),
     ],
 )
 def test_refusals_name_file_row_and_column(tmp_path, text, message):
