@@ -1,9 +1,7 @@
 """EyeLink recordings as SR Research's edf2asc writes them (.asc).
 
 The lines are described in "The ASC File Format" of the EyeLink user manuals, the messages (TRIALID, !V IMGLOAD,
-!V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer
-manual. pymovements reads .asc files too, but keeps no mean position of the tracker's fixations and passes over a
-fixation left of or above the screen; both are needed here.
+!V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer manual.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A name stands for itself without case, punctuation and unit (``Gaze point X [DACS px]`` is ``gazepointx``); ``a|b`` are
 two names of one thing, the first that is there counts. Names are those of the makers' manuals and of real exports.
-pymovements (0.28) reads samples of some of these tables, but no fixations of the tracker, kinds of rows, validity,
-images or places, so that nothing would become shorter with it.
 """
 
 from __future__ import annotations

@@ -105,13 +105,6 @@ class ReadingSettings:
     want_samples: bool = False
 
 
-def mean_of_present(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    counts = np.isfinite(values).sum(0)
-    sums = np.nansum(values, 0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-
-
 def count_fixations(trials: Iterable[Trial]) -> int:
     """How many fixations trials have, of all eyes."""
     return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
