@@ -100,7 +100,7 @@ TRIAL = "trial|trial id|trial index|trial number|trial nr|trial sequence|trial n
 TOBII = TableFormat(
     # Pro Lab, Studio 3 and Studio 2, whose names differ, but never say two things by one name.
     name="tobii",
-    headers=(("Recording timestamp",), ("Timestamp", "FixationIndex|GazePointXLeft|MappedFixationPointX")),
+    headers=(("Recording timestamp",), ("Timestamp", "GazePointXLeft|MappedFixationPointX")),
     columns={
         "t": "Recording timestamp|Timestamp",
         **_xy("", "Gaze point @"),
@@ -296,6 +296,7 @@ _PLAIN = {
     "pupil": "pupil|pupil size|pupil diameter|pupil avg|avg pupil|pupil area",
     **_eyes("pupil", "* pupil|pupil *|* pupil size|* pupil diameter|% pupil|pupil %"),
     "valid": "valid|is valid|validity",
+    "confidence": "confidence",
     **_eyes("valid", "* valid|valid *|* validity|validity *|% validity|validity %|% valid"),
 }
 PLAIN = TableFormat(
@@ -307,6 +308,8 @@ PLAIN = TableFormat(
     ),
     columns=_PLAIN,
     planes=(Plane("px", PX), Plane("fraction", SHARE)),
+    # Only at 0 is it certain, whoever wrote it, that no eye was found.
+    min_confidence=1e-6,
 )
 # In the order of asking: what comes first is more particular.
 TABLE_FORMATS = {
