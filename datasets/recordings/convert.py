@@ -12,8 +12,9 @@ import pandas as pd
 
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
-from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name
+from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name, unread
 
+THRESHOLDS = {"events": (), "ivt": ("velocity_deg_s", "merge_gap_ms"), "idt": ("dispersion_deg",)}
 AVERAGED = "both-averaged"
 # Left out where no recording knows them.
 OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
@@ -134,6 +135,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     summary = Summary(
         recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
     )
+    if options := unread(settings.detection, "min_duration_ms", *THRESHOLDS[method]):
+        summary.notes.append(f"not used for --method {method}: {', '.join(options)}")
     find = _finder(recording, settings, method)
     tables = [
         _trial_rows(number, trial, find, kind, recording, settings, summary)
@@ -230,7 +233,8 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
     if wanted in (LEFT, RIGHT):
         if wanted not in there:
             raise ValueError(
-                f"{path}: expected {kind} of the {wanted} eye, found those of {' and '.join(sorted(there))}"
+                f"{path}: expected {kind} of the {wanted} eye, found those of {' and '.join(sorted(there))}; leave "
+                "--eye out"
             )
         return wanted
     if BOTH in there:
