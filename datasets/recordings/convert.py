@@ -26,8 +26,8 @@ class ConversionSettings:
 
     Attributes:
         method: ``events`` takes the tracker's own fixations; None does where there are some, else ``ivt``.
-        eye: ``auto`` takes the right eye, if there is anything of it; ``both-averaged`` (or ``both``) the mean of both
-            eyes' samples.
+        eye: ``auto`` takes the tracker's mean of both eyes, else the right one, else the left; ``both-averaged`` (or
+            ``both``) the mean of both eyes' samples.
         screen_px: the screen's size, in whose pixels rectangles are given.
     """
 
