@@ -122,11 +122,11 @@ def main(args: argparse.Namespace) -> int:
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
     paths = [Path(name) for name in args.recordings]
-    rows = read_trial_table(args.trials) if args.trials else None
+    rows, unused = read_trial_table(args.trials) if args.trials else (None, [])
     recordings = [_read(path, args, rows) for path in paths]
     _check_distinct(paths)
     if rows is not None:
-        _say_unused(args.trials, rows, recordings)
+        _say_unused(args.trials, rows, unused, recordings)
     if args.list:
         print("\n".join(line for recording in recordings for line in list_trials(recording)))
         if any(trial.image is None for recording in recordings for trial in recording.trials):
@@ -153,8 +153,10 @@ def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
     print(f"next: python run.py prepare --data DATA --root ROOT --fixations {args.to}")
 
 
-def _say_unused(path: str, rows: Sequence[TrialRow], recordings: Sequence[Recording]) -> None:
-    """Rows that fit no trial: a slip of the pen would leave an image out."""
+def _say_unused(path: str, rows: Sequence[TrialRow], columns: Sequence[str], recordings: Sequence[Recording]) -> None:
+    """Rows that fit no trial, and columns of other names: a slip of the pen would leave an image, or its times, out."""
+    if columns:
+        print(f"{path}: columns not used: {', '.join(columns)[:200]} (fixations --help, --trials, has those that are)")
     used = {trial.where for recording in recordings for trial in recording.trials}
     unused = [row for row in rows if row.where not in used and any(is_of(row, r.path) for r in recordings)]
     if unused:

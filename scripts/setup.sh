@@ -16,7 +16,7 @@ stamp=$venv/.setup-stamp
 ours=$venv/.setup-ours
 
 files=(requirements.txt)
-modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytorch, pydicom, nrrd, numba, pymovements, matplotlib'
+modules='torch, torchvision, cv2, pydensecrf.densecrf, segmentation_models_pytorch, pydicom, nrrd, numba, matplotlib'
 case "$#:${1-}" in
     0:) ;;
     1:--test)

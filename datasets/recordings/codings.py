@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from datasets.recordings.tables import Table, plain_name
 FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
 # How texts begin, in lower case; up to five letters are a whole word. BeGaze's visual intake is a fixation of glasses.
 KINDS = {
-    FIXATION: ("fix", "fixation", "efix", "visual intake"),
-    "saccade": ("sac", "sacc", "saccad", "esacc", "sakkad"),
+    FIXATION: ("fix", "fixa", "fixation", "efix", "visual intake"),
+    "saccade": ("sac", "sacc", "isac", "saccad", "esacc", "sakkad"),
     "blink": ("bl", "blink", "eblink"),
     "smooth pursuit": ("purs", "pursuit", "smooth", "sp"),
     "post-saccadic oscillation": ("pso", "hpso", "lpso", "ihps", "ilps"),
@@ -24,6 +25,8 @@ KINDS = {
     SAMPLE: ("smp",),
 }
 WHOLE_WORD = 5
+# No column of kinds has so many.
+MANY_WORDS = 20
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
 # Names that say nothing else than what the eye did.
 PARTICULAR_KINDS = ("eventtype", "eyemovementtype", "gazeeventtype", "eyemovement", "movementtype", "eyeevent", "event")
@@ -68,6 +71,12 @@ def has_kinds(table: Table, column: str) -> bool:
     if _is_particular(column):
         return bool(movements)
     return found in ({FIXATION}, {"saccade"}) or bool(movements & {FIXATION, "saccade"}) and len(movements) > 1
+
+
+def parts_saccades(table: Table, column: str) -> bool:
+    """Whether a column, whatever its name is, tells fixations from saccades in words."""
+    few = table.frame[[column]].drop_duplicates()
+    return len(few) <= MANY_WORDS and {FIXATION, "saccade"} <= {*map(_kind, replace(table, frame=few).words(column))}
 
 
 def check_no_codes(table: Table, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -83,12 +84,17 @@ class Content:
         return [np.flatnonzero(of == number) for number in range(len(names))]
 
     @cached_property
+    def keys(self) -> np.ndarray:
+        """Image and trial of every row."""
+        labels = self.text("trial")
+        return self.text("image") + np.where(labels == "", "", "\n") + labels
+
+    @cached_property
     def trials(self) -> list[np.ndarray]:
         """The rows of each trial: a stretch of one image and trial. Rows of one eye may lie between or after those of
         the other; the n-th stretch of an image that one eye has is the n-th that the other one has.
         """
-        labels = self.text("trial")
-        keys = self.text("image") + np.where(labels == "", "", "\n") + labels
+        keys = self.keys
         rows: dict[tuple, list[np.ndarray]] = defaultdict(list)
         for index in self.clocks:
             who = self.who[index[0]]
@@ -151,8 +157,14 @@ def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, s
         names = format.columns[role].split("|")
         if role == "kind" and format is PLAIN:
             # Any name that may be one of kinds, if kinds are what it says.
-            found = [table.column(name, units=None) for name in names]
-            return next((column for column in found if column and codings.has_kinds(table, column)), None)
+            named = filter(None, (table.column(name, units=None) for name in names))
+            named = (column for column in named if codings.has_kinds(table, column))
+            others = (column for column in table.frame if codings.parts_saccades(table, column))
+            return next(itertools.chain(named, others), None)
+        if role == "image":
+            # A file may be the participant's, or the data's.
+            there = filter(None, map(table.column, names))
+            return max(there, key=lambda column: _are_images(table, column), default=None)
         return table.column(*names, units=plane.names if role.split("_")[-1] in ("x", "y") else None)
 
     columns = {role: find(role) for role in format.columns} | given
@@ -175,7 +187,10 @@ def _mode(content: Content) -> str | None:
             content.columns |= dict.fromkeys(("left_x", "right_x"))
             return "rows"
         return "runs"
-    if content.sides and (content.has("duration") or content.has("end")):
+    lasts = next((role for role in ("duration", "end") if content.has(role)), None)
+    # Beside samples it is that of the fixation that a sample is of, and some are of none.
+    beside = content.settings.want_samples and (content.text(lasts) == "").any()
+    if content.sides and lasts and not beside:
         return "rows"
     return "runs" if content.has("x", "y", "kind") and {FIXATION, "saccade"} <= set(content.kind) else None
 
@@ -244,13 +259,15 @@ def _find_images(content: Content) -> None:
     """Without a column of images by name, the one whose values are files of images."""
     if content.has("image"):
         return
-    found = []
-    for column in content.table.frame:
-        names = set(content.table.words(column)) - {""}
-        if names and all(name.endswith(IMAGE_ENDINGS) for name in names):
-            found.append(column)
+    found = [column for column in content.table.frame if _are_images(content.table, column)]
     if len(found) == 1:
         content.columns["image"] = found[0]
         content.notes.append(f"images by the column {found[0]!r}, whose values are names of image files")
     elif found:
         content.notes.append(f"images are named in {', '.join(found)}: --columns image=NAME says in which")
+
+
+def _are_images(table: Table, column: str) -> bool:
+    """Whether all values are names of image files."""
+    names = set(table.words(column)) - {""}
+    return bool(names) and all(name.endswith(IMAGE_ENDINGS) for name in names)

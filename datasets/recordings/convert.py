@@ -13,9 +13,10 @@ import pandas as pd
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
 from datasets.recordings import EYES, METHODS
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
-from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name
+from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name, unread
 from utils.settings import POSITIVE, measures, setting
 
+THRESHOLDS = {"events": (), "ivt": ("velocity_deg_s", "merge_gap_ms"), "idt": ("dispersion_deg",)}
 AVERAGED = "both-averaged"
 # Left out where no recording knows them.
 OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "IMAGE_WIDTH")
@@ -33,7 +34,12 @@ class ConversionSettings:
         "the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
         choices=METHODS,
     )
-    eye: str = setting("auto", "auto: the tracker's mean, else the right one", choices=EYES)
+    eye: str = setting(
+        "auto",
+        "auto: the tracker's mean of both, else the right one, else the left; both-averaged (or both): the mean of the "
+        "eyes' samples",
+        choices=EYES,
+    )
     detection: DetectionSettings = DetectionSettings()
     screen_px: tuple[float, float] | None = setting(None, "screen, pixels", measures(2, positive=2), metavar="W,H")
     screen_cm: tuple[float, float] | None = setting(None, "screen, cm", measures(2, positive=2), metavar="W,H")
@@ -136,6 +142,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     summary = Summary(
         recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
     )
+    if options := unread(settings.detection, "min_duration_ms", *THRESHOLDS[method]):
+        summary.notes.append(f"not used for --method {method}: {', '.join(options)}")
     find = _finder(recording, settings, method)
     tables = [
         _trial_rows(number, trial, find, kind, recording, settings, summary)
@@ -232,7 +240,8 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
     if wanted in (LEFT, RIGHT):
         if wanted not in there:
             raise ValueError(
-                f"{path}: expected {kind} of the {wanted} eye, found those of {' and '.join(sorted(there))}"
+                f"{path}: expected {kind} of the {wanted} eye, found those of {' and '.join(sorted(there))}; leave "
+                "--eye out"
             )
         return wanted
     if BOTH in there:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.recordings import FORMATS, eyelink, jspsych, table_reader
 from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
-from datasets.recordings.recording import ReadingSettings, Recording
+from datasets.recordings.recording import ReadingSettings, Recording, unread
 from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
 
 # Further down no preamble reaches.
 HEADER_LINES = 200
+TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
+READ = {"eyelink": ("image_message", "onset_message", "offset_message"), "jspsych": ()}
 JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
 
 
@@ -27,7 +30,13 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
         FileNotFoundError: if there is no such file.
         ValueError: if it is of no known format or not as its format demands, with file and row or line.
     """
-    path = Path(path)
+    recording = _read(Path(path), settings, format)
+    options = unread(settings, "want_samples", *READ.get(recording.format, TABLE_OPTIONS))
+    note = f"not used for {recording.format}: {', '.join(options)}"
+    return replace(recording, notes=(*recording.notes, note)) if options else recording
+
+
+def _read(path: Path, settings: ReadingSettings, format: str | None) -> Recording:
     text = read_text(path)
     if format == "eyelink" or (format is None and eyelink.looks_like(text)):
         return eyelink.read(path, text, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.recordings.recording import Rect, mean_of_present, runs
+from datasets.recordings.recording import Rect, runs
 from utils.settings import NOT_NEGATIVE, POSITIVE, setting
 
 # A longer step than this many usual ones is a gap: samples are missing there.
@@ -60,10 +60,9 @@ def to_degrees(
         ValueError: if the geometry is not known.
     """
     if screen and screen_cm and distance_cm:
-        from pymovements.transforms.numpy import pix2deg
-
         centre = (screen.left + screen.width / 2, screen.top + screen.height / 2)
-        return pix2deg(xy - centre, (screen.width, screen.height), screen_cm, distance_cm, "center")
+        cm = (xy - centre) * np.divide(screen_cm, (screen.width, screen.height))
+        return np.degrees(np.arctan2(cm, distance_cm))
     if px_per_degree:
         return xy / px_per_degree
     raise ValueError(
@@ -99,18 +98,9 @@ def detect_fixations(
     if len(time) < 2:
         return pd.DataFrame(columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
     step_ms = 1e3 / sampling_rate_hz if sampling_rate_hz else float(np.median(np.diff(time)))
-    pupil = samples["pupil"].to_numpy()
-    rows = []
+    values, rows = samples[["x", "y", "pupil"]], []
     for first, last in DETECTORS[method](time, to_degrees(xy), step_ms, settings):
-        here = slice(first, last)
-        rows.append(
-            (
-                time[first],
-                time[last - 1] - time[first] + step_ms,
-                *mean_of_present(xy[here]),
-                float(mean_of_present(pupil[here])),
-            )
-        )
+        rows.append((time[first], time[last - 1] - time[first] + step_ms, *values.iloc[first:last].mean()))
     return pd.DataFrame(rows, columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
 
 
@@ -150,7 +140,7 @@ def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tup
     for first, last in _slow_stretches(time_ms, degrees, step_ms, settings.velocity_deg_s):
         if merged:
             start, stop = merged[-1]
-            apart = mean_of_present(degrees[first:last]) - mean_of_present(degrees[start:stop])
+            apart = np.nanmean(degrees[first:last], axis=0) - np.nanmean(degrees[start:stop], axis=0)
             gap_ms = time_ms[first] - time_ms[stop - 1] - step_ms
             if settings.merge_gap_ms and gap_ms <= settings.merge_gap_ms + 1e-6 and np.hypot(*apart) <= MERGE_DEG:
                 merged[-1] = (start, last)
@@ -160,24 +150,16 @@ def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tup
 
 
 def _slow_stretches(time_ms, degrees, step_ms, threshold_deg_s: float) -> Iterator[tuple[int, int]]:
-    from pymovements.events.detection.ivt import ivt
-
     for first, last in _whole_stretches(time_ms, degrees, step_ms):
         if last - first < 2:
             yield first, last
             continue
-        velocity = velocity_deg_s(time_ms[first:last], degrees[first:last], step_ms)
-        events = ivt(velocity, minimum_duration=0, velocity_threshold=threshold_deg_s).frame
-        for onset, offset in zip(events["onset"], events["offset"], strict=True):
-            yield first + onset, first + offset + 1
+        slow = np.hypot(*velocity_deg_s(time_ms[first:last], degrees[first:last], step_ms).T) < threshold_deg_s
+        yield from ((first + start, first + stop) for start, stop in runs(slow) if slow[start])
 
 
 def _idt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
-    """Stretches of at least the minimum duration whose extents in x and y add up to no more than the threshold.
-
-    Not pymovements' (0.28): it demands whole milliseconds at a constant step, and counts the first sample of the
-    next saccade in.
-    """
+    """Stretches of at least the minimum duration whose extents in x and y add up to no more than the threshold."""
     for first, last in _whole_stretches(time_ms, degrees, step_ms):
         points = degrees[first:last]
         # The window that starts here holds the minimum duration when it reaches this far.

@@ -1,9 +1,7 @@
 """EyeLink recordings as SR Research's edf2asc writes them (.asc).
 
 The lines are described in "The ASC File Format" of the EyeLink user manuals, the messages (TRIALID, !V IMGLOAD,
-!V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer
-manual. pymovements reads .asc files too, but keeps no mean position of the tracker's fixations and passes over a
-fixation left of or above the screen; both are needed here.
+!V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer manual.
 """
 
 from __future__ import annotations
@@ -153,6 +151,8 @@ def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
         "fixations overlapped the one before them: cut to its end": content.overlapping,
         "trials have no message that the image appeared: taken to be there from the start; if it was not, give "
         "--onset_message": sum(not trial.onset_known for trial in trials),
+        "trials have no message that the image vanished: taken to be there until the next; if it was not, give "
+        "--offset_message": sum(not trial.offset_known for trial in trials),
     }
     alone = "samples alone (edf2asc -s): trials, images and the screen are not in this file"
     for value, count in content.lost.items():

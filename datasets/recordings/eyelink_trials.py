@@ -83,8 +83,7 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
                 f"{plain(stop)} ms; are these two recordings in one file? Split it there"
             )
         ends = [end for _, end in blocks if start < end <= stop]
-        results = [m.time_ms for m in part if m.text.startswith("TRIAL_RESULT")]
-        parts.append((label or str(number), part, start, min([max(ends, default=stop), stop, *results])))
+        parts.append((label or str(number), part, start, min([max(ends, default=stop), stop, *_result_times(part)])))
     return parts
 
 
@@ -97,8 +96,7 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
         if not np.isfinite(end):
             end = blocks[number][0] if number < len(blocks) else np.inf
         following = blocks[number][0] if number < len(blocks) else np.inf
-        results = [m.time_ms for m in messages if end < m.time_ms < following and m.text.startswith("TRIAL_RESULT")]
-        last = max([end, *results])
+        last = max([end, *(time for time in _result_times(messages) if end < time < following)])
         part = [message for message in messages if before < message.time_ms <= last]
         parts.append((str(number), part, min([start, *(m.time_ms for m in part)]), end))
         before = last
@@ -144,7 +142,16 @@ def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, se
             for i, (message, name, rect) in enumerate(named)
         ]
     # An image is there until the first message that it vanished.
-    return [replace(one, end_ms=_first(part, offset, one.start_ms, one.end_ms, default=one.end_ms)) for one in trials]
+    gone_ms = [_first(part, offset, one.start_ms, one.end_ms, default=np.nan) for one in trials]
+    ends = (np.inf, *(end for _, end in blocks), *_result_times(part))
+    return [
+        replace(one, end_ms=float(np.fmin(gone, one.end_ms)), offset_known=gone <= one.end_ms or one.end_ms in ends)
+        for one, gone in zip(trials, gone_ms, strict=True)
+    ]
+
+
+def _result_times(messages: list[Message]) -> list[float]:
+    return [message.time_ms for message in messages if message.text.startswith("TRIAL_RESULT")]
 
 
 def _matching_images(part: list[Message], pattern: str, loads) -> list[tuple[Message, str, Rect | None]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -36,7 +38,7 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
     keys = ids if content.kind is None else np.where(content.kind == FIXATION, "fixation " + ids, "")
     start, duration, number = time_ms.copy(), np.full(len(time_ms), np.nan), np.zeros(len(time_ms), int)
     cut = 0
-    for index in content.clocks:
+    for index in _clocks(content, time_ms):
         times = time_ms[index]
         check_times(times, lambda row, index=index: content.table.where(index[row]))
         step = usual_step(times)
@@ -50,6 +52,13 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
     if cut:
         content.notes.append(f"{cut} fixations are cut by the first or last row of a recording: what is seen counts")
     return start, duration, number
+
+
+def _clocks(content: Content, time_ms) -> Iterator[np.ndarray]:
+    """The rows of each clock and eye; a clock may begin anew with a trial."""
+    for index in content.clocks:
+        keys = content.keys[index]
+        yield from np.split(index, np.flatnonzero((np.diff(time_ms[index]) < 0) & (keys[1:] != keys[:-1])) + 1)
 
 
 def _extent(times, first: int, last: int, step: float, said: float | None) -> tuple[float, float, bool]:

@@ -2,8 +2,6 @@
 
 A name stands for itself without case, punctuation and unit (``Gaze point X [DACS px]`` is ``gazepointx``); ``a|b`` are
 two names of one thing, the first that is there counts. Names are those of the makers' manuals and of real exports.
-pymovements (0.28) reads samples of some of these tables, but no fixations of the tracker, kinds of rows, validity,
-images or places, so that nothing would become shorter with it.
 """
 
 from __future__ import annotations
@@ -102,7 +100,7 @@ TRIAL = "trial|trial id|trial index|trial number|trial nr|trial sequence|trial n
 TOBII = TableFormat(
     # Pro Lab, Studio 3 and Studio 2, whose names differ, but never say two things by one name.
     name="tobii",
-    headers=(("Recording timestamp",), ("Timestamp", "FixationIndex|GazePointXLeft|MappedFixationPointX")),
+    headers=(("Recording timestamp",), ("Timestamp", "GazePointXLeft|MappedFixationPointX")),
     columns={
         "t": "Recording timestamp|Timestamp",
         **_xy("", "Gaze point @"),
@@ -298,6 +296,7 @@ _PLAIN = {
     "pupil": "pupil|pupil size|pupil diameter|pupil avg|avg pupil|pupil area",
     **_eyes("pupil", "* pupil|pupil *|* pupil size|* pupil diameter|% pupil|pupil %"),
     "valid": "valid|is valid|validity",
+    "confidence": "confidence",
     **_eyes("valid", "* valid|valid *|* validity|validity *|% validity|validity %|% valid"),
 }
 PLAIN = TableFormat(
@@ -309,6 +308,8 @@ PLAIN = TableFormat(
     ),
     columns=_PLAIN,
     planes=(Plane("px", PX), Plane("fraction", SHARE)),
+    # Only at 0 is it certain, whoever wrote it, that no eye was found.
+    min_confidence=1e-6,
 )
 # In the order of asking: what comes first is more particular.
 TABLE_FORMATS = {

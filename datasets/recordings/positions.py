@@ -7,7 +7,7 @@ import pandas as pd
 
 from datasets.recordings import codings
 from datasets.recordings.content import SIDES, Content
-from datasets.recordings.recording import BOTH, mean_of_present
+from datasets.recordings.recording import BOTH
 
 # Shares of the screen lie in 0..1, and a little beyond where the eye leaves it.
 MAX_SHARE, MAX_PERCENT = 2, 100
@@ -47,10 +47,10 @@ def _of_side(content: Content, side: str) -> tuple[pd.DataFrame, np.ndarray]:
     bad = _distrusted(content, side)
     xy[:, bad] = np.nan
     eyes = [f"{side}pupil"] if side in ("left_", "right_") else ["left_pupil", "right_pupil"]
-    pupil = mean_of_present(np.stack([content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)]))
+    pupils = {role: content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)}
     eye = SIDES.get(side, BOTH)
     eyes = content.eye if eye == BOTH else np.full(len(bad), eye, dtype=object)
-    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "bad": bad}), eyes
+    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pd.DataFrame(pupils).mean(axis=1), "bad": bad}), eyes
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:

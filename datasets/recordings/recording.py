@@ -43,7 +43,8 @@ class Trial:
         samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
             ``eye`` is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
-        onset_known: whether the recording says when the image appeared; else it is the start of the trial.
+        onset_known, offset_known: whether the recording says when the image appeared, else it is the start of the
+            trial; and when it vanished, else it is when the next one appeared.
         named_by: the message or the like that names the image.
         image_doubt: why the image is not certain and has to be asked for, a sentence.
         doubt: what was found in place of a certain ``rect``, the end of a sentence that asks for it.
@@ -60,6 +61,7 @@ class Trial:
     samples: pd.DataFrame | None = None
     num_blinks: int = 0
     onset_known: bool = True
+    offset_known: bool = True
     named_by: str = ""
     image_doubt: str = ""
     doubt: str = ""
@@ -105,11 +107,10 @@ class ReadingSettings:
     want_samples: bool = False
 
 
-def mean_of_present(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    counts = np.isfinite(values).sum(0)
-    sums = np.nansum(values, 0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+def unread(settings, *read: str) -> list[str]:
+    """The options that were given, of dataclass ``settings``, and are none of those that are read, as typed."""
+    usual = vars(type(settings)())
+    return [f"--{name}" for name in usual if name not in read and getattr(settings, name) != usual[name]]
 
 
 def count_fixations(trials: Iterable[Trial]) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 from datasets.recordings.tables import Table
 
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
+KINDS = ("GazeEventType", "Eye movement type")
 SMI_STIMULUS = re.compile(r"# Message: (.*\.\w{2,5})\s*$")
 DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
 OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
@@ -23,13 +24,14 @@ def tobii(table: Table) -> Table:
     part the fixation in whose midst they stand, and each part would count with its whole duration.
     """
     sensor = table.words(table.column("Sensor"))
-    table = table.select(sensor == ("eye tracker" if (sensor == "eye tracker").any() else ""))
-    if table.frame.empty:
+    tracker = sensor == ("eye tracker" if (sensor == "eye tracker").any() else "")
+    if not tracker.any():
         raise ValueError(f"{table.path}: expected rows of the sensor 'Eye Tracker', found none")
-    kind = table.column("GazeEventType", "Eye movement type")
-    if kind and table.column("StudioEvent", "Event"):
-        event = table.words(table.column("StudioEvent", "Event")) != ""
-        table = table.select(~(event & (table.words(kind) == "")))
+    # Without sensors, rows of keys and the mouse are those without a kind, or, before there were kinds, with an event.
+    kind, event = (table.words(table.column(*names)) for names in (KINDS, ("StudioEvent", "Event")))
+    if not sensor[tracker].any():
+        tracker &= kind != "" if (kind != "").any() else event == ""
+    table = table.select(tracker)
     # Studio 2 maps fixations to the media; Studio 3 says so in the unit.
     names = {f"MappedFixationPoint{axis}": f"FixationPoint{axis} (MCSpx)" for axis in "XY"}
     return _snapshots(replace(table, frame=table.frame.rename(columns=names)))

@@ -206,7 +206,10 @@ def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
     if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(f"{path}: expected as many fields in a row as in the header, found more")
+        raise ValueError(
+            f"{path}: expected as many fields in a row as in the header, found more; if there is a separator at "
+            "the end of the rows, remove it"
+        )
     return frame
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, plain
-from datasets.recordings.tables import Table, read_table, read_text
+from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
 
 RECT = ("left", "top", "width", "height")
 COLUMNS = ("recording", "number", "trial", "image", "start_ms", "end_ms", *RECT)
@@ -33,14 +33,14 @@ class TrialRow:
     image_size: tuple[float, float] | None
 
 
-def read_trial_table(path: str | Path) -> list[TrialRow]:
-    """Read a table of trials.
+def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
+    """The rows of a table of trials, and its columns that say nothing.
 
     Args:
         path: CSV with ``image``, ``trial`` or ``number`` (1 for the first trial of a recording), or several, and any
             of ``recording`` (a file name, with folders where that is needed), ``left``, ``top``, ``width``,
-            ``height`` (of the image on the screen), ``start_ms``, ``end_ms`` (in the recording's clock),
-            ``image_width``, ``image_height`` (of the file, in pixels).
+            ``height`` (of the image on the screen), ``start_ms``, ``end_ms`` (in the recording's clock; or ``start_s``,
+            ...), ``image_width``, ``image_height`` (of the file, in pixels).
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -52,15 +52,18 @@ def read_trial_table(path: str | Path) -> list[TrialRow]:
     table = read_table(path, read_text(path))
     if all(table.column(name) is None for name in ("image", "trial", "number")):
         raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
-    given = [name for name in RECT if table.column(name, units=(None, "px")) is not None]
+    columns = {name: table.column(name) for name in ("recording", "trial", "image", "number")}
+    columns |= {name: table.column(name, units=(None, "px")) for name in (*RECT, "image_width", "image_height")}
+    columns |= {name: table.column(name, units=(None, *MS_PER_UNIT)) for name in ("start", "end")}
+    given = [name for name in RECT if columns[name]]
     if given and len(given) < len(RECT):
         raise ValueError(f"{path}: expected the columns {', '.join(RECT)} together, found {', '.join(given)} alone")
-    texts = {name: table.text(table.column(name)) for name in ("recording", "trial", "image")}
-    numbers = {
-        name: table.numbers(table.column(name, units=(None, "px", "ms")))
-        for name in (*RECT, "number", "start", "end", "image_width", "image_height")
-    }
-    return [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+    texts = {name: table.text(columns[name]) for name in ("recording", "trial", "image")}
+    numbers = {name: table.numbers(column) for name, column in columns.items() if name not in texts}
+    for name in ("start", "end"):
+        numbers[name] *= MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
+    rows = [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+    return rows, [column for column in table.frame if column not in columns.values()]
 
 
 def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:

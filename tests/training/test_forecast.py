@@ -100,10 +100,8 @@ def test_a_training_of_days_names_the_recipe_for_a_cpu_and_goes_on(tiny_root, tm
     line = ["--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), "--num_worker", "0", "--max_ite", "3"]
     assert run.main(["train", *line, *size, "--device", "cpu", "--log_step", "2"]) == 0
     log = (exp / "train.log").read_text()
-    assert re.search(
-        r"2 iterations at [\d.]+ s: about [\d.]+ \w+ on this CPU; --recipe small and --recipe strong are made for a CPU\n",
-        log,
-    )
+    said = r"2 iterations at [\d.]+ s: about [\d.]+ \w+ on this CPU; --recipe small and --recipe strong are made for"
+    assert re.search(said, log)
     first, second = re.findall(r"Ite [12]\].*", log)
     assert "left" not in first and re.search(r"peak [\d.]+ GB, \d+ \w+ left$", second)
 

@@ -104,6 +104,7 @@ def test_trials_are_listed_and_their_table_filled_in(tmp_path, capsys):
     assert f"{template}: 2 trials" in said
     rows = pd.read_csv(template, dtype=str)
     assert rows["start_ms"].tolist() == ["1020", "12345672020"]
+    rows = rows.assign(onset_ms="7")
     rows.loc[0, "image"] = "a.jpg"
     pd.concat([rows, rows.tail(1).assign(recording="", number="", trial="8", start_ms="", end_ms="")]).to_csv(
         template, index=False
@@ -113,8 +114,19 @@ def test_trials_are_listed_and_their_table_filled_in(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "4 fixations kept on 2 images in 2 trials" in said
     assert f"{template}: 1 rows fit no trial (first: {template}, row 4)" in said
+    assert f"{template}: columns not used: onset_ms (fixations --help" in said
     starts = pd.read_csv(table).groupby("IMAGE")["CURRENT_FIX_START"].apply(list).to_dict()
     assert starts == {"a.jpg": [10.5, 380], "my polyp.jpg": [10, 380]}
+
+
+def test_options_that_nothing_reads_are_said(write, tmp_path, capsys):
+    line = ["--columns", "x=foo", "--valid", "1", "--onset_message", "SYNCTIME", "--dispersion_deg", "2"]
+    assert run.main(["fixations", str(write("eyelink")), "--to", str(tmp_path / "fix.csv"), *line]) == 0
+    said = capsys.readouterr().out
+    assert "note: not used for eyelink: --columns, --valid" in said
+    assert "note: not used for --method events: --dispersion_deg" in said
+    assert run.main(["fixations", str(write("gazepoint")), "--list", "--onset_message", "SYNCTIME"]) == 0
+    assert "note: not used for gazepoint: --onset_message" in capsys.readouterr().out
 
 
 def fails(capsys, words: list) -> str:

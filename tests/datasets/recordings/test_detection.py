@@ -82,19 +82,26 @@ def test_dispersion_over_a_long_fixation_looks_ahead_in_parts(steps):
 
 
 def test_dispersion_agrees_with_pymovements_but_for_its_last_sample():
-    from pymovements.events.detection.idt import idt
-
     rng = np.random.default_rng(0)
     centres = np.repeat(rng.uniform(-10, 10, (8, 2)), 100, axis=0)
     xy = centres + rng.normal(0, 0.1, centres.shape)
     samples = pd.DataFrame({"time_ms": np.arange(800.0), "x": xy[:, 0], "y": xy[:, 1], "pupil": 1.0})
-    theirs = idt(xy, np.arange(800), minimum_duration=50, dispersion_threshold=1.0).frame
     ours = detect(samples, "idt")
+    # What its version 0.28 finds.
+    onset, offset = [0, 135, 201, 300, 401, 522, 609, 701], [100, 200, 293, 400, 500, 600, 700, 799]
     assert len(ours) == 8
     # They count the first sample beyond the threshold in, except at the very end.
-    assert np.abs(ours["start_ms"].to_numpy() - theirs["onset"].to_numpy()).max() <= 1
+    assert np.abs(ours["start_ms"].to_numpy() - onset).max() <= 1
     last = ours["start_ms"] + ours["duration_ms"] - 1
-    assert np.abs(last.to_numpy() - theirs["offset"].to_numpy()).max() <= 1
+    assert np.abs(last.to_numpy() - offset).max() <= 1
+
+
+def test_velocity_agrees_with_pymovements():
+    x = [0, 0, 0, 0, 1, 2, 2, 2, 2, 2.5, 3, 3.1, 3.2, 3.2, 3.2, 3.2]
+    samples = pd.DataFrame({"time_ms": np.arange(16) * 10.0, "x": x, "y": 0.0, "pupil": 1.0})
+    found = detect(samples, "ivt", merge_gap_ms=0, min_duration_ms=0)
+    assert found["start_ms"].tolist() == [0, 60, 110]
+    assert found["duration_ms"].tolist() == [30, 30, 50]
 
 
 def test_velocity_by_the_samples_own_times():
@@ -115,6 +122,9 @@ def test_degrees_from_the_viewing_geometry():
     xy = np.array([[500, 250], [1000, 250], [500, 0]])
     degrees = to_degrees(xy, "a.asc", Rect(0, 0, 1000, 500), (40, 20), 50.0, None)
     assert degrees == pytest.approx(np.degrees([[0, 0], [np.arctan(0.4), 0], [0, np.arctan(-0.2)]]))
+    # As pymovements 0.28 has it.
+    degrees = to_degrees(np.array([[900, 100.5]]), "a.asc", Rect(0, 0, 1000, 500), (40, 20), 50.0, None)
+    assert degrees == pytest.approx(np.array([[17.74467163, -6.82017937]]))
     assert to_degrees(np.array([[60, 80]]), "a.asc", None, None, None, (30, 40)).tolist() == [[2, 2]]
     with pytest.raises(ValueError, match=r"a\.asc: expected the viewing geometry .* give --screen_px W,H --screen_cm"):
         to_degrees(np.zeros((1, 2)), "a.asc", Rect(0, 0, 1, 1), None, 50.0, None)

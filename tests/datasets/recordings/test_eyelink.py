@@ -112,7 +112,7 @@ def test_an_eye_that_was_changed_between_trials_is_followed_and_said(write, conv
 
 
 def test_an_eye_that_was_not_recorded(write, convert):
-    with pytest.raises(ValueError, match="expected fixations of the right eye, found those of left"):
+    with pytest.raises(ValueError, match="expected fixations of the right eye, found those of left; leave --eye out"):
         convert(write("eyelink"), settings=ConversionSettings(eye="right"))
 
 
@@ -368,6 +368,22 @@ def test_a_guess_at_the_onset_is_said(write):
         "--onset_message",
     )
     assert read_recording(path, ReadingSettings(onset_message="DRAWN")).notes == ()
+
+
+def test_a_guess_at_the_offset_is_said(write):
+    shown = [f"MSG\t{time} shows {name}.jpg\nMSG\t{time + 50} CROSS" for time, name in ((1100, "a"), (1500, "b"))]
+    path = write("eyelink", trial("MSG\t1000 SYNCTIME", *shown, head=""))
+    assert read_recording(path, ReadingSettings(image_message="shows (.+)")).notes == (
+        "1 trials have no message that the image vanished: taken to be there until the next; if it was not, give "
+        "--offset_message",
+    )
+    recording = read_recording(path, ReadingSettings(image_message="shows (.+)", offset_message="CROSS"))
+    assert ([one.end_ms for one in recording.trials], recording.notes) == ([1150, 1550], ())
+    # The next trial alone ends the first of these; its result the second, which it is said with.
+    lines = ["MSG\t2100 SYNCTIME", "MSG\t2200 TRIALID b.jpg", "MSG\t2210 SYNCTIME", "MSG\t2300 TRIAL_RESULT 0"]
+    text = trial("MSG\t1000 SYNCTIME", head="TRIALID a.jpg").split("END")[0] + "\n".join([*lines, "END\t2400"])
+    recording = read_recording(write("eyelink", text), ReadingSettings())
+    assert [(one.end_ms, one.offset_known) for one in recording.trials] == [(2200, False), (2300, True)]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,11 @@ def test_a_table_of_fixations(write, convert, rows):
         ("time_ms,x,y,image\n1,2,3,a\n2,2,3e999,a\n", {}, "row 3: expected a number in 'y', found '3e999'"),
         ("time_ms,x,y,image\n1,2,3,a\n2,2\n", {}, "last row: expected 4 fields, found 2; the file was cut short"),
         ("time_ms,x,y,image\n1,2,3,a\n2,2,3,a,5\n", {}, "expected a table, found something else"),
-        ("time_ms,x,y,image\n1,2,3,a,5\n2,2,3,a,5\n", {}, "expected as many fields in a row as in the header"),
+        (
+            "time_ms,x,y,image\n1,2,3,a,5\n2,2,3,a,5\n",
+            {},
+            "found more; if there is a separator at the end",
+        ),
         ('time_ms,x,y,image\n1,2,3,"a\n', {}, "expected a table, found something else"),
     ],
 )

@@ -1,5 +1,7 @@
 """What tables of any tracker may hold: kinds of rows, eyes, validity, lost samples, order, units."""
 
+import itertools
+
 import pytest
 
 from datasets.recordings.convert import ConversionSettings
@@ -26,9 +28,16 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize("column", ["event", "Event Type", "label", "TYPE", "category", "eye_movement_type"])
 @pytest.mark.parametrize(
-    "words", [("fixation", "blink", "saccade"), ("FIX", "BLINK", "SACC"), ("EFIX", "EBLINK", "ESACC"), ("F", "B", "S")]
+    ("column", "words"),
+    [
+        *itertools.product(
+            ["event", "Event Type", "label", "TYPE", "category", "eye_movement_type"],
+            [("fixation", "blink", "saccade"), ("FIX", "BLINK", "SACC"), ("EFIX", "EBLINK", "ESACC"), ("F", "B", "S")],
+        ),
+        ("label", ("FIXA", "BLINK", "ISAC")),
+        *((name, ("fixation", "blink", "saccade")) for name in ("name", "state", "type_of_event")),
+    ],
 )
 def test_saccades_and_blinks_are_no_fixations(write, convert, rows, column, words):
     text = table(f"trial,start,end,x,y,dur,{column},image", *EVENTS)
@@ -44,6 +53,9 @@ def test_a_column_of_kinds_by_option_and_one_that_holds_none(write, convert):
     assert len(convert(write("plain", text), ReadingSettings(columns={"kind": "what"}), SCREEN)[0]) == 2
     # A phase of the experiment, say.
     text = text.replace("what", "type").replace("blink", "reading").replace("saccade", "reading")
+    assert len(convert(write("plain", text), settings=SCREEN)[0]) == 4
+    # Keys that were pressed.
+    text = text.replace("type", "key").replace("fixation", "f").replace("reading", "s")
     assert len(convert(write("plain", text), settings=SCREEN)[0]) == 4
 
 
@@ -242,6 +254,24 @@ def test_a_fixation_of_marked_samples_is_where_they_are_in_the_mean(write, conve
     assert rows(found) == [("a", pytest.approx(958.8 / 1920), 0.5, 200, 0)]
 
 
+def test_marked_samples_whose_clock_begins_anew_with_a_trial(write, convert, rows):
+    lines = [f"{4 * i},960,540,{'fixation' if i < 50 else 'saccade'},{name}" for name in "ab" for i in range(60)]
+    found, _ = convert(write("plain", table("time,x,y,event,image", *lines)), settings=SCREEN)
+    assert rows(found) == [("a", 0.5, 0.5, 200, 0), ("b", 0.5, 0.5, 200, 0)]
+    again = table("time,x,y,event,image", *(line.replace(",b", ",a") for line in lines))
+    with pytest.raises(ValueError, match="row 62: expected times that do not decrease"):
+        convert(write("plain", again), settings=SCREEN)
+
+
+@pytest.mark.parametrize("column", ["duration", "end"])
+def test_samples_beside_the_fixation_that_some_are_of(write, convert, rows, column):
+    lines = [f"{4 * i},960,540,{200 if i < 50 else ''},a" for i in range(60)]
+    reading = ReadingSettings(want_samples=True)
+    settings = ConversionSettings("idt", screen_px=(1920, 1080), screen_cm=(53, 30), distance_cm=60)
+    found, _ = convert(write("plain", table(f"time,x,y,{column},image", *lines)), reading, settings)
+    assert rows(found) == [("a", 0.5, 0.5, 240, 0)]
+
+
 def test_marked_samples_of_two_eyes_do_not_part_each_other(write, convert, rows):
     lines = [
         f"{4 * i},{x},540,{eye},{kind},a"
@@ -353,6 +383,21 @@ def test_images_by_the_one_column_that_holds_files(write, convert):
     found, summary = convert(write("plain", text), settings=SCREEN)
     assert found["IMAGE"].unique().tolist() == ["p0.PNG", "p1.PNG"]
     assert "images by the column 'scan'" in summary.notes[1]
+
+
+def test_images_by_the_column_that_holds_files_of_them(write, convert):
+    lines = [f"{i * 300},500,500,{200 + i},P01.csv,p{i}.png" for i in range(2)]
+    text = table("start_ms,x,y,duration,filename,img", *lines)
+    assert convert(write("plain", text), settings=SCREEN)[0]["IMAGE"].tolist() == ["p0.png", "p1.png"]
+    # Without endings the more usual name counts.
+    found, _ = convert(write("plain", text.replace(".csv", "").replace(".png", "")), settings=SCREEN)
+    assert set(found["IMAGE"]) == {"P01"}
+
+
+def test_samples_of_no_confidence_are_lost(write, convert, rows):
+    lines = [f"{4 * i},{960 if i < 50 else 1200},540,{0.95 if i < 50 else 0.0},a" for i in range(80)]
+    found, summary = convert(write("plain", table("time,x,y,confidence,image", *lines)), settings=SCREEN)
+    assert (rows(found), summary.missing_samples) == ([("a", 0.5, 0.5, 200, 0)], 30)
 
 
 def test_an_image_for_a_table_that_names_none(write, convert):

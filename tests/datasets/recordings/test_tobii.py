@@ -125,6 +125,24 @@ def test_an_event_in_the_midst_of_a_fixation_does_not_part_it(write, convert, ro
         assert summary.trials == 2
 
 
+@pytest.mark.parametrize("kinds", [True, False])
+def test_keys_and_the_mouse_do_not_part_a_fixation_without_sensors_either(write, convert, kinds):
+    # Pro Lab with rows of the mouse, or Studio 2 with those of keys.
+    head = ["Timestamp", "GazePointXLeft", "FixationIndex", "Event", "MediaName"]
+    head += ["MappedFixationPointX", "MappedFixationPointY", "FixationDuration", *["GazeEventType"] * kinds]
+    kind = ["Fixation"] * kinds
+    lines = [[f"{17 * i}", "500", "1", "", "a.jpg", "500", "500", "250", *kind] for i in range(15)]
+    lines.insert(8, ["130", "", "", "KeyPress" * (not kinds), "a.jpg", "", "", "", *[""] * kinds])
+    path = write("tobii", "\n".join(map("\t".join, [head, *lines])) + "\n")
+    table, _ = convert(path, settings=ConversionSettings(screen_px=(1000, 1000)))
+    assert table["CURRENT_FIX_DURATION"].tolist() == [250]
+
+
+def test_any_table_with_numbers_of_fixations_is_not_tobiis(write):
+    text = "timestamp,fixation_index,x,y,duration,image\n0,1,50,60,210,a.jpg\n300,2,70,80,250,a.jpg\n"
+    assert read_recording(write("plain", text), ReadingSettings()).format == "plain"
+
+
 def test_the_place_is_read_where_the_first_row_lacks_it_and_in_the_first_versions_units(write, convert, rows, examples):
     head, first, *others = examples["tobii"][1].splitlines()
     first = first.replace("\t1000\t1000\t460\t40\t600\t500", "\t\t\t\t\t\t")

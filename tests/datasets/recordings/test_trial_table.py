@@ -15,7 +15,7 @@ def apply(tmp_path):
     def apply(text: str):
         path = tmp_path / "trials.csv"
         path.write_text(text)
-        return lambda recording: apply_trial_table(recording, read_trial_table(path))
+        return lambda recording: apply_trial_table(recording, read_trial_table(path)[0])
 
     return apply
 
@@ -41,6 +41,13 @@ def test_by_time_the_same_image_twice(write, convert, apply, rows):
         ("b", 0.25, 0.1, 150, 0),
         ("b", 0.75, 0.8, 120, 500),
     ]
+
+
+def test_times_in_other_units_and_columns_that_say_nothing(tmp_path):
+    path = tmp_path / "trials.csv"
+    path.write_text("number,image,start_s,end [us],offset_ms,x\n1,a,1.5,2000000,7,8\n")
+    rows, unused = read_trial_table(path)
+    assert (rows[0].start_ms, rows[0].end_ms, unused) == (1500, 2000, ["offset_ms", "x"])
 
 
 def test_rows_of_other_recordings_do_not_fit(write, apply):
