@@ -1,7 +1,5 @@
 """The command line: ``run.py [COMMAND] options``; train where no command is named."""
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import sys

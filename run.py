@@ -1,7 +1,5 @@
 """The one entry point: parse the command line and hand over. ``python run.py --help`` lists the commands."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import io

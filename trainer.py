@@ -1,7 +1,5 @@
 """The training loop, the same for every method: it is handed the model, the objective and the data."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

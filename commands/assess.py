@@ -1,7 +1,5 @@
 """``run.py assess``: how good the fixations and their maps are, against masks."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 from pathlib import Path

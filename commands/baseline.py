@@ -1,7 +1,5 @@
 """``run.py baseline``: what the trivial predictors reach on the test set."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

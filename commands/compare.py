@@ -1,7 +1,5 @@
 """``run.py compare``: runs against a baseline, case by case."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

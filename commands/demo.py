@@ -1,7 +1,5 @@
 """``run.py demo``: a small data set with simulated gaze."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

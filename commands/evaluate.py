@@ -1,7 +1,5 @@
 """``run.py evaluate``: score a checkpoint, ours or a released one, or several averaged, case by case."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 from functools import partial

@@ -1,7 +1,5 @@
 """``run.py export``: the network for other programs, checked against PyTorch, with its model card."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib

@@ -1,7 +1,5 @@
 """``run.py figure``: images, gaze, predictions of several runs and truth side by side, for a paper."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 from collections.abc import Sequence

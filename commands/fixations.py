@@ -1,7 +1,5 @@
 """``run.py fixations``: raw eye-tracker recordings to the fixation table."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``run.py hours``: test Dice against hours of annotation: gaze, a few masks, both, and every mask."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The parser, types of options beside those of ``utils.settings``, and options that several commands share."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Callable

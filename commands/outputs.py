@@ -1,7 +1,5 @@
 """What a command writes: declared by each, and looked at in one place before anything is read or written."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import itertools

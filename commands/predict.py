@@ -1,7 +1,5 @@
 """``run.py predict``: masks, overlays and a table for images that need no masks of their own."""
 
-from __future__ import annotations
-
 import argparse
 import errno
 import sys

@@ -1,7 +1,5 @@
 """``run.py prepare``: fixations to heatmaps and CRF maps."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``run.py prepare-nci``: the NCI-ISBI 2013 downloads to a data folder."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 from pathlib import Path

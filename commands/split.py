@@ -1,7 +1,5 @@
 """``run.py split``: train.txt, val.txt and test.txt for a folder of images, drawn by case."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 from collections import Counter

@@ -1,7 +1,5 @@
 """``run.py summarize``: a table of several runs, those that differ in their seed alone taken together."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

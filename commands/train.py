@@ -1,7 +1,5 @@
 """``run.py train``: train, and evaluate once at the end; with ``--test``, ``evaluate``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What the readers of pictures and of DICOM files share: how they refuse, and how values come out."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

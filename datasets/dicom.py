@@ -1,7 +1,5 @@
 """Reading of DICOM images: one slice a file, its size bounded before anything is unpacked, its padding told apart."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Sequence

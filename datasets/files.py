@@ -1,7 +1,5 @@
 """Where the files of samples are; their endings may differ from one to the next."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import os

@@ -1,7 +1,5 @@
 """Reading of images, masks, gaze maps and name lists; every error names its file."""
 
-from __future__ import annotations
-
 import contextlib
 import unicodedata
 from collections.abc import Iterator

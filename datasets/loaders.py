@@ -4,8 +4,6 @@ Of samples in a cache that loader processes share the processes send keys, and n
 times as long as to flip and stack it.
 """
 
-from __future__ import annotations
-
 import atexit
 import multiprocessing
 import signal

@@ -1,7 +1,5 @@
 """What the grey values of a mask mean: foreground, background, and what is not to be scored."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2

@@ -1,7 +1,5 @@
 """The settings file of a folder of images: what cannot be seen from the images themselves."""
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib

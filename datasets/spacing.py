@@ -1,7 +1,5 @@
 """How large a pixel is, and where a slice lies in the patient, as a DICOM header says it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

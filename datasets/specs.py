@@ -1,7 +1,5 @@
 """What is fixed about each data set: channels, file types, normalisation, gaze settings, thresholds."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path

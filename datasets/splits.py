@@ -1,7 +1,5 @@
 """Which samples belong to which split: as the split files say; or drawn by case, where there are none."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from pathlib import Path

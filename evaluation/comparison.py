@@ -1,7 +1,5 @@
 """Runs against a baseline, case by case, from their results folders."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

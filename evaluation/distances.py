@@ -1,7 +1,5 @@
 """How far two boundaries are apart."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Runs that differ in nothing but their seed, taken together as one experiment."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Sequence

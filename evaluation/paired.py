@@ -1,7 +1,5 @@
 """Runs compared on the same cases: paired differences, their interval, a test, and who wins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The table of scores, a row a case and level: made, written as ``per_case.csv``, and read back and checked."""
 
-from __future__ import annotations
-
 import functools
 import math
 import unicodedata

@@ -1,7 +1,5 @@
 """What runs are called that a command line names: ``NAME=PATH``, or the last part of the path."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Evaluation: predictions at the labels' own size, scored case by case, for the ensemble and every level."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Intervals and tests over cases."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the scores of many cases come to, and the summary of a run: read back, and in one line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """From checkpoint files to a network that predicts, with what it has to be fed; shared by all commands that predict."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """What a figure of examples shows: cases chosen, their files found and read, checkpoints run on them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Score a model on a loader and leave the results in a folder; shared by training and evaluation."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a predicted mask is like: its area, its parts, and how sure the network was of it."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

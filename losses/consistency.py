@@ -6,8 +6,6 @@ with s = sigmoid(logits), s' the same of the propagated logits ("pure" consisten
 The term is linear in s_j, so the peers enter through their mean.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

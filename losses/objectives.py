@@ -4,8 +4,6 @@ An objective is one class and one line in ``OBJECTIVES``: what it learns from, i
 which become options of ``train``, and how it is called in logs and tables all stand in the class.
 """
 
-from __future__ import annotations
-
 from dataclasses import Field, dataclass
 from typing import ClassVar
 

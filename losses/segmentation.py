@@ -1,7 +1,5 @@
 """Segmentation losses on logits: binary cross-entropy, Dice, and their mean."""
 
-from __future__ import annotations
-
 import torch.nn.functional as F
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """What several models, and several views of an image, say together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

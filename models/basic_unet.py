@@ -1,7 +1,5 @@
 """The 2-D U-Net of the released checkpoints, with their parameter names (those of MONAI's BasicUNet)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

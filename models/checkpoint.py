@@ -1,7 +1,5 @@
 """Checkpoints: written whole or not at all, read without running anything that they contain."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os

@@ -4,8 +4,6 @@ torch's safe reader runs no code of the file's, but it does what the file says: 
 ever, set fields of NumPy's types. Here the pickles are followed with a stand-in for every object.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 import pickletools

@@ -1,7 +1,5 @@
 """What a checkpoint may hold: the one description, against which everything that is read is checked."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import re

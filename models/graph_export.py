@@ -1,7 +1,5 @@
 """For the moment in which a network is recorded as a graph, which has to hold for images of other sizes, too."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

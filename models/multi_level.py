@@ -1,7 +1,5 @@
 """One network a level, side by side, and what they say together."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import Callable, Iterator

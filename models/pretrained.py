@@ -1,7 +1,5 @@
 """Weights of encoders from a file, or from a package that ships them: no network has to be there."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from collections.abc import Mapping

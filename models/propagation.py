@@ -11,8 +11,6 @@ written out. On a CUDA device it runs as fused kernels (propagation_triton), els
 blocks (propagation_torch); both have the functions ``forward`` and ``backward`` with the same promises.
 """
 
-from __future__ import annotations
-
 import warnings
 from types import ModuleType
 

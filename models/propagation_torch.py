@@ -6,8 +6,6 @@ on the way, a block at a time. On the CPU a block is so small that its products 
 the time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

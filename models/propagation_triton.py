@@ -6,8 +6,6 @@ neighbouring threads read neighbouring pixels, unless the channels lie together 
 reads 16 bytes of them. All sums are of float32, or of float64 for such inputs.
 """
 
-from __future__ import annotations
-
 import torch
 import triton
 import triton.language as tl

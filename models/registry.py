@@ -1,7 +1,5 @@
 """From a name, or from weights, to a model."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Predictors that do not look: the floor that any result has to stand above."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """One level of the released model: BasicUNet, classifier, and the head that nothing uses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """What a report shows of a data set's cases, whoever predicted them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

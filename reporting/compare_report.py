@@ -1,7 +1,5 @@
 """``run.py compare --report``: every case, with what each run made of it, side by side on one page."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The files of a comparison: table, numbers, cases, and the figure of what every case gains or loses, sorted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Comparisons as text: Markdown to be read, CSV to be computed with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 

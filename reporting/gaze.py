@@ -1,7 +1,5 @@
 """Gaze and maps: how good they are, said in lines and drawn; and a picture of some, from fixations to levels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

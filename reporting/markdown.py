@@ -1,7 +1,5 @@
 """Markdown in which nothing from outside can become structure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The model card: what a network file is, in Markdown for people; the same facts as JSON lie beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from evaluation.summary import counted_apart

@@ -1,7 +1,5 @@
 """Figures as papers want them: text that stays text, and the same bytes from the same input."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A figure of examples: cases as rows, what is shown of them as columns; its measures are computed, not fitted."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

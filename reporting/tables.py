@@ -1,7 +1,5 @@
 """Experiments as tables: Markdown to be read, CSV to be computed with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pictures: rows of equally sized cells with a title above each column. Arrays in, arrays out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """From the settings of a training to data sets, network, optimizer and objective."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The checkpoints of a run: what they hold, what a run may continue, and how it does."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping, Sequence

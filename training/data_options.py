@@ -1,7 +1,5 @@
 """Options that the data set decides, and what a checkpoint remembers of its settings."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The first lines of a run's log."""
 
-from __future__ import annotations
-
 import platform
 
 import torch

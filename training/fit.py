@@ -1,7 +1,5 @@
 """A training from its options to its scores: data, model, objective, loop, one evaluation at the end."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict

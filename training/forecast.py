@@ -1,7 +1,5 @@
 """How long a training will take, said after its first steps."""
 
-from __future__ import annotations
-
 import time
 
 import torch

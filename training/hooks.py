@@ -1,7 +1,5 @@
 """What happens after a step: log, stop, validate, save, profile. Each is called with state, terms and learning rate."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass

@@ -1,7 +1,5 @@
 """The labels of a round: maps from gaze, from the network of the round before, and from the masks that are given."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Recipes: named sets of defaults of ``train``. Each option can still be given beside them."""
 
-from __future__ import annotations
-
 RECIPES: dict[str, dict] = {
     # The defaults of the options as they are.
     "released": {},

@@ -1,7 +1,5 @@
 """The end of a run: the test set is read once, and the summary written."""
 
-from __future__ import annotations
-
 import functools
 import os
 

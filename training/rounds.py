@@ -3,8 +3,6 @@
 The last round is the run in the run folder, those before lie in ``round1``, ``round2``, ... inside it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

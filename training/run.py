@@ -1,7 +1,5 @@
 """What the parts of a training run share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What lies in a run folder, and the options that its run began with."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from utils.files import read_json

@@ -1,7 +1,5 @@
 """Learning rates: one value an epoch, as released, or one an iteration."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

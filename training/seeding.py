@@ -1,7 +1,5 @@
 """One seed for every source of randomness, and their states for a checkpoint."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

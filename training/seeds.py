@@ -1,7 +1,5 @@
 """One run a seed, one after another, and the table over them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether there is anything to learn from in the masks that a run trains on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Weights & Biases beside TensorBoard (``--wandb``), by that package's own synchronisation of event files."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which device to use, in which precision, with how many threads, and how to have the same bits from it again."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource

@@ -1,7 +1,5 @@
 """One training in several processes (torchrun): who am I, what do all of us together say."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence

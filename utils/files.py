@@ -1,7 +1,5 @@
 """Files, and sets of files that belong together, that are either whole or not there."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Images: one way to write maps, masks and figures, and ImageNet's statistics."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

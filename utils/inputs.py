@@ -1,7 +1,5 @@
 """Files that others wrote: opened if regular, no more of them than there is, their fingerprints, their names."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

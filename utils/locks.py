@@ -1,7 +1,5 @@
 """One process at a time in a folder or at a file, by the operating system's locks: they end with the process."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

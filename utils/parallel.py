@@ -1,7 +1,5 @@
 """One function over many items: in processes of this machine, or on a Dask cluster."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import sys

@@ -1,7 +1,5 @@
 """Settings that are declared once, as fields of a dataclass: default, help, range or choices, and so the option too."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import os

@@ -1,7 +1,5 @@
 """A comma-separated text file with a column of labels and columns of numbers, its rows as a spreadsheet counts."""
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

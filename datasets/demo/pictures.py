@@ -1,7 +1,5 @@
 """A made data set in Kvasir's folder format: endoscopy-like pictures, their masks, and simulated gaze."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Made downloads in the form of the archive's, with simulated gaze: MR series and masks of nobody."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -4,8 +4,6 @@ For demonstrations, tests and "what if the gaze were worse" studies, where no ey
 defaults are calibrated against the real viewer's table of 26,832 fixations on the 1,000 Kvasir-SEG images.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

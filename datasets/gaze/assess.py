@@ -1,7 +1,5 @@
 """Score gaze maps that are there, whoever made them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A heatmap refined by a fully-connected CRF, so that it follows the edges of the image."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from datasets.gaze.dense_crf.packing import lattice_packing

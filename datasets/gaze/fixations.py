@@ -1,7 +1,5 @@
 """The fixation table: one row a fixation, read and checked."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path

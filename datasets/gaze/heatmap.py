@@ -1,7 +1,5 @@
 """Fixations to a heatmap: durations on a canvas, smoothed, scaled to 0..1, resized to the image."""
 
-from __future__ import annotations
-
 import functools
 
 import cv2

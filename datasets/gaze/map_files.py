@@ -1,7 +1,5 @@
 """The gaze maps of an image on disk: where they are, how they are written, and what each was made from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Collection

@@ -4,8 +4,6 @@ Safe to stop at any moment: every file is whole or not there, and carries a fing
 from, so that the next call does what is missing or outdated and nothing else.
 """
 
-from __future__ import annotations
-
 import math
 import platform
 import sys

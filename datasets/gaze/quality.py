@@ -1,7 +1,5 @@
 """How good gaze, and the labels made of it, are: against masks, image by image and in the mean."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

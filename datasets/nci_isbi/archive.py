@@ -1,7 +1,5 @@
 """What lies in the downloads: the series that metadata.csv lists, and the mask files of each case."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable

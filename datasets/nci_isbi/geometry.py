@@ -1,7 +1,5 @@
 """Where voxels lie in the patient: of a series, and whether a mask's NRRD header agrees with it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A mask volume from an NRRD file, turned so that its slices lie as the images do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """From the downloads to ``images/``, ``masks/``, ``train.txt`` and ``test.txt``, each case on its own."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

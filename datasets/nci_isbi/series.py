@@ -1,7 +1,5 @@
 """A series of DICOM files in the order of InstanceNumber, whatever the files are called."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Times and durations of a table's rows in milliseconds, and their order."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from datasets.recordings.content import Content

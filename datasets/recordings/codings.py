@@ -1,7 +1,5 @@
 """What trackers write for kinds of rows, eyes, validity and lost samples."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

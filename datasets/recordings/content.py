@@ -1,7 +1,5 @@
 """A table as its declaration finds it: the columns by role, the rows that count, and the trials that they are of."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

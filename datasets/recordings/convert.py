@@ -1,7 +1,5 @@
 """Recordings to the fixation table."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

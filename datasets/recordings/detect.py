@@ -1,7 +1,5 @@
 """Which format a file has, and its recording."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 Both work in degrees of visual angle, which ``to_degrees`` makes of coordinates on a screen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ The lines are described in "The ASC File Format" of the EyeLink user manuals, th
 !V TRIAL_VAR, an offset before the text) in "Protocol for EyeLink Data to Viewer Integration" of the Data Viewer manual.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

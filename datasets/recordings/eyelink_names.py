@@ -1,7 +1,5 @@
 """The image that an EyeLink message names, and where it put it: texts in, names out."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The tracker's own fixations among a table's rows: one or several rows each, or stretches of samples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

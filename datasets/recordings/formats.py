@@ -4,8 +4,6 @@ A name stands for itself without case, punctuation and unit (``Gaze point X [DAC
 two names of one thing, the first that is there counts. Names are those of the makers' manuals and of real exports.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

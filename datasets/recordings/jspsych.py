@@ -4,8 +4,6 @@ A trial has ``webgazer_data``, a list of ``{x, y, t}`` in pixels of the browser'
 ``webgazer_targets``, the rectangles of the elements that the experiment asked for, and ``stimulus``, an image or HTML.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

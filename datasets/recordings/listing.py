@@ -1,7 +1,5 @@
 """The trials of a recording in words: for a user who wants to know what is in a file before saying what is missing."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from datasets.recordings.recording import Recording, Trial, plain

@@ -1,7 +1,5 @@
 """Positions of a table's rows: which are trusted, and whether they can be what they are taken for."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

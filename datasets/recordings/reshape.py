@@ -1,7 +1,5 @@
 """What is particular to a format's table, before its declaration fits: other rows, or columns made of others."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

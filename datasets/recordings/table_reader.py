@@ -1,7 +1,5 @@
 """The one reader of recordings that are tables: a table and its declaration (formats.py) to a recording."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

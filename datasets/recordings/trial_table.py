@@ -1,7 +1,5 @@
 """A table that says which image each trial showed, where, and from when to when."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The written file against the network that it was written from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 

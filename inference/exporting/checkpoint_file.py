@@ -1,7 +1,5 @@
 """A checkpoint of this project with weights of half precision and nothing of training: what predict needs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What is known of a network that is exported: from its checkpoints, its data and its results."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

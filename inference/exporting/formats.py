@@ -1,7 +1,5 @@
 """The file formats that a network can be written in."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from pathlib import Path

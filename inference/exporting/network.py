@@ -1,7 +1,5 @@
 """The network that is written to a file: logits, levels and probability from one image, and nothing of training."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 INPUT = "image"

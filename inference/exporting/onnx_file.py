@@ -1,7 +1,5 @@
 """ONNX: for onnxruntime and most other inference engines."""
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A program for the model card that runs the file with NumPy and Pillow, and nothing of this project."""
 
-from __future__ import annotations
-
 from inference.exporting.formats import Format
 from inference.predictor import Predictor
 from utils.images import IMAGENET_MEAN, IMAGENET_STD

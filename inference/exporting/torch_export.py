@@ -1,7 +1,5 @@
 """torch.export: the graph as PyTorch keeps it, for Python and for ahead-of-time compilation."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The images to predict, and the names under which their results are filed."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Iterator, Sequence

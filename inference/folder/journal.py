@@ -1,7 +1,5 @@
 """Records on disk, one a name, that a kill at any moment leaves readable."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Images from files, in batches; what cannot be read is said and not raised."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple

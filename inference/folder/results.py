@@ -4,8 +4,6 @@ Safe to stop at any moment: every file is whole or not there, an image is finish
 table is written from the journal when the work ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import errno

@@ -1,7 +1,5 @@
 """What is written of an image: its mask, an overlay, probabilities, and where its pixels lie in the patient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

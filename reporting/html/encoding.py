@@ -1,7 +1,5 @@
 """Arrays as the short strings that a page holds."""
 
-from __future__ import annotations
-
 import base64
 import io
 

@@ -1,7 +1,5 @@
 """The numbers of a report, laid out by column as the page reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.metrics import MEASURES

@@ -1,7 +1,5 @@
 """The page around the data: its parts are files in ``assets/``, written into it when a report is."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

@@ -1,7 +1,5 @@
 """Functions compiled to machine code by numba."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numba

@@ -11,8 +11,6 @@ is one integer, on which a step along an axis is an addition, and pixels of one 
 Source: Adams, Baek and Davis, Eurographics 2010; Kraehenbuehl and Koltun, NIPS 2011.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -7,8 +7,6 @@ two classes takes one exponential, since the other is exp(0) = 1.
 Source: Kraehenbuehl and Koltun, NIPS 2011, Algorithm 1.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

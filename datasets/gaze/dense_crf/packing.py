@@ -1,7 +1,5 @@
 """A corner of the permutohedral lattice as one integer, and the settings for which there is one."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
