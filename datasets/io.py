@@ -41,10 +41,12 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         try:
             image = Image.open(file, formats=PICTURE_FORMATS)
         except UnidentifiedImageError:
-            raise ValueError(
-                f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content, or a TIFF of numbers "
-                "that Pillow does not read, as float64 or int64: save float32, uint16 or uint8"
-            ) from None
+            file.seek(0)
+            if file.read(4) in (b"II*\0", b"MM\0*"):
+                raise ValueError(
+                    "a TIFF of other numbers than uint8, uint16 or float32; save it as one of them"
+                ) from None
+            raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
         with image:
             yield image
 

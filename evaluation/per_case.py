@@ -88,7 +88,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     texts = _texts(path)
     # Other software on a Mac writes accents apart.
-    texts[NAME] = texts[NAME].map(functools.partial(unicodedata.normalize, "NFC"))
+    texts = texts.map(functools.partial(unicodedata.normalize, "NFC"))
     metrics = metrics_of(texts)
     who = [column for column in COLUMNS if column in texts]
     if texts.empty:

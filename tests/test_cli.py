@@ -555,13 +555,13 @@ def test_an_image_that_cannot_be_read_costs_no_steps(tiny_root, tmp_path, capsys
     order = np.random.default_rng([0, 3, 0]).permutation(len(names))
     path = tiny_root / "images" / f"{names[order[-1]]}.jpg"
     path.write_bytes(path.read_bytes()[:-200])
-    error = fails(capsys, training(tiny_root, tmp_path / "exp", "-bs", "2", "--num_worker", "0"))
+    error = fails(capsys, training(tiny_root, tmp_path / "exp", "-bs", "2", "--num_worker", "0", "--max_ite", "3"))
     assert str(path) in error
     assert torch.load(tmp_path / "exp" / "model_latest.pth")["iteration"] == 2
 
 
 def test_a_checkpoint_that_was_chosen_on_the_test_set_is_told(tiny_root, tmp_path, capsys):
-    assert run.main(training(tiny_root, tmp_path / "exp")) == 0
+    assert run.main([*map(str, training(tiny_root, tmp_path / "exp"))]) == 0
     line = ["evaluate", "--root", str(tiny_root), "--device", "cpu", "--ckpt_path"]
     assert run.main([*line, str(tmp_path / "exp" / "model_best.pth")]) == 0
     assert "chosen on these images, so that its score is optimistic" in capsys.readouterr().out

@@ -80,8 +80,7 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
         run.folder / file,
         {
             "state_dict": run.network.state_dict(),
-            # The raw weights, which training goes on from, beside their EMA, which predicts.
-            **({"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)} if run.average else {}),
+            **trained_weights(run),
             "opt": settings.flat(),
             "epoch": state.epoch,
             "iteration": state.iteration,
@@ -125,6 +124,13 @@ def _named_weights(settings: Settings) -> str | None:
     """Where the encoder began; of a file its name, as where it lay is nobody's business."""
     source = settings.encoder_weights
     return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
+
+
+def trained_weights(run: Run) -> dict:
+    """The raw weights, which training goes on from, beside their EMA, which predicts."""
+    if run.average is None:
+        return {}
+    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
 
 
 class Start(NamedTuple):
@@ -270,14 +276,14 @@ def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn
     """
     if not settings.ckpt_path:
         return
-    if network is not None:
-        load_weights(network, load_checkpoint(settings.ckpt_path)["state_dict"])
     place = os.path.realpath(settings.ckpt_path)
     if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, folders):
         raise ValueError(
             f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
         )
+    if network is not None:
+        load_weights(network, load_checkpoint(settings.ckpt_path)["state_dict"])
 
 
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:

@@ -76,8 +76,13 @@ def make_labels(
             write_image(folder / MAPS_FOLDER / f"{name}.png", given[name].astype(np.uint8) * 255)
         elif name in maps:
             write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(maps[name] * 255).astype(np.uint8))
-    judged = {name: maps[name] >= thresholds[0] for name in maps if name not in given}
-    quality = label_quality(judged, lambda name: _mask_of(spec, root, name, size))
+    judged, masks = {}, {}
+    for name in maps.keys() - given.keys():
+        mask = _mask_of(spec, root, name, size)
+        if mask is not None:
+            masks[name], scored = mask
+            judged[name] = (maps[name] >= thresholds[0]) & scored
+    quality = label_quality(judged, masks.get)
     labels = {"finished": True, **facts, "quality": quality}
     write_json(folder / LABELS_FILE, labels)
     say(f"labels by {settings.pseudo}: {describe_quality(labels['quality'])}")

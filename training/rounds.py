@@ -149,8 +149,9 @@ def check_same_labels(settings: Settings) -> None:
         before = {"policy": labels["policy"], "num_masks": len(labels["masks"]), "fixations_sha256": gaze}
         if before != asked:
             raise ValueError(
-                f"{folder / LABELS_FILE}: expected labels as asked for, {json.dumps(asked)}, found "
-                f"{json.dumps(before)}; give the same --pseudo, --masks and --fixations, or --overwrite"
+                f"{folder / LABELS_FILE}: expected labels as asked for, --pseudo {settings.pseudo} --masks "
+                f"{settings.masks} and the same --fixations, found {json.dumps(before)}; give the same options, or "
+                "--overwrite"
             )
 
 

@@ -136,32 +136,25 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
     }
 
 
-def label_quality(
-    labels: Mapping[str, np.ndarray], mask_of: Callable[[str], tuple[np.ndarray, np.ndarray] | None]
-) -> dict | None:
+def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.ndarray | None]) -> dict | None:
     """Mean Dice, and how many labels are bad, too large or too small.
 
     Args:
         labels: (S,S) bool by name.
-        mask_of: of a name, the mask (S,S) bool and the pixels (S,S) bool that are to be scored; None where there is
-            none.
+        mask_of: the mask of a name, (S,S) bool; None where there is none.
 
     Returns:
         ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
         ``share_too_small``, each in 0..1, rounded; None where there is no such image.
     """
-    known = {name: found for name in labels if (found := mask_of(name)) is not None and found[0].any()}
-    if not known:
+    masks = {name: mask for name in labels if (mask := mask_of(name)) is not None and mask.any()}
+    if not masks:
         return None
-    both, found, true = np.array(
-        [
-            ((labels[name] & mask).sum(), (labels[name] & scored).sum(), mask.sum())
-            for name, (mask, scored) in known.items()
-        ]
-    ).T
+    counts = [((labels[name] & mask).sum(), labels[name].sum(), mask.sum()) for name, mask in masks.items()]
+    both, found, true = np.array(counts).T
     dices = 2 * both / (found + true)
     return {
-        "num_images": len(known),
+        "num_images": len(masks),
         "dice": round(float(dices.mean()), 6),
         f"share_below_{BAD_DICE}": round(float((dices < BAD_DICE).mean()), 6),
         "share_too_large": round(float((found > TOO_LARGE * true).mean()), 6),

@@ -1,5 +1,6 @@
 """From the downloads to ``images/``, ``masks/``, ``train.txt`` and ``test.txt``, each case on its own."""
 
+import filecmp
 import json
 import re
 import shutil
@@ -110,6 +111,9 @@ def prepare_nci(
     # One without a name would be taken for a broken one.
     for file in filter(splits.get, SPLIT_FILES):
         write_text(root / file, "".join(f"{name}\n" for name in splits[file]))
+        before = root / f"{file}.before"
+        if before.is_file() and filecmp.cmp(before, root / file, shallow=False):
+            before.unlink()
     return report
 
 

@@ -141,7 +141,7 @@ def test_overwriting_replaces_all_even_if_it_is_stopped(tiny_root, tmp_path, cap
     assert seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1,2") == 0
     stopped = Trainer(stop_in=0)
     assert seeds(tmp_path / "exp", stopped, "--seeds", "0,1,2", "--overwrite", root=tiny_root) == 130
-    assert "--resume in place of --overwrite goes on" in capsys.readouterr().out
+    assert "with --resume goes on, without --overwrite" in capsys.readouterr().out
     assert not list((tmp_path / "exp").glob("seeds.*"))
     rest = Trainer()
     assert seeds(tmp_path / "exp", rest, "--seeds", "0,1,2", "--resume") == 0

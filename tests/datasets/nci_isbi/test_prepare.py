@@ -280,7 +280,7 @@ def test_positions_that_do_not_follow_the_numbers(archive, number, position, fou
     ({"Rows": None}, "no Rows"),
     ({"PixelData": None}, "no PixelData"),
     ({"PixelSpacing": None}, "PixelSpacing of 3, 6 and 2 numbers"),
-    ({"NumberOfFrames": 2, "PixelData": bytes(2 * 96)}, "several frames"),
+    ({"NumberOfFrames": 2, "PixelData": bytes(2 * 96)}, "found 2 frames"),
     ({"ImagePositionPatient": [-10, "nan", 36]}, "PixelSpacing of 3, 6 and 2 numbers"),
     ({"PatientID": "Prostate3T-01-0002"}, "expected one patient"),
     ({"SeriesInstanceUID": "1.2.4"}, "expected one series"),
