@@ -77,7 +77,7 @@ def make_labels(
         elif name in maps:
             write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(maps[name] * 255).astype(np.uint8))
     judged, masks = {}, {}
-    for name in maps.keys() - given.keys():
+    for name in [name for name in maps if name not in given]:
         mask = _mask_of(spec, root, name, size)
         if mask is not None:
             masks[name], scored = mask
