@@ -22,7 +22,7 @@ from training.labels import check_sources
 from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, distinct, number
+from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, number, numbers
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -41,9 +41,11 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--fixations", required=True, help="the fixation table")
     parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
     parser.add_argument(
-        "--masks", type=distinct(NATURAL), default="15,45,90,200", metavar="N,N,...", help="masks drawn"
+        "--masks", type=numbers(NATURAL, each_once=True), default="15,45,90,200", metavar="N,N,...", help="masks drawn"
     )
-    parser.add_argument("--seeds", type=distinct(NATURAL), default="0,1,2", metavar="N,N,...", help="a run each")
+    parser.add_argument(
+        "--seeds", type=numbers(NATURAL, each_once=True), default="0,1,2", metavar="N,N,...", help="a run each"
+    )
     parser.add_argument("--gaze_seconds", type=POSITIVE, default=8.8, help="to look at an image (as published)")
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")

@@ -56,19 +56,9 @@ def _value(value) -> str:
 
 
 def _network(facts: dict) -> str:
-    keys = (
-        "format",
-        "opset",
-        "ir_version",
-        "bytes",
-        "sha256",
-        "weights_file",
-        "weights_sha256",
-        "parameters",
-        "levels",
-        "networks",
-    )
-    return _listed((key.replace("_", " "), facts.get(key)) for key in (*keys, "ensemble", "views"))
+    of_file = ("format", "opset", "ir_version", "bytes", "sha256", "weights_file", "weights_sha256")
+    keys = (*of_file, "parameters", "levels", "networks", "ensemble", "views")
+    return _listed((key.replace("_", " "), facts.get(key)) for key in keys)
 
 
 def _contract(input_: dict, outputs: dict, sizes: str) -> str:

@@ -29,7 +29,6 @@ from utils.settings import (
     POSITIVE_INT,
     checked_value,
     declared_settings,
-    distinct,
     number,
     numbers,
     setting,
@@ -78,7 +77,7 @@ class Basics:
     seeds: tuple[int, ...] | None = setting(
         None,
         "one run a seed, one after another, each in <exp_path>/seed<N>, and a table over them at the end",
-        distinct(NATURAL),
+        numbers(NATURAL, each_once=True),
         metavar="N,N,...",
     )
     max_minutes: float | None = setting(

@@ -37,24 +37,15 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
     return convert
 
 
-def numbers(kind: Callable[[str], float]) -> Callable[[str], tuple]:
+def numbers(kind: Callable[[str], float], *, each_once: bool = False) -> Callable[[str], tuple]:
     """A type for numbers separated by commas."""
 
     def convert(text: str) -> tuple:
         try:
-            return tuple(kind(part) for part in text.split(","))
+            found = tuple(kind(part) for part in text.split(","))
         except ValueError:
             raise argparse.ArgumentTypeError(f"expected numbers separated by commas, found {text!r}") from None
-
-    return convert
-
-
-def distinct(kind: Callable[[str], float]) -> Callable[[str], tuple]:
-    """A type for numbers separated by commas, each once."""
-
-    def convert(text: str) -> tuple:
-        found = numbers(kind)(text)
-        if len(set(found)) < len(found):
+        if each_once and len(set(found)) < len(found):
             raise argparse.ArgumentTypeError(f"expected each number once, found {text!r}")
         return found
 
