@@ -61,7 +61,7 @@ def workers(text: str) -> int:
 
 
 def given(settings: type, args: argparse.Namespace, **others):
-    """Settings whose fields are options of the same names, or others."""
+    """A dataclass of settings, its fields taken from the options of the same names; ``others`` go before them."""
     named = {one.name: getattr(args, one.name) for one in fields(settings) if hasattr(args, one.name)}
     return settings(**named | others)
 

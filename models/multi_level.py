@@ -136,5 +136,6 @@ def frozen_batch_statistics(network: nn.Module) -> Iterator[None]:
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError for a value that is none of the choices, with all of them."""
     if value not in choices:
         raise ValueError(f"{what}: expected one of {', '.join(choices)}, found {value!r}")

@@ -22,7 +22,7 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
 
 @contextlib.contextmanager
 def named_in_errors(path: str | os.PathLike) -> Iterator[None]:
-    """An OSError within is one of this path: a failed write, as on a full disk, does not know its file."""
+    """Give an OSError within the name of this path: a failed write, as on a full disk, does not know its file."""
     try:
         yield
     except OSError as error:

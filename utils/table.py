@@ -110,7 +110,12 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
 
 
 def read_text(path: Path) -> bytes:
-    """The bytes of a file that is UTF-8 text."""
+    """The bytes of a file that is UTF-8 text.
+
+    Raises:
+        OSError: if there is no such file or it cannot be read.
+        ValueError: for another kind of file, which is named with the way out, or other bytes, with their line.
+    """
     try:
         raw = read_input(path)
     except FileNotFoundError as error:
@@ -148,7 +153,7 @@ def _check_delimiter(path: Path, raw: bytes, needed: Sequence[str]) -> None:
 
 
 def records_of(path: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Row number and fields of each row with content."""
+    """Row number, as spreadsheets count, and fields of each row with content; ValueError where it is no CSV."""
     lines = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
     row = 0
     try:
@@ -203,6 +208,7 @@ def _numbers(texts: list[str]) -> np.ndarray:
 
 
 def number_of(text: str) -> float:
+    """The number that a field says; NaN for an empty one, infinity for what is no finite number."""
     try:
         number = float(text) if _is_plain(text) else np.inf
     except ValueError:
