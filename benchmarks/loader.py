@@ -87,7 +87,7 @@ def ways(args: argparse.Namespace, workers: int, folder: Path, expected: list[in
 
 def dataset(args: argparse.Namespace, kind: str, folder: Path) -> SegmentationDataset:
     """The training images with two levels, without labels as in gaze training, and a cache of this kind."""
-    options = {"spatial_size": args.spatial_size, "num_levels": 2, "labels": "none"}
+    options = {"spatial_size": args.spatial_size, "num_levels": 2, "has_labels": False}
     data = build_dataset(args.data, root=args.root, split="train", **options)
     data.use_cache(kind, max_gb=args.cache_gb, folder=folder)
     return data

@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
-    options = {"num_levels": 1, "augment": False, "labels": "none", "skip_missing_gaze": args.skip_missing_gaze}
+    options = {"num_levels": 1, "augment": False, "has_labels": False, "skip_missing_gaze": args.skip_missing_gaze}
     train = build_dataset(args.data, split="train", **options, **common)
     if train.without_map:
         print(describe_left_out(train.without_map, len(train), SUMMARY_FILE))

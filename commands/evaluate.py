@@ -138,18 +138,19 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
     spec = get_spec(data, args.root)
     # As it is fed: a released one does not say what it wants, and the predictor has decided.
     check_settings(spec, config | asdict(predictor.preprocessing), first)
-    return build_dataset(
+    dataset = build_dataset(
         data,
         root=args.root,
         split=args.split,
         spatial_size=predictor.preprocessing.spatial_size,
         antialias=predictor.preprocessing.antialias,
         augment=False,
-        labels="required",
-        full_size_labels=True,
         val_fraction=_val_fraction(args, config),
         seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
+    # Of the training split, too.
+    dataset.full_size_labels = True
+    return dataset
 
 
 def _val_fraction(args: argparse.Namespace, config: dict) -> float:

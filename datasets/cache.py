@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
-import mmap
-import multiprocessing
 import os
 import re
 import shutil
@@ -39,18 +37,15 @@ class RecordCache:
     """Records 0 up to ``capacity``, each of ``record_bytes``.
 
     Args:
-        storage: what holds them: ``SharedMemory`` or ``File``, of ``capacity * stride(record_bytes)`` bytes.
+        storage: what holds them, of ``capacity * stride(record_bytes)`` bytes.
     """
 
-    def __init__(self, storage: SharedMemory | File, capacity: int, record_bytes: int):
+    def __init__(self, storage: File, capacity: int, record_bytes: int):
         self.capacity, self.record_bytes = capacity, record_bytes
         self._storage, self._checked, self._writable = storage, bytearray(capacity), True
 
     def read(self, index: int, key: bytes) -> np.ndarray | None:
-        """The data of a record, (record_bytes,) uint8, or None unless it is there, whole, and of this key.
-
-        It may be the cache's own memory: not to be written to.
-        """
+        """The data of a record, (record_bytes,) uint8, or None unless it is there, whole, and of this key."""
         if index >= self.capacity:
             return None
         record = self._storage.read(index * stride(self.record_bytes), HEADER.size + self.record_bytes)
@@ -89,45 +84,26 @@ class RecordCache:
             )
 
 
-class SharedMemory:
-    """Anonymous memory, which processes forked from here share."""
-
-    # What was right once stays so: all who write are of this run, and write the same.
-    check_once = True
-
-    def __init__(self, num_bytes: int):
-        self._map = mmap.mmap(-1, num_bytes)
-
-    def __reduce__(self):
-        # Only a fork can share it: elsewhere it arrives empty.
-        return SharedMemory, (len(self._map),)
-
-    def read(self, offset: int, num_bytes: int) -> np.ndarray:
-        """(num_bytes,) uint8, the memory itself."""
-        return np.frombuffer(self._map, np.uint8, num_bytes, offset)
-
-    def write(self, offset: int, data) -> None:
-        """Put bytes, or an array of them, there."""
-        self._map[offset : offset + len(data)] = data
-
-
 class File:
-    """A file that is open for reading and writing, and is closed with this object.
+    """A file, or memory that is one, open for reading and writing; it is closed with this object.
 
     It is read and written by calls: a page of a mapped file that finds no room on the disk ends the process.
     Processes that are started with it as an argument, by any start method, share the open file, so it may
     meanwhile lose its name.
+
+    Args:
+        descriptor: of the file.
+        check_once: what was right once stays so, as where all who write are of this run, and write the same.
     """
 
-    check_once = False
-
-    def __init__(self, descriptor: int | reduction.DupFd):
+    def __init__(self, descriptor: int | reduction.DupFd, check_once: bool = False):
+        self.check_once = check_once
         # Of a process that was started with it, what it arrived as.
         self._descriptor = descriptor if isinstance(descriptor, int) else descriptor.detach()
         weakref.finalize(self, os.close, self._descriptor)
 
     def __reduce__(self):
-        return File, (reduction.DupFd(self._descriptor),)
+        return File, (reduction.DupFd(self._descriptor), self.check_once)
 
     def read(self, offset: int, num_bytes: int) -> np.ndarray | None:
         """(num_bytes,) uint8; None beyond the end, and where the disk fails."""
@@ -143,22 +119,22 @@ class File:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def shared_storage(num_bytes: int) -> SharedMemory | File:
+def shared_storage(num_bytes: int) -> File:
     """Room that this process and its loader processes share, and that is gone with them.
 
-    Memory, or a file without a name where processes do not start as copies of their parent (macOS).
+    Memory, or a file without a name where the system has no files in memory (macOS).
 
     Raises:
         OSError: where there is not so much memory.
     """
-    if multiprocessing.get_context().get_start_method() == "fork":
+    if hasattr(os, "memfd_create"):
         # The system promises more than it has, and kills who takes it.
         if num_bytes > _available_memory():
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-        return SharedMemory(num_bytes)
+        return File(os.memfd_create("samples"), check_once=True)
     descriptor, path = tempfile.mkstemp()
     os.unlink(path)
-    return File(descriptor)
+    return File(descriptor, check_once=True)
 
 
 def stride(record_bytes: int) -> int:

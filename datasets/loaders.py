@@ -1,8 +1,4 @@
-"""Loaders: training batches from one iteration to another, over all epochs, and batches for evaluation.
-
-Of samples in a cache that loader processes share the processes send keys, and no pixels: to send a batch takes several
-times as long as to flip and stack it.
-"""
+"""Loaders: training batches from one iteration to another, over all epochs, and batches for evaluation."""
 
 import atexit
 import multiprocessing
@@ -12,9 +8,8 @@ from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, default_convert
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-Keys = list[tuple[int, int]]
 # Batches made ahead by all loader processes together, at least one each. More would fill the 64 MB of /dev/shm that
 # containers mostly have: a batch of the released recipe takes 8.
 NUM_PREFETCHED = 4
@@ -70,49 +65,6 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         return len(batch[self.rank :: self.size]) * self.size / len(batch)
 
 
-@dataclass(frozen=True)
-class KeysInCache:
-    """A batch of which all samples are in the cache. Not a tuple: torch would make a list of it when pinning."""
-
-    keys: Keys
-
-
-class LeftInCache(Dataset):
-    """What a loader process makes of the keys (index, epoch) of a batch: the batch, or only ``KeysInCache``.
-
-    Args:
-        dataset: says with ``is_cached(index)`` whether a sample is in the cache now.
-    """
-
-    def __init__(self, dataset: Dataset):
-        self.dataset = dataset
-
-    def __getitems__(self, keys: Keys) -> KeysInCache | dict:
-        if all(self.dataset.is_cached(index) for index, _ in keys):
-            return KeysInCache(keys)
-        return default_collate([self.dataset[key] for key in keys])
-
-
-class TakenFromCache:
-    """The batches of a loader over ``LeftInCache``, those in the cache being made here, pinned if asked for."""
-
-    def __init__(self, loader: DataLoader, dataset: Dataset, *, pin_memory: bool):
-        self.loader, self.dataset, self.batch_sampler = loader, dataset, loader.batch_sampler
-        # As in torch's loader, without a GPU there is nothing to pin for.
-        self.pin_memory = pin_memory and torch.cuda.is_available()
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[dict]:
-        for batch in self.loader:
-            yield self._make(batch.keys) if isinstance(batch, KeysInCache) else batch
-
-    def _make(self, keys: Keys) -> dict:
-        batch = default_collate([self.dataset[key] for key in keys])
-        return {name: x.pin_memory() if self.pin_memory and torch.is_tensor(x) else x for name, x in batch.items()}
-
-
 def training_loader(
     dataset: Dataset,
     *,
@@ -124,7 +76,7 @@ def training_loader(
     pin_memory: bool = False,
     rank: int = 0,
     size: int = 1,
-) -> DataLoader | TakenFromCache:
+) -> DataLoader:
     """A loader for the training loop.
 
     Args:
@@ -138,16 +90,7 @@ def training_loader(
         ``label`` and ``ignore`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
     sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, rank=rank, size=size)
-    by_keys = num_worker > 0 and hasattr(dataset, "is_cached")
-    loader = DataLoader(
-        LeftInCache(dataset) if by_keys else dataset,
-        batch_sampler=sampler,
-        # Of keys, or whole already.
-        collate_fn=default_convert if by_keys else default_collate,
-        pin_memory=pin_memory,
-        **worker_options(num_worker, seed),
-    )
-    return TakenFromCache(loader, dataset, pin_memory=pin_memory) if by_keys else loader
+    return DataLoader(dataset, batch_sampler=sampler, pin_memory=pin_memory, **worker_options(num_worker, seed))
 
 
 def evaluation_loader(

@@ -16,7 +16,7 @@ import torch
 from PIL import features
 from torch import Tensor
 
-from datasets.cache import CACHES, KEY_BYTES, File, RecordCache, open_cache_file, shared_storage, stride
+from datasets.cache import KEY_BYTES, File, RecordCache, open_cache_file, shared_storage, stride
 
 if TYPE_CHECKING:
     from datasets.segmentation import SegmentationDataset
@@ -39,21 +39,10 @@ class SampleCache:
         self.layout, self.records, self.files_of = layout, records, files_of
         self._keys = [_key(files_of(index)) for index in range(records.capacity)]
 
-    def holds(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> bool:
-        """Whether a sample is in the cache now; it is decoded for that if there is room."""
-        if index >= self.records.capacity:
-            return False
-        key = self._keys[index]
-        if self.records.read(index, key) is not None:
-            return True
-        self.sample(index, decode)
-        return self.records.read(index, key) is not None
-
     def sample(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
         """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.
 
-        Those from the cache are of the layout's types, and may be the cache's memory: not to be written to. A file
-        that changes while it is read is not kept.
+        Those from the cache are of the layout's types. A file that changes while it is read is not kept.
         """
         if index >= self.records.capacity:
             return decode(index)
@@ -90,14 +79,7 @@ def open_sample_cache(
 
     Returns:
         The cache and what it holds, or None and why there is none: a cache that cannot be had stops no training.
-
-    Raises:
-        ValueError: for an unknown kind, or labels of their own sizes.
     """
-    if kind not in CACHES:
-        raise ValueError(f"cache: expected one of {', '.join(CACHES)}, found {kind!r}")
-    if dataset.has_labels and dataset.full_size_labels:
-        raise ValueError("cache: expected labels of the network's size, found full-size ones (full_size_labels)")
     layout = _layout(dataset)
     record_bytes = layout.itemsize
     # Not "//", of which infinity makes no number.

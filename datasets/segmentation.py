@@ -26,12 +26,11 @@ from datasets.gaze.map_files import why_missing
 from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
-from datasets.transforms import Flip, preprocess, resize_labels, resize_smooth
+from datasets.transforms import drawn_flips, preprocess, resize_labels, resize_smooth
 
 FLIP_PROBABILITY = 0.5
 # Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
 NUM_READ = 20
-LABELS = ("auto", "required", "none")
 
 
 @dataclass(eq=False, repr=False)
@@ -95,16 +94,9 @@ class SegmentationDataset(Dataset):
             max_gb: bound, in 1e9 bytes; the first samples are kept as far as it goes.
             folder: for ``disk``; None or "" means ``.cache`` in the data folder. Cache files of other settings
                 in it count too, and are removed, the least recently used ones first, where there is no room.
-
-        Raises:
-            ValueError: for an unknown kind, or full-size labels.
         """
         folder = Path(folder) if folder else self.root / ".cache"
         self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
-
-    def is_cached(self, index: int) -> bool:
-        """Whether a sample is now in the cache, which loader processes share; it is read for that if there is room."""
-        return self.cache is not None and self.cache.holds(index, self._decode)
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""
@@ -128,10 +120,10 @@ class SegmentationDataset(Dataset):
         """Copies of a sample's arrays, float32, all of them turned alike."""
         kind = AUGMENTATIONS[self.augmentation]
         if not self.flip_probability and kind is None:
-            return {name: Flip()(array).float() for name, array in arrays.items()}
+            return {name: array.float() for name, array in arrays.items()}
         rng = np.random.default_rng(torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index])
-        flip = Flip.draw(rng, self.flip_probability)
-        sample = {name: flip(array).float() for name, array in arrays.items()}
+        flips = drawn_flips(rng, self.flip_probability)
+        sample = {name: array.flip(flips).float() for name, array in arrays.items()}
         if kind is None:
             return sample
         drawn = kind.draw(rng, self.spatial_size, self.spec.in_channels)
@@ -167,8 +159,7 @@ def build_dataset(
     num_levels: int | None = None,
     level_thresholds: Sequence[float] | None = None,
     augment: bool | None = None,
-    labels: str = "auto",
-    full_size_labels: bool | None = None,
+    has_labels: bool = True,
     data_size_rate: float = 1.0,
     draw_subset: bool = False,
     val_fraction: float = 0.0,
@@ -188,9 +179,7 @@ def build_dataset(
             the training split carries pseudo-masks.
         level_thresholds: one threshold a level in place of the data set's own.
         augment: flips; None means on for the training split.
-        labels: ``required``, ``none``, or ``auto``: where the split's masks are there (the training split
-            alone; others need theirs).
-        full_size_labels: labels keep their original size; None means for validation and test.
+        has_labels: samples have their masks, resized in the training split and of their original size in others.
         data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
             ``split_names``.
         val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
@@ -205,8 +194,6 @@ def build_dataset(
             ``io.read_image``), two files of one id, or files of different sizes.
     """
     spec, root, training = get_spec(data, root), Path(root), split == "train"
-    if labels not in LABELS:
-        raise ValueError(f"labels: expected one of {', '.join(LABELS)}, found {labels!r}")
     names = split_names(
         spec,
         root,
@@ -217,17 +204,14 @@ def build_dataset(
         seed=seed,
     )
     thresholds = _thresholds(spec, num_levels, level_thresholds) if training else None
-    if labels == "auto":
-        some_lack = training and not all(sample_path(spec, root, "masks", name).is_file() for name in names)
-        labels = "none" if some_lack else "required"
     dataset = SegmentationDataset(
         spec,
         root,
         names,
         spatial_size=spatial_size,
         thresholds=thresholds,
-        has_labels=labels == "required",
-        full_size_labels=not training if full_size_labels is None else full_size_labels,
+        has_labels=has_labels,
+        full_size_labels=not training,
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
         antialias=antialias,
@@ -287,14 +271,8 @@ def check_files(dataset: SegmentationDataset) -> None:
 
 def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float] | None) -> tuple[float, ...] | None:
     if given is not None:
-        if num_levels not in (None, len(given)):
-            raise ValueError(f"level thresholds: expected {num_levels} (num_levels), found {list(given)}")
         return check_thresholds(given)
-    if num_levels is None:
-        return None
-    if num_levels < 1:
-        raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
-    return default_thresholds(spec.end_thresholds, num_levels)
+    return None if num_levels is None else default_thresholds(spec.end_thresholds, num_levels)
 
 
 def _is_mask(path: Path, ignore_value: int | None) -> bool:

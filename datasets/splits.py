@@ -37,7 +37,6 @@ def split_names(
         ValueError: for a wrong share or name, an empty split, val.txt and ``val_fraction`` together, or a case that
             stands in two split files.
     """
-    _check(split, data_size_rate, val_fraction)
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected a data folder (--root), found none")
     if val_fraction and has_validation_file(root):
@@ -109,15 +108,6 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
     for name in sorted(names):
         parts[part_of.get(spec.case_of(name), "train")].append(name)
     return parts
-
-
-def _check(split: str, data_size_rate: float, val_fraction: float) -> None:
-    if split not in SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}")
-    if not 0 < data_size_rate <= 1:
-        raise ValueError(f"data_size_rate: expected a share above 0 and up to 1, found {data_size_rate}")
-    if not 0 <= val_fraction < 1:
-        raise ValueError(f"val_fraction: expected a share from 0 to below 1, found {val_fraction}")
 
 
 def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: int) -> set[str]:

@@ -1,12 +1,7 @@
 """Joint transforms: what a pixel array is decides what may happen to it.
 
-Spatial transforms touch the image and all its maps, intensity transforms the image alone. Random ones draw
-their parameters once, as ``Flip`` does, and then act deterministically.
+Spatial transforms touch the image and all its maps, intensity transforms the image alone.
 """
-
-from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,22 +11,10 @@ from torch import Tensor
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
 
-@dataclass(frozen=True)
-class Flip:
-    """A drawn flip: along the width, along the height, both or none."""
-
-    horizontal: bool = False
-    vertical: bool = False
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, probability: float) -> Flip:
-        """Each of the two flips with ``probability``, in 0..1, independently."""
-        horizontal, vertical = rng.random(2) < probability
-        return cls(bool(horizontal), bool(vertical))
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(..., H,W) -> a copy, also where nothing is flipped."""
-        return x.flip([dim for dim, on in ((-1, self.horizontal), (-2, self.vertical)) if on])
+def drawn_flips(rng: np.random.Generator, probability: float) -> list[int]:
+    """The axes along which to flip, width and height: each with ``probability``, in 0..1, independently."""
+    horizontal, vertical = rng.random(2) < probability
+    return [-1] * bool(horizontal) + [-2] * bool(vertical)
 
 
 def resize_smooth(x: Tensor, size: int, *, antialias: bool = False) -> Tensor:

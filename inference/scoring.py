@@ -1,6 +1,5 @@
 """Score a model on a loader and leave the results in a folder; shared by training and evaluation."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from datasets.spacing import pixel_spacing_mm
+from datasets.dicom import is_dicom
+from datasets.spacing import dicom_geometry
 from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, write_per_case
 from evaluation.scores import ENSEMBLE, Case, Spacing, all_logits, evaluate, full_size_probabilities
 from evaluation.summary import summarize
@@ -99,9 +99,7 @@ def scored(
 
 def _spacing_of(path: Path) -> Spacing | None:
     """None, too, for a header with an impossible spacing: the case has its distances in pixels."""
-    with contextlib.suppress(ValueError):
-        return pixel_spacing_mm(path)
-    return None
+    return dicom_geometry(path)["pixel_spacing_mm"] if is_dicom(path) else None
 
 
 @torch.inference_mode()

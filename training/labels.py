@@ -165,7 +165,7 @@ def _gaze_files(settings: Settings, spec: DatasetSpec) -> tuple[dict[str, Path],
     Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.
     """
     of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
-    common = {"root": settings.root, "split": "train", "spatial_size": settings.spatial_size, "labels": "none"}
+    common = {"root": settings.root, "split": "train", "spatial_size": settings.spatial_size, "has_labels": False}
     dataset = build_dataset(settings.data, **common, **_drawn(settings), **of_maps)
     if not of_maps:
         return {}, None

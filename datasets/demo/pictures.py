@@ -48,11 +48,10 @@ def make_demo_dataset(
         all images) and ``demo.json`` (the settings).
 
     Raises:
-        ValueError: for a setting out of range, or where ``root`` holds something else.
+        ValueError: where ``root`` holds something else.
     """
     root = Path(root)
     settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
-    _check_settings(**settings)
     make_whole(root, {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
     return root
 
@@ -112,15 +111,6 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
 # ---- the folder ---------------------------------------------------------------------------------------------
 
 
-def _check_settings(num_train: int, num_test: int, image_size: tuple[int, int], seed: int) -> None:
-    if num_train < 1 or num_test < 1:
-        raise ValueError(f"num_train, num_test: expected 1 or more each, found {num_train} and {num_test}")
-    if len(image_size) != 2 or min(image_size) < 32:
-        raise ValueError(f"image_size: expected (height, width) of 32 pixels or more, found {tuple(image_size)}")
-    if seed < 0:
-        raise ValueError(f"seed: expected 0 or more, found {seed}")
-
-
 def _is_made(root: Path, settings: dict) -> bool:
     """Whether the same demo lies at root already; ValueError where something else does."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
@@ -170,7 +160,7 @@ def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.D
 
     Args:
         name: of the image, without its ending.
-        mask: (H,W) bool, its target; an empty one is searched to the end.
+        mask: (H,W) bool, its target.
         rng: the generator that everything is drawn from.
 
     Returns:

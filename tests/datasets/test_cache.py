@@ -16,7 +16,6 @@ from datasets.cache import (
     HEADER,
     File,
     RecordCache,
-    SharedMemory,
     open_cache_file,
     shared_storage,
     stride,
@@ -30,7 +29,7 @@ DATA = np.arange(RECORD_BYTES, dtype=np.uint8)
 @pytest.fixture(params=["memory", "disk"])
 def cache(request, tmp_path):
     num_bytes = 3 * stride(RECORD_BYTES)
-    storage = SharedMemory(num_bytes) if request.param == "memory" else _file(tmp_path, num_bytes)
+    storage = shared_storage(num_bytes) if request.param == "memory" else _file(tmp_path, num_bytes)
     return RecordCache(storage, 3, RECORD_BYTES)
 
 
@@ -148,10 +147,6 @@ class TestFile:
 
 
 class TestSharedStorage:
-    def test_memory_where_processes_are_forks(self, monkeypatch):
-        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("fork"))
-        assert isinstance(shared_storage(64), SharedMemory)
-
     @pytest.mark.parametrize(
         ("available", "limit", "fits"), [(64, "max", True), (63, "max", False), (64, "65535", False)]
     )
@@ -160,15 +155,14 @@ class TestSharedStorage:
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         monkeypatch.setattr("datasets.cache.MEMORY_FILE", tmp_path / "meminfo")
         monkeypatch.setattr("datasets.cache.MEMORY_LIMIT_FILE", tmp_path / "memory.max")
-        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("fork"))
         if fits:
-            assert isinstance(shared_storage(65536), SharedMemory)
+            shared_storage(65536)
         else:
             with pytest.raises(OSError, match="Cannot allocate memory"):
                 shared_storage(65536)
 
     def test_a_file_without_a_name_elsewhere(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(multiprocessing, "get_context", lambda: _Context("spawn"))
+        monkeypatch.delattr(os, "memfd_create")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         cache = RecordCache(shared_storage(stride(RECORD_BYTES)), 1, RECORD_BYTES)
         assert list(tmp_path.iterdir()) == []
@@ -176,11 +170,6 @@ class TestSharedStorage:
             warnings.simplefilter("error")
             cache.write(0, KEY, DATA)
         np.testing.assert_array_equal(cache.read(0, KEY), DATA)
-
-
-class _Context:
-    def __init__(self, method):
-        self.get_start_method = lambda: method
 
 
 # The folder of cache files: bounded, and nothing in it is removed but cache files.

@@ -118,4 +118,4 @@ def test_masks_of_classes_are_found_before_training(tiny_root):
         ValueError, match=r"polyp8\.png: expected a mask .* values up to 2, which would all be background"
     ):
         _build(tiny_root, "test")
-    _build(tiny_root, labels="none")
+    _build(tiny_root, has_labels=False)

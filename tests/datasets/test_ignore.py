@@ -7,7 +7,6 @@ from PIL import Image
 
 from datasets import build_dataset, io
 from datasets.loaders import evaluation_loader, training_loader
-from datasets.transforms import Flip
 
 # 0 around, 1 in the middle, 255 between them and along the left.
 MASK = np.zeros((6, 8), np.uint8)
@@ -53,7 +52,7 @@ def test_flips_carry_them(root):
     plain, flipped = _build(root)[0], _build(root, augment=True)
     flipped.flip_probability = 1.0
     for key in ("image", "label", "ignore"):
-        assert torch.equal(flipped[0][key], Flip(True, True)(plain[key]))
+        assert torch.equal(flipped[0][key], plain[key].flip([-1, -2]))
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
@@ -94,7 +93,7 @@ def test_without_an_ignore_value_there_are_none_and_such_masks_are_refused(root)
 
 
 def test_samples_without_labels_have_none(root):
-    assert set(_build(root, labels="none")[0]) == {"image", "name"}
+    assert set(_build(root, has_labels=False)[0]) == {"image", "name"}
 
 
 def test_one_bit_beside_255_is_refused(tmp_path):

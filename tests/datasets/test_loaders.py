@@ -133,7 +133,7 @@ def test_evaluation_keeps_order_and_label_sizes(tiny_root):
 @pytest.mark.parametrize(("num_worker", "ahead"), [(1, 4), (2, 4), (3, 6), (4, 4)])
 def test_few_batches_wait_in_shared_memory(tiny_root, num_worker, ahead):
     dataset = build_dataset("kvasir", root=tiny_root, split="test", spatial_size=32)
-    training = training_loader(dataset, batch_size=1, max_ite=1, num_worker=num_worker).loader
+    training = training_loader(dataset, batch_size=1, max_ite=1, num_worker=num_worker)
     for loader in (training, evaluation_loader(dataset, batch_size=1, num_worker=num_worker)):
         assert loader.prefetch_factor * num_worker == ahead
 

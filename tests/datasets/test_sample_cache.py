@@ -58,7 +58,7 @@ def reads(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk", "off"])
-@pytest.mark.parametrize("options", [{}, {"labels": "none"}, {"num_levels": None}, {"num_levels": 3}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"has_labels": False}, {"num_levels": None}, {"num_levels": 3}], ids=str)
 def test_samples_are_bit_equal(tiny_root, kind, options):
     assert_same(_all(_cached(tiny_root, kind, **options)), _all(_train(tiny_root, **options)))
 
@@ -187,7 +187,7 @@ class TestChanges:
             {"spatial_size": 16},
             {"level_thresholds": (0.6, 0.2)},
             {"num_levels": 3},
-            {"labels": "none"},
+            {"has_labels": False},
             {"val_fraction": 0.34},
         ],
         ids=str,
@@ -241,14 +241,6 @@ class TestNoCache:
         (tiny_root / ".cache").write_text("")
         assert "found File exists" in _cached(tiny_root).cache_note
 
-    def test_unknown_kind(self, tiny_root):
-        with pytest.raises(ValueError, match="cache: expected one of memory, disk, off, found 'ram'"):
-            _cached(tiny_root, "ram")
-
-    def test_full_size_labels(self, tiny_root):
-        with pytest.raises(ValueError, match="cache: expected labels of the network's size"):
-            _cached(tiny_root, full_size_labels=True)
-
 
 class TestOtherObjects:
     @pytest.mark.parametrize("kind", ["memory", "disk"])
@@ -264,7 +256,7 @@ class TestOtherObjects:
             gc.enable()
 
     def test_a_showcase_with_labels_of_a_cache_without(self, tiny_root):
-        dataset = _cached(tiny_root, "memory", labels="none")
+        dataset = _cached(tiny_root, "memory", has_labels=False)
         _all(dataset)
         assert set(dataset.showcase(2)[0]) == {"image", "label", "pseudo", "name"}
 

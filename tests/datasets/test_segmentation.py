@@ -47,10 +47,6 @@ class TestSamples:
         assert set(dataset[1]) == {"image", "label", "name"}
         assert dataset[1]["label"].shape == (1, 42, 46)
 
-    def test_full_size_labels_on_demand(self, tiny_root):
-        assert _train(tiny_root, full_size_labels=True)[0]["label"].shape == (1, 40, 48)
-        assert _test(tiny_root, full_size_labels=False)[0]["label"].shape == (1, SIZE, SIZE)
-
     def test_no_levels_no_pseudo_masks(self, tiny_root):
         assert set(_train(tiny_root, num_levels=None)[0]) == {"image", "label", "name"}
 
@@ -88,14 +84,6 @@ class TestLevels:
     def test_own_thresholds_set_the_number_of_levels(self, tiny_root):
         dataset = _train(tiny_root, num_levels=None, level_thresholds=[0.9, 0.1, 0.2])
         assert dataset.thresholds == (0.9, 0.1, 0.2)
-
-    def test_own_thresholds_that_do_not_fit_the_number_of_levels(self, tiny_root):
-        with pytest.raises(ValueError, match=r"level thresholds: expected 2 \(num_levels\), found \[0\.5\]"):
-            _train(tiny_root, level_thresholds=[0.5])
-
-    def test_zero_levels(self, tiny_root):
-        with pytest.raises(ValueError, match="num_levels: expected 1 or more, found 0"):
-            _train(tiny_root, num_levels=0)
 
 
 class TestFlips:
@@ -151,14 +139,14 @@ class TestLabels:
     def test_gaze_training_does_without_masks(self, tiny_root):
         for name in _train(tiny_root).names:
             (tiny_root / "masks" / f"{name}.jpg").unlink()
-        dataset = _train(tiny_root)
+        dataset = _train(tiny_root, has_labels=False)
         assert set(dataset[0]) == {"image", "pseudo", "name"}
         assert "label" not in dataset.showcase(2)[0]
 
     def test_required_labels_must_be_there(self, tiny_root):
         (tiny_root / "masks" / "polyp2.jpg").unlink()
         with pytest.raises(FileNotFoundError, match=r"1 of 6 files are missing: .*masks/polyp2\.jpg; put the masks"):
-            _train(tiny_root, labels="required")
+            _train(tiny_root)
 
     def test_test_split_needs_its_masks(self, tiny_root):
         (tiny_root / "masks" / "polyp8.jpg").unlink()
@@ -167,11 +155,7 @@ class TestLabels:
 
     def test_labels_none(self, tiny_root):
         shutil.rmtree(tiny_root / "masks")
-        assert set(_test(tiny_root, labels="none")[0]) == {"image", "name"}
-
-    def test_unknown_word_for_labels(self, tiny_root):
-        with pytest.raises(ValueError, match="labels: expected one of auto, required, none, found 'some'"):
-            _train(tiny_root, labels="some")
+        assert set(_test(tiny_root, has_labels=False)[0]) == {"image", "name"}
 
 
 class TestBadFiles:

@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from datasets import build_dataset
-from datasets.loaders import KeysInCache, LeftInCache, training_loader
+from datasets.loaders import training_loader
 
 SIZE, BATCH_SIZE, TWO_EPOCHS = 32, 4, 4
 STRIDE = 3 * SIZE * SIZE * 4 + 3 * SIZE * SIZE + 64
-KEYS = [(0, 0), (5, 0)]
 
 
 def _dataset(root, kind="off", max_gb=1.0):
@@ -37,17 +36,6 @@ def test_batches_are_bit_equal(tiny_root, kind, max_gb, num_worker):
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-def test_a_batch_in_the_cache_is_only_keys(tiny_root, kind):
-    assert LeftInCache(_dataset(tiny_root, kind)).__getitems__(KEYS) == KeysInCache(KEYS)
-
-
-@pytest.mark.parametrize(("kind", "max_gb"), [("off", 1.0), ("disk", 3 * STRIDE / 1e9), ("memory", 3 * STRIDE / 1e9)])
-def test_another_batch_is_whole(tiny_root, kind, max_gb):
-    batch = LeftInCache(_dataset(tiny_root, kind, max_gb)).__getitems__(KEYS)
-    assert batch["name"] == ["polyp1", "polyp6"] and batch["image"].shape == (2, 3, SIZE, SIZE)
-
-
-@pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_what_loader_processes_decode_is_there_for_all(tiny_root, monkeypatch, kind):
     dataset = _dataset(tiny_root, kind)
     expected = _batches(dataset, num_worker=2)
@@ -55,12 +43,6 @@ def test_what_loader_processes_decode_is_there_for_all(tiny_root, monkeypatch, k
     for num_worker in (0, 2):
         for one, other in zip(_batches(dataset, num_worker), expected, strict=True):
             assert torch.equal(one["image"], other["image"])
-
-
-def test_a_sample_that_could_not_be_written_is_sent(tiny_root, monkeypatch):
-    dataset = _dataset(tiny_root, "disk")
-    monkeypatch.setattr(dataset.cache.records, "write", lambda *record: None)
-    assert LeftInCache(dataset).__getitems__(KEYS)["name"] == ["polyp1", "polyp6"]
 
 
 def test_the_number_of_batches_is_known(tiny_root):

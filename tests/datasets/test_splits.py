@@ -138,12 +138,7 @@ def test_empty_split_file(root):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"split": "dev"}, "expected one of train, val, test, found 'dev'"),
         ({"split": "val"}, r"expected .*val\.txt or a --val_fraction above 0, found neither"),
-        ({"split": "train", "data_size_rate": 0.0}, "data_size_rate: .*found 0.0"),
-        ({"split": "train", "data_size_rate": 1.5}, "data_size_rate: .*found 1.5"),
-        ({"split": "train", "val_fraction": 1.0}, "val_fraction: .*found 1.0"),
-        ({"split": "train", "val_fraction": float("nan")}, "val_fraction: .*found nan"),
         ({"split": "train", "val_fraction": 0.95}, "expected to leave training cases, found 10 in all"),
     ],
 )
