@@ -30,7 +30,7 @@ KEY_BYTES = 16
 HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
 # Of records, so that floats in them lie as processors like it.
 ALIGNMENT = 64
-MEMORY_FILE, MEMORY_LIMIT_FILE = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
+MEMORY_FILE, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 class RecordCache:
@@ -149,7 +149,8 @@ def _available_memory() -> float:
         found += [1024 * int(kib) for kib in re.findall(r"MemAvailable:\s+(\d+)", MEMORY_FILE.read_text())]
     # "max" where there is no limit.
     with contextlib.suppress(OSError, ValueError):
-        found.append(int(MEMORY_LIMIT_FILE.read_text()))
+        used = re.findall(r"^(?:anon|shmem|kernel) (\d+)", (CONTAINER / "memory.stat").read_text(), re.MULTILINE)
+        found.append(int((CONTAINER / "memory.max").read_text()) - sum(map(int, used)))
     return min(found)
 
 

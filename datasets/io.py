@@ -18,7 +18,8 @@ from utils.inputs import open_input, read_input
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
-BITS_TAG, SAMPLE_FORMAT_TAG, SIGNED = 258, 339, 2
+BITS_TAG, SAMPLE_FORMAT_TAG, UNSIGNED, SIGNED = 258, 339, 1, 2
+OTHER_NUMBERS = "expected a TIFF of uint8, uint16 or float32, found other numbers; save it as one of them"
 ORIENTATION_TAG, UPRIGHT = 274, 1
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
@@ -43,9 +44,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         except UnidentifiedImageError:
             file.seek(0)
             if file.read(4) in (b"II*\0", b"MM\0*"):
-                raise ValueError(
-                    "a TIFF of other numbers than uint8, uint16 or float32; save it as one of them"
-                ) from None
+                raise RefusedError(f"{path}: {OTHER_NUMBERS}") from None
             raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
         with image:
             yield image
@@ -89,8 +88,8 @@ def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: boo
         array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
             (OpenCV reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
     """
-    if getattr(array, "mode", "") == "P":
-        raise ValueError('image: expected colours or grey, found an image of Pillow with a palette; .convert("RGB")')
+    if (mode := getattr(array, "mode", "")) in ("P", "HSV", "LAB", "YCbCr"):
+        raise ValueError(f"image: expected grey or red, green, blue, found Pillow's mode {mode}; .convert('RGB')")
     pixels = np.array(array, subok=True)
     pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     colour = pixels.ndim == 3 and pixels.shape[-1] == 3
@@ -231,6 +230,10 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
         check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
         if "transparency" in image.info:
             raise RefusedError(f"{path}: expected an opaque image, found a transparent value; write it without")
+        tags = getattr(image, "tag_v2", {})
+        if tags.get(BITS_TAG) == (32,) and tags.get(SAMPLE_FORMAT_TAG, (UNSIGNED,)) == (UNSIGNED,):
+            # Pillow makes negative numbers of the upper half.
+            raise RefusedError(f"{path}: {OTHER_NUMBERS}")
     elif SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT_TAG, ()):
         raise RefusedError(f"{path}: expected 8 bits without a sign, found signed ones; convert it")
     elif _bits_of_colours(image) > 8:

@@ -81,9 +81,8 @@ def training_loader(
 
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
-        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``; iterations count from 0.
         num_worker: loader processes; the batches do not depend on it.
-        pin_memory: for faster copies to a GPU.
+        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``.
 
     Returns:
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),

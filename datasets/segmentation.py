@@ -246,8 +246,9 @@ def check_files(dataset: SegmentationDataset) -> None:
             there = similar_files(next(iter(missing.values())).parent)
             near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
             hint = hints.get(kind) or why_missing(spec, root, missing)
-            if kind == "map" and len(missing) < len(paths):
-                hint += "; --skip_missing_gaze goes on without them"
+            if len(missing) < len(paths):
+                some = {"map": f"{hint}; --skip_missing_gaze goes on without them"}
+                hint = some.get(kind, "put them there, or take their names out of the split file")
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         if kind != "map" or own_maps:

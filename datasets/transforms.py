@@ -42,7 +42,7 @@ def zscore(image: np.ndarray) -> Tensor:
     values = np.array(image.transpose(2, 0, 1), np.float64, order="C")
     inside = values if np.ma.getmask(image) is np.ma.nomask else values[~image.mask.transpose(2, 0, 1)]
     # In NumPy: torch's sums depend on the number of threads, and that on where an image is loaded.
-    mean, deviation = inside.mean(), max(inside.std(), 1e-8)
+    mean, deviation = inside.mean(), inside.std() if np.ptp(inside) else 1.0
     # In place: a large image takes gigabytes.
     values -= mean
     values /= deviation

@@ -91,8 +91,10 @@ def test_arrays_are_taken_as_files_are():
             image_of(wrong)
     picture = Image.fromarray(grey)
     np.testing.assert_array_equal(image_of(picture, 1), grey[..., None])
-    with pytest.raises(ValueError, match=r"found an image of Pillow with a palette"):
+    with pytest.raises(ValueError, match=r"found Pillow's mode P"):
         image_of(picture.convert("P"))
+    with pytest.raises(ValueError, match=r"found Pillow's mode YCbCr"):
+        image_of(picture.convert("YCbCr"), 3)
 
 
 def test_padding_stays_padding(tmp_path, write_dicom):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from datasets import SegmentationDataset, build_dataset, io
+from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.files import plain_id, similar_files
 from datasets.gaze.levels import default_thresholds
+from datasets.splits import split_names
 from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
@@ -76,16 +77,21 @@ def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, Seg
     nothing to evaluate on.
     """
     root, there = Path(settings.root), similar_files(Path(settings.root) / "masks")
+    spec, drawn = get_spec(settings.data, root), {"val_fraction": settings.val_fraction, "seed": settings.seed}
 
     def has_masks(split: str) -> bool:
-        path = root / f"{split}.txt"
-        return path.is_file() and any(plain_id(name).casefold() in there for name in io.read_names(path))
+        if not (root / f"{split}.txt").is_file() and not (split == "val" and settings.val_fraction):
+            return False
+        return any(plain_id(name).casefold() in there for name in split_names(spec, root, split, **drawn))
 
     common = {key: getattr(settings, key) for key in ("root", "spatial_size", "val_fraction", "seed", "antialias")}
     wanted = {
-        "val": settings.select != "last" and (settings.val_fraction or has_masks("val")),
+        "val": settings.select != "last" and has_masks("val"),
         "test": has_masks("test"),
     }
+    if wanted["test"] and settings.select != "last":
+        # Who wants to choose on a share of the training images does not mean the test images.
+        wanted["val"] |= bool(settings.val_fraction)
     return tuple(build_dataset(settings.data, split=split, **common) if wanted[split] else None for split in wanted)
 
 

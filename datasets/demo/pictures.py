@@ -156,16 +156,7 @@ def _write_jpeg(path: Path, values: np.ndarray) -> None:
 
 
 def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Simulated gaze on one image, a row a fixation.
-
-    Args:
-        name: of the image, without its ending.
-        mask: (H,W) bool, its target.
-        rng: the generator that everything is drawn from.
-
-    Returns:
-        The columns of the real table: places in 0..1 of width and height, durations and starts in ms.
-    """
+    """Simulated gaze on one image, a row a fixation; columns and units of the real table, ``mask`` (H,W) bool."""
     fixations = simulate_fixations(mask, rng=rng)
     count = len(fixations)
     pupil = rng.normal(1700, 350) + rng.normal(0, 60, count)

@@ -44,15 +44,7 @@ def make_demo_prostate(root: str | os.PathLike, *, num_train: int, num_test: int
 
 
 def write_slice(path: Path, case: str, number: int, pixels: np.ndarray, **tags) -> None:
-    """Write one slice of a series.
-
-    Args:
-        path: of the DICOM file.
-        case: the patient's name.
-        number: of the slice, from 1, which also says where it lies in the patient.
-        pixels: (H,W) of whole numbers in 0..4095.
-        tags: values in place of the header's own; None takes one away.
-    """
+    """Write slice ``number``, from 1, of a series, (H,W) in 0..4095; ``tags`` replace the header's, None removes."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = MRImageStorage, ExplicitVRLittleEndian
     meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"

@@ -1,7 +1,11 @@
 """A mask volume from an NRRD file, turned so that its slices lie as the images do."""
 
+import bz2
+import gzip
+import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import nrrd
 import numpy as np
@@ -11,6 +15,8 @@ from utils.inputs import open_input
 
 # Labels are a few whole numbers (1: peripheral zone, 2: central gland); more are a picture, not a mask.
 MAX_LABELS = 16
+PACKED = {"gzip": gzip.open, "gz": gzip.open, "bzip2": bz2.open, "bz2": bz2.open}
+MAX_BYTES_A_NUMBER = 8
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
         header = dict(nrrd.read_header(file))
         # Looked at before the data are read: the sizes may be anything.
         _check_header(header, shape)
-        values = nrrd.read_data(header, file, str(path)).T
+        values = _read_values(header, file).T
         labels = np.unique(values)
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:
         raise ValueError(f"{path}: expected a few labels, found {len(labels)} values of type {values.dtype}")
@@ -64,9 +70,22 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
     return Mask(prostate, tuple(float(label) for label in labels if label >= 1), header)
 
 
+def _read_values(header: dict, file: BinaryIO) -> np.ndarray:
+    """(columns, rows, slices); packed ones are unpacked no further than the sizes allow."""
+    if header["encoding"] not in PACKED:
+        return nrrd.read_data(header, file)
+    data = PACKED[header["encoding"]](file).read(int(np.prod(header["sizes"])) * MAX_BYTES_A_NUMBER + 1)
+    values = nrrd.read_data(header | {"encoding": "raw"}, io.BytesIO(data))
+    if values.nbytes != len(data):
+        raise ValueError(f"expected {values.nbytes} bytes as its sizes tell, found {len(data)} or more")
+    return values
+
+
 def _check_header(header: dict, shape: tuple[int, int, int]) -> None:
     if "data file" in header or "datafile" in header:
         raise ValueError("its data lie in another file, which is not read")
+    if header.get("line skip") or header.get("lineskip"):
+        raise ValueError("lines to skip, which are not read")
     sizes = tuple(int(size) for size in header["sizes"])
     if len(sizes) != 3:
         raise ValueError(f"expected 3 axes, found {len(sizes)}")

@@ -75,7 +75,7 @@ def prepare_nci(
         raise ValueError(f"mask_geometry: expected one of {', '.join(MASK_GEOMETRY)}, found {mask_geometry!r}")
     lists = None if split_lists is None else _read_lists(Path(split_lists), root)
     archive = read_archive(raw)
-    _clear_split_files(root)
+    _claim(root)
     earlier = _slices_of_report(root / REPORT_FILE)
     cases, left_out = [], []
     for case in progress(list(archive.entries)):
@@ -136,6 +136,7 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
     notes = [choice, *series.notes]
     if mask.labels != (1,):
         notes.append(f"mask values {', '.join(f'{label:g}' for label in mask.labels)} all count as prostate")
+    carried = ""
     if series.grid is not None and mask_geometry == "check":
         try:
             carried = compare_with_header(series.grid, mask.header)
@@ -145,8 +146,8 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
                 "--mask_geometry ignore"
             ) from error
         notes.append(f"the mask's header agrees with the series in: {carried}")
-        if not {"directions", "origin"} & set(carried.split(", ")):
-            notes.append(ORDER_UNCHECKED)
+    if mask_geometry == "check" and not {"directions", "origin"} & set(carried.split(", ")):
+        notes.append(ORDER_UNCHECKED)
     return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
 
 
@@ -178,15 +179,20 @@ def _read_lists(folder: Path, root: Path) -> dict[str, list[str]]:
     return lists
 
 
-def _clear_split_files(root: Path) -> None:
+def _claim(root: Path) -> None:
     """Put our own split files aside (``<name>.before``), so that a set cut short has none; refuse to touch others'."""
-    present = [root / file for file in SPLIT_FILES if (root / file).exists()]
-    if present and not (root / REPORT_FILE).is_file():
-        raise ValueError(
-            f"{present[0]}: expected a folder without split files, found one that is not from here (no {REPORT_FILE} "
-            "beside it); choose another --root, or move the file and name its folder with --split_lists"
-        )
-    for path in present:
+    splits = [root / file for file in SPLIT_FILES if (root / file).exists()]
+    if not (root / REPORT_FILE).is_file():
+        folders = [path for name in ("images", "masks") for path in (root / name).glob("*")]
+        if splits or folders:
+            raise ValueError(
+                f"{(splits + folders)[0]}: expected a folder without split files, images and masks, found one that is "
+                f"not from here (no {REPORT_FILE} beside it); choose another --root (lists of your own are named with "
+                "--split_lists)"
+            )
+        # So that a call that is stopped goes on.
+        write_json(root / REPORT_FILE, {"cases": [], "left_out": []})
+    for path in splits:
         path.replace(path.with_name(f"{path.name}.before"))
 
 

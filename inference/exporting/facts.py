@@ -107,7 +107,7 @@ def preprocessing(predictor: Predictor) -> dict:
         f"inverted; what PixelPaddingValue marks gets the darkest value of the rest), {colour}",
         "steps": [
             "subtract the image's mean and divide by its standard deviation (population, over all pixels and channels "
-            "but such padding; at least 1e-8), in double precision",
+            "but such padding; 1 where all are alike), in double precision",
             resize,
         ],
         "spatial_size": side,

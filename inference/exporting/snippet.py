@@ -14,7 +14,9 @@ NORMALISE = {
     "imagenet": """\
 mean, std = np.reshape({mean}, (3, 1, 1)), np.reshape({std}, (3, 1, 1))
 image = (resized(pixels / 255, {size}, {antialias}) - mean) / std""",
-    "zscore": "image = resized((pixels - pixels.mean()) / max(pixels.std(), 1e-8), {size}, {antialias})",
+    "zscore": """\
+deviation = pixels.std() if np.ptp(pixels) else 1
+image = resized((pixels - pixels.mean()) / deviation, {size}, {antialias})""",
 }
 PROGRAM = '''\
 import sys

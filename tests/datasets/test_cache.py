@@ -148,13 +148,15 @@ class TestFile:
 
 class TestSharedStorage:
     @pytest.mark.parametrize(
-        ("available", "limit", "fits"), [(64, "max", True), (63, "max", False), (64, "65535", False)]
+        ("available", "limit", "fits"),
+        [(64, "max", True), (63, "max", False), (64, "65535", False), (64, "66000", False), (64, "67000", True)],
     )
     def test_no_more_memory_than_machine_and_container_have(self, tmp_path, monkeypatch, available, limit, fits):
         (tmp_path / "meminfo").write_text(f"MemTotal: 99 kB\nMemAvailable:   {available} kB\n")
         (tmp_path / "memory.max").write_text(f"{limit}\n")
+        (tmp_path / "memory.stat").write_text("anon 1000\nfile 9999\nkernel 24\nkernel_stack 9\nshmem 100\n")
         monkeypatch.setattr("datasets.cache.MEMORY_FILE", tmp_path / "meminfo")
-        monkeypatch.setattr("datasets.cache.MEMORY_LIMIT_FILE", tmp_path / "memory.max")
+        monkeypatch.setattr("datasets.cache.CONTAINER", tmp_path)
         if fits:
             shared_storage(65536)
         else:

@@ -68,6 +68,11 @@ class TestEightBits:
         palette.putpalette([10, 20, 30, 200, 100, 50])
         assert io.read_image(_save(tmp_path / "p.png", palette), 3).tolist() == [[[200, 100, 50], [10, 20, 30]]]
 
+    def test_unsigned_numbers_of_32_bits_are_refused(self, tmp_path):
+        Image.fromarray(np.full((2, 3), 7, np.int32)).save(tmp_path / "a.tif", tiffinfo={339: 1})
+        with pytest.raises(ValueError, match=r"a\.tif: expected a TIFF of uint8, .* found other numbers"):
+            io.read_image(tmp_path / "a.tif", 1)
+
     @pytest.mark.parametrize(("mode", "name"), [("CMYK", "a.jpg"), ("CMYK", "a.tif"), ("YCbCr", "a.jpg")])
     def test_print_and_video_colours_become_rgb(self, tmp_path, mode, name):
         path = _save(tmp_path / name, Image.new("RGB", (16, 16), (200, 100, 50)).convert(mode))

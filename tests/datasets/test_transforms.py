@@ -60,6 +60,8 @@ def test_zscore_of_four_pixels():
     # Mean 3, population standard deviation 1.
     slice_ = np.array([[[2.0], [4.0]], [[4.0], [2.0]]], np.float32)
     assert zscore(slice_)[0].tolist() == [[-1.0, 1.0], [1.0, -1.0]]
+    # As of maps of diffusion in m^2/s.
+    assert torch.allclose(zscore(slice_ * np.float32(1e-9)), zscore(slice_))
 
 
 def test_zscore_does_not_depend_on_the_number_of_threads():

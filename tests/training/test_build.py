@@ -65,5 +65,6 @@ def test_masks_of_no_test_image_mean_that_nothing_is_evaluated(tiny_root, there)
             path.unlink()
     if there == ".DS_Store":
         (tiny_root / "masks" / there).write_bytes(b"")
-    data = _data(tiny_root)
-    assert data.test is None and data.selection is None
+    for options in ([], ["--select", "best", "--val_fraction", "0.34"] if there != "polyp2.jpg" else []):
+        data = _data(tiny_root, *options)
+        assert data.test is None and data.selection is None

@@ -1,6 +1,7 @@
 """Made downloads to data folders: what is paired with what, and what is left out with which sentence."""
 
 import csv
+import gzip
 import importlib.util
 import itertools
 import json
@@ -125,6 +126,17 @@ def test_split_lists_in_the_root_are_not_overwritten(archive, tmp_path, capsys):
     with pytest.raises(ValueError, match="outside of --root"):
         prepare(archive, split_lists=root)
     assert (root / "train.txt").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("name", ["images/mine.dcm", f"masks/{CASE}_1.png"])
+def test_images_and_masks_of_others_are_not_overwritten(archive, name):
+    archive.add(CASE, 3, [1])
+    path = archive.raw.parent / "root" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(ValueError, match=f"{path}: expected a folder without .* not from here"):
+        prepare(archive)
+    assert tree(archive.raw.parent / "root") == {name: b"mine"}
 
 
 @pytest.mark.parametrize(("have", "count", "found"), [
@@ -317,6 +329,7 @@ def test_without_positions_the_number_alone_decides(archive):
     archive.add(CASE, 4, [2], **geometry)
     case = prepare(archive)["cases"][0]
     assert case["spacing_mm"] is None and "carry no positions" in case["notes"][0]
+    assert "could not be checked" in case["notes"][1]
 
 
 def test_compressed_images_that_can_be_decoded_are_copied_as_they_are(archive):
@@ -412,6 +425,8 @@ def test_masks_that_cannot_be_used(archive):
         (lambda: archive.write_mask(path.name, made.mask_values(12, [1])[:, :, 0], {}), "3 axes, found 2"),
         (lambda: archive.write_mask(path.name, np.arange(8 * 6 * 12.0).reshape(8, 6, 12)), "few labels"),
         (lambda: path.write_bytes(whole.replace(b"encoding:", b"data file: other.raw\nencoding:")), "another file"),
+        (lambda: path.write_bytes(whole.replace(b"encoding:", b"line skip: 1000000000000\nencoding:")), "to skip"),
+        (lambda: path.write_bytes(whole[: whole.index(b"\n\n") + 2] + gzip.compress(bytes(10**7))), "4609 or more"),
     ]
     for write, found in again:
         write()
