@@ -1,6 +1,7 @@
 """The training loop, the same for every method: it is handed the model, the objective and the data."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -94,6 +95,7 @@ def train(
     """
     scaler = scaler or torch.GradScaler(device.type, enabled=False)
     model.train()
+    since = time.monotonic()
     for batch in loader:
         lr = learning_rate(state.iteration)
         for param_group in optimizer.param_groups:
@@ -116,6 +118,8 @@ def train(
                 buffer.copy_(before)
             # A process without a sample of its own has another's: each is named once.
             _report(problem, state, list(dict.fromkeys(group.gather_in_order(batch.get("name", [])))), warn)
+        now = time.monotonic()
+        state.seconds, since = state.seconds + now - since, now
         for hook in hooks:
             hook(state, terms, lr)
         if state.stopped:

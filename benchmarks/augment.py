@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,12 +101,7 @@ def check_equal(name: str, found: torch.Tensor, expected: torch.Tensor) -> None:
 
 def milliseconds(way: Callable[[], object], repeats: int) -> float:
     """The median time of a call, after some to warm up."""
-    took = []
-    for _ in range(repeats + 5):
-        start = time.perf_counter()
-        way()
-        took.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(took[5:]))
+    return 1e3 * float(np.median(timeit.repeat(way, number=1, repeat=repeats + 5)[5:]))
 
 
 def _matrix(size: int) -> np.ndarray:

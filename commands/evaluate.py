@@ -11,7 +11,7 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.predictions import write_mask, write_probabilities
+from evaluation.scores import write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
 from inference.predictor import Predictor
@@ -92,7 +92,7 @@ def _write_results(
     groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
     write_scalars(folder, groups, predictor.iteration or 0)
     if report:
-        report.describe(RUN_NAME, metrics=metrics)
+        report.runs[RUN_NAME].metrics = metrics
         report.close()
     write_json(folder / SUMMARY_FILE, _summary(args, predictor, dataset, metrics))
     return metrics

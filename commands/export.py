@@ -33,7 +33,7 @@ from inference.exporting.network import INPUT, Exported
 from inference.exporting.snippet import usage
 from inference.predictor import Predictor
 from reporting.model_card import model_card
-from utils.files import staged_file, write_json, write_text
+from utils.files import staged_folder, write_json, write_text
 from utils.inputs import sha256_of
 from utils.log import code_version
 
@@ -92,7 +92,8 @@ def main(args: argparse.Namespace) -> int:
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
     answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
-    with _writable(path), staged_file(path) as staged:
+    with _writable(path), staged_folder(path.parent, last=path.name) as hidden:
+        staged = hidden / path.name
         file = _write(name, module, predictor, staged)
         differences = largest_differences(answers, FORMATS[name].load(staged))
         check_differences(differences, FORMATS[name].tolerance)

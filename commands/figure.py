@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_data, add_overwrite, words
+from commands.options import Parser, add_data, add_overwrite, given, words
 from commands.outputs import Output
 from datasets.files import plain_id
 from datasets.gaze.levels import default_thresholds
@@ -99,19 +99,9 @@ def main(args: argparse.Namespace) -> int:
     runs = named_paths(args.runs, "--runs")
     spec = get_spec(args.data, args.root)
     names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args, runs)
-    wanted = Wanted(
-        spec=spec,
-        root=Path(args.root),
-        names=names,
-        runs=runs,
-        columns=args.columns,
-        fixations=args.fixations,
-        thresholds=args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds)),
-        style=args.style,
-        with_dice=args.dice,
-        threshold=args.threshold,
-        device=args.device,
-    )
+    thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
+    own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
+    wanted = given(Wanted, args, with_dice=args.dice, **own)
     titles, rows, said = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:

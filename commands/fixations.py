@@ -6,16 +6,17 @@ from pathlib import Path
 
 from commands.options import Parser, add_overwrite, given, pattern
 from commands.outputs import Output
-from datasets.recordings import COLUMN_ROLES, FORMATS, TIME_UNITS, XY_UNITS
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
-from datasets.recordings.detect import read_recording
+from datasets.recordings.detect import FORMATS, read_recording
 from datasets.recordings.detection import DetectionSettings
-from datasets.recordings.listing import list_trials
+from datasets.recordings.formats import PLAIN
 from datasets.recordings.recording import ReadingSettings, Recording, Rect
+from datasets.recordings.tables import MS_PER_UNIT
 from datasets.recordings.trial_table import (
     TrialRow,
     apply_trial_table,
     is_of,
+    list_trials,
     read_trial_table,
     trial_template,
     with_image,
@@ -40,7 +41,7 @@ def add_options(parser: Parser) -> None:
         "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
     )
     add_overwrite(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the files (default: by content)")
+    parser.add_argument("--format", choices=FORMATS, default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     group = parser.add_argument_group("fixations")
     add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])
@@ -50,13 +51,17 @@ def add_options(parser: Parser) -> None:
     )
     group.add_argument(
         "--valid",
-        type=_values,
+        type=lambda text: text.split(","),
         default=None,
         metavar="VALUE[,VALUE]",
         help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
     )
-    group.add_argument("--time_unit", choices=TIME_UNITS, default=None, help="of times (default: by name or step)")
-    group.add_argument("--xy_unit", choices=XY_UNITS, default=None, help="of positions (default: by name, else px)")
+    units = (
+        ("--time_unit", tuple(MS_PER_UNIT), "of times (default: by name or step)"),
+        ("--xy_unit", ("px", "fraction"), "of positions (default: by name, else px)"),
+    )
+    for option, choices, meaning in units:
+        group.add_argument(option, choices=choices, default=None, help=meaning)
 
 
 def _add_fixations_images(parser: Parser) -> None:
@@ -90,20 +95,12 @@ def _add_fixations_images(parser: Parser) -> None:
         group.add_argument(option, type=pattern, default=None, metavar="REGEX", help=f"EyeLink message {meaning}")
 
 
-def _values(text: str) -> tuple[str, ...]:
-    """A type for ``VALUE[,VALUE]``."""
-    values = tuple(part.strip() for part in text.split(","))
-    if not all(values):
-        raise argparse.ArgumentTypeError(f"expected VALUE[,VALUE], found {text!r}")
-    return values
-
-
 def _columns(text: str) -> dict[str, str]:
     """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
     pairs = [part.partition("=") for part in text.split(",")]
-    if not all(role in COLUMN_ROLES and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
+    if not all(role in PLAIN.columns and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
         raise argparse.ArgumentTypeError(
-            f"expected role=NAME,... with each role of {', '.join(COLUMN_ROLES)} at most once, found {text!r}"
+            f"expected role=NAME,... with each role of {', '.join(PLAIN.columns)} at most once, found {text!r}"
         )
     return {role: name for role, _, name in pairs}
 

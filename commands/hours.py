@@ -77,7 +77,8 @@ class Point(NamedTuple):
 def outputs(args: argparse.Namespace) -> list[Output]:
     """The folder of the table and figure; each run looks after its own."""
     form = {"ours": f"^{','.join(COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE), "sign": NUMBERS_FILE}
-    return [Folder("--exp_path", Path(args.exp_path), **form)]
+    # What a killed training left half-written, too.
+    return [Folder("--exp_path", Path(args.exp_path), inside=("**",), **form)]
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +56,10 @@ class Output:
                 f"{self.path.suffix or 'no ending'}"
             )
         for path in self.replaced:
-            mode = _mode(path)
-            if mode is not None and not stat.S_ISREG(mode):
-                what = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+            if path.exists() and not path.is_file():
+                what = "a folder" if path.is_dir() else "a device, pipe or socket"
                 raise ValueError(f"{said}: expected {path} to be the name of a file, found {what}; choose another")
-            if mode is not None and not overwrite and not _is_ours(path, self.ours):
+            if path.exists() and not overwrite and not _is_ours(path, self.ours):
                 raise ValueError(
                     f"{said}: expected names that are free or of what this command wrote, found {path}; choose another "
                     "name, or replace it with --overwrite"
@@ -98,9 +96,8 @@ class Folder(Output):
 
     def check(self, *, overwrite: bool) -> None:
         """Raise ValueError where a file is in its place, or files are in it that another wrote."""
-        mode = _mode(self.path)
-        if not stat.S_ISDIR(mode) if mode is not None else self.path.is_symlink():
-            what = "a link that leads nowhere" if mode is None else "a file"
+        if not self.path.is_dir() and (self.path.exists() or self.path.is_symlink()):
+            what = "a file" if self.path.exists() else "a link that leads nowhere"
             raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found {what}")
         there = [name for name in self.names if any(self.path.glob(name))]
         # Where a kill came while all took their places, the sign had not done so.
@@ -191,13 +188,6 @@ def _texts(values) -> Iterator[str]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _texts(value)
-
-
-def _mode(path: Path) -> int | None:
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def _is_ours(path: Path, pattern: str | None) -> bool:

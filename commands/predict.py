@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold
+from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold, given
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
@@ -100,13 +100,7 @@ class _Work:
         self.args, self.predictor, self.results = args, predictor, results
         self.done: Counter[str | None] = Counter()
         self.refused: list[tuple[str, str]] = []
-        self.write = Writer(
-            path_of=results.path_of,
-            threshold=args.threshold,
-            spacing_mm=args.spacing_mm,
-            overlay=not args.no_overlay,
-            save_prob=args.save_prob,
-        )
+        self.write = given(Writer, args, path_of=results.path_of, overlay=not args.no_overlay)
 
     def do(self, images: Sequence[FoundImage], stop: StopRequest) -> str | None:
         """Predict the images, batch by batch; returns what asked for a stop before the end, else None."""
@@ -118,6 +112,9 @@ class _Work:
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
         with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
             for batch in loader:
+                for loaded in batch.images:
+                    if loaded.size_px is not None:
+                        self.results.begin(loaded.image.name, loaded.sha256)
                 for loaded, record in pool.map(self._written, batch.images, self._logits(batch)):
                     self._take(loaded, record)
                 self.results.journal.sync()
@@ -149,6 +146,9 @@ class _Work:
         except ValueError as error:
             return loaded._replace(refused=str(error)), None
         except OSError as error:
+            if error.errno is None:
+                # Of an image that went away meanwhile, which is read again for its overlay.
+                return loaded._replace(refused=str(error)), None
             if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT):
                 raise
             return loaded._replace(refused=f"{loaded.image.path}: {error.strerror} ({error.filename})"), None

@@ -27,7 +27,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
     table, numbers = args.to, args.csv
     return [
         *([Output("--to", Path(table), (".md", ".markdown", ".txt"), TABLE_FORM)] if table is not None else []),
-        *([Output("--csv", Path(numbers), (".csv",), f"^{','.join(CSV_COLUMNS[:4])}")] if numbers is not None else []),
+        *([Output("--csv", Path(numbers), (".csv",), f"^{','.join(CSV_COLUMNS)}")] if numbers is not None else []),
     ]
 
 

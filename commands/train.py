@@ -16,7 +16,7 @@ from training.checkpoints import has_checkpoint
 from training.data_options import complete
 from training.fit import fit
 from training.labels import MAPS_FOLDER
-from training.recipes import RECIPES, described
+from training.recipes import described
 from training.rounds import round_folders
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER
 from training.seeds import NUMBERS_FILE, TABLE_FILE, settings_of_seed
@@ -39,34 +39,31 @@ def add_options(parser: Parser) -> None:
 
 def parse(parser: Parser, argv: Sequence[str]) -> Settings | argparse.Namespace:
     """A command line of ``train``: its Settings, or with ``--test`` the options of ``evaluate``."""
-    args = parser.parse_args(argv)
-    if RECIPES[args.recipe]:
-        parser.set_defaults(**RECIPES[args.recipe])
-        args = parser.parse_args(argv)
-    if args.ckpt_path and Path(args.ckpt_path).is_dir():
-        args.ckpt_path = str(Path(args.ckpt_path) / LATEST_FILE)
-    if args.test:
-        return _evaluation(parser, args)
-    options = {name: value for name, value in vars(args).items() if name != "test"}
+    unset = object()
+    blank = argparse.Namespace(**{action.dest: unset for action in parser._actions if action.dest != "help"})
+    given = {name: value for name, value in vars(parser.parse_args(argv, blank)).items() if value is not unset}
+    if (path := given.get("ckpt_path")) and Path(path).is_dir():
+        given["ckpt_path"] = str(Path(path) / LATEST_FILE)
+    if given.pop("test", False):
+        return _evaluation(parser, given)
     try:
-        return Settings.of(**options)
+        return Settings.of(**given)
     except ValueError as error:
         parser.error(str(error))
 
 
-def _evaluation(parser: Parser, args: argparse.Namespace) -> argparse.Namespace:
+def _evaluation(parser: Parser, given: dict) -> argparse.Namespace:
     """The options of ``evaluate``, as far as given here, else by its defaults, which mean as trained."""
-    if args.seeds:
+    if given.get("seeds"):
         parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
-    if not args.ckpt_path:
+    if not given.get("ckpt_path"):
         parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
-    args.command, args.ckpt_path = "evaluate", [args.ckpt_path]
     evaluating = Parser()
     add_evaluate(evaluating)
     defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
-    given = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
     # Scripts name the fixation table, which evaluate takes for a report alone.
-    return argparse.Namespace(**vars(args) | defaults | given | {"fixations": None})
+    own = {"command": "evaluate", "ckpt_path": [given["ckpt_path"]], "fixations": None}
+    return argparse.Namespace(**defaults | given | own)
 
 
 def outputs(settings: Settings) -> list[Output]:
@@ -80,7 +77,7 @@ def outputs(settings: Settings) -> list[Output]:
     # Weights to start from are not to be overwritten.
     names += (LATEST_FILE, PREVIOUS_FILE, BEST_FILE) if settings.overwrite else ()
     form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER, MAPS_FOLDER)}
-    over = {"ours": f"^{','.join(CSV_COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
+    over = {"ours": f"^{','.join(CSV_COLUMNS)}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
         *([Folder("--exp_path", Path(settings.exp_path), **over)] if settings.seeds else []),
         # What is there already is looked at before it is resumed.

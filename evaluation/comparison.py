@@ -89,11 +89,9 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
 def settings_of(folder: Path) -> dict:
     """The summary in a results folder; empty where there is none. ValueError for one that is none."""
     summary = read_json(folder / SUMMARY_FILE, "a summary with settings")
-    return (_settings_of_training(summary) if "mode" in summary else {}) | summary
-
-
-def _settings_of_training(summary: dict) -> dict:
-    """How training scores, which its summary does not say, and the data folder, which it says in its recipe."""
+    if "mode" not in summary:
+        return summary
+    # How training scores, which its summary does not say, and what it says in its recipe.
     recipe = summary.get("recipe")
-    known = recipe if isinstance(recipe, dict) else {}
-    return {"split": "test", "threshold": 0.5, "root": known.get("root"), "ignore_value": known.get("ignore_value")}
+    known = {key: recipe.get(key) for key in ("root", "ignore_value")} if isinstance(recipe, dict) else {}
+    return {"split": "test", "threshold": 0.5, **known, **summary}

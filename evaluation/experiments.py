@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import NamedTuple
+
+import pandas as pd
 
 from evaluation.run_names import distinct_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 
 SEED_FOLDER = re.compile(r"seed\d+")
+KEYS = ("result", "metric", "level")
 
 
 class FinishedRun(NamedTuple):
@@ -31,26 +34,6 @@ class Experiment(NamedTuple):
     def seeds(self) -> tuple[int, ...]:
         """The seeds; empty where the summary knows none, as that of ``baseline``."""
         return tuple(run.summary["seed"] for run in self.runs if run.summary.get("seed") is not None)
-
-
-class OverSeeds(NamedTuple):
-    """A metric of one result and level; None where there is nothing to compute it from.
-
-    Attributes:
-        n_seeds: runs with a value; the others predicted nothing where nothing is, or lack this result.
-        mean: over seeds, of the runs' means over images.
-        std_over_seeds: of the runs' means, the sample's (n-1); None for one seed.
-        std_over_images: mean over seeds of each run's standard deviation over its images.
-        num_cases: images, the same in every run; of distances in mm those whose spacing is known.
-        num_undefined: images without a value, summed over seeds.
-    """
-
-    n_seeds: int
-    mean: float | None
-    std_over_seeds: float | None
-    std_over_images: float | None
-    num_cases: int
-    num_undefined: int
 
 
 def find_runs(paths: Sequence[str | Path]) -> tuple[list[FinishedRun], list[Path]]:
@@ -99,43 +82,36 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     return experiments
 
 
-def labels(experiment: Experiment) -> list[str]:
-    """The results that any of the runs has (``last``, ``test_selected``, ...), each once."""
-    return list(dict.fromkeys(label for run in experiment.runs for label in run.summary["results"]))
+def over_seeds(experiment: Experiment) -> pd.DataFrame:
+    """The numbers of an experiment, by result (``last``, ...), metric (``dice``, ...) and level (``ensemble``, ``1``).
 
-
-def levels(experiment: Experiment, label: str) -> list[str]:
-    """The levels of a result that any of the runs has, ``ensemble`` first, each once."""
-    return list(dict.fromkeys(level for metrics in _metrics(experiment, label) for level in metrics))
-
-
-def metrics_of(experiment: Experiment, label: str) -> list[str]:
-    """The metrics of a result that any of the runs has (``dice``, ``hd95_px``, ...), each once."""
-    keys = [key for metrics in _metrics(experiment, label) for entry in metrics.values() for key in entry]
-    return list(dict.fromkeys(key.removesuffix("_mean") for key in keys if key.endswith("_mean")))
-
-
-def over_seeds(experiment: Experiment, label: str, level: str, metric: str) -> OverSeeds | None:
-    """The numbers of a result (``last``), level (``ensemble``, ``1``) and metric (``dice``); None if no run has it."""
-    entries = [metrics[level] for metrics in _metrics(experiment, label) if level in metrics]
-    if not entries:
-        return None
-    means, stds = (
-        [entry[key] for entry in entries if entry.get(key) is not None] for key in (f"{metric}_mean", f"{metric}_std")
+    Columns, not a number where there is nothing to compute them from:
+        n_seeds: runs with a value; the others predicted nothing where nothing is, or lack this result.
+        mean: over seeds, of the runs' means over images.
+        std_over_seeds: of the runs' means, the sample's (n-1).
+        std_over_images: mean over seeds of each run's standard deviation over its images.
+        num_cases: images, the same in every run; of distances in mm those whose spacing is known.
+        num_undefined: images without a value, summed over seeds.
+    """
+    rows = [
+        (label, metric, level, entry[f"{metric}_mean"], entry.get(f"{metric}_std"), entry.get("num_undefined", 0))
+        + ((metric.endswith("_mm") and entry.get("num_cases_mm")) or entry["num_cases"],)
+        for run in experiment.runs
+        for label, result in run.summary["results"].items()
+        for metric in dict.fromkeys(key.removesuffix("_mean") for key in chain(*result["metrics"].values()))
+        for level, entry in result["metrics"].items()
+        if f"{metric}_mean" in entry
+    ]
+    table = pd.DataFrame(rows, columns=[*KEYS, "mean", "std", "num_undefined", "num_cases"])
+    table[["mean", "std"]] = table[["mean", "std"]].astype(float)
+    return table.groupby(list(KEYS), sort=False).agg(
+        n_seeds=("mean", "count"),
+        mean=("mean", "mean"),
+        std_over_seeds=("mean", "std"),
+        std_over_images=("std", "mean"),
+        num_cases=("num_cases", "first"),
+        num_undefined=("num_undefined", "sum"),
     )
-    return OverSeeds(
-        n_seeds=len(means),
-        mean=fmean(means) if means else None,
-        std_over_seeds=stdev(means) if len(means) > 1 else None,
-        std_over_images=fmean(stds) if stds else None,
-        num_cases=(metric.endswith("_mm") and entries[0].get("num_cases_mm")) or entries[0]["num_cases"],
-        num_undefined=sum(entry.get("num_undefined", 0) for entry in entries),
-    )
-
-
-def _metrics(experiment: Experiment, label: str) -> list[dict]:
-    results = [run.summary["results"] for run in experiment.runs]
-    return [result[label]["metrics"] for result in results if label in result]
 
 
 def _seed_folders(path: Path) -> list[Path]:
@@ -146,8 +122,6 @@ def _seed_folders(path: Path) -> list[Path]:
 
 
 def _check_different_seeds(group: list[FinishedRun]) -> None:
-    if "recipe" not in group[0].summary:
-        return
     first: dict[int, Path] = {}
     for run in group:
         seed = run.summary.get("seed")

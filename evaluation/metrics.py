@@ -66,22 +66,22 @@ def count(prediction, target, mask=None) -> Counts:
 
 def dice(counts: Counts) -> float:
     """2 tp / (2 tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, counts)
 
 
 def iou(counts: Counts) -> float:
     """tp / (tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
-    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn)
+    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn, counts)
 
 
 def precision(counts: Counts) -> float:
     """tp / (tp + fp), in 0..1; 0 if the prediction alone is empty, not a number if both are."""
-    return _part(counts.tp, counts.fp, counts)
+    return _ratio(counts.tp, counts.tp + counts.fp, counts)
 
 
 def recall(counts: Counts) -> float:
     """tp / (tp + fn), in 0..1; 0 if the target alone is empty, not a number if both are."""
-    return _part(counts.tp, counts.fn, counts)
+    return _ratio(counts.tp, counts.tp + counts.fn, counts)
 
 
 # One line a metric: scoring, tables, comparisons, figures and the report follow it.
@@ -104,12 +104,8 @@ def overlaps(counts: Counts) -> dict[str, float]:
     return {name: measure.of(counts) for name, measure in MEASURES.items() if measure.of}
 
 
-def _ratio(numerator: int, denominator: int) -> float:
-    return numerator / denominator if denominator else math.nan
-
-
-def _part(found: int, rest: int, counts: Counts) -> float:
-    """Like Dice and IoU, 0 where one mask alone is empty: a failure is not to drop out of the mean."""
-    if found + rest == 0 and counts.fp + counts.fn > 0:
-        return 0.0
-    return _ratio(found, found + rest)
+def _ratio(numerator: int, denominator: int, counts: Counts) -> float:
+    if not counts.tp + counts.fp + counts.fn:
+        return math.nan
+    # 0 where one mask alone is empty: a failure is not to drop out of the mean.
+    return numerator / denominator if denominator else 0.0

@@ -163,16 +163,9 @@ def check_level(runs: Sequence[ComparedRun], level: str) -> None:
 def compare_runs(
     runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble", seed: int = 0
 ) -> list[Comparison]:
-    """Every run after the first against the first, the baseline.
+    """Every run after the first, the baseline, against it: a comparison a metric and run, metrics outside.
 
-    Args:
-        runs: two or more, on the same cases (see ``check_same_cases``).
-        metrics: columns that all have (see ``choose_metrics``).
-        level: that all have.
-        seed: of the bootstrap.
-
-    Returns:
-        A comparison a metric and run, metrics outside.
+    The runs are of the same cases, and all have the metrics and the level; ``seed`` is that of the bootstrap.
     """
     groups = groups_of(runs)
     comparisons = []

@@ -12,7 +12,7 @@ import pandas as pd
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
 from utils.inputs import CONTROL_CHARACTERS, shown
-from utils.table import number_of, read_text, records_of
+from utils.table import check_width, header_of, number_of, read_text, records_of
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
@@ -113,13 +113,15 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
 
 def _texts(path: Path) -> pd.DataFrame:
     """The cells of all rows with content as text, by row number as spreadsheets count; the header is checked."""
-    records = dict(records_of(path, read_text(path)))
-    header = records.pop(next(iter(records), 0), [])
-    _check_header(path, header)
-    for row, fields in records.items():
-        if len(fields) != len(header):
-            raise ValueError(f"{path}, row {row}: expected {len(header)} fields as in the header, found {len(fields)}")
-    return pd.DataFrame(list(records.values()), index=list(records), columns=header, dtype=object)
+    records = records_of(path, read_text(path))
+    header = header_of(path, next(records, (1, []))[1], (NAME, LEVEL), (GROUP, *MEASURES))
+    if not set(header) & set(MEASURES):
+        raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
+    rows = dict(records)
+    for row, fields in rows.items():
+        check_width(path, row, fields, len(header))
+    cells = [fields[: len(header)] for fields in rows.values()]
+    return pd.DataFrame(cells, index=list(rows), columns=header, dtype=object)
 
 
 def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> None:
@@ -127,20 +129,6 @@ def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> No
     if wrong.any():
         row = wrong.idxmax()
         raise ValueError(f"{path}, row {row}: expected {expected}, found {shown(texts[row])}")
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    for column in (NAME, LEVEL):
-        if column not in header:
-            found = ", ".join(map(shown, header[:12])) or "an empty file"
-            raise ValueError(f"{path}: expected the columns name, level and metrics, found no {column}: {found}")
-    for column in header:
-        if header.count(column) > 1 and column in (*COLUMNS, *MEASURES):
-            raise ValueError(
-                f"{path}: expected one column {column}, found {header.count(column)}; remove or rename one"
-            )
-    if not set(header) & set(MEASURES):
-        raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
 
 
 def _is_on_one_line(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Evaluation: predictions at the labels' own size, scored case by case, for the ensemble and every level."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,10 @@ from evaluation.distances import boundary_distances
 from evaluation.metrics import IGNORED_PX, PREDICTED_PX, TRUE_PX, count, overlaps
 from evaluation.per_case import ENSEMBLE, LEVEL, Row, table_of
 from utils.distributed import SINGLE, Group
+from utils.images import write_image
 
+# Of probabilities in files of 16 bits.
+FULL = 65535
 Spacing = tuple[float, float]
 
 
@@ -171,3 +175,20 @@ def collapsed_levels(table: pd.DataFrame) -> list[str]:
     """Levels that predict no foreground on any case, though there is some: their logits ruin the mean of all."""
     levels = table[table[LEVEL] != ENSEMBLE].groupby(LEVEL, sort=False)
     return [level for level, of in levels if not of[PREDICTED_PX].any() and (of["dice"] == 0).any()]
+
+
+def write_mask(folder: Path, case: Case) -> None:
+    """Write the ensemble's mask of a case as ``<folder>/<name>.png``, 0 and 255."""
+    write_image(folder / f"{case.name}.png", case.masks[0].astype(np.uint8) * 255)
+
+
+def write_probabilities(folder: Path, case: Case) -> None:
+    """Write ``<folder>/ensemble/<name>.png``, ``<folder>/level1/<name>.png``, ...: see ``probability_picture``."""
+    for index, probability in enumerate(case.probabilities):
+        place = folder / (f"level{index}" if index else ENSEMBLE)
+        write_image(place / f"{case.name}.png", probability_picture(probability))
+
+
+def probability_picture(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (H,W) in 0..1 as uint16: 65535 times them, rounded."""
+    return np.round(np.asarray(probability, np.float64) * FULL).astype(np.uint16)

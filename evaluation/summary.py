@@ -121,7 +121,7 @@ def metrics_table(metrics: dict[str, dict]) -> str:
     """A table for the console, a row a metric and a column a level: mean (std over cases) [95 % interval of the mean].
 
     Args:
-        metrics: by level, as ``evaluation.results.summarize`` makes them, with intervals.
+        metrics: by level, as ``summarize`` makes them, with intervals.
     """
     names = [key.removesuffix("_mean") for key in next(iter(metrics.values())) if key.endswith("_mean")]
     rows = [["", *map(_title, metrics)]]

@@ -264,10 +264,11 @@ def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
 
 
 def _said_of_colours(wanted: Wanted, columns: Sequence[str], with_truth: bool) -> list[str]:
-    ignored = ["grey hatching: not scored"] if with_truth and wanted.spec.ignore_value is not None else []
+    hatched = with_truth and {"predictions", "truth"} & set(columns)
+    ignored = ["grey hatching: not scored"] if hatched and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":
         return ignored
-    parts = ["truth green"] if with_truth else []
+    parts = ["truth green"] if with_truth and {"levels", "predictions", "truth"} & set(columns) else []
     if "predictions" in columns:
         named = zip(wanted.runs, itertools.cycle(RUN_COLOURS), strict=False)
         parts += [f"{run.name} {colour}" for run, colour in named]

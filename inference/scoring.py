@@ -66,16 +66,12 @@ def scored(
     group: Group = SINGLE,
     network: str = "the network",
 ) -> pd.DataFrame:
-    """The table of scores of all cases with all metrics and the ``group`` of each case.
+    """The table of scores of all cases with all metrics and the ``group`` of each case; see ``scores.evaluate``.
 
     Args:
-        loader: of this process's part of the cases.
-        dataset: of all cases.
-        threshold: on the probability.
+        loader: of this process's part of the cases, those of ``dataset``.
         spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
-        writers: called with every case; see ``evaluation.scores.evaluate``.
-        group: the processes that share the cases.
-        network: what the model is called in errors.
+        writers: called with every case.
     """
 
     def on_case(case: Case) -> None:

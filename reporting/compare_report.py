@@ -12,7 +12,6 @@ from datasets.files import sample_path
 from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun
 from evaluation.per_case import NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.predictions import FULL
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import summarize
 from reporting.case_pictures import CasePictures, levels_of
@@ -24,17 +23,11 @@ from utils.log import code_version
 def write_report(
     folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None, seed: int = 0
 ) -> int:
-    """Write the page.
+    """Write the page, with what the runs' folders hold of ``predictions/`` and ``probabilities/``; its size in bytes.
 
     Args:
-        folder: where it goes.
-        compared: the runs; what their results folders hold of ``predictions/`` and ``probabilities/`` is shown.
         data, root: of the cases; None as the first summary that knows says.
-        fixations: a fixation table to show; None for none.
         seed: that the bootstrap of the comparison had.
-
-    Returns:
-        Its size in bytes.
 
     Raises:
         OSError, ValueError: where data set, image or mask of a case cannot be found or read, or a prediction's size is
@@ -44,23 +37,23 @@ def write_report(
     spec = get_spec(data, root)
     pictures = CasePictures(spec, root, fixations)
     names, without_truth = compared.runs[0].cases, 0
-    with ReportWriter(
+    report = ReportWriter(
         folder / REPORT_FILE,
         title=" and ".join(run.name for run in compared.runs),
         runs=[_described(run) for run in compared.runs],
         comparison=comparison_rows(compared.comparisons),
         notes=[*comparison_notes(compared.comparisons, seed=seed), *compared.notes],
         made_by=f"run.py compare, version {code_version()}",
-    ) as report:
-        for name in names:
-            mask = sample_path(spec, Path(root), "masks", name)
-            truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
-            without_truth += truth is None
-            report.add(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name)))
+    )
+    for name in names:
+        mask = sample_path(spec, Path(root), "masks", name)
+        truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
+        without_truth += truth is None
+        report.add(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name)))
     pictures.print_missing_fixations()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")
-    return report.num_bytes
+    return report.close()
 
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
@@ -100,7 +93,10 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
             continue
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
-        maps = _probabilities(folder / PROBABILITIES_FOLDER, name)
+        # The page numbers them as they come: the ensemble's, level 1's and so on, as far as there is no gap.
+        levels = itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1)))
+        paths = (folder / PROBABILITIES_FOLDER / level / f"{name}.png" for level in levels)
+        maps = list(map(io.read_map, itertools.takewhile(Path.is_file, paths)))
         if len({one.shape for one in maps}) > 1:
             raise ValueError(
                 f"{folder / PROBABILITIES_FOLDER}: expected maps of one size for {name}, found several; evaluate again"
@@ -108,19 +104,3 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
         if maps:
             found["probabilities"][run.name] = np.stack(maps)
     return found
-
-
-def _probabilities(folder: Path, name: str) -> list[np.ndarray]:
-    """The ensemble's, level 1's and so on, as far as they are there without a gap."""
-    maps: list[np.ndarray] = []
-    # The page numbers them as they come, so the order of the table's rows must not matter.
-    for level in itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1))):
-        path = folder / level / f"{name}.png"
-        if not path.is_file():
-            break
-        try:
-            with io.open_picture(path) as image:
-                maps.append(np.array(image, np.float32) / FULL)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path}: expected a probability map, found an unreadable file; evaluate again") from error
-    return maps

@@ -36,13 +36,7 @@ def write_comparison(folder: Path, compared: Compared, table: str) -> None:
 
 
 def draw_comparison(comparisons: Sequence[Comparison], paired: pd.DataFrame, paths: Sequence[Path]) -> None:
-    """Draw a panel a run and metric: the differences of all cases in order, their mean and its interval.
-
-    Args:
-        comparisons: as ``compare_runs`` makes them.
-        paired: as ``paired_table`` makes it from the same runs and metrics.
-        paths: files to write, ``.png`` or ``.pdf``.
-    """
+    """Draw a panel a run and metric: the differences of all cases in order, their mean and its interval."""
     from matplotlib.figure import Figure
 
     runs = list(dict.fromkeys(c.run for c in comparisons))
@@ -76,7 +70,10 @@ def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
         size = float(np.clip(600 / len(values), 1.5, 12))
         place = np.arange(1, len(values) + 1)
         axes.scatter(place, values, s=size, c=colours, lw=0, rasterized=len(values) > MAX_VECTOR_DOTS, zorder=3)
-        _draw_mean(axes, comparison, measure.scale)
+        axes.axhline(comparison.mean_difference * measure.scale, color="black", lw=1, ls=(0, (4, 2)))
+        if comparison.ci95_low is not None:
+            low, high = comparison.ci95_low * measure.scale, comparison.ci95_high * measure.scale
+            axes.axhspan(low, high, color="black", alpha=0.15, lw=0)
     axes.set(xlim=(0, len(values) + 1), ylabel=f"{measure.title}, difference, {unit}")
     axes.set_title(_title(comparison, measure.scale), parse_math=False, loc="left", fontsize=SMALL_PT)
     counts = [
@@ -88,12 +85,6 @@ def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
     ordered = counts if measure.larger_is_better else counts[::-1]
     for (count, word, colour), x, side in zip(ordered, (0, 0.5, 1), ("left", "center", "right"), strict=True):
         axes.text(x, -0.17, f"{count} {word}", transform=axes.transAxes, va="top", ha=side, color=colour)
-
-
-def _draw_mean(axes, comparison: Comparison, scale: float) -> None:
-    axes.axhline(comparison.mean_difference * scale, color="black", lw=1, ls=(0, (4, 2)))
-    if comparison.ci95_low is not None:
-        axes.axhspan(comparison.ci95_low * scale, comparison.ci95_high * scale, color="black", alpha=0.15, lw=0)
 
 
 def _title(comparison: Comparison, scale: float) -> str:

@@ -50,33 +50,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[dict[str, str | i
 
 
 def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> list[str]:
-    """What the numbers of the table are, and what a row does not tell, as sentences with names as they were given.
-
-    Args:
-        comparisons: as of ``comparisons_markdown``.
-        seed: the same.
-    """
-    return [*_legend(comparisons, seed), *_exceptions(comparisons)]
-
-
-def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
-    """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
-    return pd.DataFrame(list(map(asdict, comparisons)), dtype=object).to_csv(index=False, lineterminator="\n")
-
-
-def paired_csv(paired: pd.DataFrame) -> str:
-    """CSV of what ``paired_table`` makes: a row a case; a column a metric and run, and the differences.
-
-    The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
-    """
-    return paired.to_csv(index=False, header=list(map(_column, paired)), lineterminator="\n")
-
-
-def _column(key) -> str:
-    return key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}"
-
-
-def _legend(comparisons: Sequence[Comparison], seed: int) -> list[str]:
+    """What the numbers of the table are, and what a row does not tell, as sentences with names as they were given."""
     first = comparisons[0]
     several = len({comparison.run for comparison in comparisons}) > 1
     grouped = any(c.tested == "group means" for c in comparisons)
@@ -98,7 +72,24 @@ def _legend(comparisons: Sequence[Comparison], seed: int) -> list[str]:
             "Holm p: adjusted for all runs that are compared with the baseline, for each metric by itself; several "
             "metrics are not adjusted for."
         )
-    return sentences
+    return [*sentences, *_exceptions(comparisons)]
+
+
+def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
+    """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
+    return pd.DataFrame(list(map(asdict, comparisons)), dtype=object).to_csv(index=False, lineterminator="\n")
+
+
+def paired_csv(paired: pd.DataFrame) -> str:
+    """CSV of what ``paired_table`` makes: a row a case; a column a metric and run, and the differences.
+
+    The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
+    """
+    return paired.to_csv(index=False, header=list(map(_column, paired)), lineterminator="\n")
+
+
+def _column(key) -> str:
+    return key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}"
 
 
 def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:

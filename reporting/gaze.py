@@ -49,8 +49,7 @@ def print_quality(quality: dict | None) -> None:
 def write_figure(root: Path) -> Path:
     """Draw the per-image table under ``root``; the figure's path."""
     table = pd.read_csv(root / PER_IMAGE_FILE, dtype={"name": str}).set_index("name").astype(float)
-    thresholds = [float(column.rpartition("_")[2]) for column in table if column.startswith("crf_dice_")]
-    write_gaze_figure(root / FIGURE_FILE, {column: table[column].to_numpy() for column in table}, thresholds)
+    write_gaze_figure(root / FIGURE_FILE, table)
     return root / FIGURE_FILE
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from evaluation.summary import counted_apart
-from reporting.markdown import code, escaped, table
+from reporting.markdown import NOTHING, code, escaped, table
 
 LIMITATIONS = """\
 For research. This is not a medical device: it was not examined or approved for diagnosis or treatment, and nobody
@@ -119,15 +119,10 @@ def _metrics_table(metrics: dict) -> str:
 
 def _metric(entry: dict, name: str) -> str:
     mean, std, interval = (entry.get(f"{name}_{part}") for part in ("mean", "std", "ci95"))
-    if not _is_number(mean):
-        return "–"
-    text = f"{mean:.4f}" + (f" ({std:.4f})" if _is_number(std) else "")
-    known = isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval))
-    return text + (f" [{interval[0]:.4f}, {interval[1]:.4f}]" if known else "")
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if mean is None:
+        return NOTHING
+    text = f"{mean:.4f}" + (f" ({std:.4f})" if std is not None else "")
+    return text + (f" [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else "")
 
 
 def _check(check: dict) -> str:

@@ -1,11 +1,12 @@
 """Experiments as tables: Markdown to be read, CSV to be computed with."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from evaluation.experiments import Experiment, OverSeeds, labels, levels, metrics_of, over_seeds
+from evaluation.experiments import KEYS, Experiment, over_seeds
 from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.per_case import ENSEMBLE
 from reporting.markdown import NOTHING, markdown_table
@@ -21,7 +22,8 @@ LEGEND = (
     "Mean over seeds ± standard deviation over seeds (n-1); in brackets the standard deviation over images, its mean "
     "over seeds."
 )
-CSV_COLUMNS = ("experiment", "result", "metric", "level", *OverSeeds._fields)
+# With which the CSV begins.
+CSV_COLUMNS = ("experiment", *KEYS)
 
 
 def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Path] = ()) -> str:
@@ -31,9 +33,12 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
         experiments: as ``group_runs`` makes them. Each has a row for Dice and one for IoU of the ensemble, in per cent.
         unfinished: run folders to name as left out.
     """
-    shown = [label for label in TRAINING_RESULTS if any(label in labels(experiment) for experiment in experiments)]
-    trained = [row for experiment in experiments for row in _training_rows(experiment, shown)]
-    others = [row for experiment in experiments for row in _other_rows(experiment)]
+    numbers = list(map(over_seeds, experiments))
+    labels = [list(of.index.unique("result")) for of in numbers]
+    shown = [label for label in TRAINING_RESULTS if any(label in found for found in labels)]
+    all_of = list(zip(experiments, numbers, labels, strict=True))
+    trained = [row for one in all_of for row in _training_rows(*one, shown)]
+    others = [row for one in all_of for row in _other_rows(*one)]
     parts = []
     if trained:
         titles = [TRAINING_RESULTS[label] for label in shown]
@@ -44,30 +49,27 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
     if others:
         metrics = [f"{TITLES[metric]} (std over images)" for metric in HEADLINE]
         parts.append(markdown_table([("run", "what", "result", "iteration", "cases", *metrics), *others]))
-    notes = [note for experiment in experiments for note in _notes(experiment)]
+    notes = [note for one in all_of for note in _notes(*one)]
     if unfinished:
         notes.append(f"Without a summary yet, left out: {', '.join(map(str, unfinished))}.")
     return "\n\n".join([*parts, *notes]) + "\n"
 
 
 def experiments_csv(experiments: Sequence[Experiment]) -> str:
-    """CSV with the columns ``CSV_COLUMNS``: a row an experiment, result, metric and level.
+    """CSV of what ``over_seeds`` says, a row an experiment, result, metric and level.
 
-    Means and standard deviations are described in ``OverSeeds``: overlaps in 0..1, distances in the unit that their
-    names end with. Without a value the cell is empty.
+    Overlaps are in 0..1, distances in the unit that their names end with; without a value the cell is empty.
     """
-    rows = [
-        (experiment.name, label, metric, level, *over_seeds(experiment, label, level, metric))
-        for experiment in experiments
-        for label in labels(experiment)
-        for metric in metrics_of(experiment, label)
-        for level in levels(experiment, label)
-    ]
-    return pd.DataFrame(rows, columns=CSV_COLUMNS).to_csv(index=False, lineterminator="\n")
+    tables = [over_seeds(experiment).reset_index() for experiment in experiments]
+    for table, experiment in zip(tables, experiments, strict=True):
+        table.insert(0, CSV_COLUMNS[0], experiment.name)
+    return pd.concat(tables).to_csv(index=False, lineterminator="\n")
 
 
-def _training_rows(experiment: Experiment, shown: Sequence[str]) -> list[tuple]:
-    found = [label for label in shown if label in labels(experiment)]
+def _training_rows(
+    experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str], shown: Sequence[str]
+) -> list[tuple]:
+    found = [label for label in shown if label in labels]
     if not found:
         return []
     seeds = experiment.seeds
@@ -75,46 +77,48 @@ def _training_rows(experiment: Experiment, shown: Sequence[str]) -> list[tuple]:
         experiment.name,
         experiment.runs[0].summary.get("what", ""),
         f"{len(seeds)} ({', '.join(map(str, seeds))})" if seeds else NOTHING,
-        over_seeds(experiment, found[0], ENSEMBLE, HEADLINE[0]).num_cases,
+        numbers.loc[(found[0], HEADLINE[0], ENSEMBLE), "num_cases"],
         _iterations(experiment, found[0]),
     )
     rows = []
     for metric in HEADLINE:
-        cells = [_cell(over_seeds(experiment, label, ENSEMBLE, metric), len(experiment.runs)) for label in shown]
+        of_metric = numbers.xs((metric, ENSEMBLE), level=KEYS[1:])
+        cells = [_cell(of_metric.loc[x], len(experiment.runs)) if x in labels else NOTHING for x in shown]
         rows.append((*first, TITLES[metric], *cells))
     return rows
 
 
-def _other_rows(experiment: Experiment) -> list[tuple]:
+def _other_rows(experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str]) -> list[tuple]:
     what = experiment.runs[0].summary.get("what", "")
     rows = []
-    for label in labels(experiment):
+    for label in labels:
         if label in TRAINING_RESULTS:
             continue
-        numbers = [over_seeds(experiment, label, ENSEMBLE, metric) for metric in HEADLINE]
-        cells = ["none" if n.mean is None else f"{_percent(n.mean)} ({_percent(n.std_over_images)})" for n in numbers]
-        first = (experiment.name, what, label.replace("_", " "), _iterations(experiment, label), numbers[0].num_cases)
+        of_label = [numbers.loc[label, metric, ENSEMBLE] for metric in HEADLINE]
+        cells = [
+            f"{_percent(n['mean'])} ({_percent(n['std_over_images'])})" if n["n_seeds"] else "none" for n in of_label
+        ]
+        cases = int(of_label[0]["num_cases"])
+        first = (experiment.name, what, label.replace("_", " "), _iterations(experiment, label), cases)
         rows.append((*first, *cells))
     return rows
 
 
-def _cell(numbers: OverSeeds | None, num_runs: int) -> str:
-    if numbers is None:
-        return NOTHING
-    if numbers.mean is None:
+def _cell(numbers: pd.Series, num_runs: int) -> str:
+    seeds = int(numbers["n_seeds"])
+    if not seeds:
         return "none"
-    over = "" if numbers.n_seeds == num_runs else f", {numbers.n_seeds} of {num_runs} seeds"
-    spread = f"± {_percent(numbers.std_over_seeds)} ({_percent(numbers.std_over_images)})"
-    return f"{_percent(numbers.mean)} {spread}{over}"
+    over = "" if seeds == num_runs else f", {seeds} of {num_runs} seeds"
+    spread = f"± {_percent(numbers['std_over_seeds'])} ({_percent(numbers['std_over_images'])})"
+    return f"{_percent(numbers['mean'])} {spread}{over}"
 
 
-def _notes(experiment: Experiment) -> list[str]:
-    found = labels(experiment)
-    if not found:
+def _notes(experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    if not labels:
         return [f"{experiment.name}: nothing was evaluated."]
     notes = []
-    for label in found:
-        undefined = over_seeds(experiment, label, ENSEMBLE, HEADLINE[0]).num_undefined
+    for label in labels:
+        undefined = int(numbers.loc[(label, HEADLINE[0], ENSEMBLE), "num_undefined"])
         if undefined:
             over = f" in {len(experiment.runs)} runs" if len(experiment.runs) > 1 else ""
             notes.append(
@@ -130,5 +134,5 @@ def _iterations(experiment: Experiment, label: str) -> str:
     return ", ".join(f"{iteration:,}" for iteration in sorted(found))
 
 
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{100 * value:.2f}"
+def _percent(value: float) -> str:
+    return NOTHING if math.isnan(value) else f"{100 * value:.2f}"

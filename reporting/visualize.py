@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from datasets.gaze.crf import crf_image
+
 CELL_PX = 192
 TITLE_PX = 24
 GAP_PX = 4
@@ -12,14 +14,6 @@ TRUTH_COLOUR = (64, 220, 64)
 PREDICTION_COLOUR = (255, 210, 0)
 FIXATION_COLOUR = (0, 225, 255)
 IGNORED_COLOUR = (128, 128, 128)
-
-
-def displayable(image: np.ndarray) -> np.ndarray:
-    """A network input (C,H,W) or grey map (H,W), any range, as (H,W,3) uint8; a constant one becomes black."""
-    image = image[None] if image.ndim == 2 else image
-    low, high = float(image.min()), float(image.max())
-    scaled = ((image - low) / ((high - low) or 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(scaled, 3 // len(scaled), axis=0).transpose(1, 2, 0))
 
 
 def map_picture(unit_map: np.ndarray) -> np.ndarray:
@@ -106,7 +100,7 @@ def prediction_row(
         ignore: (H,W), what is not scored, hatched beside the label; or None.
         threshold: foreground is where the probability is above it.
     """
-    picture = displayable(image)
+    picture = crf_image(image.transpose(1, 2, 0))
     cells = {"image": picture}
     for level, mask in enumerate(() if pseudo is None else pseudo, start=1):
         cells[f"pseudo-mask {level}"] = mask_picture(mask)

@@ -509,13 +509,6 @@ def test_checkpoints_that_are_none(tiny_root, tmp_path, capsys):
     assert not list(tmp_path.glob("evaluate_*"))
 
 
-def test_a_checkpoint_for_other_channels(tiny_root, tiny_prostate_root, tmp_path, capsys):
-    assert train(tiny_prostate_root, tmp_path / "exp", data="prostate") == 0
-    checkpoint = tmp_path / "exp" / "model_latest.pth"
-    error = fails(capsys, ["evaluate", "--data", "kvasir", "--root", tiny_root, "--ckpt_path", checkpoint])
-    assert "expected data with channels 1, as it was trained on, found channels 3" in error
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

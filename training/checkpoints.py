@@ -21,7 +21,6 @@ from training.build import model_settings
 from training.data_options import check_settings, id_numbers, remembered_settings
 from training.run import Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
-from training.schedule import schedule_of
 from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
 from utils.devices import amp_of
@@ -37,25 +36,14 @@ RECIPE_KEYS = (
 # In every recipe, whether or not the objective has them.
 COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
-EARLIER_RECIPE = {
-    "ensemble": "logits",
-    "encoder_input": "imagenet",
-    "decoder_channels": [256, 128, 64, 32, 16],
-    "augment": "flips",
-    "antialias": False,
-    "frozen_stages": 0,
-    "ema": 0.0,
-    "select": "best",
-    # Drawn then; where that matters, the images are others, which is looked at apart.
-    "draw_subset": False,
-    "rounds": 1,
-    "pseudo": "levels",
-    "masks": 0,
-}
+EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
 # Of TrainState, under "state".
 STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
 # Of a checkpoint, what a run cannot go on without.
-RESUME_KEYS = ("iteration", "best_performance", "best_iteration", "optimizer", "scaler")
+RESUME_KEYS = (
+    *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
+    *("optimizer", "scaler", "amp", "state", "random"),
+)
 MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
@@ -93,12 +81,6 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
             "scaler": run.scaler.state_dict(),
             "amp": amp_of(settings.amp, settings.fp16, run.device),
             "state": {key: getattr(state, key) for key in STATE_KEYS},
-            "schedule": schedule_of(settings, state.iterations_per_epoch),
-            "sampler": {
-                "seed": settings.seed,
-                "epoch": state.iteration // state.iterations_per_epoch,
-                "batch": state.iteration % state.iterations_per_epoch,
-            },
             "random": random_states(),
             "config": {
                 "model": {
@@ -160,7 +142,7 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
     if settings.resume:
         _check_goes_on_from_its_own(settings, folder)
         # The weights that it began with are not what it goes on from.
-        given = None if settings.ckpt_path == start_weights(folder) else settings.ckpt_path
+        given = None if _are_one(settings.ckpt_path, start_weights(folder)) else settings.ckpt_path
         path, note = given or latest, None
         if given:
             checkpoint = load_checkpoint(path)
@@ -174,7 +156,9 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
         notes = (note,) if note else ()
         anew = _why_chosen_anew(settings, checkpoint, folder / BEST_FILE)
         if anew:
-            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0}
+            # The validation of its iteration is made up, where one is due.
+            state = {**checkpoint["state"], "validated": 0}
+            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
             notes += (f"{anew}; it is chosen anew",)
         return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
     if not settings.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
@@ -193,6 +177,11 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
             f"{fed}; name the same --encoder_weights as it was trained with"
         )
     return Start(checkpoint, Path(settings.ckpt_path))
+
+
+def _are_one(path: str | None, other: str | None) -> bool:
+    """Whether two paths, however spelled, are of one file, or neither is there."""
+    return path == other or (None not in (path, other) and os.path.realpath(path) == os.path.realpath(other))
 
 
 def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:
@@ -255,7 +244,7 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
         before = first_options(path.parent)
         check_same_options(one, before, path)
         # What was resumed from a checkpoint had begun before.
-        if not before.get("resume") and before.get("ckpt_path") != start_weights:
+        if not before.get("resume") and not _are_one(before.get("ckpt_path"), start_weights):
             raise ValueError(
                 f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
                 f"{start_weights}: what is left would start otherwise; name the same"
@@ -289,7 +278,7 @@ def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
     """A run that began with the weights at --ckpt_path is not to begin without them."""
     weights = start_weights(folder)
-    if weights and settings.ckpt_path in (None, weights) and not has_checkpoint(folder):
+    if weights and _are_one(settings.ckpt_path or weights, weights) and not has_checkpoint(folder):
         raise ValueError(
             f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
             f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
@@ -311,6 +300,9 @@ def check_same_options(settings: Settings, before: Mapping, path) -> None:
     """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
     before = {**EARLIER_RECIPE, **before}
     now = recipe_of(settings)
+    if not settings.makes_labels:
+        # Those of rounds lie in the run's own folder, which may be moved.
+        now["map_folder"] = settings.map_folder
     changed = [key for key, value in now.items() if plain(before.get(key)) != value]
     if changed:
         listed = ", ".join(f"--{key} {before.get(key)} (now {now[key]})" for key in changed)
@@ -369,27 +361,23 @@ def restore(run: Run, start: Start) -> None:
 
 def _restore_state(run: Run, checkpoint: dict) -> None:
     _check_same_ground(run, checkpoint)
-    restore_optimizer(run.optimizer, checkpoint["optimizer"], list(run.model.parameters()))
+    restore_optimizer(run.optimizer, checkpoint["optimizer"])
     # What no run changes is not taken from a file.
     run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
     run.state.iteration = checkpoint["iteration"] or 0
     run.state.best_performance = checkpoint["best_performance"]
     run.state.best_iteration = checkpoint["best_iteration"] or 0
-    # Checkpoints of earlier versions end with the validation that was due, and drew nothing.
-    state = checkpoint.get("state", {"validated": run.state.iteration})
     for key in STATE_KEYS:
-        setattr(run.state, key, state.get(key, getattr(run.state, key)))
-    if "random" in checkpoint:
-        restore_random_states(checkpoint["random"])
+        setattr(run.state, key, checkpoint["state"].get(key, getattr(run.state, key)))
+    restore_random_states(checkpoint["random"])
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everything: Sequence[Tensor]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:
     """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters stay as they are.
 
     Args:
         optimizer: with one group of parameters.
         saved: of its ``state_dict``.
-        everything: all parameters of the model. Earlier versions gave the optimizer unused ones, too, and count them.
 
     Raises:
         ValueError: for other entries than the optimizer's own, or such as do not fit their parameters.
@@ -399,20 +387,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping, everythi
     try:
         (group,) = saved["param_groups"]
         rate = group["lr"]
-        counted = own if len(group["params"]) == len(own) else everything
-        place = {id(parameter): index for index, parameter in enumerate(own)}
-        states = {}
         for index, state in saved["state"].items():
-            parameter = counted[index]
-            if set(state) != keys or not all(_fits(key, value, parameter) for key, value in state.items()):
+            if set(state) != keys or not all(_fits(key, value, own[index]) for key, value in state.items()):
                 raise ValueError(f"of parameter {index}: {shown(state)}")
-            states[place[id(parameter)]] = state
         if not number(0).fits(rate):
             raise ValueError(f"a rate of {shown(rate)}")
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"optimizer: expected the state of the run to resume, found another ({error})") from error
     (options,) = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": states, "param_groups": [{**options, "lr": rate}]})
+    optimizer.load_state_dict({"state": saved["state"], "param_groups": [{**options, "lr": rate}]})
 
 
 def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
@@ -425,14 +408,13 @@ def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
 
 def _check_same_ground(run: Run, checkpoint: dict) -> None:
     amp = amp_of(run.settings.amp, run.settings.fp16, run.device)
-    before = checkpoint.get("amp", amp)
-    if before != amp:
+    if checkpoint["amp"] != amp:
         raise ValueError(
-            f"--amp: expected {before}, in which the run to resume began, found {amp} on {run.device}; resume it on "
-            "the kind of device that it began on"
+            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {amp} on {run.device}; "
+            "resume it on the kind of device that it began on"
         )
     split, ids = run.data.selection_split, _selection_ids(run)
-    chosen_on, chosen_ids = checkpoint.get("selected_on", split), checkpoint.get("selection_ids", ids)
+    chosen_on, chosen_ids = checkpoint["selected_on"], checkpoint["selection_ids"]
     if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
         raise ValueError(
             f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "

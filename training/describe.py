@@ -10,6 +10,7 @@ from training.checkpoints import Start
 from training.data_options import describe_left_out
 from training.run import Run
 from training.run_folder import ARGS_FILE
+from training.schedule import schedule
 from training.settings import Settings
 from utils.devices import amp_of, device_name, has_bfloat16
 from utils.log import code_version
@@ -41,7 +42,8 @@ def describe(run: Run, start: Start) -> None:
         )
     if settings.select == "last" and (settings.val_fraction or has_validation_file(settings.root)):
         log.info("validation images are kept apart, and --select last does not look at them; evaluate --split val does")
-    if settings.lr_scheduler != "onecycle" and settings.max_ite < run.state.iterations_per_epoch:
+    rate = schedule(settings, run.state.iterations_per_epoch)(0)
+    if settings.lr_scheduler != "onecycle" and settings.max_ite < run.state.iterations_per_epoch and rate < settings.lr:
         log.info("fewer iterations than an epoch: the learning rate is --lr_min; --lr_scheduler onecycle does without")
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
         log.info(

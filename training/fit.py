@@ -1,7 +1,7 @@
 """A training from its options to its scores: data, model, objective, loop, one evaluation at the end."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,12 +33,12 @@ from training.checkpoints import (
 from training.data_options import complete
 from training.describe import describe
 from training.forecast import ForecastHook
-from training.hooks import AverageHook, LogHook, ProfileHook, SaveHook, StopHook, TimeHook, ValidateHook
+from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
 from training.rounds import train_rounds
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
-from training.schedule import iteration_learning_rate, schedule_of
+from training.schedule import schedule
 from training.seeding import seed_everything
 from training.seeds import train_seeds
 from training.settings import Settings
@@ -63,6 +63,7 @@ def fit(settings: Settings) -> int:
         ValueError, OSError: for what is wrong with settings, data or files, before the run folder is touched.
     """
     settings = settings.checked()
+    settings = complete(settings, get_spec(settings.data, settings.root))
     if settings.wandb:
         check_wandb()
     deadline = Deadline(settings.max_minutes)
@@ -82,8 +83,6 @@ def fit(settings: Settings) -> int:
 
 def train_one(settings: Settings, group: Group, device: torch.device, deadline: Deadline) -> int:
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
-    spec = get_spec(settings.data, settings.root)
-    settings = complete(settings, spec)
     folder = Path(settings.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     check_batch_size(settings, group)
@@ -97,7 +96,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     with _log(settings, folder, run.state, group) as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
-            facts = {"data_spec": asdict(spec), "without_map": data.train.without_map}
+            facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
             write_json(folder / ARGS_FILE, settings.flat() | facts)
         describe(run, start)
         stopped_by = _train(run, deadline)
@@ -158,49 +157,45 @@ def _train(run: Run, deadline: Deadline) -> str | None:
         size=group.size,
     )
 
-    rates = schedule_of(settings, state.iterations_per_epoch)
     autocast, _ = precision(amp_of(settings.amp, settings.fp16, run.device), run.device)
-    with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as (validate, hooks):
-        if validate.catch_up(state):
-            # There may be no step left that would.
-            save(run, LATEST_FILE, again=True)
-        if not state.stopped:
+    with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as hooks:
+        start = state.iteration
+        of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)
+        try:
             train(
                 group.wrap(run.model),
                 objective_of(settings),
                 run.optimizer,
-                _batches(run, loader),
+                warn_of_empty_targets(loader, of_first_epoch, run.log.info) if not state.stopped else (),
                 state=state,
                 device=run.device,
                 autocast=autocast,
                 scaler=run.scaler,
                 hooks=hooks,
-                learning_rate=lambda iteration: iteration_learning_rate(iteration, state.iterations_per_epoch, rates),
+                learning_rate=schedule(settings, state.iterations_per_epoch),
                 group=group,
                 share=loader.batch_sampler.share,
                 memory_format=memory_layout(settings, run.device),
                 warn=run.log.info,
             )
+        except (OSError, ValueError):
+            # Of an image, a mask or a terminal that is gone: not to cost the steps since the last checkpoint.
+            if state.iteration > start and not state.in_a_row:
+                save(run, LATEST_FILE, again=True)
+            raise
         # Also one that came after the last look at it. Each process knows only what it was asked itself.
         return next(filter(None, group.gather(request.reason)), None)
 
 
-def _batches(run: Run, loader: Iterable[dict]) -> Iterator[dict]:
-    """The batches of a loader; an image that cannot be read is not to cost the steps since the last checkpoint."""
-    start, settings, log = run.state.iteration, run.settings, run.log
-    of_first_epoch = min(run.state.iterations_per_epoch, settings.max_ite - start)
-    try:
-        yield from warn_of_empty_targets(loader, of_first_epoch, log.info)
-    except (OSError, ValueError):
-        if run.state.iteration > start:
-            save(run, LATEST_FILE, again=True)
-        raise
-
-
 @contextlib.contextmanager
-def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]]:
-    """The validation and all hooks in their order, closed at the end."""
+def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
+    """All hooks in their order, closed at the end; a validation that a stop has left over is made up before them."""
     settings, group = run.settings, run.group
+    validate = _validation(run, request)
+    # Before others look at the clock.
+    if validate.catch_up(run.state):
+        # There may be no step left that would.
+        save(run, LATEST_FILE, again=True)
     log = LogHook(
         run.log,
         step=settings.log_step,
@@ -215,30 +210,17 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[tuple[ValidateHook, list]
         to_close.append(
             ProfileHook(run.folder / PROFILE_FOLDER, steps=settings.profile, device=run.device, log=run.log)
         )
-    validate = _validation(run, request)
-    steps = {"step": settings.save_step, "max_ite": settings.max_ite}
 
-    saved_at = None
+    def save_latest(state: TrainState, terms: dict, lr: float) -> None:
+        due = state.iteration % settings.save_step == 0
+        if due or state.iteration == settings.max_ite or state.stopped:
+            save(run, LATEST_FILE)
+        if due and settings.keep_all:
+            save(run, f"model_ite{state.iteration}.pth")
 
-    def save_latest() -> None:
-        nonlocal saved_at
-        save(run, LATEST_FILE)
-        saved_at = run.state.iteration
-        if settings.keep_all and run.state.iteration % settings.save_step == 0:
-            save(run, f"model_ite{run.state.iteration}.pth")
-
-    def save_again() -> None:
-        # A stop that came in the validation found nothing saved.
-        saved = saved_at == run.state.iteration
-        if not saved or run.state.validated == run.state.iteration:
-            save(run, LATEST_FILE, again=saved)
-
-    # Saved before anything is said or validated too: what that fails of, such as a terminal that is gone or a broken
-    # mask, is not to cost the steps.
-    before, after = SaveHook(save_latest, **steps), SaveHook(save_again, **steps)
     try:
         average = [AverageHook(run.average, run.model, max_ite=settings.max_ite)] if run.average is not None else []
-        yield validate, [*average, TimeHook(), StopHook(request, group), before, *to_close, forecast, validate, after]
+        yield [*average, StopHook(request, group), *to_close, forecast, validate, save_latest]
     finally:
         for hook in to_close:
             hook.close()

@@ -73,18 +73,6 @@ class LogHook:
         self.bar.close()
 
 
-class TimeHook:
-    """Counts the seconds of training into the state."""
-
-    def __init__(self):
-        self.since = time.monotonic()
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        now = time.monotonic()
-        state.seconds += now - self.since
-        self.since = now
-
-
 class AverageHook:
     """Updates the EMA of the weights each step from the middle of the run on; before, the average is a copy.
 
@@ -200,17 +188,6 @@ class ValidateHook:
             if self.empty.get(level) != begun:
                 self.log.info(f"[{self.split} | Ite {state.iteration}] level {level} {advice}")
         self.empty = empty
-
-
-class SaveHook:
-    """Saves every ``step`` iterations, at the end, and when the run is stopped."""
-
-    def __init__(self, save: Callable[[], None], *, step: int, max_ite: int):
-        self.save, self.step, self.max_ite = save, step, max_ite
-
-    def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        if state.iteration % self.step == 0 or state.iteration == self.max_ite or state.stopped:
-            self.save()
 
 
 class ProfileHook:

@@ -36,8 +36,10 @@ MASK_STREAM = 5
 
 def make_labels(
     settings: Settings, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
-) -> dict:
-    """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last.
+) -> None:
+    """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last:
+    ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and the ``quality`` of the other labels
+    where there are masks to score them by, which nothing else depends on.
 
     Args:
         settings: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
@@ -45,10 +47,6 @@ def make_labels(
         previous: the checkpoint of the round before; None in the first.
         device: where that predicts.
         say: is told in a sentence.
-
-    Returns:
-        The content of the file: ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and
-        the ``quality`` of the other labels where there are masks to score them by, which nothing else depends on.
 
     Raises:
         FileNotFoundError: for images without gaze or map.
@@ -71,11 +69,11 @@ def make_labels(
     facts |= {"thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})
-    for name in names:
-        if name in given:
-            write_image(folder / MAPS_FOLDER / f"{name}.png", given[name].astype(np.uint8) * 255)
-        elif name in maps:
-            write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(maps[name] * 255).astype(np.uint8))
+    for path in (folder / MAPS_FOLDER).glob("*.png"):
+        # Of a call that was killed: of another policy it may have had maps of more images.
+        path.unlink()
+    for name, values in (maps | given).items():
+        write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(values * 255).astype(np.uint8))
     judged, masks = {}, {}
     for name in [name for name in maps if name not in given]:
         mask = _mask_of(spec, root, name, size)
@@ -83,10 +81,8 @@ def make_labels(
             masks[name], scored = mask
             judged[name] = (maps[name] >= thresholds[0]) & scored
     quality = label_quality(judged, masks.get)
-    labels = {"finished": True, **facts, "quality": quality}
-    write_json(folder / LABELS_FILE, labels)
-    say(f"labels by {settings.pseudo}: {describe_quality(labels['quality'])}")
-    return labels
+    write_json(folder / LABELS_FILE, {"finished": True, **facts, "quality": quality})
+    say(f"labels by {settings.pseudo}: {describe_quality(quality)}")
 
 
 def gaze_sha256(settings: Settings) -> str | None:

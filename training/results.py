@@ -7,8 +7,7 @@ from torch import nn
 
 from evaluation.metrics import HEADLINE
 from evaluation.per_case import PREDICTIONS_FOLDER
-from evaluation.predictions import write_mask
-from evaluation.scores import ENSEMBLE
+from evaluation.scores import ENSEMBLE, write_mask
 from evaluation.summary import SUMMARY_FILE, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
 from models import build_from_weights

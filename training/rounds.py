@@ -4,22 +4,20 @@ The last round is the run in the run folder, those before lie in ``round1``, ``r
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
 from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint, remove_run
-from training.data_options import complete
 from training.forecast import work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels
-from training.run_folder import ARGS_FILE, LATEST_FILE
+from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
@@ -49,7 +47,6 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or rounds of other options, or
             the network cannot be built; see also ``make_labels``.
     """
-    settings = complete(settings, get_spec(settings.data, settings.root))
     folders = round_folders(settings)
     _check_folders(settings, folders)
     if settings.resume:
@@ -75,10 +72,7 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
             previous = folders[number - 2] / LATEST_FILE if number > 1 else None
             make_labels(settings_of_round(settings, number), folder, previous, device, say)
         group.barrier()
-        code = train_one(settings_of_round(settings, number))
-        if code:
-            at = f"round {number} of {len(folders)}"
-            say(f"stopped in {at}; the same command with --resume goes on, without --overwrite")
+        if code := train_one(settings_of_round(settings, number)):
             return code
     if group.is_main:
         _write_table(folders)
@@ -110,6 +104,17 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
     )
 
 
+def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
+    """Raise ValueError if there are runs or labels already and neither ``resume`` nor ``overwrite``."""
+    files = (ARGS_FILE, LABELS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
+    earlier = [str(folder) for folder in folders if any((folder / file).exists() for file in files)]
+    if earlier and not (settings.resume or settings.overwrite):
+        raise ValueError(
+            f"{', '.join(earlier)}: expected new run folders (--exp_path), found earlier runs; add --resume to "
+            "continue them or --overwrite to replace them"
+        )
+
+
 def remove_round(folder: Path) -> None:
     """Remove the files of a round, and nothing else."""
     remove_run(folder)
@@ -121,12 +126,7 @@ def remove_round(folder: Path) -> None:
 
 
 def _check_folders(settings: Settings, folders: list[Path]) -> None:
-    earlier = [folder for folder in folders if (folder / ARGS_FILE).exists() or (folder / LABELS_FILE).exists()]
-    if earlier and not (settings.resume or settings.overwrite):
-        raise ValueError(
-            f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier rounds; add "
-            "--resume to continue them or --overwrite to replace them"
-        )
+    check_no_earlier(settings, folders)
     for folder in folders:
         if any(folder.glob(f"{MAPS_FOLDER}/*.png")) and not (folder / LABELS_FILE).is_file():
             raise ValueError(

@@ -41,17 +41,11 @@ def learning_rate(
     return SCHEDULERS[scheduler](min(done, 1.0), lr, lr_min)
 
 
-def epoch_learning_rate(epoch: int, **schedule) -> float:
-    """The learning rate of an epoch (from 0), with the quirk of the released recipe.
+def schedule(settings, iterations_per_epoch: int) -> Callable[[int], float]:
+    """From an iteration (from 0) to its learning rate: one an iteration with ``onecycle``, else one an epoch.
 
-    The reference advances its epoch after the schedule was asked, so the first two epochs share entry 0 and
-    every later one lags by one. Kept, since the released numbers come from it.
-    """
-    return learning_rate(max(epoch - 1, 0), **schedule)
-
-
-def schedule_of(settings, iterations_per_epoch: int) -> dict:
-    """The arguments of ``learning_rate`` beside the index, which counts epochs, or iterations with ``onecycle``.
+    The reference advances its epoch after the schedule was asked, so the first two epochs share entry 0 and every later
+    one lags by one. Kept, since the released numbers come from it.
 
     Args:
         settings: of the training; ``lr_scheduler``, ``lr``, ``lr_min``, ``max_ite`` and ``warmup_ite`` count.
@@ -59,18 +53,9 @@ def schedule_of(settings, iterations_per_epoch: int) -> dict:
     common = {"scheduler": settings.lr_scheduler, "lr": settings.lr, "lr_min": settings.lr_min}
     if settings.lr_scheduler == "onecycle":
         warmup = settings.warmup_ite or round(ONECYCLE_WARMUP * settings.max_ite)
-        return common | {"total_epochs": settings.max_ite, "warmup_epochs": warmup}
-    warmup = -(-settings.warmup_ite // iterations_per_epoch)
-    return common | {"total_epochs": total_epochs(settings.max_ite, iterations_per_epoch), "warmup_epochs": warmup}
-
-
-def iteration_learning_rate(iteration: int, iterations_per_epoch: int, schedule: dict) -> float:
-    """The learning rate of an iteration (from 0), by a schedule of ``schedule_of``."""
-    if schedule["scheduler"] == "onecycle":
-        return learning_rate(iteration, **schedule)
-    return epoch_learning_rate(iteration // iterations_per_epoch, **schedule)
-
-
-def total_epochs(max_ite: int, iterations_per_epoch: int) -> int:
-    """The number of epochs that the released recipe's schedule spans: 133 for 15,000 iterations of 113."""
-    return max_ite // iterations_per_epoch + 1
+        return lambda ite: learning_rate(ite, total_epochs=settings.max_ite, warmup_epochs=warmup, **common)
+    # 133 for 15,000 iterations of 113.
+    epochs, warmup = settings.max_ite // iterations_per_epoch + 1, -(-settings.warmup_ite // iterations_per_epoch)
+    return lambda ite: learning_rate(
+        max(ite // iterations_per_epoch - 1, 0), total_epochs=epochs, warmup_epochs=warmup, **common
+    )

@@ -1,22 +1,19 @@
 """One run a seed, one after another, and the table over them."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 
-from datasets import get_spec
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
 from training.build import build_data, build_network, check_batch_size
 from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint
-from training.data_options import complete
 from training.forecast import work
 from training.labels import check_sources
-from training.rounds import remove_round, round_folders
-from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
+from training.rounds import check_no_earlier, remove_round, round_folders
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text
@@ -40,9 +37,10 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
         ValueError: before anything starts, if there is an earlier run and neither ``resume`` nor ``overwrite``, one
             with other options to resume, or weights to start from that are none or that ``overwrite`` would remove.
     """
-    settings = complete(settings, get_spec(settings.data, settings.root))
     runs = {seed: settings_of_seed(settings, seed) for seed in settings.seeds}
-    _check_folders(settings, runs)
+    check_no_earlier(settings, [folder for one in runs.values() for folder in round_folders(one)])
+    for one in runs.values() if settings.resume else ():
+        check_same_options_as_before(one, settings.ckpt_path)
     finished = {seed for seed, one in runs.items() if settings.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
     if settings.overwrite:
         check_batch_size(settings, group)
@@ -64,8 +62,7 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
     for number, (seed, one) in enumerate(runs.items(), start=1):
         before = ", finished before" if seed in finished else ""
         say(f"seed {seed} ({number} of {len(runs)}): {one.exp_path}{before}")
-        code = 0 if before else _train_or_say_how_to_go_on(one, settings, train_one, say)
-        if code:
+        if not before and (code := train_one(one)):
             return code
     if group.is_main:
         _report(Path(settings.exp_path), runs.values())
@@ -86,34 +83,6 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
     # Not the checkpoint to go on from: one that has none of its own yet begins with these weights.
     begun = has_checkpoint(Path(one.exp_path))
     return one.replace(resume=begun, overwrite=not begun, ckpt_path=None if begun else settings.ckpt_path)
-
-
-def _check_folders(settings: Settings, runs: Mapping[int, Settings]) -> None:
-    files = (ARGS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
-    folders = [Path(one.exp_path) for one in runs.values()]
-    earlier = [folder for folder in folders if any((folder / file).exists() for file in files)]
-    if earlier and not (settings.resume or settings.overwrite):
-        raise ValueError(
-            f"{', '.join(map(str, earlier))}: expected new run folders (--exp_path), found earlier runs; add --resume "
-            "to continue them or --overwrite to replace them"
-        )
-    if settings.resume:
-        for one in runs.values():
-            check_same_options_as_before(one, settings.ckpt_path)
-
-
-def _train_or_say_how_to_go_on(one: Settings, settings: Settings, train_one, say) -> int:
-    seeds = ", ".join(map(str, settings.seeds))
-    sentence = f"stopped in seed {one.seed} of {seeds}; the same command with --resume goes on, without --overwrite"
-    try:
-        code = train_one(one)
-    except KeyboardInterrupt:
-        # Pressed while data are read or results scored.
-        say(sentence)
-        raise
-    if code:
-        say(sentence)
-    return code
 
 
 def _report(folder: Path, runs: Iterable[Settings]) -> None:

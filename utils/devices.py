@@ -108,17 +108,16 @@ def device_name(device: torch.device) -> str:
 
 
 class Cores(NamedTuple):
-    """Of one process: the cores that it may use, its computing threads, its loader processes."""
+    """Of one process: its computing threads, its loader processes."""
 
-    available: int
     threads: int
     loaders: int
 
 
-def share_cores(
+def use_cores(
     device: torch.device, *, threads: int | None = None, loaders: int | None = None, processes: int = 1
 ) -> Cores:
-    """Threads and loader processes that together are no more than the cores: where they are, both wait.
+    """Threads, of which torch is told, and loader processes, together no more than the cores: beyond, both wait.
 
     What a CPU computes depends on the number of threads to the last digit, so that loaders get what threads leave.
 
@@ -140,11 +139,6 @@ def share_cores(
         threads = threads or min(available, THREADS_AT_START)
     # The process itself needs a core.
     loaders = min(wanted, available - (threads or 1))
-    return Cores(available, threads or available - loaders, loaders)
-
-
-def use_cores(device: torch.device, **asked) -> Cores:
-    """As ``share_cores``; sets torch's threads."""
-    cores = share_cores(device, **asked)
-    torch.set_num_threads(cores.threads)
-    return cores
+    threads = threads or available - loaders
+    torch.set_num_threads(threads)
+    return Cores(threads, loaders)

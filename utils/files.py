@@ -128,14 +128,6 @@ def staged_folder(
                 parent.rmdir()
 
 
-@contextlib.contextmanager
-def staged_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield ``path`` in a hidden folder, to be written there, with files that go beside it; as ``staged_folder``."""
-    path = Path(path)
-    with staged_folder(path.parent, last=path.name) as hidden:
-        yield hidden / path.name
-
-
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Atomic write of text as UTF-8."""
     with replacing(path) as temporary:

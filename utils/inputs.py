@@ -13,14 +13,8 @@ from typing import BinaryIO
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Of a text from a file, in a message.
 SHOWN_LENGTH = 60
-# By what ``stat`` says of them; whoever opens or reads one of these may wait for ever.
-OTHER_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+# By the letter of ``ls -l``; whoever opens or reads one of these may wait for ever.
+OTHER_KINDS = {"d": "a folder", "p": "a pipe", "s": "a socket", "c": "a device", "b": "a device"}
 
 
 def open_input(path: str | Path) -> BinaryIO:
@@ -40,7 +34,7 @@ def open_input(path: str | Path) -> BinaryIO:
         raise FileNotFoundError(f"{path}: expected a file, found none") from error
     except OSError as error:
         raise OSError(f"{path}: expected a readable file, found that it cannot be read: {error.strerror}") from error
-    kind = next((kind for test, kind in OTHER_KINDS if test(status.st_mode)), "something else")
+    kind = OTHER_KINDS.get(stat.filemode(status.st_mode)[0], "something else")
     raise OSError(f"{path}: expected a regular file, found {kind}; name a file, or leave it out")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,7 +32,6 @@ class RunLog:
 
     Args:
         folder: the run folder, made if absent; existing logs are appended to.
-        quiet: nothing on the console.
         redo_from: TensorBoard drops what earlier events say of this iteration and later ones: a resumed run says it
             again.
 
@@ -42,26 +41,23 @@ class RunLog:
 
     no_bar: bool | None = None  # tqdm: none where nobody looks
 
-    def __init__(self, folder: Path, *, quiet: bool = False, redo_from: int | None = None):
+    def __init__(self, folder: Path, *, redo_from: int | None = None):
         # Imported here: it takes a second, and only training needs it.
         from torch.utils.tensorboard import SummaryWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        self.logger = logging.getLogger(f"gazemedseg.{folder}")
-        self.logger.setLevel(logging.INFO)
-        self.logger.propagate = False
-        self._handlers: list[logging.Handler] = [_RaisingFileHandler(folder / "train.log", encoding="utf-8")]
-        if not quiet:
-            self._handlers.append(_TqdmHandler())
-        for handler in self._handlers:
-            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-            self.logger.addHandler(handler)
+        self.file = folder / "train.log"
         self._excepthook, threading.excepthook = threading.excepthook, self._leave_to_the_next_call
         self.writer = SummaryWriter(str(folder), purge_step=redo_from)
 
     def info(self, message: str) -> None:
         """Say a line, with the time before it."""
-        self.logger.info(message)
+        line = f"{time.strftime('%H:%M:%S')} {message}"
+        with named_in_errors(self.file), open(self.file, "a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+        # Not print, which would tear a progress bar apart.
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
 
     def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
         """Add numbers under ``group/name``; missing ones are skipped."""
@@ -100,9 +96,6 @@ class RunLog:
                 self.writer.close()
         finally:
             threading.excepthook = self._excepthook
-            for handler in self._handlers:
-                self.logger.removeHandler(handler)
-                handler.close()
 
     def _leave_to_the_next_call(self, failure) -> None:
         """TensorBoard's thread hands its OSError to the next call; its traceback would stand before our sentence."""
@@ -125,35 +118,6 @@ class NoLog:
         """Nothing."""
 
     scalars = hyperparameters = picture = info
-
-    def __enter__(self) -> NoLog:
-        return self
-
-    def __exit__(self, *_) -> None:
-        pass
-
-
-class _RaisingFileHandler(logging.FileHandler):
-    """A full disk ends the run with its sentence, in place of a traceback a line."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
-        error = sys.exc_info()[1]
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, self.baseFilename) from error
-        super().handleError(record)
-
-    def close(self) -> None:
-        # What cannot be written has been reported by the line that it is of.
-        with contextlib.suppress(OSError):
-            super().close()
-
-
-class _TqdmHandler(logging.Handler):
-    """Console lines that do not tear a progress bar apart."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stdout)
-        sys.stdout.flush()
 
 
 def code_version() -> str:

@@ -7,7 +7,7 @@ from datasets.recordings.formats import PLAIN
 from datasets.recordings.recording import check_times, plain
 from datasets.recordings.tables import MS_PER_UNIT, unit_of
 
-# Fixations last differently: so many rows of one duration are no chance.
+# Eyes move, and fixations last differently: so many rows in one corner, or of one duration, are no chance.
 MANY_ROWS = 10
 # Nobody's fixations last so short in milliseconds as a rule; and these are the ends of what is usual.
 SHORTEST_MS, USUAL_MS = 5, (30, 3000)

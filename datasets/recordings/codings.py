@@ -10,19 +10,18 @@ from datasets.recordings.recording import BOTH, LEFT, RIGHT
 from datasets.recordings.tables import Table, plain_name
 
 FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
-# How texts begin, in lower case; up to five letters are a whole word. BeGaze's visual intake is a fixation of glasses.
+# How texts begin, in lower case; short ones are a whole word. BeGaze's visual intake is a fixation of glasses.
 KINDS = {
-    FIXATION: ("fix", "fixa", "fixation", "efix", "visual intake"),
-    "saccade": ("sac", "sacc", "isac", "saccad", "esacc", "sakkad"),
-    "blink": ("bl", "blink", "eblink"),
-    "smooth pursuit": ("purs", "pursuit", "smooth", "sp"),
-    "post-saccadic oscillation": ("pso", "hpso", "lpso", "ihps", "ilps"),
-    "unclassified": ("unclass", "unknown", "undefined", "undef", "noise"),
-    "gap": ("gap", "eyesnotfound", "eyes not found", "missing", "lost", "noeyes"),
-    EVENT: ("userevent", "user event", "msg"),
-    SAMPLE: ("smp",),
+    FIXATION: r"(fixa?|efix)s?(?![a-z])|fixation|visual intake",
+    "saccade": r"(sacc?|isac|esacc)s?(?![a-z])|saccad|sakkad",
+    "blink": r"(bl|blink)s?(?![a-z])|eblink",
+    "smooth pursuit": r"(purs|sp)s?(?![a-z])|pursuit|smooth",
+    "post-saccadic oscillation": r"([hl]?pso|ihps|ilps)s?(?![a-z])",
+    "unclassified": r"(undef|noise)s?(?![a-z])|unclass|unknown|undefined",
+    "gap": r"(gap|lost)s?(?![a-z])|eyes ?not ?found|missing|noeyes",
+    EVENT: r"user ?event|msgs?(?![a-z])",
+    SAMPLE: r"smps?(?![a-z])",
 }
-WHOLE_WORD = 5
 # No column of kinds has so many.
 MANY_WORDS = 20
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
@@ -52,12 +51,7 @@ def kinds(table: Table, column: str) -> np.ndarray:
 def _kind(word: str) -> str:
     if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start", word):
         return "start of an event"
-    return next((kind for kind, beginnings in KINDS.items() if any(_begins(word, one) for one in beginnings)), word)
-
-
-def _begins(word: str, beginning: str) -> bool:
-    end = "" if len(beginning) > WHOLE_WORD else "s?(?![a-z])"
-    return re.match(beginning + end, word) is not None
+    return next((kind for kind, pattern in KINDS.items() if re.match(pattern, word)), word)
 
 
 def has_kinds(table: Table, column: str) -> bool:
@@ -115,7 +109,7 @@ def _eye(word: str) -> str | None:
     return found[-1] if found else None
 
 
-def invalid(table: Table, column: str | None, coding: str | None, good: tuple[str, ...] | None) -> np.ndarray:
+def invalid(table: Table, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:
     """Where a column of validity says that a row is not to be trusted; nowhere without a column.
 
     Args:

@@ -235,6 +235,8 @@ def _take_kinds(content: Content) -> None:
             wanted = kinds != EVENT
             content.left_out[f"rows of kind {EVENT}"] = int((~wanted).sum())
             content.keep(wanted)
+            if not wanted.any():
+                raise ValueError(f"{table.path}: expected rows of gaze, found those of kind {EVENT} alone")
             return
         found = ", ".join(sorted(set(kinds) - {""})[:5])
         raise ValueError(

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
-from datasets.recordings import EYES, METHODS
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name, unread
 from utils.settings import POSITIVE, measures, setting
@@ -30,13 +29,14 @@ class ConversionSettings:
     method: str | None = setting(
         None,
         "the tracker's own events, or velocity or dispersion of the samples (default: events if any, else ivt)",
-        choices=METHODS,
+        choices=THRESHOLDS,
     )
     eye: str = setting(
         "auto",
         "auto: the tracker's mean of both, else the right one, else the left; both-averaged (or both): the mean of the "
         "eyes' samples",
-        choices=EYES,
+        # "both" is what the last one was called before.
+        choices=("auto", LEFT, RIGHT, AVERAGED, BOTH),
     )
     detection: DetectionSettings = DetectionSettings()
     screen_px: tuple[float, float] | None = setting(None, "screen, pixels", measures(2, positive=2), metavar="W,H")
@@ -140,7 +140,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     summary = Summary(
         recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
     )
-    if options := unread(settings.detection, "min_duration_ms", *THRESHOLDS[method]):
+    options = unread(settings.detection, "min_duration_ms", *THRESHOLDS[method])
+    options += unread(settings, "method", "eye", "detection", "screen_px") if method == "events" else []
+    if options:
         summary.notes.append(f"not used for --method {method}: {', '.join(options)}")
     find = _finder(recording, settings, method)
     tables = [
@@ -180,11 +182,25 @@ def _named_only(recording: Recording) -> Recording:
             f"{where}: expected the recording to name the image of a trial, found none in {len(unnamed)} trials; "
             "give --trials CSV, --image NAME, for a table --columns image=NAME or, for EyeLink, --image_message REGEX"
         )
+    _check_folders(named)
     if not unnamed:
         return recording
     note = f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out"
     left_out = recording.left_out | {"fixations in trials without an image": count_fixations(unnamed)}
     return replace(recording, trials=named, notes=(*recording.notes, note), left_out=left_out)
+
+
+def _check_folders(trials: Sequence[Trial]) -> None:
+    """ValueError for images of two folders that have one name: the fixation table has names without folders."""
+    folders: dict[str, str] = {}
+    for trial in trials:
+        folder, _, name = trial.image.replace("\\", "/").rpartition("/")
+        other = folders.setdefault(name, folder)
+        if folder and other and folder != other:
+            raise ValueError(
+                f"{trial.where}: expected an image {name} in one folder, found it in {other} and {folder}, which would "
+                "be one image; give --trials CSV with names of their own"
+            )
 
 
 def reasons(summary: Summary) -> str:
@@ -291,16 +307,20 @@ def _finder(recording: Recording, settings: ConversionSettings, method: str) -> 
     """From the tracker's fixations or the samples of one eye to fixations."""
     if method == "events":
         return lambda fixations: fixations
+    if recording.on_image:
+        raise ValueError(
+            f"{recording.path}: expected positions on the screen (DACS px) to find fixations among samples, found "
+            "shares of the image (MCS norm), which have no size in degrees; export those too"
+        )
     # The scene camera's picture has a size too, though no image can be taken to fill it.
     screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
+    geometry = (recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
     rate = settings.sampling_rate_hz or recording.sampling_rate_hz
-
-    def degrees(xy: np.ndarray) -> np.ndarray:
-        return to_degrees(xy, recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
 
     def find(samples: pd.DataFrame) -> pd.DataFrame:
         # A time that comes again would be an infinite velocity.
         samples = samples.drop_duplicates("time_ms")
+        degrees = to_degrees(samples[["x", "y"]].to_numpy(), *geometry)
         return detect_fixations(samples, method, degrees, settings.detection, sampling_rate_hz=rate)
 
     return find

@@ -4,11 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from datasets.recordings import FORMATS, eyelink, jspsych, table_reader
+from datasets.recordings import eyelink, jspsych, table_reader
 from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
 from datasets.recordings.recording import ReadingSettings, Recording, unread
 from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
 
+# Tables in the order of asking.
+FORMATS = ("eyelink", *TABLE_FORMATS, "jspsych")
 # Further down no preamble reaches.
 HEADER_LINES = 200
 TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
@@ -17,12 +19,7 @@ JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
 
 
 def read_recording(path: str | Path, settings: ReadingSettings, *, format: str | None = None) -> Recording:
-    """Read a recording.
-
-    Args:
-        path: the file.
-        settings: what the user says about it.
-        format: one of ``FORMATS``; None finds it by the content.
+    """Read a recording; without a format, one of ``FORMATS``, its content tells.
 
     Raises:
         FileNotFoundError: if there is no such file.

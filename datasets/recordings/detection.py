@@ -3,7 +3,7 @@
 Both work in degrees of visual angle, which ``to_degrees`` makes of coordinates on a screen.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,21 +41,8 @@ def to_degrees(
     distance_cm: float | None,
     px_per_degree: tuple[float, float] | None,
 ) -> np.ndarray:
-    """Coordinates on a screen as degrees of visual angle.
-
-    Args:
-        xy: (N,2) coordinates.
-        path: of the recording, for the message.
-        screen: in the unit of the coordinates.
-        screen_cm: its width and height.
-        distance_cm: from the eye to its centre.
-        px_per_degree: (x, y), as the tracker says; used where the sizes are not given.
-
-    Returns:
-        (N,2) degrees, from the centre of the screen where its sizes are given.
-
-    Raises:
-        ValueError: if the geometry is not known.
+    """(N,2) coordinates on a screen as degrees of visual angle, from its centre; without its sizes (``screen`` in the
+    unit of the coordinates) by the (x, y) that the tracker says; ValueError if that is not known either.
     """
     if screen and screen_cm and distance_cm:
         centre = (screen.left + screen.width / 2, screen.top + screen.height / 2)
@@ -72,7 +59,7 @@ def to_degrees(
 def detect_fixations(
     samples: pd.DataFrame,
     method: str,
-    to_degrees: Callable[[np.ndarray], np.ndarray],
+    degrees: np.ndarray,
     settings: DetectionSettings,
     *,
     sampling_rate_hz: float | None = None,
@@ -82,8 +69,7 @@ def detect_fixations(
     Args:
         samples: ``time_ms`` in increasing order, ``x``, ``y``, ``pupil``; NaN where the eye was not found.
         method: a key of ``DETECTORS``.
-        to_degrees: from (N,2) coordinates to degrees.
-        settings: thresholds.
+        degrees: (N,2), the samples' positions as ``to_degrees`` has them.
         sampling_rate_hz: None takes the usual step between samples.
 
     Returns:
@@ -92,12 +78,12 @@ def detect_fixations(
         unless ``ivt`` merges the parts: those no further apart than ``merge_gap_ms`` and half a degree.
         Empty without samples.
     """
-    time, xy = samples["time_ms"].to_numpy(), samples[["x", "y"]].to_numpy()
+    time = samples["time_ms"].to_numpy()
     if len(time) < 2:
         return pd.DataFrame(columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
     step_ms = 1e3 / sampling_rate_hz if sampling_rate_hz else float(np.median(np.diff(time)))
     values, rows = samples[["x", "y", "pupil"]], []
-    for first, last in DETECTORS[method](time, to_degrees(xy), step_ms, settings):
+    for first, last in DETECTORS[method](time, degrees, step_ms, settings):
         rows.append((time[first], time[last - 1] - time[first] + step_ms, *values.iloc[first:last].mean()))
     return pd.DataFrame(rows, columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
 

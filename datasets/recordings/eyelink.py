@@ -98,7 +98,6 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     Raises:
         ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
     for number, line in enumerate(text.split("\n"), 1):
@@ -110,7 +109,13 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     samples = _sample_table(content) if want_samples else None
     screens = list(_screens(content))
     screen = screens[0] if len(screens) == 1 else None
-    blocks = [(block.start_ms, block.end_ms) for block in content.blocks]
+    starts = [*(block.start_ms for block in content.blocks[1:]), np.inf]
+    # One that was interrupted lasts until the next.
+    ends = [
+        block.end_ms if np.isfinite(block.end_ms) else start
+        for block, start in zip(content.blocks, starts, strict=True)
+    ]
+    blocks = [(block.start_ms, end) for block, end in zip(content.blocks, ends, strict=True)]
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     try:
@@ -124,7 +129,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     trials = [replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt) for trial in found]
     rates = {block.rate_hz for block in content.blocks} - {None}
     left_out = {
-        "fixations outside the time of every trial": _in_none(trials, fixations),
+        "fixations outside the time of every trial": len(content.fixations)
+        - len(set().union(*(trial.fixations.index for trial in trials if trial.fixations is not None))),
         "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
     }
     return Recording(
@@ -157,13 +163,6 @@ def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
         counts[f"of the positions are ({value:g}, {value:g}), which stands for lost: missing"] = count
     notes = tuple(f"{count} {what}" for what, count in counts.items() if count)
     return (alone, *notes) if content.samples_alone else notes
-
-
-def _in_none(trials: list[Trial], fixations: pd.DataFrame | None) -> int:
-    if fixations is None:
-        return 0
-    inside = [trial.fixations.index for trial in trials]
-    return len(fixations) - len(set().union(*inside))
 
 
 def _take_line(content: _Content, number: int, line: str) -> None:
@@ -336,13 +335,9 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     """The samples of each eye."""
     width = 1 + 3 * len(block.eyes)
     rows = [line.split(None, width)[:width] for line in block.lines]
-    short = next((index for index, row in enumerate(rows) if len(row) < width), None)
-    if short is not None:
-        content.fail(
-            block.numbers[short],
-            f"a time and 3 values an eye ({width} in all; is the file cut short?)",
-            block.lines[short],
-        )
+    for number, line, row in zip(block.numbers, block.lines, rows, strict=True):
+        if len(row) < width:
+            content.fail(number, f"a time and 3 values an eye ({width} in all; is the file cut short?)", line)
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)

@@ -55,7 +55,8 @@ def find_trials(
     behind = behind_trialid([label for label, *_ in parts])
     trials = []
     for (label, part, start_ms, end_ms), named in zip(parts, behind, strict=True):
-        loads = _loads(part, screen)
+        # (message, name, rectangle) of every IMGLOAD.
+        loads = [(message, *loaded) for message in part if (loaded := load(message.text, screen))]
         if settings.image_message is not None:
             named_images, doubt = _matching_images(part, settings.image_message, loads), ""
         else:
@@ -68,8 +69,8 @@ def find_trials(
 
 def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str, list[Message], float, float]]:
     """(label, messages, start, end) of every trial."""
-    heads = [(index, TRIALID.match(message.text)) for index, message in enumerate(messages)]
-    heads = [(index, found[1].strip()) for index, found in heads if found]
+    found = ((index, TRIALID.match(message.text)) for index, message in enumerate(messages))
+    heads = [(index, match[1].strip()) for index, match in found if match]
     if not heads:
         return _block_parts(messages, blocks)
     parts = []
@@ -82,7 +83,7 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
                 f"{path}, line {messages[after].line}: expected a trial after {plain(start)} ms, found "
                 f"{plain(stop)} ms; are these two recordings in one file? Split it there"
             )
-        ends = [end for _, end in blocks if start < end <= stop]
+        ends = [min(end, stop) for begin, end in blocks if begin < stop and end > start]
         parts.append((label or str(number), part, start, min([max(ends, default=stop), stop, *_result_times(part)])))
     return parts
 
@@ -93,8 +94,6 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
     """
     parts, before = [], -np.inf
     for number, (start, end) in enumerate(blocks, 1):
-        if not np.isfinite(end):
-            end = blocks[number][0] if number < len(blocks) else np.inf
         following = blocks[number][0] if number < len(blocks) else np.inf
         last = max([end, *(time for time in _result_times(messages) if end < time < following)])
         part = [message for message in messages if before < message.time_ms <= last]
@@ -156,8 +155,8 @@ def _result_times(messages: list[Message]) -> list[float]:
 
 def _matching_images(part: list[Message], pattern: str, loads) -> list[tuple[Message, str, Rect | None]]:
     """(message, name, rectangle) of each message that the user's pattern fits."""
-    found = [(message, re.search(pattern, message.text)) for message in part]
-    names = [(message, _group(match)) for message, match in found if match]
+    matches = [(message, found) for message in part if (found := re.search(pattern, message.text))]
+    names = [(message, (found.lastindex and found[1]) or found[0]) for message, found in matches]
     return [(message, name, _rect_of(name, loads)) for message, name in names]
 
 
@@ -190,12 +189,6 @@ def _named_images(part: list[Message], behind: tuple[str | None, str], loads):
     return ([(part[0], name, None)] if name else []), doubt
 
 
-def _loads(part: list[Message], screen) -> list[tuple[Message, str, Rect | None]]:
-    """(message, name, rectangle) of every IMGLOAD."""
-    found = [(message, load(message.text, screen)) for message in part]
-    return [(message, *loaded) for message, loaded in found if loaded]
-
-
 def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
     """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
     mine = [message.time_ms for message, load, _ in loads if name and stem(load) == stem(name)]
@@ -218,10 +211,6 @@ def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect |
         return (same or [loads[0][2]])[0]
     # One of several images, but which? The whole screen would be a guess.
     return SOMEWHERE if loads else None
-
-
-def _group(found: re.Match) -> str:
-    return found[1] if found.re.groups and found[1] is not None else found[0]
 
 
 def _first(part: list[Message], pattern: str, start_ms: float, end_ms: float, *, default: float) -> float:

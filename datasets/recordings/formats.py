@@ -88,9 +88,8 @@ IMAGE = (
     "image|image name|image file|media|media name|stimulus|stimulus name|stimuli name|picture|file name|stim|stim name"
     "|stim file|img|img name|image id|picture name|page name|trial image|source stimuli name|scene name"
 )
-PARTICIPANT = "participant|participant name|participant id|subject|subject id|subject name|sub|subj|ppt|pid"
 WHO = {
-    "participant": PARTICIPANT,
+    "participant": "participant|participant name|participant id|subject|subject id|subject name|sub|subj|ppt|pid",
     "recording": "recording|recording name|recording id|recording session label|session|session id|data file|block",
 }
 TRIAL = "trial|trial id|trial index|trial number|trial nr|trial sequence|trial no|trial num"
@@ -111,7 +110,6 @@ TOBII = TableFormat(
         "participant": "Participant name",
         "recording": "Recording name",
         "snapshot": "Snapshot",
-        "sensor": "Sensor",
         **_eyes("pupil", "Pupil diameter *|Pupil*"),
         **_eyes("valid", "Validity *"),
         "left": "Presented Media position X|MediaPosX",

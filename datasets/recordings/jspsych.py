@@ -16,7 +16,7 @@ import pandas as pd
 
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE
 from datasets.recordings.recording import BOTH, Recording, Rect, Trial, check_times
-from datasets.recordings.tables import MISSING, read_table
+from datasets.recordings.tables import MISSING, json_documents, read_table
 
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
 # Lists of participants' lists of trials, packed into text by a server: no export is deeper.
@@ -36,10 +36,7 @@ def read(path: Path, text: str) -> Recording:
         ValueError: for text that is no JSON, gaze that is not as described, or a trial that is there twice.
     """
     records = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_table(path, text)
-    try:
-        trials = _trials(records)
-    except RecursionError:
-        raise ValueError(f"{path}: expected JSON as jsPsych saves it, found it nested too deeply") from None
+    trials = _trials(records)
     if not trials:
         raise ValueError(f"{path}: expected trials with {DATA!r}, found none")
     return Recording(path, "jspsych", tuple(trials))
@@ -67,27 +64,15 @@ def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
 
 def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
     """(where, record) of JSON, or of JSON a line."""
-    try:
-        documents = [_parsed(str(path), text)]
-    except ValueError as error:
-        documents = []
-        for number, line in enumerate(text.split("\n"), 1):
-            try:
-                documents += [_parsed(f"{path}, line {number}", line)] if line.strip() else []
-            except ValueError:
-                # Where not even the first line is JSON by itself, they are no JSON a line.
-                if documents:
-                    raise
-                raise error from None
-    found = (record for document in documents for record in _records(path, document, 0))
+    found = (record for document in _parsed(str(path), text) for record in _records(path, document, 0))
     for number, record in enumerate(found, 1):
         yield f"{path}, trial {number} with gaze", record
 
 
-def _parsed(where: str, text: str):
+def _parsed(where: str, text: str) -> list:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return list(json_documents(text))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: expected JSON as jsPsych saves it, found {error}; is the file whole?") from None
 
 
@@ -96,7 +81,7 @@ def _records(path: Path, node, depth: int) -> Iterator[dict]:
     if depth > MAX_DEPTH:
         raise ValueError(f"{path}: expected JSON as jsPsych saves it, found it nested more than {MAX_DEPTH} times")
     if isinstance(node, str) and DATA in node and node.lstrip()[:1] in ("[", "{"):
-        node = [_parsed(f"{path}, a text in it", node)]
+        node = _parsed(f"{path}, a text in it", node)
     if isinstance(node, dict):
         if node.get(DATA) is not None:
             yield node
@@ -133,7 +118,7 @@ def _value(where: str, record: dict, key: str):
     """What a record holds under a key, also as text."""
     value = record.get(key)
     if isinstance(value, str):
-        return None if value.strip().lower() in MISSING else _parsed(f"{where}, {key}", value)
+        return None if value.strip().lower() in MISSING else _parsed(f"{where}, {key}", value)[0]
     return value
 
 

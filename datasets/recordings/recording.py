@@ -1,19 +1,19 @@
 """What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from datasets.gaze.fixations import MAX_ID_BYTES
+from utils.inputs import CONTROL_CHARACTERS
+
 FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
 LEFT, RIGHT, BOTH = "left", "right", "both"
-# File systems end at 255, and the maps' ending has to fit.
-MAX_NAME_BYTES = 240
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ReadingSettings:
     """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
 
     columns: dict[str, str] | None = None
-    valid: tuple[str, ...] | None = None
+    valid: Sequence[str] | None = None
     time_unit: str | None = None
     xy_unit: str | None = None
     image_message: str | None = None
@@ -128,8 +128,8 @@ def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> p
 def image_name(name: str, where: str) -> str:
     """The base name of an image as recorded, from a Windows or POSIX path; ValueError if it cannot name a file."""
     base = re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip()
-    unsafe = any(unicodedata.category(char)[0] == "C" or unicodedata.category(char) in ("Zl", "Zp") for char in base)
-    if not base or base.startswith(".") or len(base.encode(errors="replace")) > MAX_NAME_BYTES or unsafe:
+    too_long = len(base.encode(errors="replace")) > MAX_ID_BYTES
+    if not base or base.startswith(".") or too_long or CONTROL_CHARACTERS.search(base):
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")
     return base
 

@@ -6,18 +6,35 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from datasets.recordings.clock import in_order, times_ms, usual_step
-from datasets.recordings.content import Content, find_content
+from datasets.recordings import codings
+from datasets.recordings.clock import MANY_ROWS, in_order, times_ms, usual_step
+from datasets.recordings.content import SIDES, Content, find_content
 from datasets.recordings.detection import GAP_STEPS
-from datasets.recordings.fixation_rows import MANY_TOGETHER, merged, with_extents
 from datasets.recordings.formats import TableFormat
-from datasets.recordings.positions import MANY_ROWS, positions
-from datasets.recordings.recording import SAMPLE_COLUMNS, ReadingSettings, Recording, Rect, Trial
+from datasets.recordings.recording import (
+    BOTH,
+    FIXATION_COLUMNS,
+    SAMPLE_COLUMNS,
+    ReadingSettings,
+    Recording,
+    Rect,
+    Trial,
+    check_times,
+    runs,
+)
 from datasets.recordings.reshape import RESHAPES
-from datasets.recordings.tables import Table
+from datasets.recordings.tables import MS_PER_UNIT, Table
 
 UNIT_SQUARE = Rect(0, 0, 1, 1)
 SCREEN_SIZE = re.compile(r"(?:resolution|calibration area|^)\D*?(\d{3,5})\s*[x×\t]\s*(\d{3,5})", re.I)
+# Shares of the screen lie in 0..1, and a little beyond where the eye leaves it.
+MAX_SHARE, MAX_PERCENT = 2, 100
+# So large a part that is so far left of or above the origin, in usual distances from it, is no look over the edge.
+MANY_NEGATIVE, FAR_NEGATIVE = 0.25, 0.25
+# By how many steps a fixation may be longer than its rows.
+MORE_STEPS = 1.5
+# Of fixations that begin in the first half of the one before: more are no rounding.
+MANY_TOGETHER = 0.25
 
 
 def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Recording:
@@ -65,12 +82,12 @@ def _screen(content: Content) -> Rect | None:
 
 def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     time_ms, duration_ms = times_ms(content)
-    gaze = positions(content)
-    fixations = with_extents(content, gaze["fixations"], time_ms, duration_ms)
+    gaze = _positions(content)
+    fixations = _with_extents(content, gaze["fixations"], time_ms, duration_ms)
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
         # Where every row is a fixation of its own, written when it ended, nothing tells when the image appeared.
-        windows &= any(fixations[0][0].iloc[rows].duplicated(["id", "start_ms"]).any() for rows in content.trials)
+        windows &= any(fixations[0].iloc[rows].duplicated(["id", "start_ms"]).any() for rows in content.trials)
     images, labels = content.text("image"), content.text("trial")
     rects, sizes = _rects(content), np.stack([content.numbers("image_height"), content.numbers("image_width")], axis=1)
     for number, rows in enumerate(content.trials, 1):
@@ -82,7 +99,7 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
             image=surface or images[first] or None,
             rect=(rect := _first_known(rects[rows], 2)) and Rect(*rect),
             image_size=_first_known(sizes[rows], 2),
-            fixations=merged(content, _of_trial(content, fixations, rows, time_ms)) if fixations else None,
+            fixations=_merged(content, _of_trial(content, fixations, rows, time_ms)) if fixations else None,
             samples=_samples(content, gaze["samples"], rows, time_ms) if gaze["samples"] else None,
             doubt="pixels of a snapshot, at 0,0, of unknown size" if content.has("snapshot") else "",
         )
@@ -91,10 +108,11 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
 def _of_trial(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
     """The rows of a trial in every eye's table, each eye's in order of time, with ``row`` and ``time_ms``."""
     parts = []
-    for table, eye in tables:
-        for of in dict.fromkeys(eye[rows]):
-            ordered = in_order(content, rows[eye[rows] == of], time_ms)
-            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered], eye=of))
+    for table in tables:
+        eye = table["eye"].to_numpy()[rows]
+        for of in dict.fromkeys(eye):
+            ordered = in_order(content, rows[eye == of], time_ms)
+            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered]))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -138,3 +156,167 @@ def _first_known(rows: np.ndarray, positive: int) -> tuple[float, ...] | None:
     known = np.isfinite(rows).all(axis=1)
     found = rows[int(known.argmax())] if known.any() else None
     return tuple(found.tolist()) if found is not None and min(found[-positive:]) > 0 else None
+
+
+def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
+    """``fixations`` and ``samples``: x, y, pupil, eye, and whether they are distrusted, of every row; once for each eye
+    with columns of its own.
+
+    Raises:
+        ValueError: for positions that are plainly of another unit or origin.
+    """
+    found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
+    if content.mode in ("growing", "runs"):
+        found["fixations"].append(_of_side(content, "fix_" if content.has("fix_x", "fix_y") else ""))
+    kind = "fixations" if content.mode == "rows" else "samples"
+    found[kind] += [_of_side(content, side) for side in content.sides]
+    for table in [*found["fixations"], *found["samples"]]:
+        _check_unit(content, table[["x", "y"]].dropna().to_numpy())
+    return found
+
+
+def _of_side(content: Content, side: str) -> pd.DataFrame:
+    """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
+    xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
+    for value, there in codings.missing_codes(xy).items():
+        whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
+        what = f"{there.sum()} of the {whose}positions are ({value:g}, {value:g})"
+        content.notes.append(f"{what}, which stands for lost: missing")
+        xy[:, there] = np.nan
+    if content.format.y_up:
+        xy[1] = 1 - xy[1]
+    bad = _distrusted(content, side)
+    xy[:, bad] = np.nan
+    eyes = [f"{side}pupil"] if side in ("left_", "right_") else ["left_pupil", "right_pupil"]
+    pupils = {role: content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)}
+    eye = SIDES.get(side, BOTH)
+    found = {"x": xy[0], "y": xy[1], "pupil": pd.DataFrame(pupils).mean(axis=1), "bad": bad}
+    return pd.DataFrame(found | {"eye": content.eye if eye == BOTH else eye})
+
+
+def _distrusted(content: Content, side: str) -> np.ndarray:
+    def invalid(role: str) -> np.ndarray:
+        return codings.invalid(
+            content.table, content.columns.get(role), content.format.validity, content.settings.valid
+        )
+
+    if content.has(f"{side}valid"):
+        bad = invalid(f"{side}valid")
+    elif side == "" and (eyes := [role for role in ("left_valid", "right_valid") if content.has(role)]):
+        bad = np.all([invalid(role) for role in eyes], axis=0)
+    else:
+        bad = invalid("valid" if side != "fix_" else "fix_valid")
+    bad = bad | (content.table.words(content.columns.get("on")) == "false")
+    return bad | (content.numbers("confidence") < (content.format.min_confidence or -np.inf))
+
+
+def _check_unit(content: Content, xy: np.ndarray) -> None:
+    given, path = content.settings.xy_unit, content.table.path
+    if not len(xy) or given == "px":
+        return
+    many = len(xy) >= MANY_ROWS
+    usual = np.quantile(np.abs(xy), 0.9, axis=0)
+    if content.plane.unit == "px" and given is None:
+        # Of a few rows, whole numbers may be pixels of a corner; parts of the first pixel are not.
+        if (usual <= MAX_SHARE).all() and (many or (xy % 1).any()):
+            names = [content.columns[f"{side}{axis}"] for side in content.sides for axis in "xy"]
+            raise ValueError(
+                f"{path}: expected pixels in {' and '.join(map(repr, names))}, found hardly any above {MAX_SHARE}; if "
+                "they are shares of the screen, give --xy_unit fraction, else --xy_unit px"
+            )
+        if many and xy.min() >= 0 and xy.max() <= MAX_PERCENT:
+            content.notes.append(
+                f"all positions lie within {MAX_PERCENT} pixels of the left upper corner: if they are percent, divide "
+                "them by 100 and give --xy_unit fraction"
+            )
+    negative = (xy < -FAR_NEGATIVE * usual).mean(axis=0).max()
+    if many and negative > MANY_NEGATIVE and content.plane.of == "screen":
+        raise ValueError(
+            f"{path}: expected positions from the left upper corner of the screen, found {negative:.0%} negative; are "
+            "they degrees, or is the origin the centre of the screen? Convert them to pixels from the corner, y "
+            "downwards, or, for pixels from elsewhere, give --xy_unit px and --stimulus_rect"
+        )
+
+
+def _with_extents(content: Content, tables: list[pd.DataFrame], time_ms, duration_ms) -> list[pd.DataFrame]:
+    """With ``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
+    start = time_ms
+    ids = content.text("id") if content.has("id") else np.arange(len(time_ms))
+    if content.mode == "growing":
+        start = content.numbers("start") * MS_PER_UNIT[content.format.time_unit]
+    elif content.mode == "runs":
+        start, duration_ms, ids = _stretches(content, time_ms, duration_ms)
+    # Numbers sort and group faster than texts.
+    ids = pd.factorize(ids)[0]
+    return [table.assign(start_ms=start, duration_ms=duration_ms, id=ids) for table in tables]
+
+
+def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ids = content.text("id")
+    keys = ids if content.kind is None else np.where(content.kind == codings.FIXATION, "fixation " + ids, "")
+    start, duration, number = time_ms.copy(), np.full(len(time_ms), np.nan), np.zeros(len(time_ms), int)
+    cut = 0
+    for index in _clocks(content, time_ms):
+        times = time_ms[index]
+        check_times(times, lambda row, index=index: content.table.where(index[row]))
+        step = usual_step(times)
+        for first, last in runs(keys[index]):
+            rows = index[first:last]
+            if keys[rows[0]]:
+                said = duration_ms[rows][np.isfinite(duration_ms[rows])] if duration_ms is not None else []
+                begin, lasts, was_cut = _extent(times, first, last, step, said[0] if len(said) else None)
+                start[rows], duration[rows], number[rows] = begin, lasts, index[first]
+                cut += was_cut
+    if cut:
+        content.notes.append(f"{cut} fixations are cut by the first or last row of a recording: what is seen counts")
+    return start, duration, number
+
+
+def _clocks(content: Content, time_ms) -> Iterator[np.ndarray]:
+    """The rows of each clock and eye; a clock may begin anew with a trial."""
+    for index in content.clocks:
+        keys = content.keys[index]
+        yield from np.split(index, np.flatnonzero((np.diff(time_ms[index]) < 0) & (keys[1:] != keys[:-1])) + 1)
+
+
+def _extent(times, first: int, last: int, step: float, said: float | None) -> tuple[float, float, bool]:
+    """Start, duration, and whether a part is not in the table, of the fixation in the rows first..last."""
+    before = first > 0 and times[first] - times[first - 1] <= GAP_STEPS * step
+    after = last < len(times) and times[last] - times[last - 1] <= GAP_STEPS * step
+    until = times[last] if after else times[last - 1] + step
+    seen = until - times[first]
+    if said is None:
+        return times[first], seen, False
+    cut = said > seen + MORE_STEPS * step and not (before and after)
+    if cut and not before:
+        # The first row is not where it began.
+        return (until - said, said, True) if after else (times[first], seen, True)
+    return times[first], said, cut
+
+
+def _merged(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a fixation, of the rows of one trial.
+
+    Raises:
+        ValueError: if fixations of one eye lie over each other: then they are of two eyes, or of two people.
+    """
+    if content.mode == "growing":
+        # A row that is not trusted is none of its fixation's, and may be the last.
+        frame = frame[~frame["bad"]].dropna(subset=["start_ms"])
+    frame = frame.dropna(subset=["duration_ms"])
+    # Rows that are marked samples have each their own position.
+    place = "mean" if content.mode == "runs" and not content.has("fix_x") else content.format.merge
+    how = {"duration_ms": "max", "x": place, "y": place, "pupil": "mean", "row": "first"}
+    frame = frame.groupby(["eye", "id", "start_ms"], sort=False, dropna=False, as_index=False).agg(how)
+    for _, of_eye in frame.groupby("eye"):
+        of_eye = of_eye.sort_values("start_ms", kind="stable")
+        start, duration = of_eye["start_ms"].to_numpy(), of_eye["duration_ms"].to_numpy()
+        over = (start + duration)[:-1] - start[1:] > 0.5 * np.minimum(duration[:-1], duration[1:])
+        if over.sum() > max(1, MANY_TOGETHER * len(over)):
+            where = content.table.where(int(of_eye["row"].iloc[int(over.argmax()) + 1]))
+            raise ValueError(
+                f"{where}: expected fixations of one eye one after the other, found {over.sum()} of {len(of_eye)} that "
+                "begin within the one before; if they are of two eyes or several recordings, give --columns eye=NAME "
+                "or recording=NAME, if a fixation has several rows, leave one of them"
+            )
+    return frame.reset_index(drop=True)[list(FIXATION_COLUMNS)]

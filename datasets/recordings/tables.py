@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from utils.inputs import read_input
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
+BLANKS = re.compile(r"\s*")
 BINARY_KINDS = (
     (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
     (b"PK\x03\x04", "a zip or Excel file: unpack it, or export as text (.tsv, .csv)"),
@@ -38,7 +40,13 @@ def read_text(path: Path) -> str:
     for magic, kind in BINARY_KINDS:
         if content.startswith(magic):
             raise ValueError(f"{path}: expected a recording as text, found {kind}")
-    text = _decode(path, content)
+    with_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if with_mark else "utf-8-sig")
+    except UnicodeDecodeError:
+        if with_mark:
+            raise ValueError(f"{path}: expected UTF-16 as its first bytes say, found a damaged file") from None
+        text = content.decode("cp1252", errors="replace")
     # A carriage return too many is what Windows makes of one that was there.
     text = re.sub("\r+\n|\r", "\n", text) if "\r" in text else text
     if not text.strip():
@@ -46,18 +54,6 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise ValueError(f"{path}: expected a recording as text, found a binary file")
     return text
-
-
-def _decode(path: Path, content: bytes) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return content.decode("utf-16")
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}: expected UTF-16 as its first bytes say, found a damaged file") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 @dataclass(frozen=True)
@@ -231,36 +227,34 @@ def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def read_records(path: Path, text: str) -> Table:
-    """A JSON list of records as a table; lists in lists, or several lists one after the other, are one list.
+def json_documents(text: str) -> Iterator:
+    """What JSON text holds, one or several values one after the other, as where every line has one."""
+    at = 0
+    while (at := BLANKS.match(text, at).end()) < len(text):
+        found, at = json.JSONDecoder().raw_decode(text, at)
+        yield found
 
-    What is no text or number stays JSON. The column ``file part`` counts the lists.
+
+def read_records(path: Path, text: str) -> Table:
+    """A JSON list of records as a table; lists in lists, or several one after the other, are one list.
+
+    What is no text or number stays JSON.
 
     Raises:
         ValueError: if it is none.
     """
-    records, parts, at = [], 0, 0
+    records = []
     try:
-        while at < len(text.rstrip()):
-            found, at = json.JSONDecoder().raw_decode(text, len(text) - len(text[at:].lstrip()))
+        for found in json_documents(text):
             found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
-            lists = found if isinstance(found, list) and found and isinstance(found[0], list) else [found]
-            for part in lists:
-                records += [{"file part": parts, **record} for record in (part if isinstance(part, list) else [part])]
-                parts += 1
+            for part in found if isinstance(found, list) and found and isinstance(found[0], list) else [found]:
+                records += [{**record} for record in (part if isinstance(part, list) else [part])]
     except (ValueError, TypeError, RecursionError) as error:
         reason = str(error).splitlines()[0][:80]
         raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
     if not records:
         raise ValueError(f"{path}: expected records in the JSON list, found none")
-    frame = pd.DataFrame(
-        {
-            str(name): [_as_text(record.get(name)) for record in records]
-            for name in dict.fromkeys(name for record in records for name in record)
-        },
-        dtype=str,
-    )
-    return Table(path, frame)
+    return Table(path, pd.DataFrame(records, dtype=object).map(_as_text).astype(str))
 
 
 def _as_text(value) -> str:

@@ -1,18 +1,21 @@
-"""A table that says which image each trial showed, where, and from when to when."""
+"""The trials of a recording: listed, written as a table to fill in, and as such a table says what each showed."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from datasets.recordings.eyelink_names import stem
 from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, plain
 from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
+from utils.inputs import printable
 
 RECT = ("left", "top", "width", "height")
+HEADER = ("number", "trial", "start_ms", "end_ms", "image", "gaze", "at", "named by")
+MAX_CELL = 60
 COLUMNS = ("recording", "number", "trial", "image", "start_ms", "end_ms", *RECT)
 
 
@@ -45,8 +48,6 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
         ValueError: if it is no such table, with its row.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a table of trials, found no file")
     table = read_table(path, read_text(path))
     if all(table.column(name) is None for name in ("image", "trial", "number")):
         raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
@@ -81,17 +82,10 @@ def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
     size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
     if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
         raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
-    return TrialRow(
-        where,
-        recording,
-        int(number) if np.isfinite(number) else None,
-        trial,
-        image,
-        Rect(*rect) if np.isfinite(rect).all() else None,
-        start,
-        end,
-        size if np.isfinite(size).all() else None,
-    )
+    number = int(number) if np.isfinite(number) else None
+    place = Rect(*rect) if np.isfinite(rect).all() else None
+    size = size if np.isfinite(size).all() else None
+    return TrialRow(where, recording, number, trial, image, place, start, end, size)
 
 
 def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
@@ -109,10 +103,8 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     placed = next((row for row in mine if row.rect), None)
     if placed:
         _check_place_matters(recording, placed.where)
-    fitted: list[tuple[int, Trial]] = []
-    for row in mine:
-        for index in _fitting(recording.trials, row):
-            fitted.append((index, _with_row(recording.trials[index], row)))
+    fitting = ((index, row) for row in mine for index in _fitting(recording.trials, row))
+    fitted = [(index, _with_row(recording.trials[index], row)) for index, row in fitting]
     if not fitted:
         names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
         raise ValueError(
@@ -147,10 +139,7 @@ def is_of(row: TrialRow, path: Path) -> bool:
 
 def trial_template(recordings: Sequence[Recording]) -> str:
     """CSV as ``read_trial_table`` reads it, with what the recordings say about their trials, else empty."""
-    stems = [recording.path.stem for recording in recordings]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    stems, rows = [recording.path.stem for recording in recordings], []
     for recording in recordings:
         alone = stems.count(recording.path.stem) == 1
         name = recording.path.name if alone else recording.path.resolve().as_posix()
@@ -159,8 +148,54 @@ def trial_template(recordings: Sequence[Recording]) -> str:
             rect = None if trial.rect is None or recording.on_image else astuple(trial.rect)
             place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else (np.nan,) * len(RECT)
             cells = [plain(cell, None) if np.isfinite(cell) else "" for cell in (*times, *place)]
-            writer.writerow([name, number, trial.label, trial.image or "", *cells])
-    return file.getvalue()
+            rows.append([name, number, trial.label, trial.image or "", *cells])
+    return pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
+
+
+def list_trials(recording: Recording) -> list[str]:
+    """The lines of a table with a row a trial, columns parted by two blanks or more; "-" for what is not known.
+
+    Where a recording does not say when a trial began or ended, its first and last gaze stand in brackets.
+    """
+    rows = [HEADER, *(_listed(recording, number, trial) for number, trial in enumerate(recording.trials, 1))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    screen = recording.screen
+    size = f", screen of {plain(screen.width)} x {plain(screen.height)}" if screen and recording.unit == "px" else ""
+    left_out = [f"  left out: {count} {what}" for what, count in recording.left_out.items() if count]
+    notes = [f"  note: {note}" for note in recording.notes]
+    return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *left_out, *notes]
+
+
+def _listed(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:
+    cells = (trial.label, *_times(trial), trial.image, _gaze(trial))
+    where = trial.where.removeprefix(f"{recording.path}, ")
+    named_by = trial.named_by if trial.image or not trial.image_doubt else f"not certain: {trial.image_doubt}"
+    return (str(number), *map(_cell, cells), where, printable(named_by or "-"))
+
+
+def _times(trial: Trial) -> tuple[str, str]:
+    first, last = np.nan, np.nan
+    if trial.fixations is not None:
+        ends = trial.fixations["start_ms"] + trial.fixations["duration_ms"]
+        first, last = trial.fixations["start_ms"].min(), ends.max()
+    elif trial.samples is not None:
+        first, last = trial.samples["time_ms"].min(), trial.samples["time_ms"].max()
+    known = ((trial.start_ms, first), (trial.end_ms, last))
+    return tuple(plain(t) if np.isfinite(t) or np.isnan(gaze) else f"({plain(gaze)})" for t, gaze in known)
+
+
+def _cell(text: str | None) -> str:
+    text = printable(text or "-")
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 3] + "..."
+
+
+def _gaze(trial: Trial) -> str:
+    """How many fixations, or, without any, samples, an eye."""
+    for kind, table in (("fixations", trial.fixations), ("samples", trial.samples)):
+        if table is not None and len(table):
+            return ", ".join(f"{count} {kind} ({eye})" for eye, count in table["eye"].value_counts(sort=False).items())
+    return "0 fixations"
 
 
 def with_rect(recording: Recording, rect: Rect | None) -> Recording:
@@ -215,7 +250,7 @@ def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
     if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
         start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
         return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]
-    return [index for index, trial in enumerate(trials) if trial.image == row.image]
+    return [index for index, trial in enumerate(trials) if trial.image and stem(trial.image) == stem(row.image)]
 
 
 def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
@@ -247,13 +282,18 @@ def _same_label(one: str, other: str) -> bool:
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
+    start = row.start_ms if np.isfinite(row.start_ms) else trial.start_ms
+    end = row.end_ms if np.isfinite(row.end_ms) else trial.end_ms
+    if row.number is None and row.trial is None:
+        # Times alone may be of several trials: of a fixation between two each has its part.
+        start, end = max(start, trial.start_ms), min(end, trial.end_ms)
     return replace(
         trial,
         image=row.image or trial.image,
         rect=row.rect or trial.rect,
         image_size=row.image_size or trial.image_size,
-        start_ms=row.start_ms if np.isfinite(row.start_ms) else trial.start_ms,
-        end_ms=row.end_ms if np.isfinite(row.end_ms) else trial.end_ms,
+        start_ms=start,
+        end_ms=end,
         where=row.where,
         named_by="--trials" if row.image else trial.named_by,
     )

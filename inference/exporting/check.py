@@ -71,20 +71,10 @@ def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
 def expected_outputs(
     module: Exported, inputs: Iterable[Tensor], *, names: Sequence[object] = (), network: str = "the network"
 ) -> list[Answer]:
-    """What the network says, before anything is written of it.
+    """What the network, on the CPU and in eval mode, says of batches (B,C,H,W), before anything is written of it.
 
-    Args:
-        module: on the CPU, in eval mode.
-        inputs: batches (B,C,H,W).
-        names: of the first inputs, for errors.
-        network: what the network is called in errors.
-
-    Returns:
-        An answer a batch, in their order, with logits and level logits, relative to which a file is judged, and
-        the probability in 0..1; shapes as of ``Exported``.
-
-    Raises:
-        ValueError: for outputs that are not finite, or a network that takes images of one size.
+    ``names``, of the first inputs, and ``network`` are for errors: ValueError for outputs that are not finite, or a
+    network that takes images of one size.
     """
     answers = []
     for index, batch in enumerate(inputs):
@@ -104,19 +94,15 @@ def expected_outputs(
 
 @torch.inference_mode()
 def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
-    """How far a file's outputs are from the network's.
-
-    Args:
-        answers: the network's.
-        run: the file.
+    """How far a file's outputs are from the network's; infinite where a shape differs or a number is not one.
 
     Returns:
         ``shapes`` that were fed; the largest difference of ``probability``, absolute, and of ``logits`` and
-        ``level_logits`` relative to the largest logit of the batch (at least 1), with the absolute one in
-        ``logits_absolute``; ``largest_logit``. Infinite where a shape differs or a number is not one.
+        ``level_logits`` relative to the largest logit of the batch (at least 1), the absolute one in
+        ``logits_absolute``.
     """
     shapes = []
-    worst = dict.fromkeys(("probability", "logits", "logits_absolute", "largest_logit"), 0.0)
+    worst = dict.fromkeys(("probability", "logits", "logits_absolute"), 0.0)
     for batch, expected in answers:
         shapes.append(list(batch.shape))
         found = run(batch)
@@ -126,7 +112,6 @@ def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
             "probability": _difference(expected["probability"], found["probability"]),
             "logits": absolute / scale,
             "logits_absolute": absolute,
-            "largest_logit": scale,
         }
         worst = {key: max(worst[key], value) for key, value in of_batch.items()}
     return {"shapes": shapes, **worst}

@@ -20,6 +20,8 @@ CONFIG_KEPT = (
     "normalisation",
     "level_thresholds",
     "train_ids",
+    "val_fraction",
+    "seed",
     "spatial_size",
     "antialias",
 )

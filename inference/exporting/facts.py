@@ -37,6 +37,8 @@ RECIPE = (
     *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
+# Of a network, what results of another differ in, by the names of options.
+ALIKE = ("num_levels", "features", "encoder", "decoder_channels")
 # What does something with several levels alone.
 OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
 # What a checkpoint that was chosen on a split says of it.
@@ -121,13 +123,7 @@ def data_facts(checkpoints: list[dict]) -> list[dict]:
 
 
 def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | None, *, tta: bool) -> dict:
-    """Results of the network as it is exported.
-
-    Args:
-        predictor: that network.
-        checkpoints: of ``checkpoint_facts``.
-        folder: of ``--results``; None looks beside a single checkpoint.
-        tta: whether views are averaged.
+    """Results of the network as it is exported, in the folder of ``--results`` or, None, beside a single checkpoint.
 
     Returns:
         ``results`` by label with ``iteration`` and ``metrics``, and what they are of; or ``not_evaluated``, the reason.
@@ -159,8 +155,13 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], t
     iterations = [result.get("iteration") for result in summary["results"].values()] or [None]
     recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
     files = _files(summary, checkpoints)
+    first = checkpoints[0]
+    architecture = {key: value for key, value in first["architecture"].items() if key in ALIKE}
+    known = {key: first[key] for key in ("data", "level_thresholds") if first[key]}
     exported = {
-        **checkpoints[0]["recipe"],
+        **known,
+        **architecture,
+        **first["recipe"],
         "iteration": iteration,
         "spatial_size": predictor.preprocessing.spatial_size,
         "ensemble": predictor.model.ensemble,

@@ -27,6 +27,8 @@ class Journal:
         self.path = path
         self._file = open(path, "a+b")  # noqa: SIM115 (closed by close)
         self._place: dict[str, int] = {}
+        # Those without a record, too: of what was begun and not finished.
+        self.mentioned: set[str] = set()
         self._read()
 
     def _read(self) -> None:
@@ -47,6 +49,7 @@ class Journal:
                     f"{self.path}: expected a record in line {number}, found something else; restore the file, or "
                     "begin anew in another folder"
                 ) from error
+            self.mentioned.add(name)
             if gone:
                 self._place.pop(name, None)
             else:

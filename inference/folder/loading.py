@@ -78,11 +78,7 @@ class ImageFiles(Dataset):
 def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
     """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
 
-    Args:
-        jobs: what to do.
-        prepare: an image file to the network's input (C,S,S) and its own (height, width); must be picklable.
-        batch_size: images a batch.
-        num_worker: loader processes.
+    ``prepare`` takes an image file to the network's input (C,S,S) and its own (height, width); must be picklable.
     """
     return DataLoader(
         ImageFiles(jobs, prepare), batch_size=batch_size, collate_fn=_collate, **worker_options(num_worker)

@@ -82,6 +82,12 @@ class Results:
         needed = kinds | ({"geometry"} if is_dicom(image.path) else set())
         return record.get("sha256") if all(self.path_of(kind, image.name).is_file() for kind in needed) else None
 
+    def begin(self, name: str, sha256: str | None) -> None:
+        """Before an image is written: what is of an earlier state of its file goes, and a kill leaves its name."""
+        if name not in self.journal or self.journal[name].get("sha256") != sha256:
+            _remove_files(self.folder, name)
+            self.journal.remove(name)
+
     def forget(self, name: str) -> None:
         """Remove the results of a name, whole or in part; nothing to do where there are none."""
         _remove_files(self.folder, name)
@@ -186,7 +192,7 @@ def _remove_results(folder: Path) -> None:
     """The settings are left: until they are replaced, a later call sees whose the rest is."""
     _remove_tables(folder)
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
-        for name in journal.names:
+        for name in journal.mentioned:
             _remove_files(folder, name)
     (folder / JOURNAL_FILE).unlink()
 

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.dicom import is_dicom
+from datasets.gaze.crf import crf_image
 from datasets.io import read_image
 from datasets.spacing import dicom_geometry
-from evaluation.predictions import probability_picture
-from evaluation.scores import full_size_probabilities
+from evaluation.scores import full_size_probabilities, probability_picture
 from inference.folder.loading import Loaded
-from inference.shapes import measure_mask
-from reporting.visualize import PREDICTION_COLOUR, displayable, with_contour
+from reporting.visualize import PREDICTION_COLOUR, with_contour
 from utils.files import write_json
 from utils.images import write_image
 
@@ -93,15 +93,32 @@ class Writer:
         return {**header, "pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
 
 
+def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float | None]:
+    """The figures of a mask (H,W) bool, not of size 0, and the probabilities (H,W) that it was made from.
+
+    Returns:
+        ``area_px``: foreground pixels; ``area_share``: of all pixels, 0..1; ``num_components``: connected parts (pixels
+        that touch at a corner are connected); ``largest_component_px``: 0 for an empty mask; ``confidence``: mean
+        probability over the foreground pixels, threshold..1, None for an empty mask.
+    """
+    area = int(np.count_nonzero(mask))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return {
+        "area_px": area,
+        "area_share": area / mask.size,
+        # The first of them is the background.
+        "num_components": count - 1,
+        "largest_component_px": int(stats[1:, cv2.CC_STAT_AREA].max(initial=0)),
+        "confidence": float(probability[mask].mean(dtype=np.float64)) if area else None,
+    }
+
+
 def overlay_picture(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """An image as read, (H,W,C), with the outline of its mask (H,W) in yellow, (H,W,3) uint8.
 
     Grey values of more than 8 bits are spread from black to white between the image's lowest and highest. Sides of
     more than 65,500 pixels, which JPEG does not hold, are thinned out.
     """
-    if image.dtype == np.uint8:
-        picture = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-    else:
-        picture = displayable(image.transpose(2, 0, 1))
+    picture = np.repeat(image, 3, axis=2) if image.dtype == np.uint8 and image.shape[2] == 1 else crf_image(image)
     step = -(-max(mask.shape) // LARGEST_OVERLAY_PX)
     return with_contour(np.ascontiguousarray(picture[::step, ::step]), mask[::step, ::step], PREDICTION_COLOUR)

@@ -4,11 +4,11 @@ The file needs no server and no network, and its policy forbids the browser both
 computed by the caller, at full size::
 
     run = ReportRun("evaluate", what="checkpoint, 2 levels", facts=[("checkpoint", "run/last.pth")])
-    with ReportWriter("report.html", title="Kvasir test", runs=[run]) as report:
-        for case in cases:
-            report.add(ReportCase(case.name, rows={"evaluate": {"ensemble": {"dice": 0.91}}}, image=case.image))
-        report.describe("evaluate", metrics=metrics)
-    print(report.num_bytes)
+    report = ReportWriter("report.html", title="Kvasir test", runs=[run])
+    for case in cases:
+        report.add(ReportCase(case.name, rows={"evaluate": {"ensemble": {"dice": 0.91}}}, image=case.image))
+    run.metrics = metrics
+    print(report.close())
 """
 
 from reporting.html.records import ReportCase, ReportRun

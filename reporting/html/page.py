@@ -15,25 +15,23 @@ SCRIPTS = tuple(
     f"{name}.js"
     for name in ("elements", "data", "state", "picture", "summary", "plots", "layers", "gallery", "viewer", "main")
 )
-DATA_PLACE = "<!-- data -->"
 # In JSON within a <script> element these could end the element or, in old browsers, a line of it.
 IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def page_around_data(title: str) -> tuple[str, str]:
-    """What stands before the data and what after them.
+def page(title: str, data: str) -> str:
+    """The page with its data, elements as ``data_element`` makes them.
 
     The policy in the head lets the browser run this very script and style and show images that the file holds; nothing
     else runs, and nothing is fetched.
     """
     style, script = _asset("report.css"), "\n".join(_asset(name) for name in SCRIPTS)
-    before, _, after = _asset("page.html").partition(DATA_PLACE)
     policy = (
         "default-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
     )
     texts = {"title": html.escape(title), "policy": policy, "style": style, "script": script}
-    return Template(before).substitute(texts), Template(after).substitute(texts)
+    return Template(_asset("page.html")).substitute(texts, data=data)
 
 
 def data_element(identity: str, content: str) -> str:

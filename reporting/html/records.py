@@ -54,26 +54,14 @@ class ReportCase:
     ignore: np.ndarray | None = None
 
 
-def check_case(case: ReportCase, run_names: Sequence[str]) -> None:
-    """Raise ValueError where a case does not hold together or tells of a run that the report does not know."""
-    where = f"report: case {case.name!r}"
-    if case.image.ndim != 3 or case.image.shape[2] != 3 or case.image.dtype != np.uint8:
-        raise ValueError(f"{where}: expected an image (H,W,3) uint8, found {case.image.shape} {case.image.dtype}")
+def check_sizes(case: ReportCase) -> None:
+    """Raise ValueError where a mask is of another size than the image."""
     size = case.image.shape[:2]
     masks = {f"prediction of {name!r}": mask for name, mask in case.predictions.items()}
     masks |= {"truth": case.truth, "ignored pixels": case.ignore}
     for what, mask in masks.items():
         if mask is not None and np.shape(mask) != size:
             raise ValueError(
-                f"{where}, {what}: expected the size of the image, {size}, found {np.shape(mask)}; name the --root "
-                "that was evaluated"
+                f"report: case {case.name!r}, {what}: expected the size of the image, {size}, found {np.shape(mask)}; "
+                "name the --root that was evaluated"
             )
-    for name, maps in case.probabilities.items():
-        if np.ndim(maps) != 3:
-            raise ValueError(f"{where}, probabilities of {name!r}: expected (1+L,H,W), found {np.shape(maps)}")
-    if case.fixations is not None and np.shape(case.fixations[0]) != (len(case.fixations[1]), 2):
-        found = f"{np.shape(case.fixations[0])} and {np.shape(case.fixations[1])}"
-        raise ValueError(f"{where}, fixations: expected (N,2) and (N,), found {found}")
-    for name in (*case.rows, *case.predictions, *case.probabilities):
-        if name not in run_names:
-            raise ValueError(f"{where}: expected runs among {', '.join(map(repr, run_names))}, found {name!r}")

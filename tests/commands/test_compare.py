@@ -160,9 +160,6 @@ def test_names_that_collide_and_too_few_runs(results, capsys):
     for runs, message in (
         ([first], "expected a baseline and one run or more, found 1"),
         ([first, first], "expected a name of its own for each run, found 'a' twice"),
-        ([first, "=x"], "expected NAME=PATH, or a path, found '=x'"),
-        ([first, f"a\nb={first}"], "expected names on one line"),
-        ([first, "nowhere"], "nowhere: expected a results folder or its per_case.csv, found none"),
     ):
         assert run.main(["compare", *runs]) == 2
         assert message in capsys.readouterr().err

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evaluation.experiments import FinishedRun, find_runs, group_runs, labels, levels, over_seeds
+from evaluation.experiments import FinishedRun, find_runs, group_runs, over_seeds
 
 
 def metrics(dice=0.5, std=0.1, num_cases=100, num_undefined=0):
@@ -35,18 +35,17 @@ def experiment(*summaries):
     return together
 
 
+def of_dice(*summaries):
+    return over_seeds(experiment(*summaries)).loc["last", "dice", "ensemble"]
+
+
 RECIPE = {"lr": 0.01, "features": [4, 8]}
 
 
 def test_three_seeds_by_hand():
     seeds = [(0, 0.5, 0.1), (1, 0.6, 0.2), (2, 0.7, 0.3)]
-    numbers = over_seeds(
-        experiment(*(summary(seed, RECIPE, dice=dice, std=std) for seed, dice, std in seeds)),
-        "last",
-        "ensemble",
-        "dice",
-    )
-    assert numbers.mean == pytest.approx(0.6)
+    numbers = of_dice(*(summary(seed, RECIPE, dice=dice, std=std) for seed, dice, std in seeds))
+    assert numbers["mean"] == pytest.approx(0.6)
     # ((-0.1)^2 + 0 + 0.1^2) / (3 - 1) = 0.01; with n in place of n-1 it would be 0.0816.
     assert numbers.std_over_seeds == pytest.approx(0.1)
     assert numbers.std_over_images == pytest.approx(0.2)
@@ -56,30 +55,26 @@ def test_three_seeds_by_hand():
 def test_distances_in_mm_count_the_cases_with_a_spacing():
     content = summary()
     content["results"]["last"]["metrics"]["ensemble"] |= {"hd95_px_mean": 3.0, "hd95_mm_mean": 2.0, "num_cases_mm": 7}
-    of_runs = experiment(content)
-    counts = [over_seeds(of_runs, "last", "ensemble", f"hd95_{unit}").num_cases for unit in ("px", "mm")]
-    assert counts == [100, 7]
+    numbers = over_seeds(experiment(content))
+    assert [numbers.num_cases["last", f"hd95_{unit}", "ensemble"] for unit in ("px", "mm")] == [100, 7]
 
 
 def test_one_seed_has_no_spread_over_seeds():
-    numbers = over_seeds(experiment(summary(0, RECIPE, dice=0.5, std=0.1)), "last", "ensemble", "dice")
-    assert numbers == (1, 0.5, None, 0.1, 100, 0)
+    numbers = of_dice(summary(0, RECIPE, dice=0.5, std=0.1))
+    assert numbers.fillna(-1).tolist() == [1, 0.5, -1, 0.1, 100, 0]
 
 
 def test_a_seed_without_a_value_or_without_the_result_is_not_counted():
     nothing = summary(1, RECIPE, dice=None, num_undefined=100)
     other = summary(2, RECIPE, label="test_selected")
-    together = experiment(summary(0, RECIPE, dice=0.4, num_undefined=3), nothing, other)
-    numbers = over_seeds(together, "last", "ensemble", "iou")
-    assert numbers == (1, 0.4, None, 0.1, 100, 103)
-    assert labels(together) == ["last", "test_selected"]
-    assert levels(together, "last") == ["ensemble"]
-    assert over_seeds(together, "last", "7", "dice") is over_seeds(together, "absent", "ensemble", "dice") is None
+    numbers = over_seeds(experiment(summary(0, RECIPE, dice=0.4, num_undefined=3), nothing, other))
+    assert numbers.loc["last", "iou", "ensemble"].fillna(-1).tolist() == [1, 0.4, -1, 0.1, 100, 103]
+    assert list(numbers.index.unique("result")) == ["last", "test_selected"]
 
 
 def test_all_values_missing():
-    numbers = over_seeds(experiment(summary(0, RECIPE, dice=None, num_undefined=100)), "last", "ensemble", "dice")
-    assert numbers == (0, None, None, None, 100, 100)
+    numbers = of_dice(summary(0, RECIPE, dice=None, num_undefined=100))
+    assert numbers.fillna(-1).tolist() == [0, -1, -1, -1, 100, 100]
 
 
 def test_grouped_by_recipe_and_ordered_by_seed():

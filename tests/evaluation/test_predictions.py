@@ -3,8 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from evaluation.predictions import write_mask, write_probabilities
-from evaluation.scores import Case
+from evaluation.scores import Case, write_mask, write_probabilities
 from utils.images import write_image
 
 

@@ -43,10 +43,6 @@ def _logits(mask):
     return torch.where(mask, 5.0, -5.0)
 
 
-def _row(level, dice, iou=0.5, name="a"):
-    return {"name": name, "level": level, "dice": dice, "iou": iou}
-
-
 def evaluated(*given, **more):
     """The table as a dict a row."""
     return evaluate(*given, **more).to_dict("records")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.shapes import measure_mask
+from inference.folder.writing import measure_mask
 
 
 def test_two_parts_one_touching_at_a_corner():

@@ -123,7 +123,7 @@ def test_an_unreadable_probability_map(results, tmp_path, capsys):
     a, b = results("a", shift=2), results("b", shift=1)
     (b / "probabilities" / "level1" / "polyp7.png").write_bytes(b"no picture")
     assert compare(a, b, "--to", tmp_path / "out", "--report") == 2
-    assert "polyp7.png: expected a probability map" in capsys.readouterr().err
+    assert "polyp7.png: expected an image, found an unreadable file" in capsys.readouterr().err
 
 
 def test_run_folders_know_their_data_by_their_recipe(results, tiny_root, tmp_path):

@@ -1,6 +1,7 @@
 """The figure of gaze quality is drawn from whatever numbers there are."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -12,7 +13,7 @@ DICES = [f"{kind}_dice_{t:g}" for kind in ("heatmap", "crf") for t in THRESHOLDS
 
 
 def _draw(tmp_path, columns) -> np.ndarray:
-    write_gaze_figure(tmp_path / "quality.png", columns, THRESHOLDS)
+    write_gaze_figure(tmp_path / "quality.png", pd.DataFrame(columns))
     assert [path.name for path in tmp_path.iterdir()] == ["quality.png"]
     with Image.open(tmp_path / "quality.png") as image:
         return np.array(image.convert("RGB"))

@@ -10,7 +10,6 @@ from reporting.visualize import (
     PREDICTION_COLOUR,
     TITLE_PX,
     TRUTH_COLOUR,
-    displayable,
     grid,
     map_picture,
     mask_picture,
@@ -27,24 +26,6 @@ BOX[5:15, 10:20] = True
 
 def _has(picture, colour):
     return bool((picture == np.array(colour, np.uint8)).all(axis=-1).any())
-
-
-@pytest.mark.parametrize("shape", [(2, 2), (1, 2, 2)])
-def test_grey_input_is_stretched_and_repeated(shape):
-    picture = displayable(np.array([-1.0, 0.0, 1.0, 3.0]).reshape(shape))
-    assert picture.dtype == np.uint8 and picture.shape == (2, 2, 3)
-    assert picture[..., 0].tolist() == [[0, 63], [127, 255]]
-    assert (picture == picture[..., :1]).all()
-
-
-def test_colour_input_keeps_its_channels():
-    image = np.zeros((3, 2, 2), np.float32)
-    image[1] = 2
-    assert displayable(image)[0, 0].tolist() == [0, 255, 0]
-
-
-def test_constant_input_becomes_black():
-    assert displayable(np.full((3, 2, 2), 7.0)).max() == 0
 
 
 def test_map_goes_from_dark_blue_to_yellow():

@@ -50,7 +50,7 @@ def test_scalars_and_pictures_are_mirrored_once_and_each_run_has_its_own(tmp_pat
     monkeypatch.setenv("WANDB_MODE", "offline")
     for name, loss in (("first", 0.25), ("second", 0.75)):
         folder = tmp_path / name
-        with wandb_mirror(folder, {"lr": 0.0123}, resume=False), RunLog(folder, quiet=True) as log:
+        with wandb_mirror(folder, {"lr": 0.0123}, resume=False), RunLog(folder) as log:
             log.scalars("train", {"loss": loss}, 1)
             log.picture("examples", np.zeros((8, 8, 3), np.uint8), 1)
         records = _finished_records(folder)

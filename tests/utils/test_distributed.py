@@ -21,10 +21,6 @@ def test_parts_of_a_sequence_and_the_whole_again():
     assert Told(0, 3).gather_in_order(PARTS[0]) == list("abcdefg")
 
 
-def test_more_processes_than_items():
-    assert [Group(rank, 3).part(["a"]) for rank in range(3)] == [["a"], [], []]
-
-
 def test_alone_nothing_happens():
     model, terms = torch.nn.Linear(1, 1), {"loss": torch.tensor(3.0)}
     assert SINGLE.wrap(model) is model and SINGLE.is_main

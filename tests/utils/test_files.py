@@ -36,13 +36,6 @@ def test_failure_midway_keeps_the_older_file_and_leaves_no_temporary(tmp_path, e
     assert _names(tmp_path) == ["a.txt"]
 
 
-def test_failure_midway_without_an_older_file_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert _names(tmp_path) == []
-
-
 def test_failing_rename_leaves_no_temporary(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")

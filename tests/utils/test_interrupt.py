@@ -42,12 +42,6 @@ def test_second_signal_of_another_kind_acts_as_usual():
         signal.raise_signal(signal.SIGINT)
 
 
-def test_without_a_signal_nothing_is_asked_for():
-    with StopRequest() as stop:
-        pass
-    assert not stop
-
-
 def test_ctrl_c_afterwards_acts_as_usual():
     with StopRequest():
         pass

@@ -26,13 +26,6 @@ def test_lines_go_to_the_console_and_the_file(tmp_path, capsys):
     assert re.fullmatch(r"\d\d:\d\d:\d\d hello\n", (tmp_path / "new" / "run" / "train.log").read_text())
 
 
-def test_quiet_log_still_writes_the_file(tmp_path, capsys):
-    with RunLog(tmp_path, quiet=True) as run_log:
-        run_log.info("hello")
-    assert capsys.readouterr().out == ""
-    assert "hello" in (tmp_path / "train.log").read_text()
-
-
 def test_resumed_run_appends_and_says_everything_once(tmp_path, capsys):
     for word in ("first", "second"):
         with RunLog(tmp_path) as run_log:
@@ -43,7 +36,7 @@ def test_resumed_run_appends_and_says_everything_once(tmp_path, capsys):
 
 
 def test_hyperparameters_and_results_are_of_the_run_itself(tmp_path):
-    with RunLog(tmp_path, quiet=True) as run_log:
+    with RunLog(tmp_path) as run_log:
         run_log.hyperparameters({"lr": 0.01, "opt": "sgd", "list": [1], "none": None}, {"dice": 0.75}, 10)
     assert [path.name[:6] for path in tmp_path.iterdir() if path.name != "train.log"] == ["events"]
     events = _events(tmp_path)
@@ -52,15 +45,8 @@ def test_hyperparameters_and_results_are_of_the_run_itself(tmp_path):
     assert plugin.plugin_name == "hparams" and b"sgd" in plugin.content and b"list" not in plugin.content
 
 
-def test_two_runs_at_once_do_not_mix(tmp_path):
-    with RunLog(tmp_path / "a", quiet=True) as a, RunLog(tmp_path / "b", quiet=True) as b:
-        a.info("of a")
-        b.info("of b")
-    assert "of b" not in (tmp_path / "a" / "train.log").read_text()
-
-
 def test_scalars_and_pictures_for_tensorboard(tmp_path):
-    with RunLog(tmp_path, quiet=True) as run_log:
+    with RunLog(tmp_path) as run_log:
         run_log.scalars("train", {"loss": 0.5, "missing": None}, 10)
         run_log.picture("train", np.full((4, 6, 3), 200, np.uint8), 10)
     events = _events(tmp_path)
@@ -93,25 +79,25 @@ def test_a_full_disk_ends_the_call_and_names_the_log(tmp_path):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     (tmp_path / "train.log").symlink_to("/dev/full")
-    with RunLog(tmp_path, quiet=True) as run_log, pytest.raises(OSError, match=r"No space left.*train\.log"):
+    with RunLog(tmp_path) as run_log, pytest.raises(OSError, match=r"No space left.*train\.log"):
         run_log.info("a line")
 
 
 def test_a_process_that_is_not_to_say_anything(tmp_path, capsys):
-    with NoLog() as run_log:
-        run_log.info("a line")
-        run_log.scalars("train", {"loss": 1.0}, 1)
-        run_log.picture("train", np.zeros((2, 2, 3), np.uint8), 1)
+    run_log = NoLog()
+    run_log.info("a line")
+    run_log.scalars("train", {"loss": 1.0}, 1)
+    run_log.picture("train", np.zeros((2, 2, 3), np.uint8), 1)
     assert not list(tmp_path.iterdir()) and not capsys.readouterr().out
 
 
 def test_what_a_resumed_run_says_again_is_there_once(tmp_path):
-    with RunLog(tmp_path, quiet=True) as run_log:
+    with RunLog(tmp_path) as run_log:
         for iteration in (1, 2, 3):
             run_log.scalars("train", {"loss": iteration}, iteration)
     # Files of one second and process are read in the order of a counter in their names, as text: 10 before 9.
     time.sleep(1)
-    with RunLog(tmp_path, quiet=True, redo_from=2) as run_log:
+    with RunLog(tmp_path, redo_from=2) as run_log:
         run_log.scalars("train", {"loss": 20.0}, 2)
     found = [(event.step, event.value) for event in _events(tmp_path).Scalars("train/loss")]
     assert found == [(1, 1.0), (2, 20.0)]

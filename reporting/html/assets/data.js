@@ -22,7 +22,7 @@ function scaled(metric, value) {
   return value === null ? null : value * report.metrics[metric].scale;
 }
 
-function formatted(metric, value, digits = report.metrics[metric].digits) {
+function formatted(metric, value, digits = 2) {
   return value === null ? NO_VALUE : scaled(metric, value).toFixed(digits);
 }
 

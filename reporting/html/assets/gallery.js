@@ -118,14 +118,11 @@ function sortValue(number) {
 }
 
 /** The place of every case by name, 2 before 10; once, since comparing names costs most of a sort. */
-const nameRank = ranksOf(report.names, new Intl.Collator("en", { numeric: true }).compare);
-
-function ranksOf(names, compare) {
-  const ranks = new Array(names.length);
-  const order = names.map((_, number) => number).sort((a, b) => compare(names[a], names[b]) || a - b);
-  order.forEach((number, rank) => (ranks[number] = rank));
-  return ranks;
-}
+const nameRank = [];
+const { compare } = new Intl.Collator("en", { numeric: true });
+caseNumbers
+  .toSorted((a, b) => compare(report.names[a], report.names[b]))
+  .forEach((number, rank) => (nameRank[number] = rank));
 
 /** Cases without a value come last in either direction; equal ones by name. */
 function sorted(numbers) {

@@ -29,13 +29,9 @@ function linear(low, high, from, to) {
   return { low, high, from, to, place: (value) => from + ((value - low) / (high - low || 1)) * (to - from) };
 }
 
+/** By steps: as arguments, too many values would be too many. */
 function minmax(values) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
+  return [Math.min, Math.max].map((extreme) => values.reduce((a, b) => extreme(a, b)));
 }
 
 function textAt(x, y, text, attributes = {}) {

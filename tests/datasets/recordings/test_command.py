@@ -166,12 +166,11 @@ def test_mistakes_are_one_line_and_leave_the_old_table(write, tmp_path, capsys):
         ("--stimulus_rect", "1,2,0,4", "the last 2 above 0"),
         ("--screen_px", "0,5", "expected 2 numbers separated by commas above 0"),
         ("--screen_cm", "nan,5", "expected 2 numbers"),
-        ("--columns", "t=a,t=b", "expected role=NAME,... with each role of t, x, y"),
+        ("--columns", "t=a,t=b", "expected role=NAME,... with each role of t, end, duration, x, y"),
         ("--columns", "time=a", "expected role=NAME"),
         ("--image_message", "(", "expected a regular expression"),
         ("--velocity_deg_s", "0", "expected a number above 0"),
         ("--format", "edf", "invalid choice"),
-        ("--valid", "1,", "expected VALUE[,VALUE], found"),
     ],
 )
 def test_options_that_make_no_sense(capsys, option, value, message):

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from datasets.recordings import FORMATS
 from datasets.recordings.convert import ConversionSettings, convert_recordings
-from datasets.recordings.detect import read_recording
+from datasets.recordings.detect import FORMATS, read_recording
 from datasets.recordings.recording import ReadingSettings, Rect
 from datasets.recordings.trial_table import with_image, with_rect
 

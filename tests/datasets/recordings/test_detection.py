@@ -16,7 +16,7 @@ from datasets.recordings.recording import Rect
 
 def detect(samples: pd.DataFrame, method: str, **settings) -> pd.DataFrame:
     """With coordinates that are degrees already."""
-    return detect_fixations(samples, method, lambda xy: xy, DetectionSettings(**settings))
+    return detect_fixations(samples, method, samples[["x", "y"]].to_numpy(), DetectionSettings(**settings))
 
 
 def test_dispersion_finds_the_samples_of_every_fixation(steps):

@@ -141,8 +141,8 @@ def test_what_is_not_certain_or_not_as_described_is_refused(tmp_path, convert, r
     ("text", "message"),
     [
         (json.dumps([trial()])[:-30], "data.json: expected JSON as jsPsych saves it, found .* is the file whole"),
-        (json.dumps(OTHERS) + "\n" + json.dumps([trial()])[:-9], "data.json, line 2: expected JSON"),
-        ("[" * 100_000 + '"webgazer_data"', "found it nested too deeply"),
+        (json.dumps(OTHERS) + "\n" + json.dumps([trial()])[:-9], "data.json: expected JSON .* line 2 "),
+        ("[" * 100_000 + '"webgazer_data"', "found maximum recursion depth"),
         ("[" * 50 + json.dumps(trial()) + "]" * 50, "found it nested more than 8 times"),
         (json.dumps({"data": [trial()], "raw": json.dumps([trial()])}), "expected each trial once, found the same as"),
         ('{"webgazer_data": null}', "expected trials with 'webgazer_data', found none"),

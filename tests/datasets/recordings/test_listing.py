@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from datasets.recordings.detect import read_recording
-from datasets.recordings.listing import list_trials
 from datasets.recordings.recording import ReadingSettings
+from datasets.recordings.trial_table import list_trials
 
 
 def test_times_that_are_not_known_are_those_of_the_gaze(write):

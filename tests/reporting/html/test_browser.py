@@ -4,6 +4,7 @@ import io
 import math
 import shutil
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def comparison(tmp_path_factory):
     }
     runs = [ReportRun(name, what=SVG_NAME, metrics=metrics, facts=[(TURNED_NAME, SCRIPT_NAME)]) for name in names]
     table = [{"metric": SCRIPT_NAME, "difference (points)": 1.5}]
-    with ReportWriter(path, title=SCRIPT_NAME, runs=runs, comparison=table, notes=[SVG_NAME]) as report:
+    with closing(ReportWriter(path, title=SCRIPT_NAME, runs=runs, comparison=table, notes=[SVG_NAME])) as report:
         for number, (name, dices) in enumerate(DICE.items()):
             report.add(_case(name, dict(zip(names, dices, strict=True)), number))
     return path
@@ -383,7 +384,7 @@ def test_single_pixel_is_seen_in_the_colour_of_its_run(open_page, tmp_path):
     mask = np.zeros((300, 400), bool)
     mask[150, 200] = True
     runs = [ReportRun(f"run{number}") for number in range(6)]
-    with ReportWriter(path, title="dots", runs=runs) as report:
+    with closing(ReportWriter(path, title="dots", runs=runs)) as report:
         for run in runs:
             image = np.zeros((*mask.shape, 3), np.uint8)
             report.add(ReportCase(run.name, image=image, predictions={run.name: mask}))
@@ -400,7 +401,7 @@ def test_three_runs_are_each_compared_with_the_first_and_a_level_that_one_lacks_
     path = tmp_path / "three.html"
     levels = {"A": ("ensemble",), "B": ("ensemble", "1"), "C": ("ensemble",)}
     dices = {"Gro\u0308ße": {"A": 0.5, "B": 0.6, "C": 0.2}, "Maß": {"A": 0.5, "B": 0.4, "C": 0.9}}
-    with ReportWriter(path, title="three", runs=[ReportRun(run) for run in levels]) as report:
+    with closing(ReportWriter(path, title="three", runs=[ReportRun(run) for run in levels])) as report:
         for name, of_runs in dices.items():
             rows = {
                 run: {level: {"dice": dice, "hd95_px": 0.0, "hd95_mm": 0.0} for level in levels[run]}
@@ -429,7 +430,7 @@ def test_three_runs_are_each_compared_with_the_first_and_a_level_that_one_lacks_
 
 def test_whatever_is_missing_is_said(open_page, tmp_path):
     path = tmp_path / "bare.html"
-    with ReportWriter(path, title="bare", runs=[ReportRun("run")]) as report:
+    with closing(ReportWriter(path, title="bare", runs=[ReportRun("run")])) as report:
         report.add(ReportCase("alone", image=np.zeros((40, 30, 3), np.uint8)))
     page = open_page(path)
     assert _names(page) == ["alone"] and page.locator("#count").inner_text() == "1 case, by name, A to Z"
@@ -455,7 +456,7 @@ def test_report_without_a_case_opens(open_page, tmp_path):
 
 def test_thousand_cases_open_and_sort_fast_and_only_near_ones_are_drawn(open_page, tmp_path):
     path = tmp_path / "many.html"
-    with ReportWriter(path, title="many", runs=[ReportRun("run")]) as report:
+    with closing(ReportWriter(path, title="many", runs=[ReportRun("run")])) as report:
         for number in range(1000):
             report.add(_case(f"case{number}", {"run": (number * 377 % 1000) / 1000}, number, size=(12, 16)))
     start = time.perf_counter()
@@ -485,7 +486,7 @@ def test_ignored_pixels_can_be_switched_off(tmp_path, open_page):
     path = tmp_path / "ignored.html"
     ignore = np.zeros((12, 16), bool)
     ignore[:3] = True
-    with ReportWriter(path, title="t", runs=[ReportRun("run")]) as report:
+    with closing(ReportWriter(path, title="t", runs=[ReportRun("run")])) as report:
         report.add(ReportCase("a", np.zeros((12, 16, 3), np.uint8), ignore=ignore))
     page = open_page(path)
     page.locator(".card").click()

@@ -4,25 +4,19 @@ import math
 
 import numpy as np
 
-from reporting.html.index import described_metric, level_title, ordered_levels, ordered_metrics, runs_and_values, table
+from reporting.html.index import ordered_levels, runs_and_values, table
 from reporting.html.records import ReportRun
 
 
-def test_overlaps_come_before_distances_and_unknown_ones_last():
-    keys = ["nsd", "assd_mm", "hd95_px", "iou", "dice", "hd95_px"]
-    assert ordered_metrics(keys) == ["dice", "iou", "hd95_px", "assd_mm", "nsd"]
-
-
 def test_ensemble_comes_first_and_level_10_after_2():
-    assert ordered_levels(["10", "other", 2, "ensemble", "2"]) == ["ensemble", "2", "10", "other"]
-    assert level_title("10") == "level 10" and level_title("ensemble") == "ensemble"
+    assert ordered_levels(["10", "other", "2", "ensemble", "2"]) == ["ensemble", "2", "10", "other"]
 
 
-def test_metrics_know_unit_and_direction():
-    dice, distance, other = (described_metric(key) for key in ("dice", "hd95_mm", "nsd"))
+def test_metrics_know_unit_and_direction_and_overlaps_come_first():
+    row = {"hd95_mm": 1.5, "of_no_measure": 1, "dice": 0.5}
+    dice, distance = runs_and_values([ReportRun("a")], [{"a": {"ensemble": row}}], {"a": 0})["metrics"]
     assert (dice["unit"], dice["scale"], dice["better"]) == ("%", 100, 1)
     assert (distance["title"], distance["unit"], distance["scale"], distance["better"]) == ("HD95", "mm", 1, -1)
-    assert (other["title"], other["unit"], other["better"]) == ("nsd", "", 0)
 
 
 def test_values_by_run_level_metric_and_case():
