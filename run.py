@@ -21,7 +21,12 @@ MIN_OPEN_FILES, OPEN_FILES = 64, 4096
 MORE_FILES = f"raise the limit, as with ulimit -n {OPEN_FILES}"
 # What libraries say, each in an error of its own kind, where the machine has too little of something; what would help.
 SHORTAGES = {
-    r"(Cannot|can't|[Uu]nable to) allocate|[Oo]ut of memory|Insufficient memory|bad_alloc|failed to map segment": (
+    r"DataLoader worker .*(killed|exited)|unable to (write to|resize) file </torch_|shared memory\(shm\)": (
+        "memory for loader processes",
+        "lower --num_worker; where a container has little shared memory (/dev/shm), give it more",
+    ),
+    r"(Cannot|can't|[Uu]nable to) allocate|[Oo]ut of memory|Insufficient memory|bad_alloc|failed to map segment"
+    r"|_ALLOC_FAILED": (
         "memory",
         "close other programs, or lower --batch_size, --num_worker, --workers, --cache_gb or --spatial_size",
     ),
@@ -29,10 +34,6 @@ SHORTAGES = {
     r"can't start new thread|Resource temporarily unavailable": (
         "threads and processes",
         "raise the limit (ulimit -u)",
-    ),
-    r"DataLoader worker .*(killed|exited)": (
-        "memory for loader processes",
-        "lower --num_worker; where a container has little shared memory (/dev/shm), give it more",
     ),
 }
 
@@ -148,6 +149,8 @@ def _open_standard_streams() -> None:
             # The lowest that is free, which is this one.
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
+    # What the terminal's encoding lacks ends no command.
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class TrainState:
         skipped: steps not taken, since the loss or a gradient was not finite.
         overflows: steps not taken, since float16 overflowed in the gradients alone.
         in_a_row: how many of either the last steps were.
+        skipped_in_a_row: how many of them for a loss or gradient that was not finite.
         seconds: spent in training, over all calls.
         stopped: set by a hook to end the run after the current step.
     """
@@ -42,6 +43,7 @@ class TrainState:
     skipped: int = 0
     overflows: int = 0
     in_a_row: int = 0
+    skipped_in_a_row: int = 0
     seconds: float = 0.0
     stopped: bool = field(default=False, compare=False)
 
@@ -145,29 +147,31 @@ def take_step(
         scaler.step(optimizer)
     scaler.update()
     if finite_loss and finite_norm:
-        state.in_a_row = 0
+        state.in_a_row = state.skipped_in_a_row = 0
         return None
     state.in_a_row += 1
     if finite_loss and scaler.is_enabled():
         state.overflows += 1
         return f"float16 overflow in the gradients, scale lowered to {scaler.get_scale():g}"
     state.skipped += 1
+    state.skipped_in_a_row += 1
     if finite_loss:
         return "a gradient that is not finite"
     return ", ".join(f"{name} {float(value):g}" for name, value in terms.items() if not value.isfinite())
 
 
 def _report(problem: str, state: TrainState, names: list[str], warn: Callable[[str], None]) -> None:
-    limit = MAX_OVERFLOWS if problem.startswith("float16") else MAX_SKIPPED
+    overflow = problem.startswith("float16")
+    limit, in_a_row = (MAX_OVERFLOWS, state.in_a_row) if overflow else (MAX_SKIPPED, state.skipped_in_a_row)
     where = f"iteration {state.iteration}: expected a finite loss, found {problem}"
-    if state.in_a_row >= limit:
+    if in_a_row >= limit:
         raise ValueError(
-            f"{where}, the {state.in_a_row}th step in a row that could not be taken; samples: {', '.join(names)}; "
+            f"{where}, the {in_a_row}th step in a row that could not be taken; samples: {', '.join(names)}; "
             "look at these images and their maps, lower --lr, or use --amp bf16 or off; earlier checkpoints are intact"
         )
-    if limit == MAX_SKIPPED:
-        warn(f"{where}; step skipped ({state.in_a_row} in a row of at most {limit}); samples: {', '.join(names)}")
-    elif state.in_a_row == 1:
+    if not overflow:
+        warn(f"{where}; step skipped ({in_a_row} in a row of at most {limit}); samples: {', '.join(names)}")
+    elif in_a_row == 1:
         warn(f"{where}; step skipped ({state.overflows} in all)")
 
 

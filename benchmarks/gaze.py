@@ -146,7 +146,7 @@ def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
             (root / part).symlink_to((Path(args.root) / part).resolve())
         table = table_of(args.fixations, root / "fixations.csv", set(fixations))
         # Starts the processes, so that neither way is the one that waits for them.
-        list(map_in_processes(warm_up, [(i,) for i in range(4 * args.workers)], args.workers))
+        list(map_in_processes(warm_up, [(i, not args.skip_direct) for i in range(4 * args.workers)], args.workers))
         if not args.skip_direct:
             items = [(spec, Path(args.root), root / "direct", name, seen) for name, seen in fixations.items()]
             direct = map_in_processes(direct_preparation, items, args.workers)
@@ -189,10 +189,10 @@ def direct_preparation(spec, root: Path, folder: Path, name: str, seen: Fixation
     write_image(folder / MAP_FOLDERS["crf"] / f"{name}{spec.map_ext}", to_uint8(refined))
 
 
-def warm_up(number: int) -> None:
-    """Compile in this process."""
-    refine_with_crf(np.full((4, 4, 3), number, np.uint8), np.zeros((4, 4)))
-    refine_with_crf(np.full((4, 4, 3), number, np.uint8), np.zeros((4, 4)), engine="pydensecrf")
+def warm_up(number: int, direct: bool) -> None:
+    """Compile in this process, and load the package that the direct formulas need."""
+    for engine in ("compiled", "pydensecrf")[: 1 + direct]:
+        refine_with_crf(np.full((4, 4, 3), number, np.uint8), np.zeros((4, 4)), engine=engine)
 
 
 def spread(fixations: dict[str, Fixations], number: int | None) -> dict[str, Fixations]:

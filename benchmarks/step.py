@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from benchmarks.table import report
 from datasets.specs import DATASETS
-from losses import build_objective
+from losses import OBJECTIVES
 from models import RELEASED_FEATURES, build_model
 from models.propagation import propagate
 from training.build import build_network, build_optimizer, memory_layout, objective_of
@@ -190,7 +190,7 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
     shape = (args.batch_size, 3, args.size, args.size)
     image = torch.randn(shape, device=device).contiguous(memory_format=layout)
     pseudo = (torch.rand(args.batch_size, levels, args.size, args.size, device=device) > 0.5).float()
-    objective = build_objective("gaze_sup", cons_mode=mode, cons_weight=0 if options["propagation"] == "none" else 3)
+    objective = OBJECTIVES["gaze_sup"](cons_mode=mode, cons_weight=0 if options["propagation"] == "none" else 3)
     autocast, scaler = precision(options["amp"], device)
 
     def step() -> None:

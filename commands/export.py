@@ -81,8 +81,6 @@ def main(args: argparse.Namespace) -> int:
     path = Path(args.to)
     name = pick_format(args.format, path)
     FORMATS[name].check_packages(name)
-    if str(path).encode(errors="ignore").decode() != str(path):
-        raise ValueError(f"--to {str(path)!r}: expected a path in UTF-8, as torch reads no other, found other bytes")
     image_files = find_images(args.check_images)
     predictor = Predictor(args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     images = prepared_images(predictor, image_files)
@@ -113,6 +111,9 @@ def main(args: argparse.Namespace) -> int:
         }
         write_text(f"{staged}.md", model_card(facts))
         write_json(f"{staged}.json", facts)
+    if "weights_file" not in file:
+        # Of a larger network that was replaced.
+        Path(f"{path}{WEIGHTS_ENDING}").unlink(missing_ok=True)
     _report(path, facts, time.monotonic() - start)
     return 0
 

@@ -16,7 +16,7 @@ from evaluation.summary import read_summary
 from inference.qualitative import COLUMNS, Wanted, choose_cases, contents
 from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
-from training.run_folder import LATEST_FILE
+from training.run_folder import BEST_FILE
 from utils.files import replacing
 from utils.settings import POSITIVE_INT, number, numbers
 
@@ -140,6 +140,6 @@ def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
         return folder
     summary = read_summary(folder)
     selected = [label for label in summary["results"] if label.endswith("_selected")]
-    label = "last" if checkpoints[0].name == LATEST_FILE or not selected else selected[0]
+    label = selected[0] if checkpoints[0].name == BEST_FILE and selected else "last"
     # A summary of evaluate has one table.
     return folder if label == summary.get("headline", label) else folder / f"per_case_{label}.csv"

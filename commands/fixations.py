@@ -7,7 +7,7 @@ from pathlib import Path
 from commands.options import Parser, add_overwrite, given, pattern
 from commands.outputs import Output
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
-from datasets.recordings.detect import FORMATS, read_recording
+from datasets.recordings.detect import formats, read_recording
 from datasets.recordings.detection import DetectionSettings
 from datasets.recordings.formats import PLAIN
 from datasets.recordings.recording import ReadingSettings, Recording, Rect
@@ -41,7 +41,7 @@ def add_options(parser: Parser) -> None:
         "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
     )
     add_overwrite(parser)
-    parser.add_argument("--format", choices=FORMATS, default=None, help="of the files (default: by content)")
+    parser.add_argument("--format", choices=formats(), default=None, help="of the files (default: by content)")
     _add_fixations_images(parser)
     group = parser.add_argument_group("fixations")
     add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])

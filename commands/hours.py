@@ -10,6 +10,7 @@ import pandas as pd
 from commands.options import Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import get_spec
+from datasets.gaze.fixations import read_fixations
 from datasets.splits import split_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
@@ -115,8 +116,10 @@ def main(args: argparse.Namespace) -> int:
 
 def points_of(args: argparse.Namespace) -> Iterator[Point]:
     """All ways to annotate, the cheapest of each track first."""
-    num_images = len(split_names(get_spec(args.data, args.root), Path(args.root), "train"))
-    looking = num_images * args.gaze_seconds / SECONDS_AN_HOUR
+    names = split_names(get_spec(args.data, args.root), Path(args.root), "train")
+    num_images, seen = len(names), read_fixations(args.fixations)
+    # Without --skip_missing_gaze, all of them.
+    looking = sum(name in seen for name in names) * args.gaze_seconds / SECONDS_AN_HOUR
     drawing = args.mask_seconds / SECONDS_AN_HOUR
     gaze = {"fixations": args.fixations}
     yield Point("gaze", 0, looking, gaze | {"pseudo": "area"})

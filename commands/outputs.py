@@ -144,6 +144,9 @@ def guarded(args: argparse.Namespace, outputs: Sequence[Output]) -> Iterator[Non
 
 def _check_place(output: Output, root: str | None) -> None:
     path = output.path.resolve()
+    if str(path).encode(errors="ignore").decode() != str(path):
+        # TensorBoard, torch and the run's own files name it.
+        raise ValueError(f"{output.option} {str(output.path)!r}: expected a path in UTF-8, found other bytes")
     kept = (*SAMPLE_FOLDERS, MAP_FOLDER.parent) if isinstance(output, Folder) else SAMPLE_FOLDERS
     for data in [*([Path(root)] if root else []), *filter(_is_data_set, path.parents)]:
         for folder in kept:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from commands.options import Parser, add_assessing, add_data, given
 from commands.outputs import PARTLY_DONE_CODE
-from datasets.files import REPORT_FILE
+from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.map_files import MAP_FORMAT_CHOICES
@@ -65,8 +65,9 @@ def main(args: argparse.Namespace) -> int:
     print(f"prepared {report['num_images']} images ({kept} were up to date), left out {report['num_left_out']}")
     broken = [item["name"] for item in report["left_out"] if item["broken"]]
     print_named("left out", report["left_out"], REPORT_FILE)
-    if broken and report["num_images"]:
-        print(f"  {len(broken)} of them should have a map: train --skip_missing_gaze goes on without it")
+    without = [name for name in broken if not sample_path(spec, Path(args.root), "map", name).is_file()]
+    if without and report["num_images"]:
+        print(f"  {len(without)} of them should have a map: train --skip_missing_gaze goes on without it")
     print_named("not scored", report["unscored"], REPORT_FILE)
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import mmap
 import os
 import re
 import shutil
@@ -58,7 +59,7 @@ class RecordCache:
         if not self._checked[index]:
             if checksum != zlib.crc32(data, zlib.crc32(key)):
                 return None
-            self._checked[index] = self._storage.check_once
+            self._checked[index] = self._storage.is_own
         return data
 
     def write(self, index: int, key: bytes, data: np.ndarray) -> None:
@@ -87,26 +88,29 @@ class RecordCache:
 class File:
     """A file, or memory that is one, open for reading and writing; it is closed with this object.
 
-    It is read and written by calls: a page of a mapped file that finds no room on the disk ends the process.
-    Processes that are started with it as an argument, by any start method, share the open file, so it may
-    meanwhile lose its name.
+    It is written by calls: a page of a mapped file that finds no room on the disk ends the process. Processes that are
+    started with it as an argument, by any start method, share the open file, so it may meanwhile lose its name.
 
     Args:
         descriptor: of the file.
-        check_once: what was right once stays so, as where all who write are of this run, and write the same.
+        is_own: all who write are of this run, and write the same, so that what was right once stays so, and what is
+            read may be the memory itself.
     """
 
-    def __init__(self, descriptor: int | reduction.DupFd, check_once: bool = False):
-        self.check_once = check_once
+    def __init__(self, descriptor: int | reduction.DupFd, is_own: bool = False):
+        self.is_own = is_own
         # Of a process that was started with it, what it arrived as.
         self._descriptor = descriptor if isinstance(descriptor, int) else descriptor.detach()
         weakref.finalize(self, os.close, self._descriptor)
+        self._map = mmap.mmap(self._descriptor, 0) if is_own else None
 
     def __reduce__(self):
-        return File, (reduction.DupFd(self._descriptor), self.check_once)
+        return File, (reduction.DupFd(self._descriptor), self.is_own)
 
     def read(self, offset: int, num_bytes: int) -> np.ndarray | None:
-        """(num_bytes,) uint8; None beyond the end, and where the disk fails."""
+        """(num_bytes,) uint8, not to be written to; None beyond the end, and where the disk fails."""
+        if self._map:
+            return np.frombuffer(self._map, np.uint8, num_bytes, offset)
         data = np.empty(num_bytes, np.uint8)
         try:
             return data if os.preadv(self._descriptor, [data], offset) == num_bytes else None
@@ -131,10 +135,12 @@ def shared_storage(num_bytes: int) -> File:
         # The system promises more than it has, and kills who takes it.
         if num_bytes > _available_memory():
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-        return File(os.memfd_create("samples"), check_once=True)
-    descriptor, path = tempfile.mkstemp()
-    os.unlink(path)
-    return File(descriptor, check_once=True)
+        descriptor = os.memfd_create("samples")
+    else:
+        descriptor, path = tempfile.mkstemp()
+        os.unlink(path)
+    os.ftruncate(descriptor, num_bytes)
+    return File(descriptor, is_own=True)
 
 
 def stride(record_bytes: int) -> int:

@@ -110,7 +110,7 @@ def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]
 
 def check_one_file_a_name(folder: Path, names: Sequence[str], endings: Sequence[str]) -> None:
     """Raise ValueError, with both files, if one of ``names`` has two that differ in their endings."""
-    if len(endings) == 1:
+    if len(endings) == 1 or not folder.is_dir():
         return
     found = files_by_name(folder, endings)
     for name in names:

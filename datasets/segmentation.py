@@ -120,7 +120,8 @@ class SegmentationDataset(Dataset):
         """Copies of a sample's arrays, float32, all of them turned alike."""
         kind = AUGMENTATIONS[self.augmentation]
         if not self.flip_probability and kind is None:
-            return {name: array.float() for name, array in arrays.items()}
+            # Copies: those of a cache may be its memory.
+            return {name: array.to(torch.float32, copy=True) for name, array in arrays.items()}
         rng = np.random.default_rng(torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index])
         flips = drawn_flips(rng, self.flip_probability)
         sample = {name: array.flip(flips).float() for name, array in arrays.items()}
@@ -247,8 +248,8 @@ def check_files(dataset: SegmentationDataset) -> None:
             near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
             hint = hints.get(kind) or why_missing(spec, root, missing)
             if len(missing) < len(paths):
-                some = {"map": f"{hint}; --skip_missing_gaze goes on without them"}
-                hint = some.get(kind, "put them there, or take their names out of the split file")
+                hint += "; --skip_missing_gaze goes on without them" if kind == "map" else ""
+                hint = "put them there, or take their names out of the split file" if kind == "masks" else hint
             raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
         folder, endings = folder_and_endings(spec, kind)
         if kind != "map" or own_maps:

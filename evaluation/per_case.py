@@ -59,7 +59,14 @@ def find_per_case(path: str | Path) -> Path:
         FileNotFoundError: if there is none; a sentence that names the other tables in the folder.
     """
     path = Path(path)
+    if path.name == SUMMARY_FILE:
+        path = path.parent
     if path.is_file():
+        if path.suffix.lower() in (".pth", ".pt"):
+            raise ValueError(
+                f"{path}: expected a results folder or its {PER_CASE_FILE}, found a checkpoint, which run.py evaluate "
+                "scores"
+            )
         return path
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: expected a results folder or its {PER_CASE_FILE}, found none")

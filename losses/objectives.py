@@ -105,16 +105,5 @@ def learns_from_gaze(mode: str) -> bool:
     return OBJECTIVES[mode].target == "pseudo"
 
 
-def build_objective(mode: str, **settings) -> Objective:
-    """Build an objective of ``OBJECTIVES``; settings as in its class.
-
-    Raises:
-        ValueError: for an unknown mode.
-    """
-    if mode not in OBJECTIVES:
-        raise ValueError(f"mode: expected one of {', '.join(OBJECTIVES)}, found {mode!r}")
-    return OBJECTIVES[mode](**settings)
-
-
 def _per_level(losses: Tensor) -> dict[str, Tensor]:
     return {f"loss_cls_{level}": value for level, value in enumerate(losses.detach(), start=1)}

@@ -1,16 +1,14 @@
 """What a checkpoint's file asks for, looked at before torch makes anything of it.
 
 torch's safe reader runs no code of the file's, but it does what the file says: unpack what is packed, hash a key for
-ever, set fields of NumPy's types. Here the pickles are followed with a stand-in for every object.
+ever, set fields of NumPy's types. Here the pickles are read with a stand-in for every object.
 """
 
 import io
 import pickle
-import pickletools
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 
@@ -21,48 +19,43 @@ SCALARS = ("f2", "f4", "f8", "i4", "i8", "u1", "b1")
 REALS, WHOLES = ("Float", "Double", "Half", "BFloat16"), ("Long", "Int", "Short", "Char", "Byte", "Bool")
 COMPLEX = ("ComplexFloat", "ComplexDouble")
 
-
-class Made(NamedTuple):
-    """Stands for what a pickle makes of a type or function of this name."""
-
-    of: str
-
-
 Anything = Callable[[tuple], bool]
 
 # What a pickle may name, and with which arguments it may call it; None: not to be called.
 GLOBALS: dict[str, Anything | None] = {
     # Its items come after.
-    "collections OrderedDict": lambda args: args == (),
-    "argparse Namespace": lambda args: args == (),
-    "torch._utils _rebuild_tensor_v2": lambda args: True,
-    "torch._utils _rebuild_parameter": lambda args: True,
+    "collections.OrderedDict": lambda args: args == (),
+    "argparse.Namespace": lambda args: args == (),
+    "torch._utils._rebuild_tensor_v2": lambda args: True,
+    "torch._utils._rebuild_parameter": lambda args: True,
     # Plain numbers; "numpy.core" is the name of NumPy 1.x. Another type could be of any size.
-    "numpy dtype": lambda args: bool(args) and args[0] in SCALARS,
-    "numpy.core.multiarray scalar": lambda args: len(args) == 2,
-    "numpy._core.multiarray scalar": lambda args: len(args) == 2,
+    "numpy.dtype": lambda args: bool(args) and args[0] in SCALARS,
+    "numpy.core.multiarray.scalar": lambda args: len(args) == 2,
+    "numpy._core.multiarray.scalar": lambda args: len(args) == 2,
     # The bytes of such a number. Other codecs can take for ever.
-    "_codecs encode": lambda args: args[1:] == ("latin1",),
-    "torch device": lambda args: True,
-    "torch Size": lambda args: True,
-    **{f"torch {kind}Storage": None for kind in (*REALS, *WHOLES, *COMPLEX)},
+    "_codecs.encode": lambda args: args[1:] == ("latin1",),
+    "torch.device": lambda args: True,
+    "torch.Size": lambda args: True,
+    **{f"torch.{kind}Storage": None for kind in (*REALS, *WHOLES, *COMPLEX)},
 }
 # What may be done to an object once it is made.
 STATES: dict[str, Anything] = {
-    "collections OrderedDict": lambda state: True,
-    "argparse Namespace": lambda state: True,
+    "collections.OrderedDict": lambda state: True,
+    "argparse.Namespace": lambda state: True,
     # Of a plain number there is nothing to set but the byte order.
-    "numpy dtype": lambda state: state[:1] == (3,) and state[2:] == (None, None, None, -1, -1, 0),
+    "numpy.dtype": lambda state: state[:1] == (3,) and state[2:] == (None, None, None, -1, -1, 0),
 }
-# All that torch's writer uses: opcodes that take nothing off the stack, and the others, told apart in ``_follow``.
-CONSTANTS = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING")
-CONTAINERS = {"EMPTY_DICT": Made("dict"), "EMPTY_LIST": Made("list")}
-LITERALS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": (), **CONTAINERS}
-TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+# All that torch's writer uses.
+OPCODES = (
+    *("PROTO", "STOP", "MARK", "GLOBAL", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "BINPERSID"),
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "EMPTY_DICT"),
+    *("REDUCE", "NEWOBJ", "BUILD", "SETITEM", "SETITEMS", "APPEND", "APPENDS"),
+)
 
 
 def check_file(path: Path) -> None:
-    """Raise ValueError (or what a broken file makes of ``zipfile`` and ``pickletools``) unless torch may read a file.
+    """Raise ValueError (or what a broken file makes of ``zipfile`` and ``pickle``) unless torch may read a file.
 
     An archive holds each of its members once, as it is, with the checksum that fits. Where torch was told to write
     none, and in its format from before there were archives, there is nothing to compare. Reads the whole file.
@@ -76,7 +69,7 @@ def check_file(path: Path) -> None:
             raise pickle.UnpicklingError("neither an archive nor a pickle of torch's")
         file.seek(0)
         for _ in range(NUM_PICKLES_WITHOUT_ARCHIVE):
-            _follow(file)
+            _Follower(file).load()
 
 
 def _check_archive(path: Path) -> None:
@@ -93,78 +86,47 @@ def _check_archive(path: Path) -> None:
             if damaged:
                 raise ValueError(f"{damaged} does not fit its checksum")
     # By torch's own reader, so that nothing else is looked at than what torch will read.
-    _follow(io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl")))
+    _Follower(io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))).load()
 
 
-class _Stack:
-    """The stack of a pickle, with its marks and its memory."""
+class _Made:
+    """Stands for a type or function of this name, and for what a pickle makes of it."""
 
-    def __init__(self):
-        self.items: list = []
-        self.marks: list[int] = []
-        self.memory: dict[int, Any] = {}
+    def __init__(self, of: str):
+        self.of = of
 
-    def pop(self, count: int | None = None) -> tuple:
-        """The last ``count`` items, or those since the last mark."""
-        start = self.marks.pop() if count is None else len(self.items) - count
-        if start < 0:
-            raise ValueError("it takes more than there is")
-        taken = tuple(self.items[start:])
-        del self.items[start:]
-        return taken
+    def __call__(self, *arguments):
+        may_be_called = GLOBALS.get(self.of)
+        if may_be_called is None or not may_be_called(arguments):
+            raise ValueError(f"{self.of} is called with other arguments than torch's")
+        return self
 
+    def __setstate__(self, state):
+        if self.of not in STATES or not STATES[self.of](state):
+            raise ValueError(f"{self.of} is given another state than torch's")
 
-def _follow(file) -> None:
-    """One pickle, up to its end.
-
-    Raises:
-        UnpicklingError: for a type or function that is not in the tables above.
-        ValueError: for anything else that is not.
-    """
-    stack = _Stack()
-    for opcode, argument, _ in pickletools.genops(file):
-        name = opcode.name
-        if name in CONSTANTS:
-            stack.items.append(argument)
-        elif name in LITERALS:
-            stack.items.append(LITERALS[name])
-        elif name == "GLOBAL":
-            if argument not in GLOBALS:
-                raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {argument.replace(' ', '.')}")
-            stack.items.append(Made(argument))
-        elif name == "MARK":
-            stack.marks.append(len(stack.items))
-        elif name == "TUPLE" or name in TUPLES:
-            stack.items.append(stack.pop(TUPLES.get(name)))
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            stack.memory[argument] = stack.items[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.items.append(stack.memory[argument])
-        elif name not in ("PROTO", "STOP"):
-            _do(name, stack)
-
-
-def _do(name: str, stack: _Stack) -> None:
-    """What calls, fills or fetches something."""
-    if name in ("REDUCE", "NEWOBJ"):
-        made, arguments = stack.pop(2)
-        may_be_called = GLOBALS.get(made.of) if isinstance(made, Made) else None
-        if may_be_called is None or not isinstance(arguments, tuple) or not may_be_called(arguments):
-            raise ValueError(f"{made} is called with other arguments than torch's")
-        stack.items.append(made)
-    elif name == "BUILD":
-        (state,) = stack.pop(1)
-        made = stack.items[-1]
-        if not isinstance(made, Made) or made.of not in STATES or not STATES[made.of](state):
-            raise ValueError(f"{made} is given another state than torch's")
-    elif name in ("SETITEM", "SETITEMS"):
-        pairs = stack.pop(2 if name == "SETITEM" else None)
+    def __setitem__(self, key, value):
         # The hash of a tuple of tuples can take for ever.
-        if not all(isinstance(key, str | int) for key in pairs[::2]):
+        if not isinstance(key, str | int):
             raise ValueError("a key is neither a name nor a number")
-    elif name in ("APPEND", "APPENDS"):
-        stack.pop(1 if name == "APPEND" else None)
-    elif name == "BINPERSID":
-        stack.items.append(Made("storage") if stack.pop(1) else None)
-    else:
-        raise ValueError(f"the opcode {name} is not one of torch's")
+
+
+class _Follower(pickle._Unpickler):
+    """Python's own reader in Python, of what torch writes alone; UnpicklingError for any other type or function."""
+
+    dispatch = {code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in OPCODES)}
+
+    def find_class(self, module, name):
+        if f"{module}.{name}" not in GLOBALS:
+            raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {module}.{name}")
+        return _Made(f"{module}.{name}")
+
+    def persistent_load(self, _):
+        return _Made("storage")
+
+    def _make_dict(self):
+        self.append(_Made("dict"))
+
+    dispatch[pickle.EMPTY_DICT[0]] = _make_dict
+    # A stand-in has no __new__ of its own.
+    dispatch[pickle.NEWOBJ[0]] = pickle._Unpickler.load_reduce

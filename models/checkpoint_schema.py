@@ -147,7 +147,7 @@ CHECKPOINT: dict[str, Any] = {
     "selection_ids": list_of(whole(0, 2**48 - 1)),
     "amp": one_of("off", "bf16", "fp16"),
     "state": {
-        **dict.fromkeys(("validated", "skipped", "overflows", "in_a_row"), COUNT),
+        **dict.fromkeys(("validated", "skipped", "overflows", "in_a_row", "skipped_in_a_row"), COUNT),
         "seconds": number(0),
     },
     "scaler": {"scale": number(2**-126), "_growth_tracker": COUNT},

@@ -15,6 +15,10 @@ FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 # What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it.
 PREFIXES = ("", "model.", "encoder.", "backbone.", "module.", "model.0.encoder.encoder.")
 OF_TIMM = "tu-"  # before the name of an encoder, in smp
+# How smp called timm's before, and still calls some.
+EARLIER_OF_TIMM = tuple(
+    f"timm-{name}" for name in ("regnet", "res2", "resnest", "gernet", "mobilenetv3", "tf_efficientnet_lite")
+)
 # What an encoder is fed: images by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
 INPUTS = ("imagenet", "symmetric")
 
@@ -68,13 +72,21 @@ def encoder_input(encoder: str | None, source: str | None, normalisation: str) -
         if config:
             # A network of this project, which remembers it.
             return (config.get("model") or {}).get("encoder_input") or INPUTS[0]
-    if not encoder.startswith(OF_TIMM):
+    name = name_in_timm(encoder)
+    if name is None:
         return INPUTS[0]
     # Imported here: it takes a second.
     import timm
 
-    made_for = timm.get_pretrained_cfg(encoder.removeprefix(OF_TIMM), allow_unregistered=True)
+    made_for = timm.get_pretrained_cfg(name, allow_unregistered=True)
     return INPUTS[1] if made_for and tuple(made_for.mean) == (0.5, 0.5, 0.5) else INPUTS[0]
+
+
+def name_in_timm(encoder: str) -> str | None:
+    """What timm calls an encoder of smp; None for one that is smp's own."""
+    if encoder.startswith(EARLIER_OF_TIMM):
+        return encoder.removeprefix("timm-").replace("mobilenetv3", "tf_mobilenetv3", 1)
+    return encoder.removeprefix(OF_TIMM) if encoder.startswith(OF_TIMM) else None
 
 
 def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:

@@ -6,22 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.basic_unet import check_features
 from models.multi_level import MultiLevelModel
 from models.smp_unet import SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 
 # One line a network: a class of one level, whose arguments are those of ``build_model`` that it names.
 MODELS: dict[str, type[nn.Module]] = {"unet": LevelUNet, "smp-unet": SmpLevelUNet}
-DEFAULT_ENCODER = "resnet34"
 # Of the arguments of ``build_model``, those that one level is made from.
 LEVEL_KEYS = (
     *("name", "in_channels", "features", "feat_dim"),
     *("encoder", "encoder_weights", "encoder_input", "decoder_channels"),
 )
-LEVEL_DEFAULTS = {"encoder": DEFAULT_ENCODER, "encoder_weights": None}
-# What weights of no known architecture are compared with.
-FOREIGN = {"in_channels": 3, "num_levels": 1}
 
 
 def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
@@ -57,11 +52,9 @@ def takes(name: str) -> frozenset[str]:
 
 def _level_builder(name: str, *, features: Sequence[int] = RELEASED_FEATURES, **settings) -> Callable[[], nn.Module]:
     """What makes one level; arguments as of ``build_model``."""
-    check_features(features)
     if name not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
     settings |= {"features": features, "feat_dim": settings.get("feat_dim") or features[-1]}
-    settings = LEVEL_DEFAULTS | settings
     return lambda: MODELS[name](**{key: value for key, value in settings.items() if key in takes(name)})
 
 
@@ -75,7 +68,9 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     Raises:
         ValueError: if the weights fit no known architecture, naming the first keys that do not fit.
     """
-    arguments = dict(config) if config else {"name": "unet", **(infer_unet_architecture(state_dict) or FOREIGN)}
+    # Weights of no known architecture are compared with the released one.
+    found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
+    arguments = dict(config or {"name": "unet", **found})
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     of_level, of_all = _parted(arguments)
     build_level = _level_builder(**of_level | {"encoder_weights": None})

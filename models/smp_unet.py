@@ -16,6 +16,7 @@ from models.multi_level import frozen_batch_statistics
 from models.pretrained import INPUTS, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
+DEFAULT_ENCODER = "resnet34"
 STAGES = 5  # smp's encoders halve the resolution as often
 SIZE_MULTIPLE = 2**STAGES
 DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
@@ -45,8 +46,8 @@ class SmpLevelUNet(nn.Module):
         self,
         in_channels: int,
         feat_dim: int,
-        encoder: str,
-        encoder_weights: str | None,
+        encoder: str = DEFAULT_ENCODER,
+        encoder_weights: str | None = None,
         encoder_input: str = INPUTS[0],
         decoder_channels: Sequence[int] = DECODER_CHANNELS,
     ):
@@ -95,15 +96,17 @@ def _padded(x: Tensor) -> Tensor:
     return F.pad(x, pad, mode="replicate")
 
 
-def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
-    """Freeze the parameters of levels that never get a gradient: distributed training would wait for them.
+def freeze(levels: Iterable[SmpLevelUNet], images: Tensor, stages: int = 0) -> None:
+    """Freeze the parameters of levels that never get a gradient, as distributed training would wait for them, and the
+    first stages of the encoders, weights and statistics: as the largest, they take much of a step's time.
 
     Some encoders carry layers of the classifier that they were. One step of the first level finds them, and whether
     it can take such a step; its statistics and the random generators stay as they were.
 
     Args:
-        levels: alike, on the CPU, in training mode.
+        levels: alike, on the CPU, in training mode; changed in place.
         images: (B,C,S,S), as few as there will be in a batch.
+        stages: of the encoder to freeze, from the image on, each of half the resolution of the one before, in 0..5.
 
     Raises:
         ValueError: if the network cannot be trained on such images.
@@ -111,28 +114,11 @@ def freeze_unused(levels: Iterable[nn.Module], images: Tensor) -> None:
     first, *_ = levels = list(levels)
     with frozen_batch_statistics(first), torch.random.fork_rng(devices=[]):
         _, logits = checked_forward(first, images)
-    used = _parameters_of([logits], first)
+        features = first.encoder.encoder(_padded(images))[1 : stages + 1]
+    used = _parameters_of([logits], first) - _parameters_of(features, first)
     for level in levels:
         for name, parameter in level.named_parameters():
             parameter.requires_grad_(name in used)
-
-
-def freeze_stages(levels: Iterable[SmpLevelUNet], number: int, images: Tensor) -> None:
-    """Freeze the first stages of the encoders, weights and statistics: as the largest, they take much of a step's time.
-
-    Args:
-        levels: alike, on the CPU; changed in place.
-        number: of stages from the image on, each of half the resolution of the one before, in 1..5.
-        images: (B,C,S,S), to find out what the stages are made of.
-    """
-    first, *_ = levels = list(levels)
-    encoder = first.encoder.encoder
-    with frozen_batch_statistics(encoder), torch.random.fork_rng(devices=[]):
-        _, *features = encoder(_padded(images))
-    names = _parameters_of(features[:number], encoder)
-    for level in levels:
-        for name in names:
-            level.encoder.encoder.get_parameter(name).requires_grad_(False)
 
 
 def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
@@ -180,11 +166,12 @@ def _build_smp_unet(
             f"({', '.join(close) or 'none is like it'}); see https://smp.readthedocs.io/en/latest/encoders.html"
         )
     left_out = STAGES - len(decoder_channels)
-    with _no_retries(enabled=encoder_weights is not None):
+    with contextlib.nullcontext() if encoder_weights is None else _no_retries():
         try:
             network = smp.Unet(
                 encoder,
-                encoder_weights=encoder_weights,
+                # Of timm's there is one choice, and smp wants to hear no name.
+                encoder_weights=True if encoder_weights and encoder not in smp.encoders.encoders else encoder_weights,
                 decoder_channels=decoder_channels + decoder_channels[-1:] * left_out,
                 in_channels=in_channels,
                 classes=feat_dim,
@@ -228,11 +215,8 @@ def encoders() -> dict[str, tuple[str, ...]]:
 
 
 @contextlib.contextmanager
-def _no_retries(*, enabled: bool) -> Iterator[None]:
+def _no_retries() -> Iterator[None]:
     """Where the hub of the weights does not answer, its library looks into its cache alone, and not for a minute."""
-    if not enabled:
-        yield
-        return
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 

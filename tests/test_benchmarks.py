@@ -18,7 +18,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("what", ["heatmap", "crf", "shortcut", "prepare"])
-def test_gaze(tiny_root, tmp_path, what):
+def test_gaze(tiny_root, tmp_path, what, request):
+    if what in ("crf", "prepare"):
+        request.getfixturevalue("original_crf")
     command = [
         sys.executable,
         "benchmarks/gaze.py",

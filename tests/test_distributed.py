@@ -107,17 +107,17 @@ def launch_script(processes, folder, script, *more):
 STOP_OF_ONE = """
 import os, signal, sys, time
 import run
-from training.hooks import TimeHook
+from training.hooks import StopHook
 from utils.log import RunLog
-count, say = TimeHook.__call__, RunLog.info
-def count_and_stop(self, state, terms, lr):
-    count(self, state, terms, lr)
+stop, say = StopHook.__call__, RunLog.info
+def stop_one(self, state, terms, lr):
     if os.environ["RANK"] == "1" and state.iteration == 2:
         signal.raise_signal(signal.SIGTERM)
+    stop(self, state, terms, lr)
 def say_slowly(self, message):
     time.sleep(2 * ("stopped" in message))
     say(self, message)
-TimeHook.__call__, RunLog.info = count_and_stop, say_slowly
+StopHook.__call__, RunLog.info = stop_one, say_slowly
 sys.exit(run.main())
 """
 

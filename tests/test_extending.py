@@ -85,4 +85,5 @@ def test_a_declared_tracker_is_read(extended, tiny_root, tmp_path, capsys):
     line += "--screen_px 48,40 --screen_cm 30,25 --distance_cm 60".split()
     assert run.main(line) == 0
     assert "mytracker" in capsys.readouterr().out
+    assert run.main([*line, "--format", "mytracker", "--overwrite"]) == 0
     assert list(pd.read_csv(tmp_path / "fix.csv")["IMAGE"].unique()) == ["polyp1.jpg"]

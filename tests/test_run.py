@@ -1,9 +1,12 @@
 """What happens before a command is known or loaded."""
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import run
 
@@ -34,6 +37,27 @@ def test_ctrl_c_while_a_command_is_loaded(monkeypatch, capsys):
     monkeypatch.setattr(importlib, "import_module", stop)
     assert run.main(["summarize", "exp"]) == 130
     assert capsys.readouterr().err == "run.py: stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("unable to write to file </torch_1_2>: No space left on device (28)", "memory for loader processes"),
+        ("unable to allocate shared memory(shm) for file </torch_1>", "memory for loader processes"),
+        ("DataLoader worker (pid 7) exited unexpectedly", "memory for loader processes"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "memory"),
+        ("CUDA out of memory. Tried to allocate 2 GiB", "memory"),
+    ],
+)
+def test_too_little_of_the_machine_is_no_defect_of_ours(said, what):
+    assert run.expected_error(RuntimeError(said)).startswith(f"expected more {what}, found too little ({said[:40]}")
+
+
+def test_what_the_terminal_cannot_show_ends_no_command(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    script = "import run, sys; run._open_standard_streams(); print('3 \u2013 4'); sys.exit(0)"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=REPOSITORY, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"3 \\u2013 4\n"), done.stderr
 
 
 def test_help_that_nobody_reads_ends_quietly():

@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from datasets import build_dataset
-from losses import build_objective
+from losses import OBJECTIVES
 from models import build_model
 from trainer import MAX_OVERFLOWS, MAX_SKIPPED, TrainState, train
-from training.hooks import SaveHook, StopHook
-from training.schedule import epoch_learning_rate, total_epochs
+from training.hooks import StopHook
+from training.schedule import schedule
 from utils.distributed import SINGLE
 
 CPU = torch.device("cpu")
@@ -33,10 +34,13 @@ def test_golden_trajectory_of_six_steps(golden, seeded_weights, cons_mode):
     found = []
     train(
         model,
-        build_objective("gaze_sup", cons_mode=cons_mode, cons_weight=3),
+        OBJECTIVES["gaze_sup"](cons_mode=cons_mode, cons_weight=3),
         optimizer,
         [default_collate([dataset[index] for index in range(len(dataset))])] * 6,
-        learning_rate=lambda epoch: epoch_learning_rate(epoch, lr=1e-2, lr_min=1e-4, total_epochs=total_epochs(6, 1)),
+        learning_rate=schedule(
+            SimpleNamespace(lr_scheduler="cosine", lr=1e-2, lr_min=1e-4, max_ite=6, warmup_ite=0),
+            iterations_per_epoch=1,
+        ),
         state=TrainState(iterations_per_epoch=1),
         device=CPU,
         hooks=[lambda state, terms, lr: found.append([lr, *map(float, terms.values())])],
@@ -82,8 +86,8 @@ def test_each_step_has_its_learning_rate():
     assert (state.iteration, state.epoch) == (4, 2)
 
 
-def test_a_stop_ends_the_run_after_the_step_and_saves_once():
-    saved, state = [], TrainState(iterations_per_epoch=9)
+def test_a_stop_ends_the_run_after_the_step():
+    told, state = [], TrainState(iterations_per_epoch=9)
     request = [False]
 
     class Request:
@@ -93,10 +97,10 @@ def test_a_stop_ends_the_run_after_the_step_and_saves_once():
     def ask(state, terms, lr):
         request[0] = state.iteration == 3
 
-    hooks = [ask, StopHook(Request(), SINGLE), SaveHook(lambda: saved.append(state.iteration), step=100, max_ite=8)]
+    hooks = [ask, StopHook(Request(), SINGLE), lambda state, terms, lr: told.append(state.stopped)]
     run([{"image": torch.ones(1)}] * 8, state, hooks)
     assert state.iteration == 3
-    assert saved == [3]
+    assert told == [False, False, True]
 
 
 class Unsteady(nn.Module):
@@ -166,6 +170,18 @@ def test_overflows_without_end_end_the_run():
     assert model.weight.item() == 1
 
 
+def test_overflows_and_losses_that_are_not_finite_have_bounds_of_their_own():
+    model, state = OneWeight(), TrainState(iterations_per_epoch=100)
+    scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
+    values = [2.0**60] * (MAX_SKIPPED + 2) + [math.nan]
+    train(
+        model, linear_objective, torch.optim.SGD(model.parameters(), lr=0.1),
+        [{"image": torch.tensor([value]), "name": ["a"]} for value in values],
+        state=state, device=CPU, learning_rate=lambda epoch: 0.1, scaler=scaler,
+    )  # fmt: skip
+    assert (state.overflows, state.skipped, state.skipped_in_a_row) == (MAX_SKIPPED + 2, 1, 1)
+
+
 def test_a_float16_overflow_is_skipped_counted_and_lowers_the_scale():
     model, state, warnings = OneWeight(), TrainState(iterations_per_epoch=100), []
     scaler = torch.GradScaler("cpu", init_scale=2.0**127, growth_interval=1000)
@@ -210,7 +226,7 @@ def test_losses_are_computed_in_float32(dtype):
     """A sum over 300x300 pixels overflows float16, and Dice would learn nothing."""
     model, state, found = nn.Conv2d(1, 1, 1), TrainState(iterations_per_epoch=100), []
     nn.init.constant_(model.weight, 8.0), nn.init.zeros_(model.bias)
-    objective = build_objective("gaze_sup", seg_loss="dice")
+    objective = OBJECTIVES["gaze_sup"](seg_loss="dice")
 
     class Level(nn.Module):
         def __init__(self):

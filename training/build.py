@@ -11,10 +11,10 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.files import plain_id, similar_files
 from datasets.gaze.levels import default_thresholds
 from datasets.splits import split_names
-from losses.objectives import Objective, build_objective, learns_from_gaze, settings_of
+from losses.objectives import OBJECTIVES, Objective, learns_from_gaze, settings_of
 from models import build_model
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet, freeze_stages, freeze_unused
+from models.smp_unet import SmpLevelUNet, freeze
 from training.run import Data
 from training.run_folder import first_options
 from training.settings import Levels, Model, Settings, names_of
@@ -142,9 +142,7 @@ def build_network(
     model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
         images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
-        freeze_unused(model.model, images)
-        if settings.frozen_stages:
-            freeze_stages(model.model, settings.frozen_stages, images)
+        freeze(model.model, images, settings.frozen_stages)
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
         # timm's: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
@@ -183,4 +181,4 @@ def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimiz
 def objective_of(settings: Settings) -> Objective:
     """The objective (loss) that a step minimises."""
     values = settings.flat()
-    return build_objective(settings.mode, **{name: values[name] for name in settings_of(settings.mode)})
+    return OBJECTIVES[settings.mode](**{name: values[name] for name in settings_of(settings.mode)})

@@ -38,7 +38,7 @@ COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
 EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
 # Of TrainState, under "state".
-STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "seconds")
+STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "skipped_in_a_row", "seconds")
 # Of a checkpoint, what a run cannot go on without.
 RESUME_KEYS = (
     *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
@@ -266,7 +266,8 @@ def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn
     if not settings.ckpt_path:
         return
     place = os.path.realpath(settings.ckpt_path)
-    if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, folders):
+    replaced = (part for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*")))
+    if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, replaced):
         raise ValueError(
             f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"

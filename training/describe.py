@@ -1,10 +1,12 @@
 """The first lines of a run's log."""
 
 import platform
+from collections.abc import Iterator
 
 import torch
 
 from datasets.splits import has_validation_file
+from losses.objectives import learns_from_gaze
 from training.build import memory_layout, objective_of
 from training.checkpoints import Start
 from training.data_options import describe_left_out
@@ -36,32 +38,39 @@ def describe(run: Run, start: Start) -> None:
     if data.train.without_map:
         log.info(describe_left_out(data.train.without_map, len(data.train), ARGS_FILE))
     log.info(data.train.cache_note)
+    for note in (*_notes(run), *start.notes):
+        log.info(note)
+    if start.resumes:
+        log.info(f"resumed at iteration {run.state.iteration}")
+
+
+def _notes(run: Run) -> Iterator[str]:
+    """What an option does, or does not do, here."""
+    settings, data = run.settings, run.data
     if data.selection_split == "test":
-        log.info(
+        yield (
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
     if settings.select == "last" and (settings.val_fraction or has_validation_file(settings.root)):
-        log.info("validation images are kept apart, and --select last does not look at them; evaluate --split val does")
+        yield "validation images are kept apart, and --select last does not look at them; evaluate --split val does"
     rate = schedule(settings, run.state.iterations_per_epoch)(0)
     if settings.lr_scheduler != "onecycle" and settings.max_ite < run.state.iterations_per_epoch and rate < settings.lr:
-        log.info("fewer iterations than an epoch: the learning rate is --lr_min; --lr_scheduler onecycle does without")
+        yield "fewer iterations than an epoch: the learning rate is --lr_min; --lr_scheduler onecycle does without"
+    if settings.fixations and learns_from_gaze(settings.mode) and settings.pseudo == "levels":
+        yield "--fixations is not read with --pseudo levels: the gaze maps that are there count (run.py prepare)"
     if run.group.size > 1 and any(isinstance(m, torch.nn.BatchNorm2d) for m in run.model.modules()):
-        log.info(
+        yield (
             "batch normalisation sees each process's part of the batch alone, as it cannot be synchronised on a CPU: "
             "results depend on the number of processes"
         )
     devices = str(settings.device).split(",")
     if len(devices) > 1 and run.group.size == 1:
-        log.info(
+        yield (
             f"--device {settings.device}: a process computes on one GPU, here the first; on all of them, without "
             f"--device: CUDA_VISIBLE_DEVICES={settings.device} torchrun --nproc_per_node {len(devices)} run.py ..."
         )
     if settings.finalize:
-        log.info("--finalize does nothing here: every run is evaluated at its end")
-    for note in start.notes:
-        log.info(note)
-    if start.resumes:
-        log.info(f"resumed at iteration {run.state.iteration}")
+        yield "--finalize does nothing here: every run is evaluated at its end"
 
 
 def _counted(number: int, noun: str, ending: str = "s") -> str:

@@ -35,7 +35,7 @@ from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
-from training.rounds import train_rounds
+from training.rounds import remove_rounds, train_rounds
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
 from training.schedule import schedule
@@ -92,6 +92,9 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     # All processes have looked before one writes.
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
+        if settings.overwrite and not settings.makes_labels:
+            # Of an earlier run with rounds, too.
+            remove_rounds(settings)
         prepare_folder(folder, start, overwrite=settings.overwrite)
     with _log(settings, folder, run.state, group) as log:
         run = run._replace(log=log)

@@ -10,7 +10,7 @@ import scipy
 import torch
 
 from datasets import build_dataset, get_spec, io
-from datasets.files import sample_path
+from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
 from datasets.gaze.map_files import LABELS_FILE
@@ -22,7 +22,7 @@ from datasets.splits import split_names
 from inference.predictor import Predictor
 from training.build import evaluation_sets, level_thresholds
 from training.settings import Settings
-from utils.files import write_json
+from utils.files import read_json, write_json
 from utils.images import write_image
 from utils.inputs import sha256_of
 
@@ -58,6 +58,11 @@ def make_labels(
     predictor = Predictor([previous], device, tta=True) if previous else None
     size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size
     evidence = _evidence(settings, spec, names, size)
+    facts = {"policy": settings.pseudo, "masks": [*given], "fixations_sha256": gaze_sha256(settings)}
+    prepared = read_json(root / REPORT_FILE, "what is known of gaze maps").get("fixations_sha256")
+    if not previous and facts["fixations_sha256"] and prepared not in (None, facts["fixations_sha256"]):
+        # A table may have been prepared in parts.
+        say(f"{settings.fixations}: the maps were prepared last from another table; run.py prepare makes this one's")
     if predictor:
         evidence = _with_network(evidence, predictor, spec, root)
     grids = {name: resized(mask, size) > 0.5 for name, mask in given.items()}
@@ -65,7 +70,6 @@ def make_labels(
     maps = {name: scipy.special.expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
     thresholds = list(level_thresholds(settings) or default_thresholds(spec.end_thresholds, settings.num_levels))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
-    facts = {"policy": settings.pseudo, "masks": [*given], "fixations_sha256": gaze_sha256(settings)}
     facts |= {"thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})

@@ -59,8 +59,8 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
     if settings.overwrite:
         # All processes have looked before one writes.
         group.barrier()
-        for folder in folders if group.is_main else ():
-            remove_round(folder)
+        if group.is_main:
+            remove_rounds(settings)
     group.barrier()
     say = (lambda text: print(text, flush=True)) if group.is_main else lambda text: None
     for number, folder in enumerate(folders, start=1):
@@ -115,7 +115,14 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
         )
 
 
-def remove_round(folder: Path) -> None:
+def remove_rounds(settings: Settings) -> None:
+    """Remove the files of the run at ``settings.exp_path`` and of its rounds, however many an earlier one had."""
+    earlier = (path.parent for path in Path(settings.exp_path).glob(f"round[0-9]*/{LABELS_FILE}"))
+    for folder in dict.fromkeys((*round_folders(settings), *earlier)):
+        _remove_round(folder)
+
+
+def _remove_round(folder: Path) -> None:
     """Remove the files of a round, and nothing else."""
     remove_run(folder)
     if not (folder / LABELS_FILE).is_file():

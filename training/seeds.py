@@ -13,7 +13,7 @@ from training.build import build_data, build_network, check_batch_size
 from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint
 from training.forecast import work
 from training.labels import check_sources
-from training.rounds import check_no_earlier, remove_round, round_folders
+from training.rounds import check_no_earlier, remove_rounds, round_folders
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text
@@ -53,8 +53,7 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
     if settings.overwrite and group.is_main:
         # All at once, once the data are known to be fit: a later --resume would take those left for new ones.
         for one in runs.values():
-            for folder in round_folders(one):
-                remove_round(folder)
+            remove_rounds(one)
         # A table of runs that are no more.
         for file in (TABLE_FILE, NUMBERS_FILE):
             (Path(settings.exp_path) / file).unlink(missing_ok=True)

@@ -18,8 +18,8 @@ from models import MODELS, RELEASED_FEATURES
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
-from models.registry import DEFAULT_ENCODER, takes
-from models.smp_unet import DECODER_CHANNELS, STAGES
+from models.registry import takes
+from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
 from training.recipes import RECIPES
 from training.schedule import SCHEDULERS
 from utils.settings import (
@@ -208,7 +208,9 @@ class Recipe:
         scheduler,
         choices=SCHEDULERS,
     )
-    warmup_ite: int = setting(0, "iterations of linear warm-up, rounded up to epochs", NATURAL)
+    warmup_ite: int = setting(
+        0, "iterations of linear warm-up; but for onecycle in whole epochs, of which one changes nothing", NATURAL
+    )
     weight_decay: float = setting(4e-4, "weight decay", NOT_NEGATIVE)
     data_size_rate: float = setting(
         1.0,

@@ -113,18 +113,24 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
         ValueError: for a device that several processes cannot share, or more processes than GPUs.
         OSError: if another process has ended.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    told = os.environ.get("WORLD_SIZE", "1")
+    if told == "1":
         yield SINGLE, pick_device(device)
         return
-    if "LOCAL_RANK" not in os.environ:
-        raise ValueError(f"WORLD_SIZE={size}: expected torchrun to start the processes, found no LOCAL_RANK; unset it")
-    here = _own_device(device, int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    numbers = ("WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    lacking = [name for name in numbers if not os.environ.get(name, "").isdigit()]
+    if lacking:
+        raise ValueError(
+            f"WORLD_SIZE={told}: expected torchrun to start the processes, found no number in {lacking[0]}; start with "
+            "torchrun, or unset WORLD_SIZE"
+        )
+    size, on_this_machine = int(told), int(os.environ["LOCAL_WORLD_SIZE"])
+    here = _own_device(device, int(os.environ["LOCAL_RANK"]), on_this_machine)
     if here.type == "cuda":
         torch.cuda.set_device(here)
     dist.init_process_group("nccl" if here.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Group(dist.get_rank(), size, int(os.environ["LOCAL_WORLD_SIZE"]), here), here
+        yield Group(dist.get_rank(), size, on_this_machine, here), here
     except RuntimeError as error:
         # gloo has no type of its own; "closed", "reset" and more: all name its source files.
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):

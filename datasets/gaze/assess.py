@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 
 from datasets import io
-from datasets.files import check_finished, find_file, sample_path
+from datasets.files import check_finished, check_one_file_a_name, find_file, sample_path
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
 from datasets.gaze.prepare import images_to_prepare, level_thresholds
@@ -49,6 +49,8 @@ def assess_gaze(
     made = None if map_folder is None else Path(map_folder).resolve()
     if made is None:
         check_finished(root)
+        for folder in MAP_FOLDERS.values():
+            check_one_file_a_name(root / folder, names, spec.map_exts)
     else:
         given = set(names) & set((read_labels(made.parent) or {}).get("masks", ()))
         reason = "its map is the mask that was given"

@@ -48,7 +48,7 @@ def refine_with_crf(
         )
     if engine not in CRF_ENGINES:
         raise ValueError(f"crf: expected an engine out of {', '.join(CRF_ENGINES)}, found {engine!r}")
-    check_crf((height, width), sxy, srgb)
+    lattice_packing((height, width), sxy, srgb)
     if not height * width:
         return np.zeros((height, width), np.float32)
     if not 0 <= heatmap.min() <= heatmap.max() <= 1:
@@ -60,11 +60,6 @@ def refine_with_crf(
     unary = -np.log(np.stack([1 - foreground, foreground]).clip(PROBABILITY_FLOOR, 1))
     marginal = CRF_ENGINES[engine](image, unary, compat=compat, iterations=iterations, sxy=sxy, srgb=srgb)
     return marginal.reshape(height, width)
-
-
-def check_crf(image_size: tuple[int, int], sxy: float, srgb: float) -> None:
-    """Refuse settings for which no image of (height, width) pixels or more can be refined, with a ValueError."""
-    lattice_packing(image_size, sxy, srgb)
 
 
 def _infer_compiled(

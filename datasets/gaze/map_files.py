@@ -1,5 +1,6 @@
 """The gaze maps of an image on disk: where they are, how they are written, and what each was made from."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Collection
@@ -99,11 +100,9 @@ def remove_other_formats(path: Path) -> None:
             path.with_name(path.name.removesuffix(path.suffix) + ending).unlink(missing_ok=True)
 
 
-def remove_if_ours(path: Path) -> None:
-    """Remove a map that this program made from input that is gone; a map from elsewhere stays."""
-    try:
-        comment = io.read_with_comment(path)[1]
-    except (OSError, ValueError):
-        return
-    if comment and comment.startswith(OURS):
-        path.unlink(missing_ok=True)
+def remove_ours(folder: Path, name: str) -> None:
+    """Remove the maps of an image that this program made from input that is gone; a map from elsewhere stays."""
+    for path in (folder / f"{name}{ending}" for ending in MAP_EXTS):
+        with contextlib.suppress(OSError, ValueError):
+            if (io.read_with_comment(path)[1] or "").startswith(OURS):
+                path.unlink()

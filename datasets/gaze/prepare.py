@@ -27,7 +27,8 @@ from datasets.files import (
     sample_path,
     similar_files,
 )
-from datasets.gaze.crf import CRF_ENGINES, check_crf, crf_image, refine_with_crf, warm_up_crf
+from datasets.gaze.crf import CRF_ENGINES, crf_image, refine_with_crf, warm_up_crf
+from datasets.gaze.dense_crf.packing import lattice_packing
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
 from datasets.gaze.levels import default_thresholds
@@ -37,13 +38,14 @@ from datasets.gaze.map_files import (
     fingerprint,
     map_ending,
     read_if_made_from,
-    remove_if_ours,
     remove_other_formats,
+    remove_ours,
     write_map,
 )
 from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
+from utils.inputs import sha256_of
 from utils.locks import lock_folder
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
@@ -109,7 +111,9 @@ def prepare_gaze(
     check_sigma(settings.sigma_px)
     ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
-    _check_crf(settings, fixations)
+    # Settings too small for the smallest image are a mistake; an image too large for them is left out alone.
+    sizes = (seen.image_size for seen in fixations.values() if seen.image_size)
+    lattice_packing(min(sizes, key=math.prod, default=(1, 1)), settings.sxy, settings.srgb)
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
@@ -135,6 +139,7 @@ def prepare_gaze(
         report = {
             "data": data,
             "fixations": str(fixations_csv),
+            "fixations_sha256": sha256_of(fixations_csv),
             "settings": {**asdict(settings), "map_format": map_format},
             "versions": versions(),
             "num_images": len(rows),
@@ -180,9 +185,11 @@ def prepare_image(
     try:
         maps, made = _make_maps(spec, sample_path(spec, root, "images", name), fixations, settings, paths)
     except ValueError as error:
-        for path in paths.values():
-            remove_if_ours(path)
-        return {"name": name, "reason": str(error), "broken": True}
+        for folder in MAP_FOLDERS.values():
+            remove_ours(root / folder, name)
+        foreign = sample_path(spec, root, "map", name).is_file()
+        stays = "; its map, which this program did not make, stays, and is learnt from" if foreign else ""
+        return {"name": name, "reason": f"{error}{stays}", "broken": True}
     result = {"name": name, "made": made, "seconds": time.perf_counter() - started}
     for path in paths.values():
         remove_other_formats(path)
@@ -213,8 +220,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         else:
             reason = f"no image {path.name}{near_miss_hint(name, similar)}"
             left_out.append({"name": name, "reason": reason, "broken": name in listed})
-    folder, endings = folder_and_endings(spec, "images")
-    check_one_file_a_name(root / folder, names, endings)
+    for folder, endings in (folder_and_endings(spec, kind) for kind in ("images", "masks")):
+        check_one_file_a_name(root / folder, names, endings)
     if not names:
         raise ValueError(
             f"{root / 'images'}: expected images that the fixation table names, found none of its "
@@ -234,7 +241,9 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
 
 def level_thresholds(spec: DatasetSpec, num_levels: int | None) -> list[float]:
     """The thresholds at which maps are scored: 0.1 to 0.9, and those of the levels, in rising order."""
-    return sorted({*THRESHOLDS, *default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))})
+    levels = default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))
+    # As the columns are called.
+    return sorted({float(f"{threshold:g}") for threshold in (*THRESHOLDS, *levels)})
 
 
 def versions() -> dict[str, str | None]:
@@ -268,12 +277,6 @@ def _make_maps(
         values = refine_with_crf(image, heatmap / np.float32(255), **of_crf)
         refined = write_map(paths["crf"], to_uint8(values), crf_from)
     return {"heatmap": heatmap, "crf": refined}, made
-
-
-def _check_crf(settings: GazeSettings, fixations: dict[str, Fixations]) -> None:
-    """Settings too small for the smallest image are a mistake; an image too large for them is left out alone."""
-    sizes = (seen.image_size for seen in fixations.values() if seen.image_size)
-    check_crf(min(sizes, key=math.prod, default=(1, 1)), settings.sxy, settings.srgb)
 
 
 def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -> None:

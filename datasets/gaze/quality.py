@@ -112,15 +112,15 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
     scored = pd.DataFrame([row for row in rows if "share_inside" in row], dtype=float)
     if scored.empty:
         return None
-    by_kind = {}
-    for kind in KINDS:
-        means = {f"{t:g}": _rounded(scored[key].mean()) for t in thresholds if (key := f"{kind}_dice_{t:g}") in scored}
-        by_kind |= {kind: means} if means else {}
+    dices = {
+        kind: {f"{t:g}": _rounded(scored[key].mean()) for t in thresholds if (key := f"{kind}_dice_{t:g}") in scored}
+        for kind in KINDS
+    }
     shares = {"share": "share_inside", "share_by_duration": "share_inside_by_duration"}
     offsets = {axis: scored[f"offset_{axis}"] for axis in ("x", "y")}
     return {
         "num_images": len(scored),
-        "dice": by_kind,
+        "dice": {kind: means for kind, means in dices.items() if means},
         "fixations_inside": {
             name: {"mean": _rounded(scored[column].mean()), "median": _rounded(scored[column].median())}
             for name, column in shares.items()
@@ -171,9 +171,7 @@ def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresho
     columns = ["num_fixations", "gaze_ms", *GAZE_COLUMNS, *dices, *ignored, "seconds"]
     table = pd.DataFrame([{"name": name, **row} for name, row in rows.items()], columns=["name", *columns])
     whole = {column: "Int64" for column in ("num_fixations", *ignored)}
-    # An infinite offset is none either.
-    table = table.replace([np.inf, -np.inf], np.nan).astype(whole)
-    write_text(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_text(path, table.astype(whole).to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
 def read_seconds(path: Path) -> dict[str, float]:

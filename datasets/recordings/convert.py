@@ -93,7 +93,7 @@ def convert_recordings(
         summaries.append(summary)
         seen.update(table.groupby("IMAGE", sort=False)["TRIAL"].nunique().to_dict())
     table = pd.concat(tables, ignore_index=True)
-    _check_names(table["IMAGE"])
+    table["IMAGE"] = _one_name(table["IMAGE"])
     for column in ("IMAGE_HEIGHT", "IMAGE_WIDTH"):
         table[column] = _one_size(table, column)
     order = table.groupby("IMAGE", sort=False).ngroup().to_numpy()
@@ -104,13 +104,16 @@ def convert_recordings(
     return table.drop(columns=unknown), summaries, [image for image, count in seen.items() if count > 1]
 
 
-def _check_names(names: pd.Series) -> None:
-    """The fixation table goes by the name without ending."""
-    by_stem: dict[str, str] = {}
+def _one_name(names: pd.Series) -> pd.Series:
+    """The fixation table goes by the name without ending; what has one in some recordings alone gets it in all."""
+    found: dict[str, set[str]] = {}
     for name in names.unique():
-        other = by_stem.setdefault(without_ending(name), name)
-        if other != name:
-            raise ValueError(f"expected one image name an id, found {other} and {name} in the recordings; rename one")
+        found.setdefault(without_ending(name), set()).add(name)
+    for stem, several in found.items():
+        if len(several - {stem}) > 1:
+            one, other, *_ = sorted(several - {stem})
+            raise ValueError(f"expected one image name an id, found {one} and {other} in the recordings; rename one")
+    return names.map(lambda name: max(found[without_ending(name)], key=len))
 
 
 def _one_size(table: pd.DataFrame, column: str) -> pd.Series:

@@ -9,8 +9,6 @@ from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
 from datasets.recordings.recording import ReadingSettings, Recording, unread
 from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
 
-# Tables in the order of asking.
-FORMATS = ("eyelink", *TABLE_FORMATS, "jspsych")
 # Further down no preamble reaches.
 HEADER_LINES = 200
 TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
@@ -18,8 +16,13 @@ READ = {"eyelink": ("image_message", "onset_message", "offset_message"), "jspsyc
 JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
 
 
+def formats() -> tuple[str, ...]:
+    """The names of all formats."""
+    return ("eyelink", *TABLE_FORMATS, "jspsych")
+
+
 def read_recording(path: str | Path, settings: ReadingSettings, *, format: str | None = None) -> Recording:
-    """Read a recording; without a format, one of ``FORMATS``, its content tells.
+    """Read a recording; without a format, one of ``formats()``, its content tells.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -48,7 +51,9 @@ def _read(path: Path, settings: ReadingSettings, format: str | None) -> Recordin
 def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: str | None) -> tuple[TableFormat, int]:
     """The format of a table and the line of its header, from 0; ValueError if no line is one's."""
     names = [header_names(line) for line in lines]
-    for declared in TABLE_FORMATS.values() if format is None else [TABLE_FORMATS[format]]:
+    # The plain one last: what it asks for, others may have, too.
+    asked = sorted(TABLE_FORMATS.values(), key=lambda one: one is PLAIN) if format is None else [TABLE_FORMATS[format]]
+    for declared in asked:
         for line, there in enumerate(names):
             if any(all(_among(item, there) for item in header) for header in declared.headers):
                 return declared, line
@@ -58,7 +63,7 @@ def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: s
         return declared, next((line for line, there in enumerate(names) if given and given <= there), 0)
     wide = max(lines, key=lambda line: max(map(line.count, "\t;,")))
     raise ValueError(
-        f"{path}: expected a recording of {', '.join(FORMATS)}, found a text that begins with "
+        f"{path}: expected a recording of {', '.join(formats())}, found a text that begins with "
         f"{lines[0].strip()[:40]!r}, and no line with names of columns of time, x and y"
         + (f" (such as t, x, y; there is {wide.strip()[:200]!r})" if wide.strip() else "")
         + "; give --format, or for a table (parted by tabs, semicolons or commas) --columns t=NAME,x=NAME,y=NAME"

@@ -111,11 +111,10 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     screen = screens[0] if len(screens) == 1 else None
     starts = [*(block.start_ms for block in content.blocks[1:]), np.inf]
     # One that was interrupted lasts until the next.
-    ends = [
-        block.end_ms if np.isfinite(block.end_ms) else start
+    blocks = [
+        (block.start_ms, block.end_ms if np.isfinite(block.end_ms) else start)
         for block, start in zip(content.blocks, starts, strict=True)
     ]
-    blocks = [(block.start_ms, end) for block, end in zip(content.blocks, ends, strict=True)]
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     try:

@@ -29,7 +29,7 @@ BINARY_KINDS = (
 )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
     """The text of a file: UTF-8 or UTF-16 with a byte order mark, else UTF-8, else Windows' Western European.
 
     Raises:
@@ -39,7 +39,7 @@ def read_text(path: Path) -> str:
     content = read_input(path)
     for magic, kind in BINARY_KINDS:
         if content.startswith(magic):
-            raise ValueError(f"{path}: expected a recording as text, found {kind}")
+            raise ValueError(f"{path}: expected {what} as text, found {kind}")
     with_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if with_mark else "utf-8-sig")
@@ -50,9 +50,9 @@ def read_text(path: Path) -> str:
     # A carriage return too many is what Windows makes of one that was there.
     text = re.sub("\r+\n|\r", "\n", text) if "\r" in text else text
     if not text.strip():
-        raise ValueError(f"{path}: expected an eye-tracker recording, found an empty file")
+        raise ValueError(f"{path}: expected {what}, found an empty file")
     if "\0" in text:
-        raise ValueError(f"{path}: expected a recording as text, found a binary file")
+        raise ValueError(f"{path}: expected {what} as text, found a binary file")
     return text
 
 

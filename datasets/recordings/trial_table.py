@@ -48,7 +48,7 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
         ValueError: if it is no such table, with its row.
     """
     path = Path(path)
-    table = read_table(path, read_text(path))
+    table = read_table(path, read_text(path, "a table of trials"))
     if all(table.column(name) is None for name in ("image", "trial", "number")):
         raise ValueError(f"{path}: expected a column 'image' or 'trial', found {', '.join(table.frame.columns)[:200]}")
     columns = {name: table.column(name) for name in ("recording", "trial", "image", "number")}

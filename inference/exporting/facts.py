@@ -151,16 +151,16 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
 
 def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], tta: bool) -> dict[str, tuple]:
     """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
-    iteration = checkpoints[0]["iteration"]
+    iteration, here = checkpoints[0]["iteration"], {checkpoint["iteration"] for checkpoint in checkpoints}
     iterations = [result.get("iteration") for result in summary["results"].values()] or [None]
     recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
     files = _files(summary, checkpoints)
     first = checkpoints[0]
-    architecture = {key: value for key, value in first["architecture"].items() if key in ALIKE}
-    known = {key: first[key] for key in ("data", "level_thresholds") if first[key]}
+    known = {key: value for key, value in first["architecture"].items() if key in ALIKE}
+    known |= {key: first[key] for key in ("data", "level_thresholds") if first[key]}
     exported = {
-        **known,
-        **architecture,
+        # Of what is known by its files, there may be results on other data.
+        **({} if files else known),
         **first["recipe"],
         "iteration": iteration,
         "spatial_size": predictor.preprocessing.spatial_size,
@@ -172,7 +172,7 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], t
         "tta": False,
         **{key: value for key, value in recipe.items() if value is not None},
         **summary,
-        "iteration": iteration if iteration in iterations else iterations[0],
+        "iteration": iteration if here & {*iterations} else iterations[0],
     }
     # What older summaries do not tell is not held against them; there were no flips then.
     pairs = {key: (evaluated[key], here) for key, here in exported.items() if key in evaluated}
@@ -199,7 +199,7 @@ def _joined(values: Iterable) -> str:
 
 
 def _results(summary: dict, checkpoints: list[dict]) -> dict:
-    iteration = checkpoints[0]["iteration"]
+    here = {checkpoint["iteration"] for checkpoint in checkpoints}
     # Training reads the test set.
     split = summary.get("split", "test")
     optimistic = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints}
@@ -209,11 +209,11 @@ def _results(summary: dict, checkpoints: list[dict]) -> dict:
         "split": split,
         "results": {
             label: {
-                "iteration": iteration,
+                "iteration": result.get("iteration"),
                 "optimistic": label == "test_selected" or (label == "checkpoint" and optimistic),
                 "metrics": result["metrics"],
             }
             for label, result in summary["results"].items()
-            if result.get("iteration") == iteration
+            if result.get("iteration") in here
         },
     }

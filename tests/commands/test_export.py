@@ -375,6 +375,9 @@ def test_the_card_has_the_results_of_this_iteration(checkpoint, folder):
 
 
 OTHERS = [
+    ({"data": "prostate"}, "data prostate in place of kvasir"),
+    ({"level_thresholds": [0.5, 0.3]}, r"level_thresholds \[0.5, 0.3\] in place of \[0.5\]"),
+    ({"recipe": {"num_levels": 2}}, "num_levels 2 in place of 1"),
     ({"spatial_size": 64}, "spatial_size 64 in place of 32"),
     ({"ensemble": "<b>"}, "ensemble <b> in place of logits"),
     ({"tta": True}, "tta True in place of False"),
@@ -389,7 +392,8 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("changes", "difference"), OTHERS)
-def test_results_of_another_network_are_not_claimed(checkpoint, changes, difference):
+def test_results_of_another_network_are_not_claimed(tmp_path, changes, difference):
+    checkpoint = save(tmp_path / "model.pth", config={"data": "kvasir", "level_thresholds": [0.5]})
     content = summary(checkpoint.parent)
     for result in changes.get("results", {}).values():
         result["metrics"] = content["results"]["last"]["metrics"]

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_a_row_a_track_and_seed_with_the_hours_that_it_takes(made):
     assert float(rows[4]["dice"]) == summary["results"]["last"]["metrics"]["ensemble"]["dice_mean"]
     assert "| gaze and 8 masks | 0.2 |" in (exp / "hours.md").read_text()
     assert (exp / "hours.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_hours_are_of_images_that_were_looked_at(made, tmp_path):
+    root, _ = made
+    table = (root / "fixations.csv").read_text().splitlines(keepends=True)
+    gone = table[1].split(",")[0]
+    (tmp_path / "some.csv").write_text("".join(line for line in table if not line.startswith(gone)))
+    settings = {"data": "kvasir", "root": root, "fixations": tmp_path / "some.csv", "masks": (), "gaze_seconds": 3600}
+    gaze, _ = hours.points_of(SimpleNamespace(**settings, mask_seconds=1))
+    assert gaze.hours == 8
 
 
 def test_all_masks_have_as_many_steps_as_all_rounds(made):

@@ -41,6 +41,12 @@ def fails(capsys, tmp_path, monkeypatch):
     return run_it
 
 
+def test_a_folder_whose_name_is_no_text_is_refused_before_any_work(fails, tmp_path):
+    place = os.fsdecode(b"out\xe4")
+    error = fails("train", "--data", "kvasir", "--root", "nowhere", "--exp_path", place)
+    assert "--exp_path 'out\\udce4': expected a path in UTF-8, found other bytes" in error
+
+
 @pytest.fixture
 def exp(tmp_path):
     """A finished run of which nothing was evaluated, and a checkpoint."""

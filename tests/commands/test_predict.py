@@ -244,6 +244,18 @@ class TestDicom:
         assert float(row["area_mm2"]) == 4 * int(row["area_px"])
         assert geometry["pixel_spacing_source"] == "ImagerPixelSpacing"
 
+    def test_padding_is_black_in_the_overlay(self, grey_checkpoint, tmp_path, write_dicom):
+        values = np.random.default_rng(0).integers(500, 900, (24, 32)).astype(np.uint16)
+        values[:, :8] = 60128
+        write_dicom(tmp_path / "s.dcm", values)
+        dicom = pydicom.dcmread(tmp_path / "s.dcm")
+        dicom.PixelPaddingValue = 60128
+        dicom.save_as(tmp_path / "s.dcm")
+        assert predict(grey_checkpoint, tmp_path / "s.dcm", tmp_path / "out") == 0
+        overlay = pixels(tmp_path / "out" / "overlays" / "s.jpg")
+        # But for the outline of what was predicted.
+        assert np.median(overlay[:, 1:5]) < 20 < np.median(overlay[:, 12:])
+
     def test_with_a_wrong_one_the_mask_is_written_all_the_same(self, grey_checkpoint, slice_, tmp_path, capsys):
         assert predict(grey_checkpoint, slice_(PixelSpacing=[0, 1]), tmp_path / "out") == 0
         assert "expected PixelSpacing of 2 finite numbers above 0" in capsys.readouterr().err

@@ -69,7 +69,12 @@ class TestEightBits:
         assert io.read_image(_save(tmp_path / "p.png", palette), 3).tolist() == [[[200, 100, 50], [10, 20, 30]]]
 
     def test_unsigned_numbers_of_32_bits_are_refused(self, tmp_path):
-        Image.fromarray(np.full((2, 3), 7, np.int32)).save(tmp_path / "a.tif", tiffinfo={339: 1})
+        Image.fromarray(np.full((2, 3), 7, np.int32)).save(tmp_path / "a.tif")
+        assert io.read_image(tmp_path / "a.tif", 1).max() == 7
+        # The entry SampleFormat, a short, from signed to unsigned.
+        entry = b"\x53\x01\x03\x00\x01\x00\x00\x00"
+        content = (tmp_path / "a.tif").read_bytes().replace(entry + b"\x02", entry + b"\x01")
+        (tmp_path / "a.tif").write_bytes(content)
         with pytest.raises(ValueError, match=r"a\.tif: expected a TIFF of uint8, .* found other numbers"):
             io.read_image(tmp_path / "a.tif", 1)
 

@@ -145,7 +145,7 @@ class TestLabels:
 
     def test_required_labels_must_be_there(self, tiny_root):
         (tiny_root / "masks" / "polyp2.jpg").unlink()
-        with pytest.raises(FileNotFoundError, match=r"1 of 6 files are missing: .*masks/polyp2\.jpg; put the masks"):
+        with pytest.raises(FileNotFoundError, match=r"1 of 6 files .*masks/polyp2\.jpg; put them there, or take"):
             _train(tiny_root)
 
     def test_test_split_needs_its_masks(self, tiny_root):

@@ -96,6 +96,11 @@ def test_where_the_table_is(tmp_path):
     assert find_per_case(tmp_path) == find_per_case(path) == path
     with pytest.raises(FileNotFoundError, match="nowhere: expected a results folder or its per_case.csv, found none"):
         find_per_case(tmp_path / "nowhere")
+    # As results are named elsewhere.
+    assert find_per_case(tmp_path / "summary.json") == path
+    (tmp_path / "model_latest.pth").touch()
+    with pytest.raises(ValueError, match="found a checkpoint, which run.py evaluate scores"):
+        find_per_case(tmp_path / "model_latest.pth")
 
 
 @pytest.mark.parametrize("other", ["per_case_mean_map.csv", "seed0/per_case.csv"])

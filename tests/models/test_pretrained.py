@@ -58,6 +58,10 @@ def test_images_reach_the_encoder_as_its_weights_expect_them():
         (LITE, None, "imagenet", "imagenet"),
         ("tu-resnet18", "imagenet", "imagenet", "imagenet"),
         ("resnet18", "imagenet", "imagenet", "imagenet"),
+        # By the names that smp had for them.
+        ("timm-mobilenetv3_large_075", "imagenet", "imagenet", "symmetric"),
+        ("timm-tf_efficientnet_lite0", "imagenet", "imagenet", "symmetric"),
+        ("timm-regnetx_002", "imagenet", "imagenet", "imagenet"),
     ],
 )
 def test_what_an_encoder_is_fed(encoder, source, normalisation, expected):

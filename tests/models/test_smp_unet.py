@@ -7,7 +7,7 @@ import torch
 from timm.layers import convert_sync_batchnorm
 
 from models import build_from_weights, build_model
-from models.smp_unet import encoders, freeze_stages, freeze_unused
+from models.smp_unet import encoders, freeze
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_gets_no_gradient_is_frozen_on_all_levels(encoder, unused):
     model = build_model("smp-unet", in_channels=3, num_levels=2, features=(4,) * 6, encoder=encoder)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     drawn = torch.get_rng_state()
-    freeze_unused(model.model, torch.zeros(2, 3, 32, 32))
+    freeze(model.model, torch.zeros(2, 3, 32, 32))
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
@@ -97,8 +97,8 @@ def test_synchronised_batch_normalisation_is_of_the_same_weights_and_function(en
 def test_a_batch_of_one_at_a_bottleneck_of_one_pixel():
     levels = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18").model
     with pytest.raises(ValueError, match=r"takes 1 image\(s\) of 32x32 at a time.*more than 1 value.*another -bs"):
-        freeze_unused(levels, torch.zeros(1, 3, 32, 32))
-    freeze_unused(levels, torch.zeros(1, 3, 64, 64))
+        freeze(levels, torch.zeros(1, 3, 32, 32))
+    freeze(levels, torch.zeros(1, 3, 64, 64))
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,7 @@ def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, fr
     torch.manual_seed(0)
     model = build_model("smp-unet", in_channels=3, num_levels=2, features=(4,) * 6, encoder=encoder)
     images = torch.randn(2, 3, 64, 64)
-    freeze_unused(model.model, images)
-    freeze_stages(model.model, 2, images)
+    freeze(model.model, images, 2)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
     model.eval().train()
@@ -131,7 +130,7 @@ def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, fr
 def test_frozen_layers_stay_so_where_batch_normalisation_is_synchronised():
     model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18")
     # Of a side that is no multiple of 32.
-    freeze_stages(model.model, 1, torch.randn(2, 3, 40, 40))
+    freeze(model.model, torch.randn(2, 3, 40, 40), 1)
     encoder = convert_sync_batchnorm(model).train().model[0].encoder.encoder
     assert not encoder.bn1.training and encoder.layer1[0].bn1.training
 

@@ -31,25 +31,8 @@ def test_masks_of_an_overwritten_run_go(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["notes.txt", "predictions"]
 
 
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_an_optimizer_of_earlier_versions_counts_unused_parameters(kind):
-    """The first of three parameters got no gradient then, and is frozen now."""
-    options = {"lr": 0.1} | ({"momentum": 0.9} if kind is torch.optim.SGD else {})
-    everything = [torch.nn.Parameter(torch.zeros(size)) for size in (1, 2, 3)]
-    for parameter in everything[1:]:
-        parameter.grad = torch.ones_like(parameter)
-    before, now = kind(everything, **options), kind(everything[1:], **options)
-    before.step()
-    restore_optimizer(now, before.state_dict(), everything)
-    for parameter in everything[1:]:
-        for key, value in before.state[parameter].items():
-            assert torch.equal(now.state[parameter][key], value)
-    restore_optimizer(now, now.state_dict(), everything)
-    assert list(now.state_dict()["state"]) == [0, 1]
-
-
 @pytest.mark.parametrize("rate", [None, -1.0, float("nan"), "0.1"])
 def test_a_rate_that_is_none(rate):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     with pytest.raises(ValueError, match="optimizer: expected the state of the run to resume, found another"):
-        restore_optimizer(optimizer, {"state": {}, "param_groups": [{"params": [0], "lr": rate}]}, [])
+        restore_optimizer(optimizer, {"state": {}, "param_groups": [{"params": [0], "lr": rate}]})

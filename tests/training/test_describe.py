@@ -46,6 +46,10 @@ def test_a_validation_split_is_counted_and_the_test_set_not_chosen_on(lines):
     assert not any("chosen on the test set" in line for line in said)
 
 
+def test_fixations_that_are_not_read_are_said(lines, tmp_path):
+    assert any("--fixations is not read with --pseudo levels" in line for line in lines("--fixations", "nowhere.csv"))
+
+
 @pytest.mark.parametrize("has", [True, False])
 def test_emulated_bfloat16_is_said(lines, monkeypatch, has):
     monkeypatch.setattr("training.describe.has_bfloat16", lambda device: has)

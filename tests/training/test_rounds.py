@@ -112,7 +112,7 @@ def test_stopped_anywhere_they_go_on_to_the_same_end(root, tmp_path, monkeypatch
     monkeypatch.setattr(rounds, "make_labels", made)
     assert train(root, parts, "--pseudo", "area") == (2 if stopped_in == 2 else 0)
     if stopped_in == 2:
-        assert "expected new run folders (--exp_path), found earlier rounds" in capsys.readouterr().err
+        assert "expected new run folders (--exp_path), found earlier runs" in capsys.readouterr().err
         assert train(root, parts, "--pseudo", "area", "--resume") == 0
         assert "round 1 of 2" in capsys.readouterr().out
     assert same(weights(whole), weights(parts))
@@ -138,7 +138,7 @@ def test_time_that_is_up_stops_between_steps_and_resume_goes_on(root, tmp_path, 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert train(root, whole) == 0
     assert train(root, parts, "--max_minutes", "1e-9") == 130
-    assert "stopped in round 1 of 2; the same command with --resume goes on" in capsys.readouterr().out
+    assert "the same command with --resume continues, without --overwrite" in capsys.readouterr().out
     assert train(root, parts, "--resume") == 0
     assert same(weights(whole), weights(parts))
 
@@ -161,6 +161,20 @@ def test_overwrite_takes_rounds_away_and_nothing_else(root, tmp_path, capsys):
     assert train(root, exp, "--pseudo", "area", "--overwrite") == 0
     assert labels_of(exp / "round1")["policy"] == "area" and (exp / "mine.txt").is_file()
     assert train(root, exp, "--pseudo", "area", "--resume") == 0
+    # What is replaced had more rounds, and is no start.
+    weights = str(exp / "round1" / "model_latest.pth")
+    assert train(root, exp, "--rounds", "1", "--overwrite", "--ckpt_path", weights) == 2
+    assert "outside the folders that --overwrite replaces" in capsys.readouterr().err
+    assert train(root, exp, "--rounds", "1", "--overwrite") == 0
+    left = {path.name for path in exp.rglob("*") if path.is_file()}
+    assert "mine.txt" in left and not left & {"labels.json", "rounds.md", "rounds.png", "polyp1.png"}
+    assert not list((exp / "round1").glob("*.*"))
+
+
+def test_maps_of_another_table_are_said(root, tmp_path, capsys):
+    (root / "gaze" / "report.json").write_text(json.dumps({"fixations_sha256": "0" * 64}))
+    assert train(root, tmp_path / "exp", "--pseudo", "area") == 0
+    assert capsys.readouterr().out.count("fixations.csv: the maps were prepared last from another table") == 1
 
 
 def test_images_that_are_not_of_a_round_are_left(root, tmp_path, capsys):

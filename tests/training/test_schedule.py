@@ -6,14 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from training.schedule import (
-    SCHEDULERS,
-    epoch_learning_rate,
-    iteration_learning_rate,
-    learning_rate,
-    schedule_of,
-    total_epochs,
-)
+from training.schedule import SCHEDULERS, learning_rate, schedule
 
 RECIPE = {"lr": 1e-2, "lr_min": 1e-4}
 
@@ -49,17 +42,16 @@ def test_only_warm_up():
     assert rates == pytest.approx([0.5, 1.0, 0.1])
 
 
-def test_the_first_two_epochs_share_a_learning_rate():
-    entries = [learning_rate(i, total_epochs=7, **RECIPE) for i in range(3)]
-    epochs = [epoch_learning_rate(i, total_epochs=7, **RECIPE) for i in range(4)]
-    assert epochs == [entries[0], *entries]
-
-
 @pytest.mark.parametrize(
-    ("max_ite", "iterations_per_epoch", "epochs"), [(15000, 113, 133), (6, 1, 7), (5, 10, 1), (10, 5, 3)]
+    ("max_ite", "iterations_per_epoch", "epochs"), [(15000, 113, 133), (6, 1, 7), (5, 10, 1), (10, 5, 3), (15, 4, 4)]
 )
-def test_total_epochs(max_ite, iterations_per_epoch, epochs):
-    assert total_epochs(max_ite, iterations_per_epoch) == epochs
+def test_one_rate_an_epoch_of_which_the_first_two_share_theirs(max_ite, iterations_per_epoch, epochs):
+    rate = schedule(
+        SimpleNamespace(lr_scheduler="cosine", max_ite=max_ite, warmup_ite=0, **RECIPE), iterations_per_epoch
+    )
+    entries = [learning_rate(max(epoch - 1, 0), total_epochs=epochs, **RECIPE) for epoch in range(epochs)]
+    expected = [entries[iteration // iterations_per_epoch] for iteration in range(max_ite)]
+    assert [rate(iteration) for iteration in range(max_ite)] == expected
 
 
 @pytest.mark.parametrize(("key", "epochs", "warmup"), [("total133_warm0", 133, 0), ("total40_warm5", 40, 5)])
@@ -71,15 +63,7 @@ def test_golden_learning_rates(golden, key, epochs, warmup):
 
 def test_one_cycle_goes_by_iterations_up_and_down_again():
     rates = {"lr_scheduler": "onecycle", "max_ite": 8, "warmup_ite": 2, "lr": 1.0, "lr_min": 0.0}
-    schedule = schedule_of(SimpleNamespace(**rates), 4)
-    found = [iteration_learning_rate(i, 4, schedule) for i in range(8)]
+    found = [schedule(SimpleNamespace(**rates), 4)(iteration) for iteration in range(8)]
     assert found == pytest.approx([0.5, 1, *((1 + math.cos(math.pi * i / 6)) / 2 for i in range(1, 7))])
-    assert schedule_of(SimpleNamespace(**rates | {"warmup_ite": 0, "max_ite": 100}), 4)["warmup_epochs"] == 15
-
-
-def test_other_schedules_go_by_epochs():
-    settings = SimpleNamespace(lr_scheduler="cosine", max_ite=15, warmup_ite=0, lr=1e-2, lr_min=1e-4)
-    schedule = schedule_of(settings, 4)
-    for iteration in range(15):
-        expected = epoch_learning_rate(iteration // 4, lr=1e-2, lr_min=1e-4, total_epochs=total_epochs(15, 4))
-        assert iteration_learning_rate(iteration, 4, schedule) == expected
+    # Without a number, 15 % of all.
+    assert schedule(SimpleNamespace(**rates | {"warmup_ite": 0, "max_ite": 100}), 4)(14) == 1

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import run
+from datasets import get_spec
 from parse_args import parse_args
+from training.data_options import complete
 from training.seeds import train_seeds
 
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
@@ -22,8 +24,8 @@ def line(root, exp, *more):
 class Trainer:
     """Writes what a run leaves; stops in the given seed, with a checkpoint or before there is one."""
 
-    def __init__(self, stop_in=None, *, checkpoint=True, code=130):
-        self.stop_in, self.checkpoint, self.code = stop_in, checkpoint, code
+    def __init__(self, stop_in=None, *, checkpoint=True):
+        self.stop_in, self.checkpoint = stop_in, checkpoint
         self.calls = []
 
     def __call__(self, args) -> int:
@@ -35,9 +37,7 @@ class Trainer:
         if args.seed != self.stop_in or self.checkpoint:
             (folder / "model_latest.pth").touch()
         if args.seed == self.stop_in:
-            if self.code is None:
-                raise KeyboardInterrupt
-            return self.code
+            return 130
         entry = {"num_cases": 4, "num_undefined": 0} | dict.fromkeys(("dice_mean", "iou_mean"), DICE[args.seed])
         metrics = {"ensemble": entry | dict.fromkeys(("dice_std", "iou_std"), 0.25)}
         summary = {"seed": args.seed, "recipe": {}, "results": {"last": {"iteration": 1, "metrics": metrics}}}
@@ -46,7 +46,12 @@ class Trainer:
 
 
 def seeds(exp, trainer, *more, root="data"):
-    return train_seeds(parse_args(line(root, exp, *more)), trainer)
+    return train_seeds(_complete(line(root, exp, *more)), trainer)
+
+
+def _complete(argv):
+    settings = parse_args(argv)
+    return complete(settings, get_spec(settings.data, settings.root))
 
 
 def test_each_run_is_that_of_its_seed_alone(tiny_root, tmp_path, capsys):
@@ -87,22 +92,15 @@ def test_the_table_comes_at_the_end(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("checkpoint", [True, False])
-def test_a_stop_ends_all_and_resuming_does_what_is_left(tmp_path, capsys, checkpoint):
+def test_a_stop_ends_all_and_resuming_does_what_is_left(tmp_path, checkpoint):
     first = Trainer(stop_in=1, checkpoint=checkpoint)
     assert seeds(tmp_path / "exp", first, "--seeds", "0,1,2") == 130
     assert first.calls == [(0, False), (1, False)]
-    assert "stopped in seed 1 of 0, 1, 2; the same command with --resume goes on" in capsys.readouterr().out
     assert not (tmp_path / "exp" / "seeds.md").exists()
     second = Trainer()
     assert seeds(tmp_path / "exp", second, "--seeds", "0,1,2", "--resume") == 0
     assert second.calls == [(1, True), (2, True)]
     assert "3 (0, 1, 2)" in (tmp_path / "exp" / "seeds.md").read_text()
-
-
-def test_a_second_interrupt_says_how_to_go_on_too(tmp_path, capsys):
-    with pytest.raises(KeyboardInterrupt):
-        seeds(tmp_path / "exp", Trainer(stop_in=0, code=None), "--seeds", "0,1")
-    assert "stopped in seed 0 of 0, 1" in capsys.readouterr().out
 
 
 def test_an_earlier_run_in_any_folder_is_refused_before_anything_starts(tmp_path):
@@ -137,11 +135,10 @@ def test_options_of_a_finished_run_that_cannot_be_compared(tmp_path, text, messa
         seeds(tmp_path / "exp", Trainer(), "--seeds", "1", "--resume")
 
 
-def test_overwriting_replaces_all_even_if_it_is_stopped(tiny_root, tmp_path, capsys):
+def test_overwriting_replaces_all_even_if_it_is_stopped(tiny_root, tmp_path):
     assert seeds(tmp_path / "exp", Trainer(), "--seeds", "0,1,2") == 0
     stopped = Trainer(stop_in=0)
     assert seeds(tmp_path / "exp", stopped, "--seeds", "0,1,2", "--overwrite", root=tiny_root) == 130
-    assert "with --resume goes on, without --overwrite" in capsys.readouterr().out
     assert not list((tmp_path / "exp").glob("seeds.*"))
     rest = Trainer()
     assert seeds(tmp_path / "exp", rest, "--seeds", "0,1,2", "--resume") == 0
@@ -205,7 +202,7 @@ def test_the_folder_of_seeds_is_named_without_a_seed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--data", "kvasir", "--root", "data", "--max_ite", "1"]
     trainer = Trainer()
-    assert train_seeds(parse_args([*options, "--seeds", "0,1"]), trainer) == 0
+    assert train_seeds(_complete([*options, "--seeds", "0,1"]), trainer) == 0
     assert (tmp_path / "exp" / "kvasir_gaze_sup_2level_prop" / "seed1" / "summary.json").is_file()
 
 

@@ -47,6 +47,11 @@ def test_more_processes_than_gpus(monkeypatch):
 
 def test_a_size_that_torchrun_has_not_set(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with pytest.raises(ValueError, match="WORLD_SIZE=2: expected torchrun"), process_group("cpu"):
-        pass
+    for rank, message in ((None, "no number in LOCAL_RANK"), ("0", "no number in LOCAL_WORLD_SIZE")):
+        monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+        monkeypatch.setenv("LOCAL_RANK", rank) if rank else monkeypatch.delenv("LOCAL_RANK", raising=False)
+        with pytest.raises(ValueError, match=f"WORLD_SIZE=2: expected torchrun .* {message}"), process_group("cpu"):
+            pass
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(ValueError, match="WORLD_SIZE=two: expected torchrun .* no number in WORLD_SIZE"):
+        process_group("cpu").__enter__()

@@ -12,7 +12,7 @@ from datasets.gaze.policies.area import Area, hull_score, map_odds, network_logi
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
 # On every fourth pixel, to the square of the corrections of standardised features, so that a few masks that are unlike
-# the rest do little harm; steps of Newton's method, of which five are enough.
+# the rest do little harm; steps of Newton's method, of which five are mostly enough.
 PIXEL_STEP, RIDGE, STEPS = 4, 0.02, 25
 FEWEST = 8
 
@@ -82,11 +82,19 @@ def _logistic_regression(x: np.ndarray, y: np.ndarray, before: np.ndarray) -> np
     x = np.column_stack([np.ones(len(x)), x])
     weights = np.zeros(x.shape[1])
     ridge = RIDGE * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
+
+    def loss(weights: np.ndarray) -> float:
+        score = before + x @ weights
+        return (np.logaddexp(0, score) - y * score).mean() + weights @ ridge @ weights / 2
+
     for _ in range(STEPS):
         p = scipy.special.expit(before + x @ weights)
         gradient = x.T @ (p - y) / len(y) + ridge @ weights
         hessian = (x * (p * (1 - p))[:, None]).T @ x / len(y) + ridge
         step = np.linalg.solve(hessian + 1e-9 * np.eye(len(hessian)), gradient)
+        # Far from the optimum a whole step may lead away from it, and the next one without bounds.
+        while np.abs(step).max() > 1e-8 and loss(weights - step) > loss(weights):
+            step = step / 2
         weights -= step
         if np.abs(step).max() < 1e-8:
             break

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from PIL import Image
 
 import run
 from datasets import io
@@ -101,6 +102,13 @@ def test_published_gaze_quality_of_the_real_set(kvasir_fixation_table, kvasir_ro
     assert (round(share["mean"], 2), round(share["median"], 2)) == (0.85, 0.90)
     offset = summary["centroid_offset"]
     assert (round(offset["x"]["std"], 3), round(offset["y"]["std"], 3)) == (0.029, 0.036)
+
+
+def test_two_maps_of_one_image_are_refused(tiny_root):
+    folder = tiny_root / "gaze" / "crf_compat1"
+    Image.open(folder / "polyp2.jpg").save(folder / "polyp2.png")
+    with pytest.raises(ValueError, match=r"expected one file of the id polyp2, found polyp2\.(jpg|png) beside it"):
+        _assess(tiny_root)
 
 
 def test_maps_of_a_preparation_that_was_stopped_are_refused(tiny_root):

@@ -9,8 +9,8 @@ from datasets.gaze.map_files import (
     fingerprint,
     map_ending,
     read_if_made_from,
-    remove_if_ours,
     remove_other_formats,
+    remove_ours,
     write_map,
 )
 from datasets.specs import get_spec
@@ -101,8 +101,9 @@ def test_only_maps_of_ours_are_removed(tmp_path):
     Image.fromarray(RAMP).save(tmp_path / "theirs.jpg")
     Image.fromarray(RAMP).save(tmp_path / "commented.jpg", comment=b"made by hand")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    for name in ("ours.jpg", "theirs.jpg", "commented.jpg", "broken.jpg", "absent.jpg"):
-        remove_if_ours(tmp_path / name)
+    write_map(tmp_path / "ours.png", RAMP, fingerprint("one"))
+    for name in ("ours", "theirs", "commented", "broken", "absent"):
+        remove_ours(tmp_path, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jpg", "commented.jpg", "theirs.jpg"]
 
 

@@ -127,6 +127,22 @@ def test_image_whose_fixations_all_last_nothing_is_left_out_with_the_reason(tiny
     assert not (tiny_root / "gaze" / "crf_compat1" / "polyp2.jpg").exists()
 
 
+def test_maps_of_the_other_format_go_too_where_none_can_be_made(tiny_root):
+    shutil.rmtree(tiny_root / "gaze")
+    _prepare(tiny_root, map_format="png")
+    _edit_fixations(
+        tiny_root, lambda t: t.assign(CURRENT_FIX_DURATION=t.CURRENT_FIX_DURATION * (t.IMAGE != "polyp2.jpg"))
+    )
+    _prepare(tiny_root)
+    assert not list((tiny_root / "gaze").rglob("polyp2.*"))
+
+
+def test_a_threshold_that_is_a_sum_is_that_of_the_column(tiny_root):
+    (tiny_root / "dataset.toml").write_text(f"thresholds = [0.5, {0.1 + 0.2}]\n")
+    quality = _prepare(tiny_root, "folder")["quality"]
+    assert list(quality["dice"]["crf"]).count("0.3") == 1 and len(quality["dice"]["crf"]) == 9
+
+
 def test_training_id_without_fixation_is_reported(tiny_root):
     _edit_fixations(tiny_root, lambda t: t[~t.IMAGE.isin(["polyp2.jpg", "polyp8.jpg"])])
     report = _prepare(tiny_root)
@@ -172,6 +188,8 @@ def test_unreadable_image_is_left_out_with_the_reason(tiny_root, workers):
     (left_out,) = report["left_out"]
     assert left_out["name"] == "polyp4" and left_out["broken"]
     assert "polyp4.jpg: expected an image, found an unreadable file" in left_out["reason"]
+    # Those of the set are not ours.
+    assert left_out["reason"].endswith("; its map, which this program did not make, stays, and is learnt from")
 
 
 def test_progress_wraps_the_results(tiny_root):
@@ -242,10 +260,10 @@ def test_table_of_images_of_another_size(tiny_root):
     )
     (left_out,) = _prepare(tiny_root)["left_out"]
     assert left_out["name"] == "polyp3" and left_out["broken"]
-    assert left_out["reason"].endswith(
+    assert (
         "polyp3.jpg: expected the size that the fixation table gives, 50x76 (width x height), found 50x38; "
         "the table may belong to other images"
-    )
+    ) in left_out["reason"]
 
 
 def test_sigma_wider_than_the_canvas_is_refused_before_any_image(tiny_root):
@@ -297,6 +315,9 @@ def test_grey_picture_is_stretched_for_the_crf_as_a_slice_is(tiny_root):
 def test_two_files_of_one_image_are_refused(tiny_root):
     Image.open(tiny_root / "images" / "polyp3.jpg").save(tiny_root / "images" / "polyp3.png")
     with pytest.raises(ValueError, match=r"polyp3\.png: expected one file of the id polyp3, found polyp3\.jpg beside"):
+        _prepare(tiny_root, "folder")
+    (tiny_root / "images" / "polyp3.png").rename(tiny_root / "masks" / "polyp3.png")
+    with pytest.raises(ValueError, match=r"masks/polyp3\.png: expected one file of the id polyp3, found polyp3\.jpg"):
         _prepare(tiny_root, "folder")
 
 

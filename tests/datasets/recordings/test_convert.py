@@ -73,6 +73,11 @@ def test_two_images_of_one_id_are_refused(convert_all):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,100,a.png,1\n")
 
 
+def test_an_image_without_ending_in_one_recording_is_that_with_it_in_another(convert_all):
+    table, *_ = convert_all(f"{HEADER}\n0,1,2,100,a,1\n", f"{HEADER}\n0,1,2,100,a.jpg,1\n")
+    assert table["IMAGE"].tolist() == ["a.jpg", "a.jpg"]
+
+
 def test_a_recording_that_yields_nothing_is_an_error_even_beside_one_that_does(convert_all):
     with pytest.raises(ValueError, match=r"1\.csv: expected at least one fixation on an image, found none \(1 shorter"):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,10,a.jpg,1\n")

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datasets.recordings.convert import ConversionSettings, convert_recordings
-from datasets.recordings.detect import FORMATS, read_recording
+from datasets.recordings.detect import formats, read_recording
 from datasets.recordings.recording import ReadingSettings, Rect
 from datasets.recordings.trial_table import with_image, with_rect
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", formats())
 def test_every_format_is_known_by_its_content(examples, name, tmp_path):
     path = tmp_path / "x"
     path.write_text(examples[name][1])
@@ -51,8 +51,8 @@ def test_no_file(tmp_path):
         read_recording(tmp_path / "none.asc", ReadingSettings())
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("forced", FORMATS)
+@pytest.mark.parametrize("name", formats())
+@pytest.mark.parametrize("forced", formats())
 def test_a_forced_format_reads_or_says_what_is_missing(write, name, forced):
     path = write(name)
     try:
@@ -133,7 +133,7 @@ def convert_or_refuse(path: Path, content: bytes, method: str | None, format: st
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    st.sampled_from(tuple(FORMATS)),
+    st.sampled_from(tuple(formats())),
     st.integers(0, 2**32),
     st.integers(1, 6),
     st.sampled_from([None, None, "idt", "ivt"]),
@@ -151,6 +151,6 @@ def test_damaged_recordings_are_read_or_refused(tmp_path, examples, name, seed, 
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(str.encode)), st.sampled_from([None, *FORMATS]))
+@given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(str.encode)), st.sampled_from([None, *formats()]))
 def test_any_bytes_are_read_or_refused(tmp_path, content, format):
     convert_or_refuse(tmp_path / "any.csv", content, None, format)

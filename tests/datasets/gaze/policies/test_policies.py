@@ -122,6 +122,22 @@ def test_fusion_finds_out_whom_to_believe():
         POLICIES["fusion"].fit(evidence, {"0": truth["0"]})
 
 
+def test_fusion_of_targets_much_larger_than_the_gaze_has_an_end():
+    """Whole steps of Newton's method lead away from it here, and back never."""
+    rng, evidence, masks = np.random.default_rng(0), {}, {}
+    rows, columns = np.mgrid[:64, :64]
+    for index in range(10):
+        distance = np.hypot(columns - rng.integers(28, 37), rows - rng.integers(28, 37)) / 64
+        heat = np.exp(-(distance**2) / (2 * 0.12**2)).astype(np.float16)
+        facts = np.array([-3.0, 3.0, 8.0]) + rng.normal(size=3) * 0.1
+        evidence[str(index)] = Evidence(heat, heat, (0.12 - distance).astype(np.float16), facts, None, 0.4)
+        masks[str(index)] = distance < 0.4 + rng.normal() * 0.03
+    fusion = POLICIES["fusion"].fit(evidence, masks)
+    assert np.abs(fusion.weights).max() < 100
+    found = [(fusion.score(evidence[name]) > 0, mask) for name, mask in masks.items()]
+    assert np.mean([2 * (label & mask).sum() / (label.sum() + mask.sum()) for label, mask in found]) > 0.7
+
+
 def test_levels_means_logits_and_network_is_itself():
     one = seen(0, crf=np.full((2, 2), 0.8, np.float32), logits=np.zeros((2, 2)))
     np.testing.assert_allclose(POLICIES["levels"].fit({}, {}).score(one), math.log(4) / 2, rtol=1e-5)
