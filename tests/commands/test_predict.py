@@ -249,7 +249,7 @@ class TestDicom:
         values[:, :8] = 60128
         write_dicom(tmp_path / "s.dcm", values)
         dicom = pydicom.dcmread(tmp_path / "s.dcm")
-        dicom.PixelPaddingValue = 60128
+        dicom.add_new("PixelPaddingValue", "US", 60128)
         dicom.save_as(tmp_path / "s.dcm")
         assert predict(grey_checkpoint, tmp_path / "s.dcm", tmp_path / "out") == 0
         overlay = pixels(tmp_path / "out" / "overlays" / "s.jpg")
