@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +22,9 @@ OTHER_KINDS = (
     (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
 )
 OTHER_DELIMITERS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"))
+# Rows held as text at a time: few, as text takes ten times the memory of the numbers, and above some 700 lists
+# at a time Python's garbage collector goes over them again and again.
+BLOCK_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class Table:
 
     def text(self, index: int, column: str) -> str:
         """What the file says there."""
-        return dict(self.whole_rows())[int(self.rows[index])][self.header.index(column)]
+        _, fields = next(self.whole_rows({int(self.rows[index])}))
+        return fields[self.header.index(column)]
 
-    def whole_rows(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Row number and all fields, those of other columns too, of every row."""
+    def whole_rows(self, wanted: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Row number and all fields, those of other columns too, of the rows with the ``wanted`` numbers."""
         for row, fields in records_of(self.path, self.raw):
-            yield row, tuple(text.strip() for text in fields[: len(self.header)])
+            if row in wanted:
+                yield row, tuple(text.strip() for text in fields[: len(self.header)])
 
 
 def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
@@ -89,16 +94,17 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     header = header_of(path, names, (label, *needed), optional)
     number_names = [name for name in (*needed, *optional) if name in header]
     label_position, *positions = (header.index(name) for name in (label, *number_names))
-    rows, label_index, values = [], [], []
+    rows, label_index, blocks = [], [], []
     index_of: dict[str, int] = {}
-    for row, fields in records:
-        check_width(path, row, fields, len(header))
-        rows.append(row)
-        label_index.append(index_of.setdefault(fields[label_position].strip(), len(index_of)))
-        values.append(tuple(number_of(fields[position].strip()) for position in positions))
+    while block := list(itertools.islice(records, BLOCK_ROWS)):
+        for row, fields in block:
+            check_width(path, row, fields, len(header))
+            rows.append(row)
+            label_index.append(index_of.setdefault(fields[label_position].strip(), len(index_of)))
+        blocks.append([_numbers([fields[position] for _, fields in block]) for position in positions])
     if not rows:
         raise ValueError(f"{path}: expected rows below the header, found none")
-    numbers = dict(zip(number_names, np.transpose(values), strict=True))
+    numbers = dict(zip(number_names, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
     return Table(path, raw, header, np.array(rows), list(index_of), np.array(label_index), numbers)
 
 
@@ -185,6 +191,19 @@ def check_width(path: Path, row: int, fields: list[str], width: int) -> None:
     if len(fields) < width or any(field.strip() for field in fields[width:]):
         advice = "complete or remove the row" if len(fields) < width else "look for decimal commas, or quote a field"
         raise ValueError(f"{path}, row {row}: expected {width} fields as in the header, found {len(fields)}; {advice}")
+
+
+def _numbers(texts: list[str]) -> np.ndarray:
+    """As ``Table.numbers`` has them."""
+    if _is_plain("".join(texts)):
+        try:
+            numbers = np.array(list(map(float, texts)))
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(numbers).all():
+                return numbers
+    return np.array([number_of(text.strip()) for text in texts])
 
 
 def number_of(text: str) -> float:

@@ -73,7 +73,7 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
     starts = np.searchsorted(image[order], np.arange(len(ids)))
     first = order[starts]
     _check_one_size_an_image(table, size, first)
-    _check_repeats(table)
+    _check_repeats(table, np.column_stack([image, xy, duration_ms]))
     sizes = (None if np.isnan(height) else (int(height), int(width)) for height, width in size[first])
     groups = zip(np.split(xy[order], starts[1:]), np.split(duration_ms[order], starts[1:]), sizes, strict=True)
     return {name: Fixations(*group) for name, group in zip(ids, groups, strict=True)}
@@ -167,12 +167,16 @@ def _check_one_size_an_image(table: Table, sizes: np.ndarray, first: np.ndarray)
             table.refuse(wrong, column, expected, "give an image one size")
 
 
-def _check_repeats(table: Table) -> None:
-    """A row copied by mistake would count twice in the heatmap."""
+def _check_repeats(table: Table, values: np.ndarray) -> None:
+    """A row copied by mistake would count twice in the heatmap. ``values`` (N,C) are those that were read."""
     if not any(column in table.header for column in ORDER_COLUMNS):
         return
+    order = np.lexsort(values.T)
+    alike = np.flatnonzero((values[order[1:]] == values[order[:-1]]).all(axis=1))
+    # Hardly any rows as a rule, so that their other columns are looked at now only.
+    suspects = set(table.rows[order[np.union1d(alike, alike + 1)]].tolist())
     row_of, repeats = {}, []
-    for row, fields in table.whole_rows():
+    for row, fields in table.whole_rows(suspects) if suspects else ():
         if row_of.setdefault(fields, row) != row:
             repeats.append((row, row_of[fields]))
     if repeats:
