@@ -99,7 +99,7 @@ def check_sources(settings: Settings) -> None:
     spec = get_spec(settings.data, settings.root)
     names = _training_names(settings, spec)
     masks_given(spec, Path(settings.root), names, settings.masks, settings.seed)
-    _gaze_files(settings, spec)
+    _gaze_files(settings)
     evaluation_sets(settings)
 
 
@@ -147,7 +147,7 @@ def _drawn(settings: Settings) -> dict:
 
 def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
-    maps, fixations = _gaze_files(settings, spec)
+    maps, fixations = _gaze_files(settings)
 
     def read(name: str) -> Evidence:
         if name not in maps or (fixations is not None and name not in fixations):
@@ -159,7 +159,7 @@ def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int
     return {name: read(name) for name in names}
 
 
-def _gaze_files(settings: Settings, spec: DatasetSpec) -> tuple[dict[str, Path], Mapping | None]:
+def _gaze_files(settings: Settings) -> tuple[dict[str, Path], Mapping | None]:
     """The maps that there are by name, and all fixations, None where the policy does not ask for them.
 
     Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.

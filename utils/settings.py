@@ -58,7 +58,7 @@ def measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]
     def convert(text: str) -> tuple[float, ...]:
         values = numbers(float)(text)
         if len(values) != count or not all(map(math.isfinite, values)) or min(values[count - positive :]) <= 0:
-            above = "" if positive == 0 else f", the last {positive} above 0" if positive < count else " above 0"
+            above = f", the last {positive} above 0" if positive < count else " above 0"
             raise argparse.ArgumentTypeError(f"expected {count} numbers separated by commas{above}, found {text!r}")
         return values
 
