@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.multi_level import ENSEMBLES
+from models.multi_level import ENSEMBLES, check_choice
 
 # Axes along which a view is turned over, and its logits turned back.
 NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
@@ -35,8 +35,7 @@ class Averaged(nn.Module):
                 "ensemble: expected one checkpoint, or several with the same number of levels, found "
                 f"{', '.join(map(str, levels)) or 'none'}; evaluate those of other levels apart"
             )
-        if ensemble not in ENSEMBLES:
-            raise ValueError(f"ensemble: expected one of {', '.join(ENSEMBLES)}, found {ensemble!r}")
+        check_choice("ensemble", ensemble, tuple(ENSEMBLES))
         self.members = nn.ModuleList(models)
         self.num_levels = levels[0]
         self.ensemble = ensemble

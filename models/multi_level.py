@@ -73,6 +73,11 @@ class MultiLevelModel(nn.Module):
         ensemble: str = "logits",
     ):
         super().__init__()
+        check_choice("cons_mode", cons_mode, CONS_MODES)
+        check_choice("init", init, INITS)
+        check_choice("ensemble", ensemble, tuple(ENSEMBLES))
+        if num_levels < 1:
+            raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
         first = build_level()
         others = [copy.deepcopy(first) if init == "copy" else build_level() for _ in range(num_levels - 1)]
         self.model = nn.ModuleList([first, *others])
@@ -128,3 +133,9 @@ def frozen_batch_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for module, name, buffer in buffers:
             setattr(module, name, buffer)
+
+
+def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError for a value that is none of the choices, with all of them."""
+    if value not in choices:
+        raise ValueError(f"{what}: expected one of {', '.join(choices)}, found {value!r}")

@@ -41,7 +41,17 @@ def propagate(
 
     Returns:
         (B,D,H,W), of the type of ``value``.
+
+    Raises:
+        ValueError: for an even window, a dilation below 1, or an unknown similarity.
     """
+    if kernel_size % 2 == 0 or kernel_size < 1 or dilation < 1:
+        raise ValueError(
+            f"propagation: expected an odd kernel_size and a dilation of 1 or more, "
+            f"found kernel_size={kernel_size}, dilation={dilation}"
+        )
+    if similarity not in SIMILARITIES:
+        raise ValueError(f"propagation: expected a similarity of {', '.join(SIMILARITIES)}, found {similarity!r}")
     with torch.autocast(key.device.type, enabled=False):
         if similarity == "cosine":
             key = F.normalize(key.float() if key.dtype.itemsize < 4 else key, dim=1)

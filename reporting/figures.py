@@ -20,7 +20,9 @@ SHARES = {
 
 
 def write_gaze_figure(path: Path, table: pd.DataFrame) -> None:
-    """Draw the per-image table: Dice over thresholds, share of fixations inside, offset of the centroid, time."""
+    """Draw the per-image table (``per_image.csv``): Dice over thresholds, share of fixations inside, offset of the
+    centroid in shares of width and height, seconds; missing numbers are NaN, and a plot without any stays empty.
+    """
     with _figure(path, (11, 7.2), 2, 2) as ((dice, inside), (offset, seconds)):
         _draw_dice(dice, table)
         _draw_shares(inside, table["share_inside"].dropna())

@@ -228,7 +228,11 @@ def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def json_documents(text: str) -> Iterator:
-    """What JSON text holds, one or several values one after the other, as where every line has one."""
+    """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
+
+    Raises:
+        ValueError, RecursionError: for what is no JSON, or nested too deeply.
+    """
     at = 0
     while (at := BLANKS.match(text, at).end()) < len(text):
         found, at = json.JSONDecoder().raw_decode(text, at)

@@ -73,8 +73,13 @@ def expected_outputs(
 ) -> list[Answer]:
     """What the network, on the CPU and in eval mode, says of batches (B,C,H,W), before anything is written of it.
 
-    ``names``, of the first inputs, and ``network`` are for errors: ValueError for outputs that are not finite, or a
-    network that takes images of one size.
+    Returns:
+        An answer a batch, in their order, with logits and level logits, relative to which a file is judged, and the
+        probability in 0..1; shapes as of ``Exported``.
+
+    Raises:
+        ValueError: with one of ``names``, of the first inputs, or ``network``, for outputs that are not finite, or a
+            network that takes images of one size.
     """
     answers = []
     for index, batch in enumerate(inputs):

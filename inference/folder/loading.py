@@ -78,7 +78,7 @@ class ImageFiles(Dataset):
 def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
     """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
 
-    ``prepare`` takes an image file to the network's input (C,S,S) and its own (height, width); must be picklable.
+    ``prepare`` takes an image file to the network's input (C,S,S) and its own (height, width) in pixels; picklable.
     """
     return DataLoader(
         ImageFiles(jobs, prepare), batch_size=batch_size, collate_fn=_collate, **worker_options(num_worker)

@@ -30,6 +30,12 @@ def test_two_levels_one_pixel_by_hand():
     torch.testing.assert_close(found, torch.tensor([-(0.9 * 0.75 + 0.1 * 0.25), -0.5]).to(found.dtype))
 
 
-def test_certain_agreement_is_minus_one():
+def test_certain_agreement_is_minus_one_and_one_level_is_zero():
     certain = torch.full((3, 1, 1, 2, 2), 50.0)
     torch.testing.assert_close(multi_level_consistency(certain, certain), torch.full((3,), -1.0))
+    assert multi_level_consistency(certain[:1], certain[:1]).tolist() == [0.0]
+
+
+def test_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="equal shapes"):
+        multi_level_consistency(torch.zeros(2, 1, 1, 2, 2), torch.zeros(3, 1, 1, 2, 2))

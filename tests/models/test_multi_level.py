@@ -76,6 +76,20 @@ def test_smp_unet_keeps_the_contract_at_any_size():
     assert outputs["level_logits_prop"].shape == (2, 2, 1, 40, 50)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cons_mode": "both"}, "expected one of prop, pure, found 'both'"),
+        ({"init": "zeros"}, "expected one of copy, independent"),
+        ({"ensemble": "votes"}, "expected one of logits, probs, found 'votes'"),
+        ({"num_levels": 0}, "expected 1 or more, found 0"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        small(**settings)
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-np.float64(x)))
 

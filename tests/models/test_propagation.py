@@ -175,6 +175,19 @@ def test_channels_last_gives_the_same():
     torch.testing.assert_close(propagate(last, last), propagate(feature, feature))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kernel_size": 4}, "odd kernel_size"),
+        ({"dilation": 0}, "dilation of 1 or more"),
+        ({"similarity": "euclid"}, "dot, cosine"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        propagate(*[torch.zeros(1, 1, 4, 4)] * 2, **settings)
+
+
 @pytest.mark.gpu
 def test_cuda_equals_cpu():
     torch.manual_seed(0)
