@@ -17,6 +17,7 @@ from utils.inputs import open_input, read_input
 # By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
+FAX_COMPRESSIONS = ("tiff_ccitt", "group3", "group4")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 BITS_TAG, SAMPLE_FORMAT_TAG, UNSIGNED, SIGNED = 258, 339, 1, 2
 OTHER_NUMBERS = "expected a TIFF of uint8, uint16 or float32, found other numbers; save it as one of them"
@@ -148,8 +149,9 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     with open_picture(path) as image:
         _check_picture(path, image, needs_8_bit=False)
         lossy = _is_lossy(image)
-        # In files of one bit, as faxes, it is usual and clear.
-        if image.mode != "1" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE:
+        white_at_0 = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE
+        # In faxes it is usual and clear; tifffile says it of any array of bool, whose True it then shows black.
+        if white_at_0 and image.info.get("compression") not in FAX_COMPRESSIONS:
             raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
         if image.mode == "1" and ignore_value == 255:
             # Pillow makes 255 of the bit: foreground or ignored, who knows.

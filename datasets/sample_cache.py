@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datasets.segmentation import SegmentationDataset
 
 # To be raised with every change of what a record holds, or of how files become samples.
-FORMAT = 3
+FORMAT = 4
 GB = 1e9
 
 

@@ -132,12 +132,24 @@ class TestEightBits:
             with pytest.raises(ValueError, match="expected 8 bits a colour, found 16"):
                 refused(tmp_path / "a.tif")
 
-    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, bool])
     def test_masks_whose_0_is_white_are_refused(self, tmp_path, dtype):
         values = np.array([[0, 255], [0, 0]], dtype)
-        tifffile.imwrite(tmp_path / "a.tif", values, photometric="miniswhite")
+        # Of bool it is what tifffile writes unless told otherwise, though True is meant to be the foreground.
+        tifffile.imwrite(tmp_path / "a.tif", values, **{} if dtype is bool else {"photometric": "miniswhite"})
         with pytest.raises(ValueError, match="expected a mask whose 0 is black, found one whose 0 is white"):
             io.read_label(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("white_at_0", [True, False])
+    def test_a_fax_is_read_as_it_shows(self, tmp_path, white_at_0):
+        shown = np.zeros((8, 8), bool)
+        shown[2:5, 3:6] = True
+        fax = {"compression": "group4", "tiffinfo": {262: 0} if white_at_0 else {}}
+        path = _save(tmp_path / "a.tif", Image.fromarray(shown), **fax)
+        with Image.open(path) as image:
+            assert image.tag_v2[262] == (0 if white_at_0 else 1)
+            expected = np.array(image)
+        np.testing.assert_array_equal(io.read_label(path).mask, expected)
 
     @pytest.mark.parametrize("colour", [(1, 0, 0), (0, 0, 4), (2, 0, 0)])
     def test_labels_in_one_channel_are_colours(self, tmp_path, colour):
