@@ -34,9 +34,11 @@ def split_names(
 
     Raises:
         FileNotFoundError: no such folder or split file.
-        ValueError: for a wrong share or name, an empty split, val.txt and ``val_fraction`` together, or a case that
-            stands in two split files.
+        ValueError: for another split or a wrong name, an empty split, val.txt and ``val_fraction`` together, or a case
+            that stands in two split files.
     """
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}")
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected a data folder (--root), found none")
     if val_fraction and has_validation_file(root):

@@ -140,6 +140,7 @@ def test_empty_split_file(root):
     [
         ({"split": "val"}, r"expected .*val\.txt or a --val_fraction above 0, found neither"),
         ({"split": "train", "val_fraction": 0.95}, "expected to leave training cases, found 10 in all"),
+        ({"split": "validation"}, "split: expected one of train, val, test, found 'validation'"),
     ],
 )
 def test_wrong_argument(root, arguments, message):
