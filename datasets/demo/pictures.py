@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,9 +72,9 @@ def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> Non
         write(temporary)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         if place.exists():
-            # Somebody may be in it, so that it stays.
+            # Somebody may be in it, so that it stays; it may be a mount, into which nothing can be renamed.
             for path in sorted(temporary.iterdir(), key=lambda path: path.name == SETTINGS_FILE):
-                path.rename(place / path.name)
+                shutil.move(path, place / path.name)
         else:
             temporary.rename(place)
 

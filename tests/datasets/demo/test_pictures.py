@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import filecmp
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -142,6 +143,17 @@ def test_empty_folder_and_missing_parents_are_fine(tmp_path: Path):
     tiny = {"num_train": 1, "num_test": 1, "image_size": (32, 32)}
     assert len(files(make_demo_dataset(tmp_path / "empty", **tiny))) == 8
     assert len(files(make_demo_dataset(str(tmp_path / "a" / "b"), **tiny))) == 8
+
+
+def test_an_empty_folder_may_be_a_mount(tmp_path: Path, monkeypatch):
+    def across(source, place):
+        raise OSError(errno.EXDEV, "Invalid cross-device link", str(source))
+
+    monkeypatch.setattr(os, "rename", across)
+    (tmp_path / "demo").mkdir()
+    make_demo_dataset(tmp_path / "demo", **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert (tmp_path / "demo" / "demo.json").is_file() and len(list((tmp_path / "demo" / "images").iterdir())) == 8
 
 
 def test_name_relative_to_the_working_folder(tmp_path: Path, monkeypatch):
