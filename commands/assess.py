@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from commands.options import Parser, add_assessing, add_data
 from commands.outputs import PARTLY_DONE_CODE
-from datasets.gaze.assess import QUALITY_FILE, assess_gaze
-from datasets.gaze.quality import PER_IMAGE_FILE
+from datasets.gaze.assess import assess_gaze
+from datasets.gaze.quality import PER_IMAGE_FILE, QUALITY_FILE
 from reporting.gaze import print_named, print_quality, write_figure
 
 

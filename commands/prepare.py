@@ -14,7 +14,7 @@ from datasets.gaze.levels import default_thresholds
 from datasets.gaze.map_files import MAP_FORMAT_CHOICES
 from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
-from reporting.gaze import EXAMPLES_FILE, gaze_picture, print_named, print_quality, write_figure
+from reporting.gaze import EXAMPLES_FILE, FIGURE_FILE, gaze_picture, print_named, print_quality, write_figure
 from utils.images import write_image
 from utils.settings import POSITIVE, add_settings, declared_settings
 
@@ -71,7 +71,8 @@ def main(args: argparse.Namespace) -> int:
     print_named("not scored", report["unscored"], REPORT_FILE)
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
-    if args.report:
+    # One of the maps before would contradict the table.
+    if args.report or (Path(args.root) / FIGURE_FILE).is_file():
         print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"] > len(report["unscored"]):
         print(f"examples: {_write_examples(args, spec, report)}")

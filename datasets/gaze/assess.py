@@ -10,13 +10,18 @@ from datasets.files import check_finished, check_one_file_a_name, find_file, sam
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
 from datasets.gaze.prepare import images_to_prepare, level_thresholds
-from datasets.gaze.quality import PER_IMAGE_FILE, read_seconds, score_image, summarize, write_per_image
+from datasets.gaze.quality import (
+    PER_IMAGE_FILE,
+    QUALITY_FILE,
+    read_seconds,
+    score_image,
+    summarize,
+    write_per_image,
+)
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
 from utils.locks import lock_folder
 from utils.parallel import map_in_processes
-
-QUALITY_FILE = GAZE_FOLDER / "quality.json"
 
 
 def assess_gaze(

@@ -42,7 +42,15 @@ from datasets.gaze.map_files import (
     remove_ours,
     write_map,
 )
-from datasets.gaze.quality import PER_IMAGE_FILE, THRESHOLDS, read_seconds, score_image, summarize, write_per_image
+from datasets.gaze.quality import (
+    PER_IMAGE_FILE,
+    QUALITY_FILE,
+    THRESHOLDS,
+    read_seconds,
+    score_image,
+    summarize,
+    write_per_image,
+)
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
 from utils.inputs import sha256_of
@@ -118,13 +126,8 @@ def prepare_gaze(
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
     with lock_folder(root / GAZE_FOLDER, "a preparation"):
-        # What a killed one left half-written.
-        for folder in (GAZE_FOLDER, *MAP_FOLDERS.values()):
-            remove_temporary(root / folder)
         making = _map(items, settings.engine, workers, dask, root)
-        # Training refuses maps of which some may be outdated, and an old report must not speak for them.
-        write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
-        (root / REPORT_FILE).unlink(missing_ok=True)
+        _begin(root)
         known_seconds = read_seconds(root / PER_IMAGE_FILE)
         rows, unscored, num_made = {}, [], 0
         for result in progress(making, total=len(names)):
@@ -149,8 +152,20 @@ def prepare_gaze(
             "quality": summarize(list(rows.values()), thresholds),
         }
         write_json(root / REPORT_FILE, report)
+        if num_made:
+            # Of the maps before.
+            (root / QUALITY_FILE).unlink(missing_ok=True)
         (root / UNFINISHED_FILE).unlink()
     return report | {"num_made": num_made}
+
+
+def _begin(root: Path) -> None:
+    """Training refuses maps of which some may be outdated, and an old report must not speak for them."""
+    # What a killed one left half-written.
+    for folder in (GAZE_FOLDER, *MAP_FOLDERS.values()):
+        remove_temporary(root / folder)
+    write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
+    (root / REPORT_FILE).unlink(missing_ok=True)
 
 
 def _map(items: Iterator[tuple], engine: str, workers: int, dask: str | None, root: Path) -> Iterator[dict]:

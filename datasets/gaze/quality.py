@@ -11,6 +11,7 @@ from evaluation.metrics import IGNORED_PX, Counts, dice
 from utils.files import write_text
 
 PER_IMAGE_FILE = Path("gaze", "per_image.csv")
+QUALITY_FILE = Path("gaze", "quality.json")
 KINDS = ("heatmap", "crf")
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 # Of labels: their Dice, and their area as a share of the true one.

@@ -84,6 +84,18 @@ def test_command_writes_table_means_and_figure(tiny_root, capsys, masks):
     assert ("figure:" in (printed := capsys.readouterr().out)) and ("heatmap 0.1:" in printed) == masks
 
 
+def test_what_is_said_of_maps_goes_with_them(tiny_root):
+    arguments = ["--data", "kvasir", "--root", str(tiny_root), "--fixations", str(tiny_root / "fixations.csv")]
+    figure, means = tiny_root / "gaze" / "quality.png", tiny_root / "gaze" / "quality.json"
+    assert run.main(["prepare", *arguments, "--workers", "1"]) == 0 and not figure.exists()
+    assert run.main(["assess", *arguments, "--workers", "1"]) == 0
+    drawn = figure.read_bytes()
+    assert run.main(["prepare", *arguments, "--workers", "1"]) == 0
+    assert figure.read_bytes() == drawn and means.is_file()
+    assert run.main(["prepare", *arguments, "--workers", "1", "--sigma_px", "20"]) == 0
+    assert figure.read_bytes() != drawn and not means.exists()
+
+
 def test_broken_map_is_exit_code_1(tiny_root, capsys):
     (tiny_root / "gaze" / "crf_compat1" / "polyp3.jpg").write_bytes(b"cut")
     arguments = ["--data", "kvasir", "--root", str(tiny_root), "--fixations", str(tiny_root / "fixations.csv")]
