@@ -57,17 +57,18 @@ def assess_gaze(
         for folder in MAP_FOLDERS.values():
             check_one_file_a_name(root / folder, names, spec.map_exts)
     else:
-        given = set(names) & set((read_labels(made.parent) or {}).get("masks", ()))
+        there = [name for name in names if (made / f"{name}.png").is_file()]
+        if not there:
+            raise ValueError(f"{made}: expected maps, <id>.png, of images with fixations, found none")
+        given = set((read_labels(made.parent) or {}).get("masks", ())).intersection(there)
         reason = "its map is the mask that was given"
         left_out += [{"name": name, "reason": reason, "broken": False} for name in sorted(given)]
-        names = [name for name in names if (made / f"{name}.png").is_file() and name not in given]
+        names = [name for name in there if name not in given]
     items = ((spec, root, name, fixations[name], thresholds, made) for name in names)
     results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
     left_out += [result for result in results if "reason" in result]
     done = [result for result in results if "reason" not in result]
     without = {kind: sum(kind not in result["maps"] for result in done) for kind in MAP_FOLDERS}
-    if made is not None and not done:
-        raise ValueError(f"{made}: expected maps, <id>.png, of images with fixations, found none")
     if done and all(count == len(done) for count in without.values()):
         raise ValueError(
             f"{root / GAZE_FOLDER}: expected gaze maps, found none of {len(done)} images; "

@@ -96,6 +96,19 @@ def test_what_is_said_of_maps_goes_with_them(tiny_root):
     assert figure.read_bytes() != drawn and not means.exists()
 
 
+def test_maps_of_which_none_can_be_scored(tiny_root, tmp_path):
+    maps = tmp_path / "round" / "maps"
+    maps.mkdir(parents=True)
+    (maps / "polyp1.png").write_bytes(b"cut")
+    assert [item["name"] for item in _assess(tiny_root, map_folder=maps)["left_out"]] == ["polyp1"]
+    (maps.parent / "labels.json").write_text('{"finished": true, "masks": ["polyp1", "polyp2"]}')
+    report = _assess(tiny_root, map_folder=maps)
+    assert (report["num_images"], report["quality"]) == (0, None)
+    assert [(item["name"], item["reason"]) for item in report["left_out"]] == [
+        ("polyp1", "its map is the mask that was given")
+    ]
+
+
 def test_broken_map_is_exit_code_1(tiny_root, capsys):
     (tiny_root / "gaze" / "crf_compat1" / "polyp3.jpg").write_bytes(b"cut")
     arguments = ["--data", "kvasir", "--root", str(tiny_root), "--fixations", str(tiny_root / "fixations.csv")]
