@@ -15,7 +15,7 @@ from datasets.splits import split_names
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.figures import write_hours_figure
 from reporting.markdown import table
-from training.build import build_data, evaluation_sets
+from training.build import evaluation_sets
 from training.checkpoints import check_same_options_as_before
 from training.data_options import complete
 from training.fit import fit
@@ -96,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
         one = complete(settings, spec)
         if (Path(one.exp_path) / SUMMARY_FILE).is_file():
             continue
-        (check_sources if one.makes_labels else build_data)(one)
+        check_sources(one)
         if evaluation_sets(one)[1] is None:
             raise ValueError(f"{args.root}: expected masks/ and test.txt to score on, found none")
     for point, settings in runs:

@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.files import plain_id, similar_files
 from datasets.gaze.levels import default_thresholds
+from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from losses.objectives import OBJECTIVES, Objective, learns_from_gaze, settings_of
 from models import build_model
@@ -33,7 +34,7 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
     The bound on the cache is that of all processes of the group on this machine, which share a file, but not their
     memory.
     """
-    gaze = learns_from_gaze(settings.mode)
+    gaze, spec = learns_from_gaze(settings.mode), get_spec(settings.data, settings.root)
     common = {
         "root": settings.root,
         "spatial_size": settings.spatial_size,
@@ -46,8 +47,7 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
         split="train",
         data_size_rate=settings.data_size_rate,
         draw_subset=settings.draw_subset,
-        num_levels=settings.num_levels if gaze else None,
-        level_thresholds=level_thresholds(settings) if gaze else None,
+        level_thresholds=level_thresholds(settings, spec) if gaze else None,
         has_labels=not gaze,
         skip_missing_gaze=settings.skip_missing_gaze,
         map_folder=settings.map_folder,
@@ -95,11 +95,14 @@ def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, Seg
     return tuple(build_dataset(settings.data, split=split, **common) if wanted[split] else None for split in wanted)
 
 
-def level_thresholds(settings: Settings) -> Sequence[float] | None:
-    """The thresholds given, or those of the maps that the run makes; None for the data set's own."""
-    if settings.level_thresholds or settings.pseudo == "levels":
-        return settings.level_thresholds
-    return default_thresholds(MADE_THRESHOLDS, settings.num_levels)
+def level_thresholds(settings: Settings, spec: DatasetSpec) -> Sequence[float]:
+    """The thresholds given, or those of the maps that the run makes, or the data set's own.
+
+    Raises:
+        ValueError: where the data set has too few.
+    """
+    ends = spec.end_thresholds if settings.pseudo == "levels" else MADE_THRESHOLDS
+    return settings.level_thresholds or default_thresholds(ends, settings.num_levels)
 
 
 def model_settings(settings: Settings) -> dict:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets import SegmentationDataset
 from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
@@ -166,17 +166,7 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
             f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
             "add --resume to continue it or --overwrite to replace it"
         )
-    if not settings.ckpt_path:
-        return Start(None)
-    check_start_weights(settings, [folder])
-    checkpoint = load_checkpoint(settings.ckpt_path)
-    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
-    if fed != settings.encoder_input:
-        raise ValueError(
-            f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
-            f"{fed}; name the same --encoder_weights as it was trained with"
-        )
-    return Start(checkpoint, Path(settings.ckpt_path))
+    return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
 
 
 def _are_one(path: str | None, other: str | None) -> bool:
@@ -256,15 +246,18 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
         )
 
 
-def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn.Module | None = None) -> None:
-    """Raise ValueError for weights to start from that ``network`` cannot take, or that ``overwrite`` would remove.
+def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict | None:
+    """The checkpoint at ``ckpt_path``, None where none is named.
 
     Args:
         folders: of the runs that are to be replaced.
-        network: gets the weights.
+
+    Raises:
+        ValueError: for one whose encoder was fed otherwise, or that ``overwrite`` would remove; and see
+            ``load_checkpoint``.
     """
     if not settings.ckpt_path:
-        return
+        return None
     place = os.path.realpath(settings.ckpt_path)
     replaced = (part for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*")))
     if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, replaced):
@@ -272,8 +265,14 @@ def check_start_weights(settings: Settings, folders: Sequence[Path], network: nn
             f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
             "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
         )
-    if network is not None:
-        load_weights(network, load_checkpoint(settings.ckpt_path)["state_dict"])
+    checkpoint = load_checkpoint(settings.ckpt_path)
+    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
+    if fed != settings.encoder_input:
+        raise ValueError(
+            f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
+            f"{fed}; name the same --encoder_weights as it was trained with"
+        )
+    return checkpoint
 
 
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:

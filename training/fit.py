@@ -68,6 +68,7 @@ def fit(settings: Settings) -> int:
         check_wandb()
     deadline = Deadline(settings.max_minutes)
     with process_group(settings.device) as (group, device):
+        check_batch_size(settings, group)
         cores = use_cores(
             device, threads=settings.threads, loaders=settings.num_worker, processes=group.on_this_machine
         )
@@ -85,7 +86,6 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
     folder = Path(settings.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
-    check_batch_size(settings, group)
     data = build_data(settings, group)
     start = checkpoint_to_start_from(settings, folder, data.train)
     run = _build_run(settings, folder, data, start, device, group)

@@ -12,7 +12,6 @@ import torch
 from datasets import build_dataset, get_spec, io
 from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
-from datasets.gaze.levels import default_thresholds
 from datasets.gaze.map_files import LABELS_FILE
 from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
 from datasets.gaze.policies.evidence import resized
@@ -20,7 +19,7 @@ from datasets.gaze.quality import label_quality
 from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from inference.predictor import Predictor
-from training.build import evaluation_sets, level_thresholds
+from training.build import build_data, evaluation_sets, level_thresholds
 from training.settings import Settings
 from utils.files import read_json, write_json
 from utils.images import write_image
@@ -68,7 +67,7 @@ def make_labels(
     grids = {name: resized(mask, size) > 0.5 for name, mask in given.items()}
     policy = POLICIES[settings.pseudo].fit(evidence, grids)
     maps = {name: scipy.special.expit(policy.score(one)) for name, one in evidence.items() if not one.is_empty}
-    thresholds = list(level_thresholds(settings) or default_thresholds(spec.end_thresholds, settings.num_levels))
+    thresholds = list(level_thresholds(settings, spec))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
     facts |= {"thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
@@ -95,8 +94,13 @@ def gaze_sha256(settings: Settings) -> str | None:
 
 
 def check_sources(settings: Settings) -> None:
-    """Raise what the rounds would for images, gaze and masks that are missing or cannot be read, before any work."""
+    """Raise what the training, and the making of its labels, would for images, gaze and masks that are missing or
+    cannot be read, or for too few thresholds."""
+    if not settings.makes_labels:
+        build_data(settings)
+        return
     spec = get_spec(settings.data, settings.root)
+    level_thresholds(settings, spec)
     names = _training_names(settings, spec)
     masks_given(spec, Path(settings.root), names, settings.masks, settings.seed)
     _gaze_files(settings)

@@ -11,10 +11,11 @@ import torch
 
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
+from models.registry import load_weights
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint, remove_run
+from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run, weights_to_start_from
 from training.forecast import work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels
 from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
@@ -52,10 +53,7 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
     if settings.resume:
         for number in range(1, len(folders) + 1):
             check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
-    # What cannot be is refused before labels take minutes, and before earlier rounds go.
-    network = build_network(settings_of_round(settings, 1), torch.device("cpu"), settings.batch_size)
-    check_start_weights(settings, folders, network)
-    check_sources(settings)
+    check_can_begin(settings, folders)
     if settings.overwrite:
         # All processes have looked before one writes.
         group.barrier()
@@ -102,6 +100,21 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
         spatial_size=settings.round_size or settings.spatial_size,
         save_pred=False,
     )
+
+
+def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
+    """Raise what would end a training as it begins, before labels take minutes and before earlier runs go.
+
+    Args:
+        settings: of one seed.
+        folders: of all runs that go with ``overwrite``.
+    """
+    check_sources(settings)
+    smallest = min(settings.spatial_size, settings_of_round(settings, 1).spatial_size)
+    network = build_network(settings.replace(spatial_size=smallest), torch.device("cpu"), settings.batch_size)
+    checkpoint = weights_to_start_from(settings, folders)
+    if checkpoint:
+        load_weights(network, checkpoint["state_dict"])
 
 
 def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:

@@ -4,16 +4,12 @@ import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import torch
-
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
-from training.build import build_data, build_network, check_batch_size
-from training.checkpoints import check_same_options_as_before, check_start_weights, has_checkpoint
+from training.checkpoints import check_same_options_as_before, has_checkpoint
 from training.forecast import work
-from training.labels import check_sources
-from training.rounds import check_no_earlier, remove_rounds, round_folders
+from training.rounds import check_can_begin, check_no_earlier, remove_rounds, round_folders
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text
@@ -38,16 +34,13 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
             with other options to resume, or weights to start from that are none or that ``overwrite`` would remove.
     """
     runs = {seed: settings_of_seed(settings, seed) for seed in settings.seeds}
-    check_no_earlier(settings, [folder for one in runs.values() for folder in round_folders(one)])
+    folders = [folder for one in runs.values() for folder in round_folders(one)]
+    check_no_earlier(settings, folders)
     for one in runs.values() if settings.resume else ():
         check_same_options_as_before(one, settings.ckpt_path)
     finished = {seed for seed, one in runs.items() if settings.resume and (Path(one.exp_path) / SUMMARY_FILE).is_file()}
     if settings.overwrite:
-        check_batch_size(settings, group)
-        first = next(iter(runs.values()))
-        (check_sources if first.makes_labels else build_data)(first)
-        network = build_network(first, torch.device("cpu"), first.batch_size)
-        check_start_weights(settings, [folder for one in runs.values() for folder in round_folders(one)], network)
+        check_can_begin(next(iter(runs.values())), folders)
     # All processes have looked before one writes.
     group.barrier()
     if settings.overwrite and group.is_main:

@@ -151,7 +151,10 @@ class Levels:
         POSITIVE_INT,
     )
     level_thresholds: tuple[float, ...] | None = setting(
-        None, "a threshold on the CRF map for each level (default: the data set's)", numbers(float), metavar="T,T,..."
+        None,
+        "a threshold on the CRF map for each level (default: the data set's)",
+        numbers(number(float, 0, 1, open_low=True)),
+        metavar="T,T,...",
     )
     cons_mode: str = setting("prop", "consistency with propagated features or without", choices=CONS_MODES)
     prop_similarity: str = setting("dot", "dot as released, cosine as in the paper's text", choices=SIMILARITIES)

@@ -1,5 +1,6 @@
 """Rounds as a user types them, on tiny data: labels, their files, resuming, and what goes wrong."""
 
+import contextlib
 import json
 import shutil
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 import run
 from training import rounds
+from utils.distributed import Group
 
 SMALL = ["--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--num_worker", "0", "--device", "cpu"]
 SHORT = ["--num_levels", "1", "--rounds", "2", "--max_ite", "3", "--select", "last", "--ema", "0.5"]
@@ -346,6 +348,34 @@ def test_overwriting_removes_no_round_where_the_labels_cannot_be_made(root, tmp_
         (root / "images" / "polyp3.jpg").write_bytes(b"")
     assert train(root, tmp_path, *options, *seeds, "--overwrite") == 2
     assert (folder / "round1" / "model_latest.pth").is_file() and (folder / "model_latest.pth").is_file()
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
+@pytest.mark.parametrize("what", ["levels", "batch", "fed"])
+def test_overwriting_removes_no_round_where_the_training_cannot_begin(root, tmp_path, monkeypatch, capsys, what, seeds):
+    assert train(root, tmp_path, *seeds) == 0
+    folder, options = tmp_path / "seed0" if seeds else tmp_path, []
+    if what == "levels":
+        (root / "dataset.toml").write_text("thresholds = [0.5, 0.4, 0.3]\n")
+        options, said = ["--data", "folder", "--num_levels", "4"], "thresholds: expected 4, one a level"
+    elif what == "batch":
+        two = contextlib.nullcontext((Group(size=2), torch.device("cpu")))
+        monkeypatch.setattr("training.fit.process_group", lambda device: two)
+        options, said = ["-bs", "3"], "-bs 3: expected a multiple of 2"
+    else:
+        start = torch.load(folder / "model_latest.pth", weights_only=True)
+        start["config"]["model"]["encoder_input"] = "symmetric"
+        torch.save(start, root / "start.pth")
+        options, said = ["--ckpt_path", str(root / "start.pth")], "that is fed as imagenet, found symmetric"
+    assert train(root, tmp_path, *options, *seeds, "--overwrite") == 2
+    assert said in capsys.readouterr().err
+    assert (folder / "round1" / "model_latest.pth").is_file() and (folder / "model_latest.pth").is_file()
+
+
+def test_a_threshold_that_no_map_reaches_is_refused_at_once(root, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        train(root, tmp_path, "--level_thresholds", "1.5")
+    assert "--level_thresholds: expected a number above 0 to 1, found '1.5'" in capsys.readouterr().err
 
 
 def test_overwriting_several_seeds_leaves_no_round_of_any(root, tmp_path):
