@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datasets import SegmentationDataset
+from datasets.gaze.map_files import LABELS_FILE
 from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
 from losses import OBJECTIVES
 from losses.objectives import settings_of
@@ -253,18 +254,12 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         folders: of the runs that are to be replaced.
 
     Raises:
-        ValueError: for one whose encoder was fed otherwise, or that ``overwrite`` would remove; and see
-            ``load_checkpoint``.
+        ValueError: for one whose encoder was fed otherwise, for weights or maps that ``overwrite`` would remove; and
+            see ``load_checkpoint``.
     """
+    _check_inputs_stay(settings, folders)
     if not settings.ckpt_path:
         return None
-    place = os.path.realpath(settings.ckpt_path)
-    replaced = (part for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*")))
-    if settings.overwrite and os.path.dirname(place) in map(os.path.realpath, replaced):
-        raise ValueError(
-            f"{settings.ckpt_path}: expected weights to start from (--ckpt_path) outside the folders that --overwrite "
-            "replaces, found them in one; copy them elsewhere, or choose another --exp_path"
-        )
     checkpoint = load_checkpoint(settings.ckpt_path)
     fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
     if fed != settings.encoder_input:
@@ -273,6 +268,22 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
             f"{fed}; name the same --encoder_weights as it was trained with"
         )
     return checkpoint
+
+
+def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
+    if not settings.overwrite:
+        return
+    replaced = {os.path.realpath(part) for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*"))}
+    for option in ("ckpt_path", "encoder_weights", "map_folder"):
+        path = getattr(settings, option)
+        place = os.path.dirname(os.path.realpath(path)) if path and os.path.exists(path) else None
+        # The maps of a round go with it; where labels are made, they are its own.
+        goes = option != "map_folder" or (place and (Path(place) / LABELS_FILE).is_file() and not settings.makes_labels)
+        if goes and place in replaced:
+            raise ValueError(
+                f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
+                "elsewhere, or choose another --exp_path"
+            )
 
 
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:

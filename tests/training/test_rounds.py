@@ -393,6 +393,22 @@ def test_weights_to_start_from_are_not_in_a_round_that_goes(root, tmp_path, caps
 
 
 @pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
+@pytest.mark.parametrize("part", ["round1", ""])
+def test_maps_to_learn_from_are_not_of_a_round_that_goes(root, tmp_path, capsys, part, seeds):
+    assert train(root, tmp_path, *seeds) == 0
+    maps = tmp_path / (seeds and "seed0" or "") / part / "maps"
+    plain = ["--rounds", "1", "--map_folder", str(maps), *seeds]
+    assert train(root, tmp_path, *plain, "--overwrite") == 2
+    assert f"{maps}: expected --map_folder outside the folders that --overwrite" in capsys.readouterr().err
+    assert len(list(maps.glob("*.png"))) == 6
+    # Those that are nobody's labels stay.
+    shutil.copytree(maps, tmp_path / "mine" / "maps")
+    for more in ([], ["--overwrite"]):
+        plain[3] = str(tmp_path / "mine" / "maps")
+        assert train(root, tmp_path / "mine", *plain, *more) == 0
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0"]])
 def test_masks_alone_need_no_gaze_at_all(root, tmp_path, seeds):
     shutil.rmtree(root / "gaze")
     options = ["--pseudo", "network", "--masks", "2", *seeds]
