@@ -53,7 +53,7 @@ def make_labels(
     """
     spec, root = get_spec(settings.data, settings.root), Path(settings.root)
     names = _training_names(settings, spec)
-    given = masks_given(spec, root, names, settings.masks, settings.seed)
+    given = _masks_given(settings, spec)
     predictor = Predictor([previous], device, tta=True) if previous else None
     size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size
     evidence = _evidence(settings, spec, names, size)
@@ -101,32 +101,37 @@ def check_sources(settings: Settings) -> None:
         return
     spec = get_spec(settings.data, settings.root)
     level_thresholds(settings, spec)
-    names = _training_names(settings, spec)
-    masks_given(spec, Path(settings.root), names, settings.masks, settings.seed)
+    _masks_given(settings, spec)
     _gaze_files(settings)
     evaluation_sets(settings)
 
 
-def masks_given(spec: DatasetSpec, root: Path, names: list[str], number: int, seed: int) -> dict[str, np.ndarray]:
-    """The masks that a run may use, (H,W) bool by name: of ``number`` training images that have one, drawn by the seed.
+def masks_drawn(settings: Settings, spec: DatasetSpec) -> list[str]:
+    """The names of ``settings.masks`` training images that have a mask, drawn by the seed: those that a run may use.
 
     Raises:
         ValueError: if there are not as many, or they leave pixels out, which maps cannot.
     """
+    number = settings.masks
     if number and spec.ignore_value is not None:
         raise ValueError(
             f"--masks {number}: expected masks that say of every pixel what it is, found ignore_value "
             f"{spec.ignore_value} in dataset.toml; use -m full_sup, which leaves them out, or gaze without --masks"
         )
-    names = [name for name in names if number and sample_path(spec, root, "masks", name).is_file()]
+    names = _training_names(settings, spec) if number else []
+    names = [name for name in names if sample_path(spec, Path(settings.root), "masks", name).is_file()]
     if number > len(names):
         raise ValueError(
             f"--masks {number}: expected at most {len(names)}, the training images with a mask, found more"
         )
-    drawn = np.random.default_rng([seed, MASK_STREAM]).permutation(len(names))[:number]
-    return {
-        names[i]: io.read_label(sample_path(spec, root, "masks", names[i]), spec.ignore_value)[0] > 0 for i in drawn
-    }
+    drawn = np.random.default_rng([settings.seed, MASK_STREAM]).permutation(len(names))[:number]
+    return [names[i] for i in drawn]
+
+
+def _masks_given(settings: Settings, spec: DatasetSpec) -> dict[str, np.ndarray]:
+    """The masks that are drawn, (H,W) bool by name."""
+    paths = {name: sample_path(spec, Path(settings.root), "masks", name) for name in masks_drawn(settings, spec)}
+    return {name: io.read_label(path, spec.ignore_value)[0] > 0 for name, path in paths.items()}
 
 
 def describe_quality(quality: Mapping | None) -> str:

@@ -3,12 +3,12 @@
 The last round is the run in the run folder, those before lie in ``round1``, ``round2``, ... inside it.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.registry import load_weights
@@ -17,7 +17,7 @@ from reporting.markdown import table
 from training.build import build_network
 from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run, weights_to_start_from
 from training.forecast import work
-from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels
+from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels, masks_drawn
 from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
 from training.settings import Settings
 from utils.distributed import Group
@@ -158,20 +158,22 @@ def _check_folders(settings: Settings, folders: list[Path]) -> None:
 
 
 def check_same_labels(settings: Settings) -> None:
-    """Raise ValueError if the rounds that are there have labels of another policy, number of masks, or gaze."""
-    asked = {"policy": settings.pseudo, "num_masks": settings.masks, "fixations_sha256": gaze_sha256(settings)}
+    """Raise ValueError if the rounds that are there have labels of another policy, of other masks, or of other gaze."""
+    drawn = sorted(masks_drawn(settings, get_spec(settings.data, settings.root)))
+    asked = {"policy": settings.pseudo, "masks": drawn, "fixations_sha256": gaze_sha256(settings)}
     for folder in round_folders(settings):
         labels = read_labels(folder)
         if labels is None:
             continue
         # Earlier ones do not say of which gaze they are.
-        gaze = labels.get("fixations_sha256", asked["fixations_sha256"])
-        before = {"policy": labels["policy"], "num_masks": len(labels["masks"]), "fixations_sha256": gaze}
+        before = asked | {key: labels[key] for key in asked if key in labels}
+        before["masks"] = sorted(before["masks"])
         if before != asked:
             raise ValueError(
                 f"{folder / LABELS_FILE}: expected labels as asked for, --pseudo {settings.pseudo} --masks "
-                f"{settings.masks} and the same --fixations, found {json.dumps(before)}; give the same options, or "
-                "--overwrite"
+                f"{settings.masks} and the same --fixations, found --pseudo {before['policy']} --masks "
+                f"{len(before['masks'])}, others in {', '.join(key for key in asked if before[key] != asked[key])}; "
+                "give the same options, masks/ and split files, or --overwrite"
             )
 
 

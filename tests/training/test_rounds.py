@@ -460,6 +460,20 @@ def test_labels_of_other_gaze_are_not_gone_on_with(root, tmp_path, capsys):
     assert "labels.json: expected labels as asked for" in capsys.readouterr().err
 
 
+def test_masks_that_are_drawn_anew_are_not_gone_on_with(root, tmp_path, capsys):
+    """Masks that were added meanwhile would be learnt from beside the first ones."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    for name in ("polyp1", "polyp2", "polyp3", "polyp4"):
+        (root / "masks" / f"{name}.jpg").rename(hidden / f"{name}.jpg")
+    exp = tmp_path / "exp"
+    assert train(root, exp, "--masks", "2", "--max_minutes", "1e-9") == 130
+    for path in hidden.iterdir():
+        path.rename(root / "masks" / path.name)
+    assert train(root, exp, "--masks", "2", "--resume") == 2
+    assert "found --pseudo levels --masks 2, others in masks; give the same" in capsys.readouterr().err
+
+
 def test_quality_leaves_ignored_pixels_out(root, tmp_path):
     (root / "dataset.toml").write_text("ignore_value = 255\n")
     for path in (root / "masks").glob("*.jpg"):
