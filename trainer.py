@@ -27,6 +27,7 @@ class TrainState:
             first.
         best_iteration: when that was.
         validated: the iteration of the last validation.
+        saved: that of the latest checkpoint.
         skipped: steps not taken, since the loss or a gradient was not finite.
         overflows: steps not taken, since float16 overflowed in the gradients alone.
         in_a_row: how many of either the last steps were.
@@ -45,6 +46,7 @@ class TrainState:
     in_a_row: int = 0
     skipped_in_a_row: int = 0
     seconds: float = 0.0
+    saved: int = field(default=0, compare=False)
     stopped: bool = field(default=False, compare=False)
 
     @property

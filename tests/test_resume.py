@@ -172,6 +172,19 @@ def test_a_stop_within_a_validation_between_saves_saves_the_steps(tiny_root, tmp
     assert_same_run(tmp_path / "cut", tmp_path / "whole")
 
 
+def test_an_error_between_saves_keeps_the_checkpoint_before(tiny_root, tmp_path, monkeypatch):
+    """As where a network's outputs are no longer finite, and an earlier checkpoint is to be taken."""
+
+    def fail(*_, network, **options):
+        raise ValueError(f"expected finite outputs of {network}")
+
+    monkeypatch.setattr("training.hooks.evaluate", fail)
+    exp, recipe = tmp_path / "exp", ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
+    argv = ["train", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), *SMALL, *recipe]
+    assert run.main(argv) == 2
+    assert [contents(exp / f"model_{name}.pth")["iteration"] for name in ("previous", "latest")] == [2, 3]
+
+
 SIX = ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
 
 

@@ -56,11 +56,10 @@ def recipe_of(settings: Settings) -> dict:
     return {key: plain(values[key]) for key in (*RECIPE_KEYS, *settings_of(settings.mode), *COMMON_SETTINGS)}
 
 
-def save(run: Run, file: str, *, again: bool = False) -> None:
+def save(run: Run, file: str) -> None:
     """Save a checkpoint: the entries of the released ones, and what resuming and predicting need beside.
 
-    The process of rank 0 writes it; an older latest one is kept as the previous one, but where it is ``again`` of the
-    same iteration.
+    The process of rank 0 writes it; a latest one of an earlier iteration is kept as the previous one.
     """
     settings, state = run.settings, run.state
     if not run.group.is_main:
@@ -99,8 +98,10 @@ def save(run: Run, file: str, *, again: bool = False) -> None:
                 "seed": settings.seed,
             },
         },
-        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and not again else None,
+        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and state.saved != state.iteration else None,
     )
+    if file == LATEST_FILE:
+        state.saved = state.iteration
 
 
 def _named_weights(settings: Settings) -> str | None:
@@ -375,7 +376,7 @@ def _restore_state(run: Run, checkpoint: dict) -> None:
     restore_optimizer(run.optimizer, checkpoint["optimizer"])
     # What no run changes is not taken from a file.
     run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
-    run.state.iteration = checkpoint["iteration"] or 0
+    run.state.iteration = run.state.saved = checkpoint["iteration"] or 0
     run.state.best_performance = checkpoint["best_performance"]
     run.state.best_iteration = checkpoint["best_iteration"] or 0
     for key in STATE_KEYS:

@@ -184,7 +184,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
         except (OSError, ValueError):
             # Of an image, a mask or a terminal that is gone: not to cost the steps since the last checkpoint.
             if state.iteration > start and not state.in_a_row:
-                save(run, LATEST_FILE, again=True)
+                save(run, LATEST_FILE)
             raise
         # Also one that came after the last look at it. Each process knows only what it was asked itself.
         return next(filter(None, group.gather(request.reason)), None)
@@ -198,7 +198,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
     # Before others look at the clock.
     if validate.catch_up(run.state):
         # There may be no step left that would.
-        save(run, LATEST_FILE, again=True)
+        save(run, LATEST_FILE)
     log = LogHook(
         run.log,
         step=settings.log_step,
