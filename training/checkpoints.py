@@ -163,12 +163,21 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
             checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
             notes += (f"{anew}; it is chosen anew",)
         return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
-    if not settings.overwrite and (latest.exists() or (folder / ARGS_FILE).exists()):
-        raise ValueError(
-            f"{folder}: expected a new run folder (--exp_path), found an earlier run; "
-            "add --resume to continue it or --overwrite to replace it"
-        )
+    if not settings.makes_labels:
+        # The folders of rounds have been looked at before their labels were made.
+        check_no_earlier(settings, [folder])
     return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
+
+
+def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
+    """Raise ValueError if there are runs or labels already and neither ``resume`` nor ``overwrite``."""
+    files = (ARGS_FILE, LABELS_FILE, LATEST_FILE, PREVIOUS_FILE, BEST_FILE, SUMMARY_FILE)
+    earlier = [str(folder) for folder in folders if any((folder / file).exists() for file in files)]
+    if earlier and not (settings.resume or settings.overwrite):
+        raise ValueError(
+            f"{', '.join(earlier)}: expected a new run folder (--exp_path), found an earlier run; add --resume to "
+            "continue it or --overwrite to replace it"
+        )
 
 
 def _are_one(path: str | None, other: str | None) -> bool:

@@ -15,10 +15,16 @@ from models.registry import load_weights
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import check_same_options_as_before, has_checkpoint, remove_run, weights_to_start_from
+from training.checkpoints import (
+    check_no_earlier,
+    check_same_options_as_before,
+    has_checkpoint,
+    remove_run,
+    weights_to_start_from,
+)
 from training.forecast import work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels, masks_drawn
-from training.run_folder import ARGS_FILE, LATEST_FILE, PREVIOUS_FILE
+from training.run_folder import LATEST_FILE
 from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
@@ -115,17 +121,6 @@ def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
     checkpoint = weights_to_start_from(settings, folders)
     if checkpoint:
         load_weights(network, checkpoint["state_dict"])
-
-
-def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
-    """Raise ValueError if there are runs or labels already and neither ``resume`` nor ``overwrite``."""
-    files = (ARGS_FILE, LABELS_FILE, LATEST_FILE, PREVIOUS_FILE, SUMMARY_FILE)
-    earlier = [str(folder) for folder in folders if any((folder / file).exists() for file in files)]
-    if earlier and not (settings.resume or settings.overwrite):
-        raise ValueError(
-            f"{', '.join(earlier)}: expected new run folders (--exp_path), found earlier runs; add --resume to "
-            "continue them or --overwrite to replace them"
-        )
 
 
 def remove_rounds(settings: Settings) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
-from training.checkpoints import check_same_options_as_before, has_checkpoint
+from training.checkpoints import check_no_earlier, check_same_options_as_before, has_checkpoint
 from training.forecast import work
-from training.rounds import check_can_begin, check_no_earlier, remove_rounds, round_folders
+from training.rounds import check_can_begin, remove_rounds, round_folders
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
 from utils.files import write_text

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import run
 from training.checkpoints import Start, check_same_start, prepare_folder, restore_optimizer
 from utils.distributed import SINGLE, Group
 
@@ -21,6 +22,18 @@ def test_processes_that_find_different_checkpoints_do_not_start():
     check_same_start(0, Path("exp"), Told(0, 2))
     with pytest.raises(ValueError, match=r"exp: expected one run folder .* checkpoints of iterations 4, 0; put it"):
         check_same_start(4, Path("exp"), Told(0, 2))
+
+
+@pytest.mark.parametrize("left", ["model_best.pth", "model_previous.pth", "labels.json"])
+def test_what_is_left_of_a_run_is_not_written_over(tiny_root, tmp_path, capsys, left):
+    """The one checkpoint that was kept, or the labels of rounds that were stopped before the last one trained."""
+    exp = tmp_path / "exp"
+    exp.mkdir()
+    (exp / left).write_text("{}")
+    argv = ["train", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), "--max_ite", "1"]
+    assert run.main([*argv, "--features", "4,8,8,8,8,4", "--spatial_size", "32", "-bs", "2", "--device", "cpu"]) == 2
+    assert f"{exp}: expected a new run folder (--exp_path), found an earlier run" in capsys.readouterr().err
+    assert (exp / left).read_text() == "{}"
 
 
 def test_masks_of_an_overwritten_run_go(tmp_path):

@@ -114,7 +114,7 @@ def test_stopped_anywhere_they_go_on_to_the_same_end(root, tmp_path, monkeypatch
     monkeypatch.setattr(rounds, "make_labels", made)
     assert train(root, parts, "--pseudo", "area") == (2 if stopped_in == 2 else 0)
     if stopped_in == 2:
-        assert "expected new run folders (--exp_path), found earlier runs" in capsys.readouterr().err
+        assert "expected a new run folder (--exp_path), found an earlier run" in capsys.readouterr().err
         assert train(root, parts, "--pseudo", "area", "--resume") == 0
         assert "round 1 of 2" in capsys.readouterr().out
     assert same(weights(whole), weights(parts))

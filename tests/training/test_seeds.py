@@ -106,7 +106,7 @@ def test_a_stop_ends_all_and_resuming_does_what_is_left(tmp_path, checkpoint):
 def test_an_earlier_run_in_any_folder_is_refused_before_anything_starts(tmp_path):
     assert seeds(tmp_path / "exp", Trainer(), "--seeds", "2") == 0
     trainer = Trainer()
-    with pytest.raises(ValueError, match=r"exp/seed2: expected new run folders .* --resume .* --overwrite"):
+    with pytest.raises(ValueError, match=r"exp/seed2: expected a new run folder .* --resume .* --overwrite"):
         seeds(tmp_path / "exp", trainer, "--seeds", "0,1,2")
     assert trainer.calls == []
     assert not (tmp_path / "exp" / "seed0").exists()
