@@ -73,6 +73,7 @@ def test_thresholds_give_the_number_of_levels():
         (["--lr", "nan"], "expected a number above 0, found 'nan'"),
         (["--data_size_rate", "1.5"], "above 0 to 1"),
         (["--features", "16,x"], "numbers separated by commas"),
+        (["--model", "smp-unet", "--features", "16,8"], "--features: expected 6 numbers, found 2"),
         (["--num_levels", "3", "--level_thresholds", "0.5,0.3"], "expected 3 (--num_levels), found 2"),
         (["-m", "full_sup", "--level_thresholds", "0.5"], "has no pseudo-masks"),
         (["--encoder", "resnet18"], "--encoder: expected --model smp-unet"),

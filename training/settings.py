@@ -412,6 +412,9 @@ def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
     for name, default in (("encoder", DEFAULT_ENCODER), ("encoder_weights", None), ("frozen_stages", 0)):
         if getattr(chosen, name) != default and "encoder" not in takes(chosen.model):
             yield f"--{name}: expected --model smp-unet, found --model {chosen.model}, which has an encoder of its own"
+    if len(chosen.features) != len(RELEASED_FEATURES):
+        # A checkpoint with others is not read, whichever network takes them.
+        yield f"--features: expected {len(RELEASED_FEATURES)} numbers, found {len(chosen.features)}"
     if not 1 <= len(chosen.decoder_channels) <= STAGES or min(chosen.decoder_channels) < 1:
         found = list(chosen.decoder_channels)
         yield f"--decoder_channels: expected up to {STAGES} numbers of 1 or more, found {found}"

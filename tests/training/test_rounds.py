@@ -147,10 +147,11 @@ def test_time_that_is_up_stops_between_steps_and_resume_goes_on(root, tmp_path, 
 
 def test_a_network_that_cannot_be_built_is_refused_before_labels_are_made_and_rounds_removed(root, tmp_path, capsys):
     exp = tmp_path / "exp"
-    assert train(root, exp, "--features", "4,8") == 2
+    features = ["--features", "4,8,8,8,8,6"]
+    assert train(root, exp, *features) == 2
     assert "features: expected six positive multiples of 4" in capsys.readouterr().err and not (exp / "round1").exists()
     assert train(root, exp) == 0
-    assert train(root, exp, "--features", "4,8", "--overwrite") == 2
+    assert train(root, exp, *features, "--overwrite") == 2
     assert (exp / "round1" / "model_latest.pth").is_file() and (exp / "model_latest.pth").is_file()
 
 
