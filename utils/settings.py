@@ -138,6 +138,9 @@ def checked_value(declared: Field, value: Any) -> Any:
             value = said["kind"](",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         else:
             value = os.fspath(value)
+            if not value:
+                # Of a variable of the shell that is not set: not to be taken for an option that is left out.
+                raise argparse.ArgumentTypeError("expected a word or path, found an empty one; leave the option out")
     except (argparse.ArgumentTypeError, TypeError) as error:
         raise ValueError(f"{name}: {error}") from error
     if said["choices"] is not None and value not in said["choices"]:

@@ -49,6 +49,7 @@ def test_a_copy_with_others_leaves_the_first_alone():
         ({"mode": "gaze"}, "--mode: expected one of full_sup, gaze_sup, found 'gaze'"),
         ({"resume": "yes"}, "--resume: expected True or False, found 'yes'"),
         ({"exp_path": 3}, "--exp_path: expected"),
+        ({"ckpt_path": ""}, "--ckpt_path: expected a word or path, found an empty one; leave the option out"),
         ({"features": "16,x"}, "--features: expected numbers separated by commas"),
         ({"learning_rate": 1}, "expected settings of a training, found learning_rate"),
         ({"resume": True, "overwrite": True}, "--resume: expected without --overwrite, found both"),
