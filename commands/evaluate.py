@@ -23,7 +23,6 @@ from training.describe import describe_ensemble
 from training.run_folder import ARGS_FILE, LATEST_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
-from utils.inputs import sha256_of
 from utils.log import code_version, write_scalars
 
 RUN_NAME = "prediction"
@@ -177,7 +176,7 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "what": _what(args, predictor),
         "checkpoint": str(predictor.checkpoints[0]),
         "checkpoints": list(map(str, predictor.checkpoints)),
-        "checkpoint_sha256": list(map(sha256_of, predictor.checkpoints)),
+        "checkpoint_sha256": list(predictor.sha256),
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,

@@ -21,7 +21,7 @@ from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE
 from inference.folder.writing import Writer
 from inference.predictor import Predictor
 from utils.devices import pick_device, use_cores
-from utils.inputs import printable, sha256_of
+from utils.inputs import printable
 from utils.interrupt import STOPPED_CODE, StopRequest
 
 MAX_WRITERS = 4
@@ -178,7 +178,9 @@ class _Work:
 def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
     return {
         "command": COMMAND,
-        "ckpt_path": [{"file": str(path), "sha256": sha256_of(path)} for path in predictor.checkpoints],
+        "ckpt_path": [
+            {"file": str(p), "sha256": s} for p, s in zip(predictor.checkpoints, predictor.sha256, strict=True)
+        ],
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "spatial_size": predictor.preprocessing.spatial_size,

@@ -17,6 +17,7 @@ from models import Averaged, build_from_weights
 from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, checked_forward
 from utils.devices import fastest_layout, pick_device
+from utils.inputs import sha256_of
 
 # By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
 RELEASED_NORMALISATION = {spec.in_channels: spec.normalisation for spec in DATASETS.values() if not spec.has_settings}
@@ -66,7 +67,8 @@ class Predictor:
         model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
         device: where it is.
         preprocessing: how its images are made.
-        checkpoints: the files, in the order given.
+        checkpoints, sha256: the files, in the order given, and of what was read of them: a run that goes on replaces
+            its latest.
         config: what the first of them remembers of its training; empty for a released one.
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
@@ -91,6 +93,7 @@ class Predictor:
             found = ", ".join(map(str, paths)) or "none"
             raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
         loaded = [load_checkpoint(path) for path in paths]
+        self.sha256 = tuple(map(sha256_of, paths))
         configs = [checkpoint.get("config") or {} for checkpoint in loaded]
         models: list[nn.Module] = []
         needs: list[Preprocessing] = []
