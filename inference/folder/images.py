@@ -12,6 +12,8 @@ from utils.inputs import open_input
 
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 RENAME = "end the names of DICOM files in .dcm"
+# On every medium with DICOM files: their list, in the same format.
+DICOM_LIST = "dicomdir"
 
 
 class FoundImage(NamedTuple):
@@ -75,11 +77,12 @@ def find_images(
 def dicom_by_content(given: Sequence[str], recursive: bool = False) -> list[Path]:
     """The files in the folders among ``given`` that are DICOM and do not say so by their names, sorted.
 
-    Scanners export such files, and ``find_images`` passes them over.
+    Scanners export such files, and ``find_images`` passes them over. Their list on a medium is none of them.
     """
     pattern = "**/*" if recursive else "*"
     files = [path for folder in given if os.path.isdir(folder) for path in Path(folder).glob(pattern)]
-    return sorted(path for path in files if not _is_image(path.name) and _begins_as_dicom(path))
+    unnamed = (path for path in files if not _is_image(path.name) and path.name.lower() != DICOM_LIST)
+    return sorted(filter(_begins_as_dicom, unnamed))
 
 
 def _begins_as_dicom(path: Path) -> bool:

@@ -100,7 +100,8 @@ def test_nothing_there(tmp_path):
 
 def test_dicom_files_without_the_ending_are_noticed(tmp_path, write_dicom):
     write_dicom(tmp_path / "a.dcm", np.zeros((3, 4), np.uint16))
-    for name in ("IM0001", "1.2.840.5"):
+    # The last is the list of files on a medium, and no image under any name.
+    for name in ("IM0001", "1.2.840.5", "DICOMDIR"):
         shutil.copy(tmp_path / "a.dcm", tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     series = tmp_path / "series"
