@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # In a cell without a value.
 NOTHING = "–"
 # What would start a cell, a tag, an entity, a link, code or emphasis. An underscore inside a word does none of it.
-SPECIAL = re.compile(r"[\\|`*\[\]<>&]")
+SPECIAL = re.compile(r"[\\|`*\[\]<>&~]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def markdown_table(rows: Sequence[Sequence]) -> str:

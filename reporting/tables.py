@@ -9,7 +9,7 @@ import pandas as pd
 from evaluation.experiments import KEYS, Experiment, over_seeds
 from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.per_case import ENSEMBLE
-from reporting.markdown import NOTHING, markdown_table
+from reporting.markdown import NOTHING, escaped, markdown_table
 
 # What training reports, side by side; any other result has a row of its own.
 TRAINING_RESULTS = {
@@ -52,7 +52,7 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
     notes = [note for one in all_of for note in _notes(*one)]
     if unfinished:
         notes.append(f"Without a summary yet, left out: {', '.join(map(str, unfinished))}.")
-    return "\n\n".join([*parts, *notes]) + "\n"
+    return "\n\n".join([*parts, *map(escaped, notes)]) + "\n"
 
 
 def experiments_csv(experiments: Sequence[Experiment]) -> str:

@@ -16,6 +16,7 @@ def test_a_table():
         ("a\\|b", "a\\\\\\|b"),
         ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
         ("[x](y) `z` *w*", "\\[x\\](y) \\`z\\` \\*w\\*"),
+        ("_a_b_ ~c~ d_1", "\\_a_b\\_ \\~c\\~ d_1"),
         ("two\n\nlines\t", "two lines"),
     ],
 )

@@ -74,6 +74,7 @@ def test_a_bar_in_a_name_starts_no_cell_and_a_line_break_no_row():
 def test_what_is_missing_is_named():
     table = experiments_table(group_runs([run(0, "unmasked")]), [Path("exp/seed1"), Path("exp/seed2")])
     assert table == "unmasked: nothing was evaluated.\n\nWithout a summary yet, left out: exp/seed1, exp/seed2.\n"
+    assert experiments_table(group_runs([run(0, "_<b>_")])) == "\\_&lt;b&gt;\\_: nothing was evaluated.\n"
 
 
 def test_csv_has_a_row_a_result_metric_and_level():
