@@ -234,12 +234,10 @@ def _sha256_if_any(path: Path) -> str | None:
 
 
 def _cell(column: str, value):
-    if value is None:
-        return ""
-    if column == "area_mm2":
-        # Significant digits: areas of pixels of a micrometre have none in the first places.
-        return float(f"{value:.9g}")
-    return round(value, 6) if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return "" if value is None else value
+    # Significant ones: areas of pixels of a micrometre and shares of large images have none in the first places.
+    return float(f"{value:.{9 if column == 'area_mm2' else 6}g}")
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:

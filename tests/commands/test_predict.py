@@ -169,6 +169,14 @@ class TestWhatIsWritten:
         row = table(tmp_path / "out")[0]
         assert float(row["area_mm2"]) == pytest.approx(int(row["area_px"]) * 6.25e-8, rel=1e-8)
 
+    def test_shares_of_large_images_keep_their_digits(self, checkpoint, images, tmp_path, monkeypatch):
+        """Nine pixels of twelve million."""
+        shape = {"area_px": 9, "area_share": 9 / 12e6, "confidence": 0.1234567}
+        monkeypatch.setattr(writing, "measure_mask", lambda mask, probability: shape)
+        assert predict(checkpoint, images / "i0.png", tmp_path / "out") == 0
+        row = table(tmp_path / "out")[0]
+        assert (row["area_share"], row["confidence"]) == ("7.5e-07", "0.123457")
+
     def test_several_checkpoints_and_flips_are_averaged(self, checkpoint, images, tmp_path):
         other = save_checkpoint(tmp_path / "other.pth", seed=1)
         found = {}
