@@ -217,7 +217,8 @@ def _remove_traces(folder: Path) -> None:
         # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
         return
     _remove_tables(folder)
-    for name in (SETTINGS_FILE, JOURNAL_FILE):
+    # The settings last: a journal without them would be another's.
+    for name in (JOURNAL_FILE, SETTINGS_FILE):
         (folder / name).unlink(missing_ok=True)
 
 

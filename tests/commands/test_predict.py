@@ -350,6 +350,20 @@ class TestNothingDone:
         assert predict(checkpoint, tmp_path / "zero.png", tmp_path / "there") == 2
         assert list((tmp_path / "there").iterdir()) == []
 
+    def test_a_kill_while_traces_are_removed_does_not_bar_the_folder(self, checkpoint, images, tmp_path, monkeypatch):
+        (tmp_path / "zero.png").write_bytes(b"")
+        unlink, out = Path.unlink, tmp_path / "out"
+
+        def killed(path, **options):
+            unlink(path, **options)
+            if path.name in ("settings.json", "predictions.jsonl"):
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", killed)
+            assert predict(checkpoint, tmp_path / "zero.png", out) == 130
+        assert predict(checkpoint, images, out) == 0
+
     def test_checkpoints_that_do_not_fit(self, checkpoint, grey_checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"
         four = save_checkpoint(tmp_path / "four.pth", in_channels=4, normalisation="zscore")
