@@ -112,10 +112,8 @@ class _Work:
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
         with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
             for batch in loader:
-                for loaded in batch.images:
-                    if loaded.size_px is not None:
-                        self.results.begin(loaded.image.name, loaded.sha256)
-                for loaded, record in pool.map(self._written, batch.images, self._logits(batch)):
+                begun = [self._begun(loaded) for loaded in batch.images]
+                for loaded, record in pool.map(self._written, begun, self._logits(batch)):
                     self._take(loaded, record)
                 self.results.journal.sync()
                 bar.update(len(batch.images))
@@ -123,6 +121,14 @@ class _Work:
                 if stop and left:
                     return stop.reason
         return None
+
+    def _begun(self, loaded: Loaded) -> Loaded:
+        try:
+            if loaded.size_px is not None:
+                self.results.begin(loaded.image.name, loaded.sha256)
+        except ValueError as error:
+            return loaded._replace(size_px=None, refused=str(error))
+        return loaded
 
     @torch.inference_mode()
     def _logits(self, batch: Batch) -> Sequence[torch.Tensor | None]:

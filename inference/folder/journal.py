@@ -84,6 +84,7 @@ class Journal:
         with named_in_errors(self.path):
             self._file.write(json.dumps(content).encode("ascii") + b"\n")
             self._file.flush()
+        self.mentioned.add(content["name"])
         return place
 
     def sync(self) -> None:

@@ -83,14 +83,23 @@ class Results:
         return record.get("sha256") if all(self.path_of(kind, image.name).is_file() for kind in needed) else None
 
     def begin(self, name: str, sha256: str | None) -> None:
-        """Before an image is written: what is of an earlier state of its file goes, and a kill leaves its name."""
+        """Before an image is written: what is of an earlier state of its file goes, and a kill leaves its name.
+
+        Raises:
+            ValueError: where files of other origin have the name, as a mask that somebody drew.
+        """
+        if name not in self.journal.mentioned:
+            there = next(filter(os.path.lexists, (self.path_of(kind, name) for kind in KINDS)), None)
+            if there:
+                raise ValueError(f"{there}: expected nothing of this name, found a file of other origin; move it away")
         if name not in self.journal or self.journal[name].get("sha256") != sha256:
             _remove_files(self.folder, name)
             self.journal.remove(name)
 
     def forget(self, name: str) -> None:
         """Remove the results of a name, whole or in part; nothing to do where there are none."""
-        _remove_files(self.folder, name)
+        if name in self.journal.mentioned:
+            _remove_files(self.folder, name)
         if name in self.journal:
             self.journal.remove(name)
 

@@ -315,6 +315,21 @@ class TestRefusedFiles:
         assert predict(checkpoint, images, out) == 0
         assert len(table(out)) == 5 and not (out / "errors.csv").exists()
 
+    def test_a_mask_that_was_drawn_for_one_by_hand_stays(self, checkpoint, images, tmp_path):
+        out, drawn = tmp_path / "out", tmp_path / "out" / "masks" / "i2.png"
+        (images / "i2.bmp").write_bytes(b"BM")
+        assert predict(checkpoint, images, out) == 1
+        drawn.write_bytes(b"drawn")
+        assert predict(checkpoint, images, out) == 1
+        write_picture(images / "i2.bmp")
+        for more in ((), ("--overwrite",)):
+            assert predict(checkpoint, images, out, *more) == 1
+            (refused,) = table(out, "errors.csv")
+            assert refused["reason"].startswith(f"{drawn}: expected nothing of this name, found a file of other origin")
+            assert drawn.read_bytes() == b"drawn" and len(table(out)) == 4
+        drawn.unlink()
+        assert predict(checkpoint, images, out) == 0
+
     def test_one_that_cannot_be_read_for_now_keeps_them(self, checkpoint, images, tmp_path):
         out = tmp_path / "out"
         assert predict(checkpoint, images / "i0.png", out) == 0
