@@ -48,7 +48,7 @@ class Writer:
     # Of this thread: the caller's does not reach here.
     @torch.inference_mode()
     def __call__(self, loaded: Loaded, logits: Tensor) -> dict:
-        """Write everything of one image.
+        """Write everything of one image, but for a mask that is there.
 
         Args:
             loaded: which it is, of what size.
@@ -72,7 +72,9 @@ class Writer:
             write_image(self.path_of("overlay", name), overlay_picture(read_image(path), mask))
         if is_dicom(path):
             write_json(self.path_of("geometry", name), {"mask": f"{Path(name).name}.png", "image": path.name, **place})
-        write_image(self.path_of("mask", name), mask.astype(np.uint8) * 255)
+        # Where other results were missing: it is of the same image and settings, and may have been corrected by hand.
+        if not (place_of_mask := self.path_of("mask", name)).is_file():
+            write_image(place_of_mask, mask.astype(np.uint8) * 255)
         shape, spacing = measure_mask(mask, probability), place["pixel_spacing_mm"]
         return {
             "file": str(path),

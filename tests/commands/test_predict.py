@@ -514,7 +514,9 @@ class TestContinuing:
     def test_further_kinds_of_results_are_added(self, checkpoint, images, tmp_path, capsys):
         out = tmp_path / "out"
         assert predict(checkpoint, images, out, "--no_overlay") == 0
+        (out / "masks" / "i0.png").write_bytes(b"corrected by hand")
         assert predict(checkpoint, images, out, "--save_prob") == 0
+        assert (out / "masks" / "i0.png").read_bytes() == b"corrected by hand"
         assert "(0 were up to date)" in capsys.readouterr().out
         assert len(list((out / "overlays").iterdir())) == len(list((out / "probabilities").iterdir())) == 5
 
