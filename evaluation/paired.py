@@ -9,7 +9,7 @@ import pandas as pd
 import scipy
 
 from evaluation.metrics import MEASURES
-from evaluation.per_case import GROUP, LEVEL, NAME, metrics_of
+from evaluation.per_case import GROUP, LEVEL, NAME, listed, metrics_of
 from evaluation.statistics import bootstrap_interval
 from utils.inputs import shown
 
@@ -106,7 +106,7 @@ def check_same_cases(runs: Sequence[ComparedRun]) -> None:
         only_other = [name for name in found if name not in in_first]
         if only_first or only_other:
             parts = [
-                f"{len(only)} only in {run.path} ({_listed(only)})"
+                f"{len(only)} only in {run.path} ({listed([*map(shown, only)], 3)})"
                 for run, only in ((first, only_first), (other, only_other))
                 if only
             ]
@@ -255,7 +255,3 @@ def _compare(
 
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
-
-
-def _listed(names: Sequence[str], count: int = 3) -> str:
-    return ", ".join(map(shown, names[:count])) + (", ..." if len(names) > count else "")

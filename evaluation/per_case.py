@@ -73,7 +73,7 @@ def find_per_case(path: str | Path) -> Path:
     if (path / PER_CASE_FILE).is_file():
         return path / PER_CASE_FILE
     others = sorted(str(other) for pattern in ("per_case_*.csv", f"*/{PER_CASE_FILE}") for other in path.glob(pattern))
-    advice = f"name one of {_listed(others)}" if others else "evaluate first (run.py evaluate)"
+    advice = f"name one of {listed(others)}" if others else "evaluate first (run.py evaluate)"
     raise FileNotFoundError(f"{path}: expected a results folder with {PER_CASE_FILE}, found none in it; {advice}")
 
 
@@ -170,9 +170,10 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
         if missing:
             raise ValueError(
                 f"{path}: expected every case in every level, found no row of level {shown(level)} for "
-                f"{len(missing)} of {len(names)} ({_listed(missing)}); evaluate again"
+                f"{len(missing)} of {len(names)} ({listed(missing)}); evaluate again"
             )
 
 
-def _listed(texts: Sequence[str], count: int = 5) -> str:
+def listed(texts: Sequence[str], count: int = 5) -> str:
+    """The first few, for a message."""
     return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")

@@ -92,10 +92,8 @@ def preprocessing(predictor: Predictor) -> dict:
         else "without anti-aliasing"
     )
     resize = f"resize to {side}x{side}, bilinear between pixel centres, {antialias}"
-    colour = {
-        3: "colour; grey is repeated three times",
-        1: "grey; colour becomes its luminance (ITU-R 601)",
-    }.get(predictor.preprocessing.channels, f"{predictor.preprocessing.channels} channels")
+    grey, rgb = "grey; colour becomes its luminance (ITU-R 601)", "colour; grey is repeated three times"
+    colour = rgb if predictor.preprocessing.channels == 3 else grey
     if predictor.preprocessing.normalisation == "imagenet":
         return {
             "image": f"8 bits a channel, {colour}",
