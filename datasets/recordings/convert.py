@@ -356,7 +356,7 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
 
 
 def _image_rect(trial: Trial, recording: Recording) -> Rect:
-    """Where the image was: as the trial says, else the whole screen."""
+    """Where the image was on the plane of the positions: as the trial says, else the whole screen."""
     rect = trial.rect or recording.screen
     if rect is None or not np.isfinite((rect.width, rect.height)).all():
         found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
@@ -369,7 +369,7 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
             f"{trial.where}: expected the image's rectangle as shares of the screen, as the positions are, found "
             f"{rect.width:g} x {rect.height:g}; give --screen_px W,H to use pixels"
         )
-    return rect
+    return replace(rect, left=0, top=0) if recording.on_media else rect
 
 
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:

@@ -75,7 +75,8 @@ class Recording:
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
-        on_image: coordinates are of the image itself, wherever it was on the screen.
+        on_image: coordinates are shares of the image itself, wherever it was on the screen.
+        on_media: coordinates are pixels of the screen from the image's left upper corner, wherever it was.
         left_out: how many of what the reader left out, by its name.
     """
 
@@ -88,6 +89,7 @@ class Recording:
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = ()
     on_image: bool = False
+    on_media: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
 
 

@@ -65,6 +65,7 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
         UNIT_SQUARE if square else _screen(content) if unit == "px" else None,
         notes=tuple(content.notes),
         on_image=content.plane.of == "image",
+        on_media=content.plane.of == "media",
         # Without what never happened.
         left_out=dict(+content.left_out),
     )
@@ -147,7 +148,8 @@ def _rects(content: Content) -> np.ndarray:
     """(N,4) left, top, width and height of the image in every row, in the unit of the positions."""
     rects = np.stack([content.numbers(role) for role in ("left", "top", "width", "height")], axis=1)
     if content.plane.of == "media":
-        rects[:, :2] = 0
+        # Not needed there.
+        rects[:, :2] = np.nan_to_num(rects[:, :2])
     return rects if content.plane.of != "image" else np.full_like(rects, np.nan)
 
 

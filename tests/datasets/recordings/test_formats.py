@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,14 @@ STUDIO_3_ROWS = [("a.jpg", 0.1, 0.25, 133, 0), ("a.jpg", 0.3, 0.25, 166, 167), (
 def test_tobii_studio_3_places_fixations_on_the_media(write, convert, rows, encoding):
     table, _ = convert(write("tobii", studio_3(), encoding=encoding))
     assert rows(table) == STUDIO_3_ROWS
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_the_place_of_the_media_does_not_move_what_is_measured_from_its_corner(write, convert, rows, sized):
+    text = studio_3() if sized else re.sub("MediaPos|MediaW|MediaH", "No", studio_3())
+    place = Rect(460, 140, 1000, 800)
+    table, summary = convert(write("tobii", text), edit=lambda recording: with_rect(recording, place))
+    assert (rows(table), summary.notes) == (STUDIO_3_ROWS, [])
 
 
 def test_tobii_studio_3_samples_are_on_the_screen(write, convert, rows):
