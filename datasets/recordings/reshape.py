@@ -10,7 +10,8 @@ from datasets.recordings.tables import Table
 
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
 KINDS = ("GazeEventType", "Eye movement type")
-SMI_STIMULUS = re.compile(r"# Message: (.*\.\w{2,5})\s*$")
+# A file, and not a number: experiments write their answers and times there, too.
+SMI_STIMULUS = re.compile(r"# Message: (.*\.[a-z]\w{1,4})\s*$", re.I)
 DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
 OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
 

@@ -53,6 +53,13 @@ def test_smi_events_name_stimulus_eye_and_kind(write, convert, rows):
     }
 
 
+@pytest.mark.parametrize("message", ["RT 0.532", "response: 2.25"])
+def test_a_number_in_a_message_of_smi_is_no_stimulus(write, convert, examples, message):
+    text = examples["smi"][1] + f"UserEvent,2,4,2310000,# Message: {message}\n"
+    text += "Fixation R,2,4,2400000,2600000,200000,420,525,1,1,-,-,-1\n"
+    assert convert(write("smi", text))[0]["IMAGE"].tolist() == ["polyp1.jpg", "polyp2.jpg", "polyp2.jpg"]
+
+
 def test_smi_samples_and_their_messages(write, convert, rows):
     lines = ["## [iView]", "## Calibration Area:\t1000\t500", "Time\tType\tTrial\tL POR X [px]\tL POR Y [px]"]
     for trial, name in enumerate(("a.png", "b.png")):
