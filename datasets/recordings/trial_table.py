@@ -1,5 +1,6 @@
 """The trials of a recording: listed, written as a table to fill in, and as such a table says what each showed."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
@@ -129,12 +130,17 @@ def is_of(row: TrialRow, path: Path) -> bool:
     if row.recording is None:
         return True
     *folders, name = [part for part in re.split(r"[\\/]", row.recording) if part != "."] or [""]
-    here = path.resolve().as_posix().split("/")[:-1]
     if name in (path.name, path.stem):
-        return not folders or here[-len(folders) :] == folders
+        here = [place.as_posix().split("/")[:-1] for place in (_place(path), path.resolve())]
+        return not folders or any(place[-len(folders) :] == folders for place in here)
     # The tracker's own file, of which this is the export.
     ending = Path(name).suffix[1:]
     return not folders and ending.isalpha() and Path(name).stem == path.stem
+
+
+def _place(path: Path) -> Path:
+    """The whole path as it was given: where a link leads to, files may have names that nobody knows."""
+    return Path(os.path.abspath(path))
 
 
 def trial_template(recordings: Sequence[Recording]) -> str:
@@ -142,7 +148,7 @@ def trial_template(recordings: Sequence[Recording]) -> str:
     stems, rows = [recording.path.stem for recording in recordings], []
     for recording in recordings:
         alone = stems.count(recording.path.stem) == 1
-        name = recording.path.name if alone else recording.path.resolve().as_posix()
+        name = recording.path.name if alone else _place(recording.path).as_posix()
         for number, trial in enumerate(recording.trials, 1):
             times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else (np.nan,) * 2
             rect = None if trial.rect is None or recording.on_image else astuple(trial.rect)

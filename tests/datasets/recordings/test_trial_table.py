@@ -159,6 +159,17 @@ def test_a_template_for_recordings_of_one_name(write, tmp_path, apply, examples)
     assert len(apply("recording,number\nrec.edf,1\n")(recordings[0]).trials) == 1
 
 
+def test_recordings_that_are_links_go_by_their_own_names(write, tmp_path, apply):
+    # As DataLad and git-annex keep large files.
+    paths = [tmp_path / who / "rec.asc" for who in ("s1", "s2")]
+    for path in paths:
+        path.parent.mkdir()
+        path.symlink_to(write("eyelink", name=f"MD5-{path.parent.name}.asc"))
+    recordings = [read_recording(path, ReadingSettings()) for path in paths]
+    for text in (trial_template(recordings), "recording,number\ns1/rec.asc,1\ns1/rec.asc,2\ns2/rec,1\ns2/rec,2\n"):
+        assert [len(apply(text)(recording).trials) for recording in recordings] == [2, 2]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
