@@ -1,6 +1,5 @@
 """Recordings to the fixation table."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,22 +85,18 @@ def convert_recordings(
         ValueError: for a recording without any usable fixation (with the reason), an unnamed image, or two images
             whose names differ in the ending only.
     """
-    tables, summaries, seen = [], [], Counter()
-    for recording in recordings:
-        table, summary = _convert(recording, settings)
-        tables.append(table)
-        summaries.append(summary)
-        seen.update(table.groupby("IMAGE", sort=False)["TRIAL"].nunique().to_dict())
-    table = pd.concat(tables, ignore_index=True)
+    tables, summaries = zip(*(_convert(recording, settings) for recording in recordings), strict=True)
+    table = pd.concat(tables, keys=range(len(tables)), names=["RECORDING", None]).reset_index("RECORDING")
     table["IMAGE"] = _one_name(table["IMAGE"])
+    seen = table[["IMAGE", "RECORDING", "TRIAL"]].drop_duplicates()["IMAGE"].value_counts(sort=False)
     for column in ("IMAGE_HEIGHT", "IMAGE_WIDTH"):
         table[column] = _one_size(table, column)
     order = table.groupby("IMAGE", sort=False).ngroup().to_numpy()
-    table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns="TRIAL")
+    table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True).drop(columns=["RECORDING", "TRIAL"])
     table.insert(1, "CURRENT_FIX_INDEX", table.groupby("IMAGE", sort=False).cumcount() + 1)
     table = table.round({"CURRENT_FIX_DURATION": 3, "CURRENT_FIX_PUPIL": 3, "CURRENT_FIX_START": 3})
     unknown = [name for name in OPTIONAL_COLUMNS if table[name].isna().all()]
-    return table.drop(columns=unknown), summaries, [image for image, count in seen.items() if count > 1]
+    return table.drop(columns=unknown), list(summaries), seen.index[seen > 1].tolist()
 
 
 def _one_name(names: pd.Series) -> pd.Series:

@@ -74,8 +74,8 @@ def test_two_images_of_one_id_are_refused(convert_all):
 
 
 def test_an_image_without_ending_in_one_recording_is_that_with_it_in_another(convert_all):
-    table, *_ = convert_all(f"{HEADER}\n0,1,2,100,a,1\n", f"{HEADER}\n0,1,2,100,a.jpg,1\n")
-    assert table["IMAGE"].tolist() == ["a.jpg", "a.jpg"]
+    table, _, repeated = convert_all(f"{HEADER}\n0,1,2,100,a,1\n", f"{HEADER}\n0,1,2,100,a.jpg,1\n")
+    assert (table["IMAGE"].tolist(), repeated) == (["a.jpg", "a.jpg"], ["a.jpg"])
 
 
 def test_a_recording_that_yields_nothing_is_an_error_even_beside_one_that_does(convert_all):
