@@ -193,8 +193,7 @@ def _check_folders(trials: Sequence[Trial]) -> None:
     folders: dict[str, str] = {}
     for trial in trials:
         folder, _, name = trial.image.replace("\\", "/").rpartition("/")
-        other = folders.setdefault(name, folder)
-        if folder and other and folder != other:
+        if folder and (other := folders.setdefault(name, folder)) != folder:
             raise ValueError(
                 f"{trial.where}: expected an image {name} in one folder, found it in {other} and {folder}, which would "
                 "be one image; give --trials CSV with names of their own"

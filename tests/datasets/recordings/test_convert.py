@@ -73,6 +73,13 @@ def test_two_images_of_one_id_are_refused(convert_all):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,100,a.png,1\n")
 
 
+@pytest.mark.parametrize("first", ["", "500,1,2,100,x.png,0\n"])
+def test_images_of_two_folders_that_have_one_name_are_refused(convert_all, first):
+    text = f"{HEADER}\n{first}0,1,2,100,A\\x.png,1\n900,1,2,100,B/x.png,2\n"
+    with pytest.raises(ValueError, match=r"0\.csv, row \d: expected an image x.png in one folder, found it in A and B"):
+        convert_all(text)
+
+
 def test_an_image_without_ending_in_one_recording_is_that_with_it_in_another(convert_all):
     table, _, repeated = convert_all(f"{HEADER}\n0,1,2,100,a,1\n", f"{HEADER}\n0,1,2,100,a.jpg,1\n")
     assert (table["IMAGE"].tolist(), repeated) == (["a.jpg", "a.jpg"], ["a.jpg"])
