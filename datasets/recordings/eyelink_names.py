@@ -1,6 +1,7 @@
 """The image that an EyeLink message names, and where it put it: texts in, names out."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,8 +28,8 @@ SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 
 def stem(name: str) -> str:
-    """The name without folders and an image's ending, in small letters, for comparison."""
-    return without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower()
+    """The name without folders and an image's ending, in small letters, accents composed, for comparison."""
+    return unicodedata.normalize("NFC", without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower())
 
 
 def variable(text: str) -> str | None:

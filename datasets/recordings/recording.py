@@ -1,6 +1,7 @@
 """What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,8 +129,10 @@ def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> p
 
 
 def image_name(name: str, where: str) -> str:
-    """The base name of an image as recorded, from a Windows or POSIX path; ValueError if it cannot name a file."""
-    base = re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip()
+    """The base name of an image as recorded, from a Windows or POSIX path, accents composed (macOS parts them);
+    ValueError if it cannot name a file.
+    """
+    base = unicodedata.normalize("NFC", re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip())
     too_long = len(base.encode(errors="replace")) > MAX_ID_BYTES
     if not base or base.startswith(".") or too_long or CONTROL_CHARACTERS.search(base):
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")

@@ -85,6 +85,11 @@ def test_an_image_without_ending_in_one_recording_is_that_with_it_in_another(con
     assert (table["IMAGE"].tolist(), repeated) == (["a.jpg", "a.jpg"], ["a.jpg"])
 
 
+def test_an_accent_is_the_same_written_either_way(convert_all):
+    table, _, repeated = convert_all(f"{HEADER}\n0,1,2,100,\u00e9.png,1\n", f"{HEADER}\n0,1,2,100,e\u0301.png,1\n")
+    assert (table["IMAGE"].tolist(), repeated) == (["\u00e9.png"] * 2, ["\u00e9.png"])
+
+
 def test_a_recording_that_yields_nothing_is_an_error_even_beside_one_that_does(convert_all):
     with pytest.raises(ValueError, match=r"1\.csv: expected at least one fixation on an image, found none \(1 shorter"):
         convert_all(f"{HEADER}\n0,1,2,100,a.jpg,1\n", f"{HEADER}\n0,1,2,10,a.jpg,1\n")

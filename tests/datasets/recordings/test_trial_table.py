@@ -192,6 +192,11 @@ def test_a_label_is_the_same_as_a_spreadsheet_writes_it(write, apply, examples):
     assert apply("number,trial\n1,7.0\n")(read_recording(path, ReadingSettings())).trials[0].label == "007"
 
 
+def test_an_image_is_found_with_its_accent_written_either_way(write, apply):
+    path = write("plain", "image,start_ms,x,y,duration\ne\u0301.png,0,1,2,100\n")
+    assert len(apply("image,trial\n\u00c9.PNG,\n")(read_recording(path, ReadingSettings())).trials) == 1
+
+
 @pytest.mark.parametrize("labels", [("1", "2", "3"), ("1.0", "2.0", "3.0"), ("001", "002", "003")])
 def test_a_label_without_a_number_is_found_as_a_spreadsheet_writes_it(tmp_path, apply, labels):
     lines = ["time,x,y,trial"]
