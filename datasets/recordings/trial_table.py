@@ -1,5 +1,6 @@
 """The trials of a recording: listed, written as a table to fill in, and as such a table says what each showed."""
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import stem
-from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, plain
+from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, overlapping, plain
 from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
 from utils.inputs import printable
 
@@ -117,12 +118,29 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
     _check_once(fitted)
+    by_trial = itertools.groupby(fitted, key=lambda pair: pair[0])
     return replace(
         recording,
-        trials=tuple(trial for _, trial in fitted),
+        trials=tuple(itertools.chain.from_iterable(_shared_out(list(group)) for _, group in by_trial)),
         notes=recording.notes + notes,
         left_out=recording.left_out | left_out,
     )
+
+
+def _shared_out(fitted: Sequence[tuple[int, Trial]]) -> list[Trial]:
+    """What rows made of one trial, each with the gaze of its own time; what is of none stays with the first, so that it
+    is counted once.
+    """
+    trials = [trial for _, trial in fitted]
+    for kind in ("fixations", "samples"):
+        table = getattr(trials[0], kind)
+        if table is not None and len(trials) > 1:
+            # A sample at the very end counts.
+            parts = [overlapping(table, one.start_ms, np.nextafter(one.end_ms, np.inf)) for one in trials]
+            rest = table[~table.index.isin(np.concatenate([part.index for part in parts]))]
+            parts[0] = pd.concat([parts[0], rest]).sort_index()
+            trials = [replace(trial, **{kind: part}) for trial, part in zip(trials, parts, strict=True)]
+    return trials
 
 
 def is_of(row: TrialRow, path: Path) -> bool:

@@ -43,6 +43,17 @@ def test_by_time_the_same_image_twice(write, convert, apply, rows):
     ]
 
 
+def test_each_of_several_rows_of_a_trial_counts_what_is_of_its_time(write, convert, apply, rows):
+    # The right eye was lost from 900 ms on; what lies between two rows is left out once.
+    lines = [f"{start},{eye},50,50,100" for start in (0, 400, 800) for eye in "LR"]
+    lines += ["1200,L,50,50,110", "1600,L,50,50,120"]
+    path = write("plain", "\n".join(["start_ms,eye,x,y,duration_ms", *lines]) + "\n")
+    edit = apply("image,start_ms,end_ms\na,0,300\nb,700,1500\nc,1510,2000\n")
+    table, summary = convert(path, settings=ConversionSettings(screen_px=(100, 100)), edit=edit)
+    assert [row[0::3] for row in rows(table)] == [("a", 100), ("b", 100), ("c", 120)]
+    assert (summary.off_trial, summary.other_eyes) == (1, 4)
+
+
 def test_times_in_other_units_and_columns_that_say_nothing(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_text("number,image,start_s,end [us],offset_ms,x\n1,a,1.5,2000000,7,8\n")
