@@ -95,7 +95,7 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
 
     A row fits the trial of its number; without one, those of its name; without a name, the trials of its image, or,
     with times, every trial that overlaps them.
-    Trials that no row fits are left out, which a note says.
+    Trials that no row fits are left out. A note says that, and how many rows reach beyond the time of theirs.
 
     Raises:
         ValueError: if no row fits, two claim the same time of a trial, a row's number and name are those of two
@@ -115,6 +115,9 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     used = {index for index, _ in fitted}
     others = [trial for index, trial in enumerate(recording.trials) if index not in used]
     notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
+    if wider := sum(_is_wider(trial, recording.trials[index]) for index, trial in fitted):
+        note = f"{wider} rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for "
+        notes += (f"{note}EyeLink --onset_message and --offset_message say when an image was there",)
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
     _check_once(fitted)
@@ -125,6 +128,10 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
         notes=recording.notes + notes,
         left_out=recording.left_out | left_out,
     )
+
+
+def _is_wider(one: Trial, other: Trial) -> bool:
+    return one.start_ms < other.start_ms or one.end_ms > other.end_ms
 
 
 def _shared_out(fitted: Sequence[tuple[int, Trial]]) -> list[Trial]:

@@ -54,6 +54,15 @@ def test_each_of_several_rows_of_a_trial_counts_what_is_of_its_time(write, conve
     assert (summary.off_trial, summary.other_eyes) == (1, 4)
 
 
+def test_more_time_than_a_trial_has_gaze_of_is_said(write, convert, apply, rows):
+    # Fixations at 2050 to 2350 and 2380 to 2580 ms; the image appeared at 2100 ms.
+    table, summary = convert(write("eyelink"), edit=apply("number,start_ms,end_ms\n1,2090,3000\n2,,\n"))
+    assert rows(table)[0] == ("polyp1.jpg", 0.5, 0.5, 260, 0)
+    assert [note.partition(", whose")[0] for note in summary.notes] == [
+        "1 rows of the trial table reach beyond the time of their trial"
+    ]
+
+
 def test_times_in_other_units_and_columns_that_say_nothing(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_text("number,image,start_s,end [us],offset_ms,x\n1,a,1.5,2000000,7,8\n")
