@@ -123,6 +123,8 @@ TOBII = TableFormat(
         "screen": "RecordingResolution",
     },
     planes=(Plane("px", PX), Plane("px", ("mcspx",), "media"), Plane("fraction", SHARE, "image")),
+    # Also where timestamps are exported in microseconds.
+    duration_unit="ms",
     validity="codes",
 )
 TOBII_SDK = TableFormat(

@@ -51,6 +51,11 @@ def test_other_versions_and_encodings_say_the_same(write, convert, rows, example
     assert rows(convert(path, settings=ALL)[0]) == EXPECTED
 
 
+def test_a_unit_of_time_that_is_given_is_none_of_tobiis_durations(write, convert, rows, examples):
+    path = write("tobii", microseconds(examples["tobii"][1]))
+    assert rows(convert(path, ReadingSettings(time_unit="us"), ALL)[0]) == EXPECTED
+
+
 def test_positions_as_shares_of_the_image(write, convert, rows, examples):
     text = examples["tobii"][1].replace("point X", "point X (MCSnorm)").replace("point Y", "point Y (MCSnorm)")
     text = text.replace("\t960\t540", "\t0,5\t0,25").replace("\t710\t290", "\t0,75\t1,5")
