@@ -9,6 +9,7 @@ import pandas as pd
 from datasets.recordings.tables import Table
 
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
+MEDIA = ("Presented Media name", "Presented Stimulus name", "MediaName")
 KINDS = ("GazeEventType", "Eye movement type")
 # A file, and not a number: experiments write their answers and times there, too.
 SMI_STIMULUS = re.compile(r"# Message: (.*\.[a-z]\w{1,4})\s*$", re.I)
@@ -39,7 +40,8 @@ def tobii(table: Table) -> Table:
 def _snapshots(table: Table) -> Table:
     """The rows once for every snapshot, with what was mapped to it in place of what is in the scene."""
     mapped = [(column, found) for column in table.frame if (found := MAPPED.fullmatch(column))]
-    if not mapped or table.column("Presented Media name", "Presented Stimulus name", "MediaName"):
+    # Columns of media may be there, and empty.
+    if not mapped or any((table.text(table.column(name)) != "").any() for name in MEDIA):
         return table
     frames = []
     for snapshot in dict.fromkeys(found[2] for _, found in mapped):

@@ -210,18 +210,19 @@ def test_of_a_fixation_that_the_export_cuts_what_is_seen_counts(write, convert, 
     assert sum("are cut by the first or last row" in note for note in summary.notes) == cut
 
 
-def test_a_glasses_project_names_its_snapshots(write, convert, rows):
+@pytest.mark.parametrize("media", ["", "\tPresented Media name"])
+def test_a_glasses_project_names_its_snapshots(write, convert, rows, media):
     text = lab(("Fixation", 922, 5, 12)).splitlines()
     names = [
         f"\tMapped {what} [{snapshot}]"
         for snapshot in ("left.jpg", "right.jpg")
         for what in ("eye movement type", "eye movement type index", "fixation X", "fixation Y")
     ]
-    lines = [text[0] + "".join(names)]
+    lines = [text[0] + "".join(names) + media]
     for index, row in enumerate(text[1:]):
         first = "\tFixation\t1\t100\t50" if index < 6 else "\t" * 4
         second = "\tFixation\t1\t300\t150" if index >= 6 else "\tEyesNotFound\t1\t\t"
-        lines.append(row + first + second)
+        lines.append(row + first + second + "\t" * bool(media))
     path = write("tobii", "\n".join(lines) + "\n")
     with pytest.raises(ValueError, match="found pixels of a snapshot, .* give --stimulus_rect"):
         convert(path)
