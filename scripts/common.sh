@@ -6,10 +6,10 @@ for name in ROOT EXP_PATH ${more:-}; do
         case $name in
             ROOT) what='the data folder, with images/, train.txt, test.txt and gaze/' ;;
             EXP_PATH) what='the run folder to write' ;;
-            FIXATIONS) what='the fixation table, as GazeMedSeg/kvasir_fixation.csv' ;;
+            FIXATIONS) what='the fixation table' ;;
         esac
-        printf '%s: set %s to %s, as in: ROOT=data/kvasir EXP_PATH=exp/run bash %s\n' \
-            "$(basename -- "$0")" "$name" "$what" "$0" >&2
+        printf '%s: set %s to %s, as in: ROOT=data/kvasir EXP_PATH=exp/run %sbash %s\n' \
+            "$(basename -- "$0")" "$name" "$what" "${more:+$more=GazeMedSeg/kvasir_fixation.csv }" "$0" >&2
         exit 2
     fi
 done

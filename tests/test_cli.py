@@ -344,6 +344,7 @@ def test_the_strong_script_prepares_and_trains_all_rounds(tiny_root, tmp_path):
     given = {"ROOT": str(tiny_root), "EXP_PATH": str(tmp_path / "exp"), "PYTHON": str(python)}
     done = run_script(STRONG, "--round_ite", "2", **given)
     assert done.returncode == 2 and "set FIXATIONS to the fixation table" in done.stderr
+    assert "EXP_PATH=exp/run FIXATIONS=GazeMedSeg/kvasir_fixation.csv bash" in done.stderr
     given["FIXATIONS"] = str(tiny_root / "fixations.csv")
     done = run_script(STRONG, "--round_ite", "2", "--data_size_rate", "1", **given)
     assert done.returncode == 0, done.stderr
