@@ -41,7 +41,7 @@ def add_options(parser: Parser) -> None:
         nargs="+",
         default=[],
         metavar="[NAME=]RUN",
-        help="results folders with predictions/, or checkpoints (.pth), which are run on the cases",
+        help="results folders with predictions/, or checkpoints (.pth), which are run on the cases (default: none)",
     )
     parser.add_argument(
         "--to", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
@@ -81,7 +81,7 @@ def _add_figure_look(parser: Parser) -> None:
         action="store_const",
         const="contours",
         default="contours",
-        help="predictions and truth as outlines on the image",
+        help="predictions and truth as outlines on the image (default: these)",
     )
     style.add_argument("--masks", dest="style", action="store_const", const="masks", help="as black and white masks")
     group.add_argument("--dice", action="store_true", help="Dice in per cent below every prediction")

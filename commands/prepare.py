@@ -32,7 +32,10 @@ def add_options(parser: Parser) -> None:
         help="Gaussian of the heatmap, canvas pixels (default: the data set's)",
     )
     parser.add_argument(
-        "--map_format", choices=MAP_FORMAT_CHOICES, default="as-reference", help="JPEG for Kvasir, or PNG"
+        "--map_format",
+        choices=MAP_FORMAT_CHOICES,
+        default="as-reference",
+        help="as-reference: JPEG for Kvasir, PNG for the prostate, of a folder as its dataset.toml says",
     )
     parser.add_argument("--report", action="store_true", help="write the quality figure too, as assess does")
     add_assessing(parser)
