@@ -122,6 +122,7 @@ def test_help_tells_a_default_once_and_only_where_there_is_one(command, capsys, 
     assert all(line.count("(default: ") <= 1 for line in text.splitlines())
     if command == "train":
         assert "(default: 64,128,256,512,1024,128)" in text and "(default: 15000)" in text
+        assert "of labels by --pseudo area, fusion or network 0.5, 0.3 and between" in text
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,8 @@ class Levels:
     )
     level_thresholds: tuple[float, ...] | None = setting(
         None,
-        "a threshold on the CRF map for each level (default: the data set's)",
+        "a threshold for each level, on the CRF map or the labels (default: the data set's; of labels by --pseudo "
+        "area, fusion or network 0.5, 0.3 and between)",
         numbers(number(float, 0, 1, open_low=True)),
         metavar="T,T,...",
     )
