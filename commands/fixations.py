@@ -47,7 +47,11 @@ def add_options(parser: Parser) -> None:
     add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])
     group = parser.add_argument_group("tables")
     group.add_argument(
-        "--columns", type=_columns, default=None, metavar="t=NAME,x=NAME,...", help="columns (default: by usual names)"
+        "--columns",
+        type=_columns,
+        default=None,
+        metavar="t=NAME,x=NAME,...",
+        help=f"columns of {', '.join(PLAIN.columns)} (default: by usual names)",
     )
     group.add_argument(
         "--valid",

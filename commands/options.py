@@ -72,7 +72,8 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
     from datasets.specs import DATASETS
 
     group = parser.add_argument_group("data")
-    group.add_argument("--data", choices=tuple(DATASETS), required=required, help="data set")
+    said = "data set" if required else "data set (default: as trained; to be given if the checkpoint does not say)"
+    group.add_argument("--data", choices=tuple(DATASETS), required=required, help=said)
     group.add_argument("--root", required=True, help="its folder")
 
 

@@ -123,6 +123,9 @@ def test_help_tells_a_default_once_and_only_where_there_is_one(command, capsys, 
     if command == "train":
         assert "(default: 64,128,256,512,1024,128)" in text and "(default: 15000)" in text
         assert "of labels by --pseudo area, fusion or network 0.5, 0.3 and between" in text
+    if command == "fixations":
+        assert "columns of t, end, duration, x, y, left_x, " in text
+    assert ("data set (default: as trained; " in text) == (command == "evaluate")
 
 
 @pytest.mark.parametrize(
