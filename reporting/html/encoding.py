@@ -42,7 +42,8 @@ def outline(mask: np.ndarray) -> str:
 
     The lines pass through the centres of the outermost pixels, simplified by less than half a pixel. One pixel is a
     path of no length, which round line ends make a dot; an empty mask is an empty string. The outlines of noise are
-    simplified further, and its smallest spots left out, until ``MAX_POINTS`` are enough.
+    simplified further, and its smallest spots left out, until ``MAX_POINTS`` are enough; where all are small, every
+    other one.
     """
     binary = (np.asarray(mask) > 0).astype(np.uint8)
     contours, _ = cv2.findContours(binary, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -52,7 +53,8 @@ def outline(mask: np.ndarray) -> str:
         if sum(map(len, simple)) <= MAX_POINTS:
             return "".join(map(_path, simple))
         tolerance *= 2
-        contours = [contour for contour in contours if cv2.contourArea(contour) > tolerance**2]
+        # Dots and lines have no area, and an empty path would say that nothing is there.
+        contours = [contour for contour in contours if cv2.contourArea(contour) > tolerance**2] or contours[::2]
 
 
 def rounded_fixations(xy: np.ndarray, duration_ms: np.ndarray) -> list[list[float]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reporting.html.encoding import encoded_map, encoded_picture, outline, rounded_fixations
+from reporting.html.encoding import MAX_POINTS, encoded_map, encoded_picture, outline, rounded_fixations
 
 
 def _decoded(text: str) -> np.ndarray:
@@ -93,3 +93,9 @@ def test_the_outlines_of_noise_stay_short():
     assert 0 < len(path) < 40_000
     # The large square is still there.
     assert len(outline(np.pad(np.ones((50, 50), bool), 10))) < 40
+
+
+def test_a_mask_of_many_dots_is_not_an_empty_path():
+    dots = np.zeros((300, 300), bool)
+    dots[::3, ::3] = True
+    assert 1000 < outline(dots).count("M") <= MAX_POINTS
