@@ -70,7 +70,10 @@ function ignoredOf(media, id) {
     drawn("rect", { width: step, height: step, fill: "rgb(0 0 0 / 0.3)" }),
     drawn("rect", { width: step / 3, height: step, fill: HATCHING }),
   );
-  const path = drawn("path", { d: media.ignore, fill: `url(#${id})`, "fill-rule": "evenodd" });
+  const fill = `url(#${id})`;
+  // Outlines pass through the centres of pixels; a stroke adds the outer halves, which are all that a line has.
+  const stroke = { stroke: fill, "stroke-width": 1, "stroke-linecap": "square" };
+  const path = drawn("path", { d: media.ignore, fill, "fill-rule": "evenodd", ...stroke });
   return drawn("g", { class: "ignored" }, pattern, path);
 }
 

@@ -495,3 +495,18 @@ def test_ignored_pixels_can_be_switched_off(tmp_path, open_page):
     assert hatched.evaluate("node => getComputedStyle(node).display") != "none"
     page.keyboard.press("x")
     assert hatched.evaluate("node => getComputedStyle(node).display") == "none"
+
+
+def test_ignored_lines_and_dots_are_hatched(tmp_path, open_page):
+    path = tmp_path / "lines.html"
+    ignore = np.zeros((12, 16), bool)
+    ignore[2, 1:15] = ignore[6:10, 4] = ignore[9, 12] = True
+    with closing(ReportWriter(path, title="t", runs=[ReportRun("run")])) as report:
+        report.add(ReportCase("a", np.full((12, 16, 3), 100, np.uint8), ignore=ignore))
+    page = open_page(path)
+    page.locator(".card").click()
+    shown = np.array(Image.open(io.BytesIO(page.locator("#viewer-picture .picture").screenshot())).convert("L"), float)
+    rows = [np.array_split(row, 16, axis=1) for row in np.array_split(shown, 12)]
+    # Without their borders, which antialiasing blurs.
+    hatched = [[np.ptp(cell[6:-6, 6:-6]) > 20 for cell in row] for row in rows]
+    np.testing.assert_array_equal(hatched, ignore)
