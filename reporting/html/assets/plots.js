@@ -298,7 +298,8 @@ function differencePlot(pairs, metric, level, width) {
   const differences = found.map(({ a, b }) => b - a);
   const height = Math.min(width, 440);
   const [low, high] = minmax([0, ...differences]);
-  const up = linear(low, high === low ? low + 1 : high, height - 50, 12);
+  // From the top there is room for the name of the mean.
+  const up = linear(low, high === low ? low + 1 : high, height - 50, 24);
   const across = linear(0, Math.max(1, found.length), 62, width - 12);
   const points = found.map((pair, index) => ({ ...pair, x: across.place(index + 0.5), y: up.place(pair.b - pair.a) }));
   const zero = up.place(0);

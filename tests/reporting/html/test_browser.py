@@ -125,6 +125,16 @@ def _overflow(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
+def _cut_off(page) -> list[str]:
+    """Texts of plots that are not all inside their drawing."""
+    return page.locator(".plot text").evaluate_all(
+        """(texts) => texts.filter((text) => {
+            const [a, b] = [text, text.ownerSVGElement].map((node) => node.getBoundingClientRect());
+            return a.left < b.left || a.right > b.right || a.top < b.top || a.bottom > b.bottom;
+        }).map((text) => text.textContent)"""
+    )
+
+
 def test_sorts_by_metric_with_undefined_ones_last_in_either_direction(open_page, comparison):
     page = open_page(comparison)
     assert _names(page) == WORST_FIRST
@@ -304,6 +314,15 @@ def test_point_of_a_plot_leads_to_its_case(open_page, comparison):
     ring = plot.locator(".ring").bounding_box()
     page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
     assert page.evaluate("document.activeElement.innerText").startswith("case2")
+
+
+def test_no_text_of_a_plot_is_cut_off(open_page, tmp_path):
+    path = tmp_path / "one.html"
+    with closing(ReportWriter(path, title="one", runs=[ReportRun("A"), ReportRun("B")])) as report:
+        report.add(_case("better", {"A": 0.5, "B": 0.9}))
+    page = open_page(path)
+    page.locator(".row-title").first.wait_for()
+    assert _cut_off(page) == []
 
 
 def test_hostile_names_are_shown_as_they_are(open_page, comparison):
