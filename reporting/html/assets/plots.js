@@ -3,6 +3,8 @@
 
 const NEAR_PX = 14;
 const FEW_CASES = 200;
+// A wide one, of 12 pixels height.
+const LETTER_PX = 7.5;
 const MIDDLE = { "text-anchor": "middle" };
 
 /** Round values along an axis, about five of them. */
@@ -182,9 +184,11 @@ function stripOf({ run, level, known }, metric, axis, top, swarmHeight) {
   const said =
     `${name}: median ${middleText}, quartiles ${lowText} to ${highText}, mean ${averageText}, ` +
     plural(known.length, "case");
+  const rest = `median ${middleText} · n ${known.length}`;
+  const mostLetters = Math.floor((axis.to - axis.from) / LETTER_PX) - rest.length;
   const size = { x: x(low), y: box - 4, width: Math.max(1, x(high) - x(low)), height: 8 };
   const shapes = [
-    textAt(axis.from, label, `${shortened(name)} · median ${middleText} · n ${known.length}`, { class: "row-title" }),
+    textAt(axis.from, label, `${shortened(name, mostLetters)} · ${rest}`, { class: "row-title" }),
     dotsOf(points, run),
     lineOf("whisker", x(sorted[0]), box, x(sorted.at(-1)), box),
     drawn("rect", { ...size, class: `box ${runStyle(run)}` }),
@@ -209,8 +213,10 @@ function stacked(known, axis, y, height) {
   });
 }
 
-function shortened(text, most = 40) {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+/** Both ends of a text that is too long: runs that are called by their paths differ late. */
+function shortened(text, most) {
+  const end = Math.floor((most * 2) / 3);
+  return text.length > most ? `${text.slice(0, most - end - 1)}…${text.slice(-end)}` : text;
 }
 
 /** A value in the unit shown, without it. */

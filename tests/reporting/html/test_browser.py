@@ -367,6 +367,23 @@ def test_nothing_runs_over_the_side(open_page, comparison, width):
     assert page.locator("#viewer").evaluate("node => node.scrollWidth - node.clientWidth") <= 0
 
 
+@pytest.mark.parametrize("width", [400, 1200])
+def test_long_names_of_runs_are_told_apart_and_stay_inside(open_page, tmp_path, width):
+    path = tmp_path / "long.html"
+    names = [f"two_levels_of_gaze_and_with_all_the_augmentation_there_is, {what}" for what in ("lr 0.1", "lr 0.01")]
+    with closing(ReportWriter(path, title="long", runs=[ReportRun(name) for name in names])) as report:
+        report.add(_case("a", dict.fromkeys(names, 0.5)))
+    page = open_page(path, width=width)
+    page.locator(".row-title").first.wait_for()
+    assert _overflow(page) <= 0 and _cut_off(page) == []
+    titles = page.locator("figure", has_text="Dice (%) of every case").locator(".row-title").all_text_contents()
+    assert len(set(titles)) == len(titles) == 4
+    axes = page.locator("figure", has_text="against").locator("text", has_text="…").all_text_contents()
+    assert len(set(axes)) == 2
+    page.locator("#cards .card").first.click()
+    assert page.locator("#viewer").evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+
+
 CONTRAST = """(selector) => {
     const parse = (text) => text.match(/[\\d.]+/g).map(Number);
     const luminance = (rgb) => {
