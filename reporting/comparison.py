@@ -12,6 +12,7 @@ from evaluation.metrics import MEASURES
 from evaluation.paired import Comparison
 from reporting.comparison_table import comparisons_csv, paired_csv
 from reporting.publication import paper_style, write_figure
+from reporting.qualitative_figure import MM_PER_INCH, wrap_title
 from utils.files import write_text
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
@@ -19,11 +20,11 @@ FIGURE_FILES = ("comparison.png", "comparison.pdf")
 # Okabe and Ito's, which the colour-blind tell apart.
 BETTER, WORSE, EQUAL = "#0072B2", "#D55E00", "#999999"
 WIDTH_MM, PANEL_HEIGHT_MM = 174.0, 56.0
-MM_PER_INCH = 25.4
+# Less than the width of a panel where three stand side by side.
+TITLE_MM = 45.0
 MAX_COLUMNS = 3
 # More than these make a vector file that takes a while to open.
 MAX_VECTOR_DOTS = 2000
-LONGEST_TITLE = 32
 SMALL_PT = 6.0
 
 
@@ -89,7 +90,7 @@ def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
 
 def _title(comparison: Comparison, scale: float) -> str:
     """Above the axes, where no dot can be."""
-    lines = [_short(comparison.run), f"less {_short(comparison.baseline)}"]
+    lines = [*wrap_title(comparison.run, TITLE_MM), *wrap_title(f"less {comparison.baseline}", TITLE_MM)]
     if comparison.mean_difference is None:
         return "\n".join([*lines, "nothing to compare"])
     p = "" if comparison.wilcoxon_p is None else f", p = {comparison.wilcoxon_p:.2g}"
@@ -97,7 +98,3 @@ def _title(comparison: Comparison, scale: float) -> str:
     if comparison.ci95_low is not None:
         lines.append(f"95 %: {comparison.ci95_low * scale:+.2f} to {comparison.ci95_high * scale:+.2f}")
     return "\n".join(lines)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_TITLE else f"{name[: LONGEST_TITLE - 1]}…"
