@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.metrics import MEASURES
+from evaluation.paired import DECIMALS
 from evaluation.per_case import ENSEMBLE
 from reporting.html.records import ReportRun
 from utils.inputs import printable
 
 SUMMARY_PARTS = ("mean", "std", "ci95")
-SIGNIFICANT_DIGITS = 6
 COUNTS = {
     "numCases": "num_cases",
     "numUndefined": "num_undefined",
@@ -70,7 +70,8 @@ def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str]
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+    """As comparisons are, so that a case which is better in their table is not equal on the page."""
+    return None if value is None else round(float(value), DECIMALS)
 
 
 def ordered_levels(keys: Iterable[str]) -> list[str]:

@@ -27,14 +27,14 @@ def test_values_by_run_level_metric_and_case():
         ReportRun("b"),
     ]
     rows = [
-        {"a": {"ensemble": {"dice": 0.123456789, "hd95_px": math.nan}, "1": {"dice": np.float32(0.25)}}},
+        {"a": {"ensemble": {"dice": 0.1234567890123456, "hd95_px": math.nan}, "1": {"dice": np.float32(0.25)}}},
         {"b": {"ensemble": {"dice": 1}}},
     ]
     index = runs_and_values(runs, rows, {"a": 3, "b": 0})
     assert [metric["key"] for metric in index["metrics"]] == ["dice", "hd95_px"]
     assert [level["title"] for level in index["levels"]] == ["ensemble", "level 1"]
     a, b = index["values"]
-    assert a[0][0] == [0.123457, None] and a[1][0] == [0.25, None]
+    assert a[0][0] == [0.123456789012, None] and a[1][0] == [0.25, None]
     assert math.isnan(a[0][1][0])
     assert b == [[[None, 1.0], [None, None]], [[None, None], [None, None]]]
     described = index["runs"][0]
