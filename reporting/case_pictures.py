@@ -15,7 +15,7 @@ from reporting.html import ReportCase, ReportWriter
 
 
 class CasePictures:
-    """Image, patient and fixations of cases.
+    """Image and fixations of cases.
 
     Args:
         spec, root: of the data set.
@@ -40,7 +40,6 @@ class CasePictures:
         return ReportCase(
             name,
             crf_image(io.read_image(sample_path(self.spec, self.root, "images", name))),
-            group=self.spec.case_of(name),
             fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
             **known,
         )
@@ -50,7 +49,8 @@ def add_case(report: ReportWriter, pictures: CasePictures, run: str, case: Case)
     """Add a case that is scored to a report."""
     known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
     of_run = {key: {run: value} for key, value in known.items()}
-    report.add(pictures.case(case.name, truth=case.label, ignore=case.ignore, **of_run))
+    group = pictures.spec.case_of(case.name)
+    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

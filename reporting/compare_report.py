@@ -10,8 +10,8 @@ import numpy as np
 from datasets import get_spec, io
 from datasets.files import sample_path
 from evaluation.comparison import Compared, settings_of
-from evaluation.paired import ComparedRun
-from evaluation.per_case import NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
+from evaluation.paired import ComparedRun, groups_of
+from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import summarize
 from reporting.case_pictures import CasePictures, levels_of
@@ -37,6 +37,9 @@ def write_report(
     spec = get_spec(data, root)
     pictures = CasePictures(spec, root, fixations)
     names, without_truth = compared.runs[0].cases, 0
+    # The groups that the comparison draws; those of the data set where no table has any.
+    with_groups = any(GROUP in run.table for run in compared.runs)
+    group_of = groups_of(compared.runs).get if with_groups else spec.case_of
     report = ReportWriter(
         folder / REPORT_FILE,
         title=" and ".join(run.name for run in compared.runs),
@@ -49,7 +52,8 @@ def write_report(
         mask = sample_path(spec, Path(root), "masks", name)
         truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
         without_truth += truth is None
-        report.add(pictures.case(name, truth=truth, ignore=ignore, **_of_runs(compared.runs, name)))
+        known = {"group": group_of(name), "truth": truth, "ignore": ignore}
+        report.add(pictures.case(name, **known, **_of_runs(compared.runs, name)))
     pictures.print_missing_fixations()
     if without_truth:
         print(f"{without_truth} of {len(names)} cases have no mask in {Path(root, 'masks')}")

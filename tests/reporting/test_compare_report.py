@@ -182,3 +182,12 @@ def test_predictions_are_of_the_table_beside_them_alone(results, tmp_path):
     case = embedded(tmp_path / "out")["case-0"]
     assert case["predictions"][0] and case["predictions"][1] is None
     assert case["probabilities"][0] and not case["probabilities"][1]
+
+
+def test_groups_are_those_of_the_tables(results, tmp_path):
+    runs = [results("a", shift=2), results("b", shift=1)]
+    for folder in runs:
+        table = re.sub(r"^(polyp\d),polyp(\d)", r"\1,patient\2", (folder / "per_case.csv").read_text(), flags=re.M)
+        (folder / "per_case.csv").write_text(table)
+    assert compare(*runs, "--to", tmp_path / "out", "--report") == 0
+    assert embedded(tmp_path / "out")["index"]["groups"] == ["patient7", "patient8", "patient9"]
