@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import get_spec, io
-from datasets.files import sample_path
+from datasets.files import find_file, sample_path
 from evaluation.comparison import Compared, settings_of
 from evaluation.paired import ComparedRun, groups_of
 from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
@@ -18,6 +18,8 @@ from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from utils.log import code_version
+
+PNG = (".png",)
 
 
 def write_report(
@@ -96,10 +98,10 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
         if run.path.name != PER_CASE_FILE:
             continue
         with contextlib.suppress(FileNotFoundError):
-            found["predictions"][run.name] = io.read_mask(folder / PREDICTIONS_FOLDER / f"{name}.png")
+            found["predictions"][run.name] = io.read_mask(find_file(folder / PREDICTIONS_FOLDER, name, PNG))
         # The page numbers them as they come: the ensemble's, level 1's and so on, as far as there is no gap.
         levels = itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1)))
-        paths = (folder / PROBABILITIES_FOLDER / level / f"{name}.png" for level in levels)
+        paths = (find_file(folder / PROBABILITIES_FOLDER / level, name, PNG) for level in levels)
         maps = list(map(io.read_map, itertools.takewhile(Path.is_file, paths)))
         if len({one.shape for one in maps}) > 1:
             raise ValueError(

@@ -191,3 +191,17 @@ def test_groups_are_those_of_the_tables(results, tmp_path):
         (folder / "per_case.csv").write_text(table)
     assert compare(*runs, "--to", tmp_path / "out", "--report") == 0
     assert embedded(tmp_path / "out")["index"]["groups"] == ["patient7", "patient8", "patient9"]
+
+
+def test_predictions_of_names_whose_accents_are_written_apart(results, tiny_root, tmp_path):
+    """As tables and archives of a Mac have them."""
+    runs = [results("a", shift=2), results("b", shift=1)]
+    (tiny_root / "images" / "polyp7.jpg").rename(tiny_root / "images" / "pol\u00fdp7.jpg")
+    for folder in runs:
+        table = (folder / "per_case.csv").read_text().replace("polyp7", "poly\u0301p7")
+        (folder / "per_case.csv").write_text(table, encoding="utf-8")
+        for path in folder.glob("p*/**/polyp7.png"):
+            path.rename(path.with_name("poly\u0301p7.png"))
+    assert compare(*runs, "--to", tmp_path / "out", "--report") == 0
+    case = embedded(tmp_path / "out")["case-0"]
+    assert all(case["predictions"]) and [len(maps) for maps in case["probabilities"]] == [2, 2]
