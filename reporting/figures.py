@@ -10,7 +10,8 @@ import pandas as pd
 from utils.files import replacing
 
 KINDS = {"heatmap": ("heatmap", "#d1662b"), "crf": ("CRF map", "#2b6cb0")}
-HOUR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+# From a few images that were looked at to thousands that were drawn.
+HOUR_TICKS = tuple(factor * 10.0**power for power in range(-4, 5) for factor in (1, 2, 5))
 TRACK_COLOURS = ("#2b6cb0", "#5a8f5a", "#d1662b", "black")
 SHARES = {
     "share_below_0.6": "Dice below 0.6",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reporting.figures import write_gaze_figure
+from reporting.figures import write_gaze_figure, write_hours_figure
 
 THRESHOLDS = (0.3, 0.5)
 COLUMNS = ["share_inside", "offset_x", "offset_y", "seconds"]
@@ -50,3 +50,20 @@ def test_no_numbers_at_all(tmp_path, number):
 def test_one_image(tmp_path):
     picture = _draw(tmp_path, {name: np.array([0.5]) for name in COLUMNS + DICES})
     assert _has(picture, CRF) and _has(picture, SHARES)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ((0.01, 0.08), ["0.01", "0.02", "0.05"]),
+        ((0.5, 2), ["0.5", "1", "2"]),
+        ((90, 900), ["100", "200", "500", "1000"]),
+    ],
+)
+def test_hours_of_few_images_and_of_many_have_numbers_on_their_axis(tmp_path, monkeypatch, hours, expected):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *args, **options: drawn.append(figure))
+    tracks = {"gaze": "gaze", "few": "a few masks", "both": "both", "all": "every mask"}
+    runs = pd.DataFrame({"track": "gaze", "hours": hours, "dice": (0.5, 0.6)})
+    write_hours_figure(tmp_path / "hours.png", runs, tracks)
+    assert [label.get_text() for label in drawn[0].axes[0].get_xticklabels()] == expected
