@@ -1,7 +1,8 @@
 // What was measured, as the file holds it. Pictures stay text until a card is looked at.
 
 const report = JSON.parse(byId("index").textContent);
-const NO_VALUE = "undefined";
+// Undefined, without a known pixel size, or of a metric that the run does not have.
+const NO_VALUE = "no value";
 const runNumbers = report.runs.map((_, run) => run);
 const levelNumbers = report.levels.map((_, level) => level);
 const metricNumbers = report.metrics.map((_, metric) => metric);

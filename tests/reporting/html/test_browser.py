@@ -146,7 +146,7 @@ def test_sorts_by_metric_with_undefined_ones_last_in_either_direction(open_page,
     page.locator("h1").click()
     page.keyboard.press("r")
     assert _names(page) == BEST_FIRST
-    assert page.locator("#cards .values").last.text_content().count("undefined") == 4  # two metrics of two runs
+    assert page.locator("#cards .values").last.text_content().count("no value") == 4  # two metrics of two runs
 
 
 def test_summary_counts_the_cases_that_a_mean_leaves_out_or_takes_for_the_worst(open_page, tmp_path):
@@ -462,6 +462,16 @@ def test_three_runs_are_each_compared_with_the_first_and_a_level_that_one_lacks_
     assert page.inner_text("#count").endswith("outlines are the ensemble’s")
     page.locator("#filter").fill("GRÖ")
     assert _names(page) == ["Gro\u0308ße"]
+
+
+def test_a_metric_that_one_run_lacks_is_not_undefined(open_page, tmp_path):
+    path = tmp_path / "metrics.html"
+    rows = {"A": {"ensemble": {"dice": 0.5, "hd95_px": 3.0}}, "B": {"ensemble": {"dice": 0.5}}}
+    with closing(ReportWriter(path, title="metrics", runs=[ReportRun(run) for run in rows])) as report:
+        report.add(ReportCase("a", image=np.zeros((30, 40, 3), np.uint8), rows=rows))
+    page = open_page(path)
+    lines = page.locator("#cards .values").first.locator(".line").all_text_contents()
+    assert lines == ["A: Dice 50.0\u202f%HD95 3.0\u202fpx", "B: Dice 50.0\u202f%HD95 no value"]
 
 
 def test_whatever_is_missing_is_said(open_page, tmp_path):
