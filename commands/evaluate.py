@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
-    if _was_chosen_here(args, predictor):
+    if _was_chosen_here(args, predictor, dataset):
         print("warning: the checkpoint was chosen on these images, so that its score is optimistic")
     folder = results_folder(args)
     pictures = CasePictures(dataset.spec, args.root, args.fixations) if args.report else None
@@ -73,7 +73,7 @@ def _write_results(
     """All files of an evaluation; returns the metrics by level."""
     writers: list = [partial(write_mask, folder / PREDICTIONS_FOLDER)] if args.save_pred else []
     writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if args.save_prob else []
-    report = _report(args, predictor, folder) if pictures else None
+    report = _report(args, predictor, dataset, folder) if pictures else None
     if report:
         writers.append(partial(add_case, report, pictures, RUN_NAME))
     metrics = score(
@@ -97,15 +97,14 @@ def _write_results(
     return metrics
 
 
-def _report(args: argparse.Namespace, predictor: Predictor, folder: Path) -> ReportWriter:
+def _report(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, folder: Path) -> ReportWriter:
     facts = [("checkpoint", path.name) for path in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
     size = predictor.preprocessing.spatial_size
     facts += [("split", args.split), ("network input", f"{size}x{size}"), ("threshold", f"above {args.threshold:g}")]
-    run = ReportRun(RUN_NAME, what=_what(args, predictor), facts=facts)
-    data = args.data or predictor.config["data"]
-    made_by = f"run.py evaluate, version {code_version()}"
-    return ReportWriter(folder / REPORT_FILE, title=f"{data}, {args.split} cases", runs=[run], made_by=made_by)
+    run = ReportRun(RUN_NAME, what=_what(args, predictor, dataset), facts=facts)
+    title, made_by = f"{dataset.spec.name}, {args.split} cases", f"run.py evaluate, version {code_version()}"
+    return ReportWriter(folder / REPORT_FILE, title=title, runs=[run], made_by=made_by)
 
 
 def results_folder(args: argparse.Namespace) -> Path:
@@ -158,22 +157,27 @@ def _val_fraction(args: argparse.Namespace, config: dict) -> float:
     return remembered if args.val_fraction is None else args.val_fraction
 
 
-def _what(args: argparse.Namespace, predictor: Predictor) -> str:
+def _what(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> str:
     several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
-    views += ", chosen on these images (optimistic)" if _was_chosen_here(args, predictor) else ""
+    views += ", chosen on these images (optimistic)" if _was_chosen_here(args, predictor, dataset) else ""
     return f"{several}, {predictor.model.num_levels} level(s){describe_ensemble(predictor.model.ensemble)}{views}"
 
 
-def _was_chosen_here(args: argparse.Namespace, predictor: Predictor) -> bool:
+def _was_chosen_here(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> bool:
     """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
-    chosen = any(path.name != LATEST_FILE for path in predictor.checkpoints)
-    return chosen and SELECTED_ON.get(args.split) in predictor.selected_on
+    if all(path.name == LATEST_FILE for path in predictor.checkpoints):
+        return False
+    if predictor.selection_ids:
+        return not predictor.selection_ids.isdisjoint(id_numbers(dataset.names))
+    # Earlier exported ones know no more than the split.
+    return SELECTED_ON.get(args.split) in predictor.selected_on
 
 
 def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:
     return {
-        "what": _what(args, predictor),
+        "what": _what(args, predictor, dataset),
+        "chosen_on_these": _was_chosen_here(args, predictor, dataset),
         "checkpoint": str(predictor.checkpoints[0]),
         "checkpoints": list(map(str, predictor.checkpoints)),
         "checkpoint_sha256": list(predictor.sha256),

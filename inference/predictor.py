@@ -73,6 +73,7 @@ class Predictor:
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
+        selection_ids: numbers of the images of these splits; empty where no checkpoint says them.
 
     Raises:
         FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
@@ -113,6 +114,7 @@ class Predictor:
         self.iteration: int | None = loaded[0].get("iteration")
         best = [one for one in loaded if one.get("iteration") == one.get("best_iteration")]
         self.selected_on = frozenset(one.get("selected_on") for one in best) - {None}
+        self.selection_ids = frozenset(number for one in best for number in one.get("selection_ids", ()))
         self.train_ids = frozenset(number for config in configs for number in config.get("train_ids", ()))
 
     @property

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -563,3 +564,26 @@ def test_a_checkpoint_that_was_chosen_on_the_test_set_is_told(tiny_root, tmp_pat
     assert summary["what"].endswith("chosen on these images (optimistic)")
     assert run.main([*line, str(tmp_path / "exp" / "model_latest.pth")]) == 0
     assert "optimistic" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_not_said_to_be_chosen_on_a_test_set_of_other_images(tiny_root, tmp_path, capsys):
+    """Of a checkpoint of the run, of one that was exported, and in the card with the results."""
+    best, slim, again = (tmp_path / "exp" / name for name in ("model_best.pth", "slim.pth", "again.pth"))
+    assert run.main([*map(str, training(tiny_root, tmp_path / "exp"))]) == 0
+    assert run.main(["export", "--ckpt_path", str(best), "--to", str(slim)]) == 0
+    root = Path(shutil.copytree(tiny_root, tmp_path / "elsewhere"))
+    for path in [path for folder in ("images", "masks") for path in (root / folder).iterdir()]:
+        path.rename(path.with_name(f"other_{path.name}"))
+    (root / "test.txt").write_text("other_polyp7\nother_polyp8\n")
+    (root / "train.txt").unlink()
+    for checkpoint in (best, slim):
+        for data, is_told in ((tiny_root, True), (root, False)):
+            capsys.readouterr()
+            line = ["evaluate", "--root", str(data), "--device", "cpu", "--exp_path", str(tmp_path / "results")]
+            assert run.main([*line, "--ckpt_path", str(checkpoint)]) == 0
+            assert ("was chosen on these images" in capsys.readouterr().out) == is_told
+            what = json.loads((tmp_path / "results" / "summary.json").read_text())["what"]
+            assert what.endswith("(optimistic)") == is_told
+            line = ["export", "--ckpt_path", str(checkpoint), "--to", str(again), "--overwrite", "--results"]
+            assert run.main([*line, str(tmp_path / "results")]) == 0
+            assert ("these images: optimistic" in Path(f"{again}.md").read_text()) == is_told

@@ -11,7 +11,7 @@ from inference.predictor import Predictor
 from models.checkpoint import load_checkpoint, save_checkpoint
 
 # Of a checkpoint; what else it holds is for going on with training.
-KEPT = ("iteration", "selected_on", "best_iteration")
+KEPT = ("iteration", "selected_on", "best_iteration", "selection_ids")
 # Training images are known by numbers, so that nobody evaluates on them unawares.
 CONFIG_KEPT = (
     "model",
@@ -48,7 +48,8 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
         config["model"] = {**config["model"], "ensemble": predictor.model.ensemble}
     elif predictor.model.ensemble != "logits":
         raise ValueError("--format checkpoint: expected --ensemble logits of a released checkpoint, found another")
-    save_checkpoint(path, {"state_dict": weights, **{key: whole.get(key) for key in KEPT}, "config": config})
+    kept = {key: whole[key] for key in KEPT if key in whole}
+    save_checkpoint(path, {"state_dict": weights, **kept, "config": config})
     return {}
 
 
