@@ -1,5 +1,6 @@
 """Which samples belong to which split: as the split files say; or drawn by case, where there are none."""
 
+import hashlib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,11 @@ def split_names(
 def has_validation_file(root: str | Path) -> bool:
     """Whether the data folder brings a validation split of its own."""
     return (Path(root) / "val.txt").is_file()
+
+
+def train_list_sha256(root: str | Path) -> str:
+    """Of the ids in train.txt in their order, by which a run knows later whether it began with the same."""
+    return hashlib.sha256("\n".join(io.read_names(Path(root) / "train.txt")).encode()).hexdigest()
 
 
 def check_disjoint(spec: DatasetSpec, root: Path) -> None:

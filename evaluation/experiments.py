@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from evaluation.run_names import distinct_names
-from evaluation.summary import SUMMARY_FILE, read_summary
+from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, read_summary
 
 SEED_FOLDER = re.compile(r"seed\d+")
 KEYS = ("result", "metric", "level")
@@ -66,7 +66,8 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
         experiment's.
 
     Raises:
-        ValueError: if a recipe has two runs of one seed, or runs on different numbers of test cases.
+        ValueError: if a recipe has two runs of one seed, runs on different numbers of test cases, or of other lists of
+            training images.
     """
     groups: dict[object, list[FinishedRun]] = {}
     for index, run in enumerate(runs):
@@ -77,6 +78,7 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     for group in groups.values():
         _check_different_seeds(group)
         _check_same_cases(group)
+        _check_same_list(group)
         name = ", ".join(dict.fromkeys(run.name for run in group))
         experiments.append(Experiment(name, tuple(sorted(group, key=lambda run: run.summary.get("seed") or 0))))
     return experiments
@@ -144,6 +146,17 @@ def _check_same_cases(group: list[FinishedRun]) -> None:
             raise ValueError(
                 f"{run.folder}: expected {_listed(known[0][1])} test cases, as in {known[0][0].folder}, whose recipe "
                 f"it shares, found {_listed(found)}; evaluate both on the same cases, or leave one of them out"
+            )
+
+
+def _check_same_list(group: list[FinishedRun]) -> None:
+    # Earlier summaries do not say it.
+    known = [run for run in group if run.summary.get(TRAIN_LIST)]
+    for run in known[1:]:
+        if run.summary[TRAIN_LIST] != known[0].summary[TRAIN_LIST]:
+            raise ValueError(
+                f"{run.folder}: expected the training images of {known[0].folder}, whose recipe it shares, found that "
+                "train.txt had other ids; train both on the same, or leave one of them out"
             )
 
 

@@ -11,6 +11,8 @@ from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, SUMMARY_FILE, metrics_of
 from evaluation.statistics import bootstrap_interval
 
 PARTS = ("_mean", "_std")
+# Of the ids in train.txt as the run began, in its options and its summary.
+TRAIN_LIST = "train_list_sha256"
 
 
 def summarize(table: pd.DataFrame, *, intervals: bool = False) -> dict[str, dict]:

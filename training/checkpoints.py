@@ -11,7 +11,9 @@ from torch import Tensor
 
 from datasets import SegmentationDataset
 from datasets.gaze.map_files import LABELS_FILE
+from datasets.splits import train_list_sha256
 from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
+from evaluation.summary import TRAIN_LIST
 from losses import OBJECTIVES
 from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
@@ -239,11 +241,18 @@ def start_weights(folder: Path) -> str | None:
 
 
 def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
-    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights."""
+    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights, or
+    on other training images."""
     path = Path(one.exp_path) / ARGS_FILE
     if path.is_file():
         before = first_options(path.parent)
         check_same_options(one, before, path)
+        # Earlier runs do not say it.
+        if before.get(TRAIN_LIST) and before[TRAIN_LIST] != train_list_sha256(one.root):
+            raise ValueError(
+                f"{path}: expected the training images that the run began with, found other ids in "
+                f"{Path(one.root, 'train.txt')}; restore the split files, or start a new run (--exp_path)"
+            )
         # What was resumed from a checkpoint had begun before.
         if not before.get("resume") and not _are_one(before.get("ckpt_path"), start_weights):
             raise ValueError(

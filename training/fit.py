@@ -9,6 +9,8 @@ import torch
 
 from datasets import get_spec
 from datasets.loaders import training_loader
+from datasets.splits import train_list_sha256
+from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
 from losses import OBJECTIVES
 from trainer import TrainState, train
@@ -100,6 +102,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
+            facts[TRAIN_LIST] = train_list_sha256(settings.root)
             write_json(folder / ARGS_FILE, settings.flat() | facts)
         describe(run, start)
         stopped_by = _train(run, deadline)

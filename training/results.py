@@ -8,7 +8,7 @@ from torch import nn
 from evaluation.metrics import HEADLINE
 from evaluation.per_case import PREDICTIONS_FOLDER
 from evaluation.scores import ENSEMBLE, write_mask
-from evaluation.summary import SUMMARY_FILE, describe_metrics
+from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
 from models import build_from_weights
 from models.checkpoint import load_checkpoint
@@ -16,7 +16,7 @@ from training.checkpoints import recipe_of, start_weights
 from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
-from training.run_folder import BEST_FILE, LATEST_FILE
+from training.run_folder import BEST_FILE, LATEST_FILE, first_options
 from training.settings import Settings
 from utils.devices import amp_of, device_name
 from utils.files import write_json
@@ -47,6 +47,7 @@ def finish(run: Run) -> None:
         "recipe": _recipe(run),
         "spatial_size": settings.spatial_size,
         "num_train": len(run.data.train),
+        TRAIN_LIST: first_options(run.folder).get(TRAIN_LIST),
         "num_without_map": len(run.data.train.without_map),
         "num_test": len(run.data.test) if run.data.test else 0,
         "selected_on": run.data.selection_split,

@@ -99,6 +99,14 @@ def test_seeds_on_different_test_sets_are_no_experiment():
         group_runs(runs)
 
 
+def test_seeds_that_learnt_from_other_images_are_no_experiment():
+    lists = {0: {}, 1: {"train_list_sha256": "a"}, 2: {"train_list_sha256": "b"}}
+    runs = [FinishedRun("x", f"exp/{n}", summary(n, RECIPE) | of) for n, of in lists.items()]
+    assert len(group_runs(runs[:2])) == 1
+    with pytest.raises(ValueError, match=r"exp/2: expected the training images of exp/1, .* train.txt had other ids"):
+        group_runs(runs)
+
+
 def test_a_folder_of_seeds_and_those_without_a_summary(tmp_path):
     for seed in (10, 2):
         run_folder(tmp_path / "exp" / f"seed{seed}", summary(seed, RECIPE))

@@ -475,6 +475,19 @@ def test_masks_that_are_drawn_anew_are_not_gone_on_with(root, tmp_path, capsys):
     assert "found --pseudo levels --masks 2, others in masks; give the same" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", [["--rounds", "1", "--seeds", "0"], []])
+def test_finished_rounds_and_seeds_of_other_training_images_are_not_gone_on_with(root, tmp_path, capsys, more):
+    """Of a new draw the first round may have seen what is now for the test."""
+    assert train(root, tmp_path, *more) == 0
+    (tmp_path / "summary.json").unlink(missing_ok=True)
+    (root / "train.txt").write_text("\r\n".join((root / "train.txt").read_text().split()))
+    assert train(root, tmp_path, *more, "--resume") == 0
+    (root / "train.txt").write_text("polyp9\npolyp2\npolyp3\n")
+    (root / "test.txt").write_text("polyp1\npolyp7\npolyp8\n")
+    assert train(root, tmp_path, *(text.replace("0", "0,1") for text in more), "--resume") == 2
+    assert "args.json: expected the training images that the run began with, found other" in capsys.readouterr().err
+
+
 def test_quality_leaves_ignored_pixels_out(root, tmp_path):
     (root / "dataset.toml").write_text("ignore_value = 255\n")
     for path in (root / "masks").glob("*.jpg"):
