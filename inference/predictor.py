@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.io import image_of, read_image
-from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
+from datasets.specs import RELEASED_SPATIAL_SIZE
 from datasets.transforms import preprocess
 from evaluation.scores import all_logits, check_finite, full_size_probabilities
 from models import Averaged, build_from_weights
@@ -19,8 +19,8 @@ from models.smp_unet import SmpLevelUNet, checked_forward
 from utils.devices import fastest_layout, pick_device
 from utils.inputs import sha256_of
 
-# By the number of channels, for checkpoints that do not say: the released ones are of these data sets.
-RELEASED_NORMALISATION = {spec.in_channels: spec.normalisation for spec in DATASETS.values() if not spec.has_settings}
+# By the number of channels, for checkpoints that do not say: the released ones are of Kvasir and the prostate set.
+RELEASED_NORMALISATION = {3: "imagenet", 1: "zscore"}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,12 @@ def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_p
     results = [str(tmp_path / name / "evaluate_test") for name in "ab"]
     assert run.main(["compare", *(f"{name}={path}" for name, path in zip("ab", results, strict=True))]) == 0
     assert "Specificity %" in capsys.readouterr().out
+
+
+def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch):
+    monkeypatch.setitem(DATASETS, "ct", DatasetSpec("ct", 3, (".png",), (".png",), ".png", "zscore", 70, (0.5, 0.3)))
+    module = runpy.run_path(str(DOCUMENT.parents[1] / "inference" / "predictor.py"))
+    assert module["RELEASED_NORMALISATION"] == {3: "imagenet", 1: "zscore"}
 
 
 def test_settings_of_an_objective_are_options_with_their_ranges(extended, capsys):
