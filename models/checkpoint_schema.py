@@ -143,7 +143,7 @@ CHECKPOINT: dict[str, Any] = {
     "best_performance": or_none(number(0, 1)),
     "best_iteration": or_none(COUNT),
     "selected_on": or_none(one_of("validation", "test")),
-    "selected_by": one_of("dice", "iou"),
+    "selected_by": WORD,
     "selection_ids": list_of(whole(0, 2**48 - 1)),
     "amp": one_of("off", "bf16", "fp16"),
     "state": {

@@ -16,7 +16,7 @@ import run
 from datasets.recordings.formats import TABLE_FORMATS, TableFormat
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import MEASURES, Measure
-from losses.objectives import OBJECTIVES, Objective
+from losses.objectives import OBJECTIVES, GazeSupervision, Objective
 from models.registry import MODELS
 from utils.settings import NOT_NEGATIVE, setting
 
@@ -67,6 +67,14 @@ def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_p
     results = [str(tmp_path / name / "evaluate_test") for name in "ab"]
     assert run.main(["compare", *(f"{name}={path}" for name, path in zip("ab", results, strict=True))]) == 0
     assert "Specificity %" in capsys.readouterr().out
+
+
+def test_an_objective_chooses_its_best_by_any_metric(tiny_root, tmp_path, monkeypatch):
+    monkeypatch.setitem(OBJECTIVES, "by_recall", type("ByRecall", (GazeSupervision,), {"selected_by": "recall"}))
+    line = f"-m by_recall --features 4,8,8,8,8,4 --data kvasir --root {tiny_root} --device cpu --spatial_size 32 -bs 2"
+    line += f" --max_ite 1 --num_worker 0 --num_levels 1 --exp_path {tmp_path / 'exp'}"
+    assert run.main(["train", *line.split()]) == 0
+    assert torch.load(tmp_path / "exp" / "model_best.pth")["selected_by"] == "recall"
 
 
 def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch):
