@@ -62,6 +62,9 @@ def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_p
         assert set(torch.load(checkpoint)["state_dict"]) > {"model.0.feature.weight", "model.1.classifier.bias"}
         assert run.main(["evaluate", "--root", str(root), "--ckpt_path", checkpoint, "--device", "cpu"]) == 0
         assert "Specificity %" in capsys.readouterr().out
+    assert run.main(["export", "--ckpt_path", checkpoint, "--to", str(tmp_path / "small.pth")]) == 0
+    card = (tmp_path / "small.pth.md").read_text()
+    assert "Data `polyps`, as named at training: unknown to this project." in card
     assert run.main(["summarize", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert "softened gaze, 2 levels, by 0.4" in capsys.readouterr().out
     results = [str(tmp_path / name / "evaluate_test") for name in "ab"]

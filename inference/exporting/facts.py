@@ -15,7 +15,7 @@ CODE_LICENCE = "MIT"
 # Above it a probability is foreground.
 THRESHOLD = 0.5
 UNKNOWN_DATA = {
-    "what": "unknown: the checkpoint does not name its data",
+    "what": "unknown to this project",
     "licence": "unknown; who passes the file on has to know it",
 }
 DATA = {
