@@ -28,6 +28,7 @@ from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
 from utils.devices import amp_of
 from utils.distributed import Group
+from utils.inputs import sha256_of
 
 # Of the topics that make a recipe: where gaze lies, and whether some may lack it; the images are looked at apart.
 NOT_OF_RECIPE = ("fixations", "map_folder", "skip_missing_gaze")
@@ -47,6 +48,8 @@ RESUME_KEYS = (
     *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
     *("optimizer", "scaler", "amp", "state", "random"),
 )
+# In the options of a run that began with weights.
+START_SHA256 = "start_sha256"
 MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
@@ -146,7 +149,7 @@ def checkpoint_to_start_from(settings: Settings, folder: Path, data: Segmentatio
     if settings.resume:
         _check_goes_on_from_its_own(settings, folder)
         # The weights that it began with are not what it goes on from.
-        given = None if _are_one(settings.ckpt_path, start_weights(folder)) else settings.ckpt_path
+        given = None if _are_start(settings.ckpt_path, first_options(folder)) else settings.ckpt_path
         path, note = given or latest, None
         if given:
             checkpoint = load_checkpoint(path)
@@ -182,9 +185,15 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
         )
 
 
-def _are_one(path: str | None, other: str | None) -> bool:
-    """Whether two paths, however spelled, are of one file, or neither is there."""
-    return path == other or (None not in (path, other) and os.path.realpath(path) == os.path.realpath(other))
+def _are_start(path: str | None, before: Mapping) -> bool:
+    """Whether the weights at a path are those that a run began with, by its options, or it began with none.
+
+    However the path is spelled; by their content where run and weights have moved, or the working folder is another.
+    """
+    start = None if before.get("resume") else before.get("ckpt_path")
+    if None in (path, start) or os.path.realpath(path) == os.path.realpath(start):
+        return (path is None) == (start is None)
+    return os.path.isfile(path) and sha256_of(path) == before.get(START_SHA256)
 
 
 def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:
@@ -254,7 +263,7 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
                 f"{Path(one.root, 'train.txt')}; restore the split files, or start a new run (--exp_path)"
             )
         # What was resumed from a checkpoint had begun before.
-        if not before.get("resume") and not _are_one(before.get("ckpt_path"), start_weights):
+        if not before.get("resume") and not _are_start(start_weights, before):
             raise ValueError(
                 f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
                 f"{start_weights}: what is left would start otherwise; name the same"
@@ -308,7 +317,7 @@ def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
 def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
     """A run that began with the weights at --ckpt_path is not to begin without them."""
     weights = start_weights(folder)
-    if weights and _are_one(settings.ckpt_path or weights, weights) and not has_checkpoint(folder):
+    if weights and _are_start(settings.ckpt_path or weights, first_options(folder)) and not has_checkpoint(folder):
         raise ValueError(
             f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
             f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"

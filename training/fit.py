@@ -25,6 +25,7 @@ from training.build import (
     smallest_batch,
 )
 from training.checkpoints import (
+    START_SHA256,
     Start,
     check_same_start,
     checkpoint_to_start_from,
@@ -49,6 +50,7 @@ from training.wandb_mirror import check_wandb, wandb_mirror
 from utils.devices import amp_of, make_deterministic, precision, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
+from utils.inputs import sha256_of
 from utils.interrupt import STOPPED_CODE, Deadline, StopRequest
 from utils.log import NoLog, RunLog
 
@@ -103,6 +105,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
             facts[TRAIN_LIST] = train_list_sha256(settings.root)
+            facts[START_SHA256] = sha256_of(start.path) if start.path and not start.resumes else None
             write_json(folder / ARGS_FILE, settings.flat() | facts)
         describe(run, start)
         stopped_by = _train(run, deadline)

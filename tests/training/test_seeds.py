@@ -243,6 +243,12 @@ class TestOneRun:
         assert run.main([*started[: len(started) - 2 + named], "--resume"]) == 0
         assert "resumed at iteration 1" in capsys.readouterr().out
 
+    def test_nor_where_they_have_moved(self, started, tmp_path, capsys):
+        (tmp_path / "first").rename(tmp_path / "moved")
+        moved = str(tmp_path / "moved" / "model_latest.pth")
+        assert run.main([*started[:-1], moved, "--resume"]) == 0
+        assert "resumed at iteration 1" in capsys.readouterr().out
+
     def test_overwriting_does_not_remove_them(self, started, tmp_path, capsys):
         weights = tmp_path / "exp" / "model_ite1.pth"
         (tmp_path / "exp" / "model_latest.pth").rename(weights)
