@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -123,6 +124,21 @@ def test_no_scheduler(tiny_root, monkeypatch):
         prepare_gaze("kvasir", tiny_root, tiny_root / "fixations.csv", dask="tcp://127.0.0.1:9")
     # A mistake in the address must not take finished maps from training.
     assert {path: path.stat().st_mtime_ns for path in (tiny_root / "gaze").rglob("*.*")} == before
+
+
+@pytest.mark.parametrize("what", ["the workers of an item ended", "its scheduler is gone"])
+def test_a_cluster_that_ends_is_a_sentence(monkeypatch, tmp_path, what):
+    from distributed.client import FutureCancelledError
+    from distributed.scheduler import KilledWorker
+
+    errors = {"the workers of an item ended": KilledWorker("loads-1", None, 3)}
+    client = MagicMock()
+    client.nthreads.return_value = {"tcp://127.0.0.1:9": 1}
+    client.__exit__.return_value = False
+    client.submit.return_value.result.side_effect = errors.get(what, FutureCancelledError("loads-1", "lost"))
+    monkeypatch.setattr("utils.parallel._connect", lambda address: client)
+    with pytest.raises(ChildProcessError, match=f"--dask: expected a cluster that lives to the end, found that {what}"):
+        list(map_on_dask(eval, [("1",)], "tcp://127.0.0.1:9", tmp_path))
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:9", ":::"])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared
     Raises:
         ValueError: where ``distributed`` is not installed, no scheduler answers, there is no worker, or one
             lacks the code or the folder.
+        ChildProcessError: while it works, where the scheduler or an item's workers are gone.
     """
     client = _connect(address)
     try:
@@ -83,16 +85,25 @@ def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared
 
 
 def _results_of(client, function: Callable, items: Iterable[tuple]) -> Iterator:
-    with client:
-        threads = sum(client.nthreads().values())
-        waiting: deque = deque()
-        for item in items:
-            # Results of equal arguments are not reused: the files may have changed in between.
-            waiting.append(client.submit(pickle.loads, pickle.dumps(_Call(function, item)), pure=False))
-            if len(waiting) >= TASKS_A_THREAD * threads:
+    from distributed.scheduler import KilledWorker
+
+    try:
+        with client:
+            threads = sum(client.nthreads().values())
+            waiting: deque = deque()
+            for item in items:
+                # Results of equal arguments are not reused: the files may have changed in between.
+                waiting.append(client.submit(pickle.loads, pickle.dumps(_Call(function, item)), pure=False))
+                if len(waiting) >= TASKS_A_THREAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    except (KilledWorker, CancelledError) as error:
+        what = "the workers of an item ended" if isinstance(error, KilledWorker) else "its scheduler is gone"
+        raise ChildProcessError(
+            f"--dask: expected a cluster that lives to the end, found that {what}, as happens where memory runs out; "
+            "look at its logs, and call the same command again"
+        ) from error
 
 
 class _Call:
