@@ -207,7 +207,9 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
 
 def strong_step(args: argparse.Namespace, device: torch.device) -> tuple[Callable, None]:
     """A step of the ways of ``STRONG``."""
-    settings = Settings.of(recipe="strong", data="kvasir", root="unused", rounds=1, pseudo="levels", spatial_size=args.size)
+    settings = Settings.of(
+        recipe="strong", data="kvasir", root="unused", rounds=1, pseudo="levels", spatial_size=args.size
+    )
     settings = complete(settings, DATASETS["kvasir"]).replace(**STRONG[args.way])
     model = build_network(settings, device, args.batch_size).train()
     optimizer, objective = build_optimizer(settings, model), objective_of(settings)
