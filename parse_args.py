@@ -43,8 +43,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         command, argv = argv[0], argv[1:]
     else:
         command = "train"
-        if argv and not argv[0].startswith("-"):
-            _top_level_parser().error(f"expected a command of {', '.join(COMMANDS)}, found {argv[0]!r}")
+        if not argv or not argv[0].startswith("-"):
+            found = repr(argv[0]) if argv else "none"
+            _top_level_parser().error(f"expected a command of {', '.join(COMMANDS)}, found {found}")
         if argv[:1] in (["-h"], ["--help"]):
             _top_level_parser().parse_args(argv)
     # Only that of this command: many need no networks, which take seconds to import.

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
         option: for messages.
 
     Returns:
-        In the order given; without a name, the last folder of the path, or the whole path where two end alike.
+        In the order given; without a name, as of ``distinct_names``.
 
     Raises:
         ValueError: for a name that is empty, holds control characters, or is there twice.
@@ -58,8 +58,17 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
 
 
 def distinct_names(paths: Sequence[str | Path]) -> list[str]:
-    """The last part of each path, and the path as given where another path ends alike."""
-    folders = [Path(os.path.abspath(path)) for path in paths]
-    names = [(folder.parent if folder.name in RESULT_FILES else folder).name for folder in folders]
-    different = Counter(name for name, _ in set(zip(names, folders, strict=True)))
-    return [str(path) if different[name] > 1 else name for path, name in zip(paths, names, strict=True)]
+    """The last part of each path, or as many as tell it from the others; of a file of results, its folder's."""
+    places = dict.fromkeys(Path(os.path.abspath(path)) for path in paths)
+    folders = {place: place.parent if place.name in RESULT_FILES else place for place in places}
+    shared = {folder for folder, number in Counter(folders.values()).items() if number > 1}
+    # Of two files of one folder both are named.
+    ends = {place: place if folder in shared else folder for place, folder in folders.items()}
+    return [_shortest_tail(ends[Path(os.path.abspath(path))], ends.values()) for path in paths]
+
+
+def _shortest_tail(path: Path, among: Collection[Path]) -> str:
+    tails = (path.parts[-length:] for length in range(1 + (path.name in RESULT_FILES), len(path.parts)))
+    others = [other.parts for other in among if other != path]
+    tail = next((tail for tail in tails if all(parts[-len(tail) :] != tail for parts in others)), path.parts)
+    return Path(*tail).as_posix()

@@ -108,7 +108,14 @@ def test_an_unknown_command_names_the_known_ones(capsys):
     with pytest.raises(SystemExit) as stop:
         parse_args(["trian", *NEEDED])
     assert stop.value.code == 2
-    assert f"expected a command of {', '.join(COMMANDS)}, found" in capsys.readouterr().err
+    assert f"expected a command of {', '.join(COMMANDS)}, found 'trian'" in capsys.readouterr().err
+
+
+def test_nothing_at_all_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_args([])
+    assert stop.value.code == 2
+    assert f"expected a command of {', '.join(COMMANDS)}, found none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

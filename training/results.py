@@ -5,11 +5,12 @@ import os
 
 from torch import nn
 
-from evaluation.metrics import HEADLINE
+from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.per_case import PREDICTIONS_FOLDER
 from evaluation.scores import ENSEMBLE, write_mask
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
+from losses import OBJECTIVES
 from models import build_from_weights
 from models.checkpoint import load_checkpoint
 from training.checkpoints import recipe_of, start_weights
@@ -73,20 +74,21 @@ def finish(run: Run) -> None:
 
 def _tell_of_best(run: Run) -> None:
     """What ``model_best.pth`` is, where it may not be what is expected of it."""
-    split, dice, log = run.data.selection_split, run.state.best_performance, run.log
+    split, best, log = run.data.selection_split, run.state.best_performance, run.log
+    metric = MEASURES[OBJECTIVES[run.settings.mode].selected_by].title
     # The rounds before the last one see no test set.
     if run.settings.select == "last" or (split is None and not run.settings.is_last_round):
         return
     if split is None:
         log.info(f"nothing with masks to choose a best checkpoint on: there is no {BEST_FILE}; take {LATEST_FILE}")
-    elif dice is None:
+    elif best is None:
         log.info(
-            f"warning: no {split} case had a Dice in any validation (nothing there and nothing predicted), so that no "
-            f"best checkpoint was chosen: there is no {BEST_FILE}; take {LATEST_FILE}"
+            f"warning: no {split} case had a defined {metric} in any validation (nothing there or predicted), so that "
+            f"no best checkpoint was chosen: there is no {BEST_FILE}; take {LATEST_FILE}"
         )
-    elif dice == 0:
+    elif best == 0:
         log.info(
-            f"warning: the Dice on the {split} set was 0 in all validations: {BEST_FILE} is of the first of them, "
+            f"warning: the {metric} on the {split} set was 0 in all validations: {BEST_FILE} is of the first of them, "
             f"iteration {run.state.best_iteration}, and no better than the others; most likely the network has to "
             "train longer (--max_ite), unless the masks are empty"
         )

@@ -129,7 +129,7 @@ def test_runs_are_named_so_that_they_can_be_told_apart(tmp_path, monkeypatch):
     for folder in ("a/seed0", "b/seed0", "c"):
         run_folder(tmp_path / folder, summary())
     runs, _ = find_runs(["a/seed0", "b/seed0/", "c/summary.json"])
-    assert [run.name for run in runs] == ["a/seed0", "b/seed0/", "c"]
+    assert [run.name for run in runs] == ["a/seed0", "b/seed0", "c"]
     assert [run.name for run in find_runs(["a/seed0", "a/seed0/"])[0]] == ["seed0", "seed0"]
 
 

@@ -29,6 +29,16 @@ def test_a_name_with_an_equals_sign_is_one_where_its_path_is_there(tmp_path):
 
 def test_folders_that_end_alike_are_told_apart_by_their_paths():
     assert distinct_names(["x/run", "y/run", "z/other/per_case.csv"]) == ["x/run", "y/run", "other"]
+    assert distinct_names(["/home/me/a/evaluate_test", "/home/me/b/evaluate_test"]) == [
+        "a/evaluate_test",
+        "b/evaluate_test",
+    ]
+    assert distinct_names(["/run", "/x/run", "/x/run/per_case.csv"]) == ["/run", "x/run", "run/per_case.csv"]
+    assert distinct_names(["x/run", "x/run"]) == ["run", "run"]
+    assert distinct_names(["run/model_best.pth", "run/model_latest.pth"]) == [
+        "run/model_best.pth",
+        "run/model_latest.pth",
+    ]
 
 
 @pytest.mark.parametrize(
