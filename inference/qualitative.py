@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.files import sample_path
+from datasets.files import find_file, sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
@@ -253,7 +253,7 @@ def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     folder = run.path / PREDICTIONS_FOLDER
     if not run.path.is_dir():
         raise FileNotFoundError(f"{run.path}: expected a results folder or a checkpoint, found none")
-    paths = {name: folder / f"{name}.png" for name in wanted.names}
+    paths = {name: find_file(folder, name, (".png",)) for name in wanted.names}
     for path in paths.values():
         if not path.is_file():
             raise FileNotFoundError(
