@@ -143,6 +143,7 @@ def test_uint8_is_cut_off_and_not_rounded():
 
 def test_uint8_of_values_out_of_range_does_not_wrap():
     assert to_uint8(np.array([-0.1, 1.1])).tolist() == [0, 255]
+    assert to_uint8(np.array([-0.1, -0.0, 1.1]), half=True).tolist() == [0, 0, 255]
 
 
 def test_half_precision_as_the_reference_computes():
