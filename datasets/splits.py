@@ -67,7 +67,11 @@ def has_validation_file(root: str | Path) -> bool:
 
 
 def train_list_sha256(root: str | Path) -> str:
-    """Of the ids in train.txt in their order, by which a run knows later whether it began with the same."""
+    """SHA-256, in hex digits, of the ids in train.txt in their order: by it a run knows whether it began with the same.
+
+    Raises:
+        OSError, ValueError: as of ``io.read_names``.
+    """
     return hashlib.sha256("\n".join(io.read_names(Path(root) / "train.txt")).encode()).hexdigest()
 
 

@@ -59,12 +59,12 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
 
 def distinct_names(paths: Sequence[str | Path]) -> list[str]:
     """The last part of each path, or as many as tell it from the others; of a file of results, its folder's."""
-    places = dict.fromkeys(Path(os.path.abspath(path)) for path in paths)
+    places = [Path(os.path.abspath(path)) for path in paths]
     folders = {place: place.parent if place.name in RESULT_FILES else place for place in places}
     shared = {folder for folder, number in Counter(folders.values()).items() if number > 1}
     # Of two files of one folder both are named.
     ends = {place: place if folder in shared else folder for place, folder in folders.items()}
-    return [_shortest_tail(ends[Path(os.path.abspath(path))], ends.values()) for path in paths]
+    return [_shortest_tail(ends[place], ends.values()) for place in places]
 
 
 def _shortest_tail(path: Path, among: Collection[Path]) -> str:

@@ -73,7 +73,7 @@ def check_sigma(sigma_px: float, canvas_px: int = CANVAS_PX) -> None:
 
 
 def to_uint8(unit_map: np.ndarray, *, half: bool = False) -> np.ndarray:
-    """A map in 0..1 as uint8, cut off rather than rounded.
+    """A map in 0..1, of any shape, as uint8 in 0..255, cut off rather than rounded; what is beyond counts as 0 or 1.
 
     ``half`` computes in float16, as the reference does for heatmaps (and only for them).
     """
