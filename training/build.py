@@ -74,17 +74,20 @@ def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, Seg
     """The validation split, that of ``--val_fraction`` or val.txt, and the test split.
 
     None where there is none, or none of its images has a mask: whoever has drawn masks of some training images has
-    nothing to evaluate on.
+    nothing to evaluate on. The images of both are there all the same: ids with endings have no masks either.
     """
     root, there = Path(settings.root), similar_files(Path(settings.root) / "masks")
     spec, drawn = get_spec(settings.data, root), {"val_fraction": settings.val_fraction, "seed": settings.seed}
+    common = {key: getattr(settings, key) for key in ("root", "spatial_size", "val_fraction", "seed", "antialias")}
 
     def has_masks(split: str) -> bool:
         if not (root / f"{split}.txt").is_file() and not (split == "val" and settings.val_fraction):
             return False
-        return any(plain_id(name).casefold() in there for name in split_names(spec, root, split, **drawn))
+        if any(plain_id(name).casefold() in there for name in split_names(spec, root, split, **drawn)):
+            return True
+        build_dataset(settings.data, split=split, has_labels=False, **common)
+        return False
 
-    common = {key: getattr(settings, key) for key in ("root", "spatial_size", "val_fraction", "seed", "antialias")}
     wanted = {
         "val": settings.select != "last" and has_masks("val"),
         "test": has_masks("test"),

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -51,6 +52,12 @@ def _notes(run: Run) -> Iterator[str]:
         yield (
             "the best checkpoint is chosen on the test set, as released; --val_fraction or val.txt keeps a split apart"
         )
+    for split, is_evaluated in (
+        ("val", data.selection_split == "validation" or settings.select == "last"),
+        ("test", data.test is not None or not settings.is_last_round),
+    ):
+        if not is_evaluated and (listed := Path(settings.root, f"{split}.txt")).is_file():
+            yield f"{listed}: no image has a mask of its name in masks/: nothing will be evaluated on it"
     if settings.select == "last" and (settings.val_fraction or has_validation_file(settings.root)):
         yield "validation images are kept apart, and --select last does not look at them; evaluate --split val does"
     rate = schedule(settings, run.state.iterations_per_epoch)(0)

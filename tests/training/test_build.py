@@ -68,3 +68,12 @@ def test_masks_of_no_test_image_mean_that_nothing_is_evaluated(tiny_root, there)
     for options in ([], ["--select", "best", "--val_fraction", "0.34"] if there != "polyp2.jpg" else []):
         data = _data(tiny_root, *options)
         assert data.test is None and data.selection is None
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("name, hint", [("polyp7.jpg", "ids stand without ending"), ("polyp77", "put the images")])
+def test_ids_of_no_image_are_refused_and_no_split_without_masks(tiny_root, split, name, hint):
+    (tiny_root / "test.txt").unlink()
+    (tiny_root / f"{split}.txt").write_text(f"{name}\n")
+    with pytest.raises(FileNotFoundError, match=rf"1 of 1 files are missing: .*{name}.jpg.*{hint}"):
+        _data(tiny_root)

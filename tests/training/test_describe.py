@@ -56,3 +56,15 @@ def test_emulated_bfloat16_is_said(lines, monkeypatch, has):
     said = lines("--amp", "bf16")[2]
     assert said.startswith("computes in bfloat16 autocast")
     assert ("cpu only emulates, some ten times slower: --amp auto" in said) is not has
+
+
+def test_a_split_of_which_no_image_has_a_mask_is_said_before_training(lines, tiny_root):
+    for name in ("polyp7", "polyp8", "polyp9"):
+        (tiny_root / "masks" / f"{name}.jpg").rename(tiny_root / "masks" / f"{name}_mask.jpg")
+    (tiny_root / "val.txt").write_text("polyp9\n")
+    (tiny_root / "test.txt").write_text("polyp7\npolyp8\n")
+    said = lines()
+    first_step = next(number for number, line in enumerate(said) if line.startswith("[train"))
+    for split in ("val", "test"):
+        note = f"{tiny_root / split}.txt: no image has a mask of its name in masks/: nothing will be evaluated on it"
+        assert note in said[:first_step]
