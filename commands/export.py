@@ -59,7 +59,8 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--check_images",
         nargs="+",
-        default=(),
+        action="extend",
+        default=[],
         metavar="PATH",
         help="images, or folders of which 8 are taken, to check the file on (default: made ones)",
     )

@@ -26,7 +26,7 @@ def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table, for the column fixations")
     cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
-    cases.add_argument("--ids", nargs="+", metavar="ID", help="these")
+    cases.add_argument("--ids", nargs="+", action="extend", metavar="ID", help="these")
     for option, meaning in (
         ("--worst", "those of the lowest Dice"),
         ("--best", "those of the highest Dice"),
@@ -39,12 +39,18 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--runs",
         nargs="+",
+        action="extend",
         default=[],
         metavar="[NAME=]RUN",
         help="results folders with predictions/, or checkpoints (.pth), which are run on the cases (default: none)",
     )
     parser.add_argument(
-        "--to", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
+        "--to",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="FILE",
+        help="files to write: .pdf, .svg (vector text), .png",
     )
     add_overwrite(parser)
     _add_figure_look(parser)

@@ -86,6 +86,7 @@ def add_checkpoints(parser: Parser) -> None:
         "--ckpt_path",
         required=True,
         nargs="+",
+        action="extend",
         metavar="FILE",
         help="checkpoint of this project or of the reference; several are averaged",
     )

@@ -31,7 +31,12 @@ def add_options(parser: Parser) -> None:
     """Options of ``predict``."""
     add_checkpoints(parser)
     parser.add_argument(
-        "--images", required=True, nargs="+", metavar="PATH", help="images, and folders of images; masks are not needed"
+        "--images",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="images, and folders of images; masks are not needed",
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
     group = parser.add_argument_group("results")

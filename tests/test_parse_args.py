@@ -190,3 +190,18 @@ def test_the_help_of_train_begins_with_the_ten_options_that_most_runs_need(capsy
         "--device",
     ]  # fmt: skip
     assert rest[0].startswith("run:") and rest[-1].startswith("recipes: released: as released")
+
+
+@pytest.mark.parametrize(
+    "line, option",
+    [
+        ("predict --ckpt_path C --images a b --images c", "images"),
+        ("predict --images I --ckpt_path a --ckpt_path b c", "ckpt_path"),
+        ("export --ckpt_path C --to F --check_images a --check_images b c", "check_images"),
+        ("figure --data folder --root R --to F --ids a b --ids c", "ids"),
+        ("figure --data folder --root R --ids I --to a --to b c", "to"),
+        ("figure --data folder --root R --ids I --to F --runs a b --runs c", "runs"),
+    ],
+)
+def test_a_list_that_is_named_twice_is_one_list(line, option):
+    assert getattr(parse_args(line.split()), option) == ["a", "b", "c"]
