@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,7 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     Exits with code 2 and one line for unknown, missing or contradictory options.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = [_with_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     if argv and argv[0] in COMMANDS:
         command, argv = argv[0], argv[1:]
     else:
@@ -57,6 +58,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.command = command
     return args
+
+
+def _with_home(text: str) -> str:
+    """A word with its home folder: of ``--exp_path=~/exp`` shells leave the ~, and a folder of that name was made."""
+    before, equals, value = text.rpartition("=")
+    return f"{before}{equals}{os.path.expanduser(value)}"
 
 
 def _top_level_parser() -> Parser:

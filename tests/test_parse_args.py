@@ -205,3 +205,10 @@ def test_the_help_of_train_begins_with_the_ten_options_that_most_runs_need(capsy
 )
 def test_a_list_that_is_named_twice_is_one_list(line, option):
     assert getattr(parse_args(line.split()), option) == ["a", "b", "c"]
+
+
+def test_a_home_folder_that_the_shell_left_is_put_in(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    args = parse_args(["--data", "folder", "--root=~/data", "--exp_path", "~/exp"])
+    assert (args.root, args.exp_path) == ("/home/me/data", "/home/me/exp")
+    assert parse_args(["compare", "a=~/a", "b=c~"]).runs == ["a=/home/me/a", "b=c~"]
