@@ -90,9 +90,9 @@ def load_checkpoint(path: str | Path) -> dict:
     """Read a checkpoint of this project or of the reference onto the CPU.
 
     Returns:
-        A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training and
-        of ``torch.compile``; the other entries as saved (``iteration``, ``best_performance``, ``best_iteration``,
-        ``config``, ...), as ``models.checkpoint_schema`` describes them.
+        A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training,
+        ``torch.compile`` and Lightning; the other entries as saved (``iteration``, ``best_performance``,
+        ``best_iteration``, ``config``, ...), as ``models.checkpoint_schema`` describes them.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -145,23 +145,29 @@ def _refused(error: Exception) -> str:
 def _with_state_dict(content: Any) -> dict:
     if isinstance(content, Mapping) and _is_state_dict(content):
         content = {"state_dict": content}
-    state_dict = content.get("state_dict") if isinstance(content, Mapping) else None
-    if not isinstance(state_dict, Mapping) or not _is_state_dict(state_dict):
-        names = content if isinstance(content, Mapping) else [type(content).__name__]
-        found = ", ".join(named(name) for name in list(names)[:5])
+    entries = dict(content) if isinstance(content, Mapping) else {}
+    weighty = [name for name, value in entries.items() if isinstance(value, Mapping) and _is_state_dict(value)]
+    # Others call theirs model or model_state_dict.
+    name = weighty[0] if len(weighty) == 1 and "state_dict" not in entries else "state_dict"
+    if name not in weighty:
+        names = entries or ([] if isinstance(content, Mapping) else [type(content).__name__])
+        found = ", ".join(map(named, list(names)[:5]))
         raise ValueError(f"expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
+    state_dict = entries.pop(name)
     weights = {_unwrapped(key): value for key, value in state_dict.items()}
     if len(weights) < len(state_dict):
         raise ValueError("expected each weight once, found some with and without the prefix of a wrapper")
     if {key.partition(".")[0] for key in weights} == {"encoder", "classifier", "head"}:
         # Released full supervision has one network, whose names lack those of its level.
         weights = {f"model.0.{key}": value for key, value in weights.items()}
-    return {**content, "state_dict": weights}
+    return {**entries, "state_dict": weights}
 
 
 def _unwrapped(key: str) -> str:
-    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level."""
+    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level, and
+    of the attribute that holds the network in another's module, as of Lightning."""
     key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
+    key = re.sub(r"^(?:(?:module|model|net|network)\.)+(?=model\.\d+\.|encoder\.|classifier\.|head\.)", "", key)
     return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
 
 

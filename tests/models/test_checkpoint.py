@@ -103,9 +103,22 @@ def test_bare_state_dict(tmp_path):
     assert list(loaded) == ["state_dict"] and list(loaded["state_dict"]) == ["w"]
 
 
+@pytest.mark.parametrize("name", ["model", "net", "model_state_dict"])
+def test_weights_under_another_name(tmp_path, name):
+    loaded = load_checkpoint(_save(tmp_path / "a.pth", {name: {"w": WEIGHT}, "optimizer": {"state": {}}, "epoch": 3}))
+    assert list(loaded) == ["optimizer", "epoch", "state_dict"] and list(loaded["state_dict"]) == ["w"]
+
+
+@pytest.mark.parametrize("prefix", ["model.", "net.", "module.network.", "model._orig_mod."])
+def test_the_attribute_of_another_module_is_taken_off(tmp_path, prefix):
+    path = _save(tmp_path / "a.pth", {"state_dict": {f"{prefix}{key}": WEIGHT for key in ("model.0.w", "encoder.w")}})
+    assert list(load_checkpoint(path)["state_dict"]) == ["model.0.w", "encoder.w"]
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
+        ({"model": {"w": WEIGHT}, "model_ema": {"w": WEIGHT}}, "found model, model_ema"),
         ({"iteration": 3, "weights": 4}, "found iteration, weights"),
         ({"state_dict": {}}, "found state_dict"),
         ({"state_dict": {"w": 3}}, "found state_dict"),
