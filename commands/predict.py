@@ -15,7 +15,7 @@ from commands.options import Parser, add_checkpoints, add_loading, add_spacing, 
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
-from inference.folder.images import RENAME, FoundImage, dicom_by_content, find_images
+from inference.folder.images import IMAGE_EXTS, RENAME, FoundImage, find_images, passed_over
 from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
@@ -82,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
         work = _Work(args, predictor, results)
         for path, reason in refused:
             work.refuse(path, reason)
-        _warn_of_unnamed_dicom(args.images, args.recursive)
+        _tell_of_others(args)
         try:
             stopped_by = work.do(images, stop)
         finally:
@@ -205,10 +205,14 @@ def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
     }
 
 
-def _warn_of_unnamed_dicom(given: Sequence[str], recursive: bool) -> None:
-    passed_over = dicom_by_content(given, recursive)
-    if passed_over:
-        _say(f"passed over {len(passed_over)} DICOM file(s) without the ending, {passed_over[0]} first; {RENAME}")
+def _tell_of_others(args: argparse.Namespace) -> None:
+    counts, dicom = passed_over(args.images, Path(args.out), args.recursive)
+    if counts:
+        listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(counts.items()))
+        hint = "; for sub-folders give --recursive" if counts["a folder"] else ""
+        _say(f"passed over, since only {', '.join(IMAGE_EXTS)} are images: {listed}{hint}")
+    if dicom:
+        _say(f"passed over {len(dicom)} DICOM file(s) without the ending, {dicom[0]} first; {RENAME}")
 
 
 def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) -> int:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -74,15 +75,22 @@ def find_images(
     return list(found), refused
 
 
-def dicom_by_content(given: Sequence[str], recursive: bool = False) -> list[Path]:
-    """The files in the folders among ``given`` that are DICOM and do not say so by their names, sorted.
+def passed_over(given: Sequence[str], out: Path, recursive: bool = False) -> tuple[Counter[str], list[Path]]:
+    """What lies in the folders among ``given`` and is neither an image by its name, nor hidden, nor in ``out``.
 
-    Scanners export such files, and ``find_images`` passes them over. Their list on a medium is none of them.
+    Returns:
+        How many, by ending in lower case, ``no ending``, or ``a folder`` where those are not looked into; and the files
+        of them that are DICOM, sorted: scanners export such. Their list on a medium is none of them.
     """
-    pattern = "**/*" if recursive else "*"
-    files = [path for folder in given if os.path.isdir(folder) for path in Path(folder).glob(pattern)]
-    unnamed = (path for path in files if not _is_image(path.name) and path.name.lower() != DICOM_LIST)
-    return sorted(filter(_begins_as_dicom, unnamed))
+    results, others = out.resolve(), []
+    for folder in filter(os.path.isdir, given):
+        for path in Path(folder).glob("**/*" if recursive else "*"):
+            is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            is_looked_into = recursive and os.path.isdir(path)
+            if not (is_hidden or is_looked_into or _is_image(path.name) or path.absolute().is_relative_to(results)):
+                others.append(path)
+    counts = Counter("a folder" if os.path.isdir(path) else path.suffix.lower() or "no ending" for path in others)
+    return counts, sorted(path for path in others if path.name.lower() != DICOM_LIST and _begins_as_dicom(path))
 
 
 def _begins_as_dicom(path: Path) -> bool:

@@ -212,6 +212,17 @@ class TestWhatIsWritten:
         assert {row["name"] for row in table(tmp_path / "out")} == {*(f"i{index}" for index in range(5)), "sub/i0"}
         assert (tmp_path / "out" / "masks" / "sub" / "i0.png").is_file()
 
+    def test_what_is_passed_over_is_counted(self, checkpoint, images, tmp_path, capsys):
+        (images / "sub").mkdir()
+        for name in ("a.webp", "b.GIF", "sub/c.webp"):
+            (images / name).write_bytes(b"")
+        assert predict(checkpoint, images, images / "out") == 0
+        said = capsys.readouterr().err
+        assert "passed over, since only .png, " in said
+        assert said.endswith(" are images: .gif (1), .webp (1), a folder (1); for sub-folders give --recursive\n")
+        assert predict(checkpoint, images, images / "out", "--recursive") == 0
+        assert capsys.readouterr().err.endswith(" are images: .gif (1), .webp (2)\n")
+
 
 class TestDicom:
     @pytest.fixture
