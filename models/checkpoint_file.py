@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 
 ZIP_START = b"PK\x03\x04"
+# Of a file that is no checkpoint, in a message.
+SHOWN_BYTES = 24
 # Of torch's format without an archive: a number, the version, facts of the machine, the content, its storages.
 NUM_PICKLES_WITHOUT_ARCHIVE = 5
 SCALARS = ("f2", "f4", "f8", "i4", "i8", "u1", "b1")
@@ -61,12 +63,13 @@ def check_file(path: Path) -> None:
     none, and in its format from before there were archives, there is nothing to compare. Reads the whole file.
     """
     with open(path, "rb") as file:
-        start = file.read(len(ZIP_START))
-        if start == ZIP_START:
+        start = file.read(SHOWN_BYTES)
+        if start.startswith(ZIP_START):
             _check_archive(path)
             return
         if not start.startswith(pickle.PROTO):
-            raise pickle.UnpicklingError("neither an archive nor a pickle of torch's")
+            # As the page that stands before a large download, or Git's pointer to a large file.
+            raise ValueError(f"it begins with {start!r}, as nothing of torch's does; download or export it again")
         file.seek(0)
         for _ in range(NUM_PICKLES_WITHOUT_ARCHIVE):
             _Follower(file).load()

@@ -226,7 +226,7 @@ def test_both_checkpoints_broken(runs, tiny_root, tmp_path):
     runs.said()
     assert runs(tiny_root, tmp_path / "exp", *recipe, "--resume") == 2
     last = runs.said().strip().splitlines()[-1]
-    assert last.startswith("run.py train: error:") and "model_previous.pth: expected weights and plain values" in last
+    assert last.startswith("run.py train: error:") and "model_previous.pth: expected a checkpoint, found" in last
 
 
 def test_resuming_before_the_first_checkpoint_starts_from_scratch(runs, tiny_root, tmp_path):

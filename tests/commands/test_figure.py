@@ -124,7 +124,7 @@ def test_what_is_not_there_is_left_out_with_a_word(figure, root, tmp_path, capsy
         (None, ["--runs", "nowhere"], "nowhere: expected a results folder or a checkpoint, found none"),
         (None, ["--runs", "{root}"], "{root}/predictions/polyp7.png: expected the prediction of a run, found none; "
          "run.py evaluate with --save_pred"),
-        (None, ["--runs", "{root}/train.txt"], "{root}/train.txt: expected weights and plain values, found"),
+        (None, ["--runs", "{root}/train.txt"], "{root}/train.txt: expected a checkpoint, found a corrupt"),
     ],
 )  # fmt: skip
 def test_what_is_asked_for_and_is_not_there_is_refused(figure, root, tmp_path, capsys, gone, more, message):

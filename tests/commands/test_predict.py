@@ -398,7 +398,7 @@ class TestNothingDone:
         assert "images of 3 channels (normalisation imagenet), found one for 1" in fails(capsys, one, images, out)
         assert "expected channels 3" in fails(capsys, [checkpoint, grey_checkpoint], images, out)
         (tmp_path / "text.pth").write_text("weights")
-        assert "expected weights and plain values" in fails(capsys, tmp_path / "text.pth", images, out)
+        assert "it begins with b'weights'" in fails(capsys, tmp_path / "text.pth", images, out)
         assert not out.exists()
 
     def test_an_output_folder_that_cannot_be_written(self, checkpoint, images, tmp_path, capsys):

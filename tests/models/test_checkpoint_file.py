@@ -130,3 +130,13 @@ def test_no_regular_file(tmp_path):
 def test_a_file_of_the_system(tmp_path):
     (tmp_path / "a.pth").symlink_to("/proc/self/mem")
     assert "found an empty file" in refusal(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    "content", [b"<!DOCTYPE html><html>Virus scan warning</html>", b"version https://git-lfs.github.com/spec/v1\noid"]
+)
+def test_a_page_or_pointer_in_place_of_a_download_is_shown(tmp_path, content):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(ValueError, match="expected a checkpoint, found a corrupt or foreign file") as error:
+        load_checkpoint(tmp_path / "a.pth")
+    assert f"it begins with {content[:24]!r}" in str(error.value) and "trust" not in str(error.value)
