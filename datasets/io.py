@@ -251,6 +251,9 @@ def _check_opaque(path: Path, image: Image.Image) -> None:
 def _grey_of(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
     """(H,W) uint8, without colours, whose luminance says little: that of pure red is background."""
     _check_opaque(path, image)
+    # Of a palette that was never written, or is too short, all that it lacks shows black.
+    if image.mode == "P" and len(image.getcolors()) > len(image.convert("RGB").getcolors()):
+        raise RefusedError(f"{path}: expected a palette with a colour a value, found values that show alike; {advice}")
     if image.mode not in ("1", "L", "LA"):
         colours = image.convert("RGB").split()
         red, green, blue = colours

@@ -151,6 +151,23 @@ class TestEightBits:
             expected = np.array(image)
         np.testing.assert_array_equal(io.read_label(path).mask, expected)
 
+    @pytest.mark.parametrize(
+        ("palette", "values"),
+        [([], (0, 1)), ([0] * 3 + [255] * 60, (0, 1, 255)), ([0] * 6 + [255] * 3, (0, 1, 2))],
+        ids=["never_written", "too_short", "two_alike"],
+    )
+    def test_values_that_a_palette_shows_alike_are_not_lost(self, tmp_path, palette, values):
+        picture = Image.frombytes("P", (len(values), 1), bytes(values))
+        picture.putpalette(palette)
+        for refused in (io.read_label, io.read_map):
+            with pytest.raises(ValueError, match=r"a\.png: expected a palette with a colour a value, found .* alike"):
+                refused(_save(tmp_path / "a.png", picture))
+
+    def test_a_palette_that_tells_values_apart_may_be_longer_than_they_need(self, tmp_path):
+        picture = Image.frombytes("P", (3, 1), bytes([0, 7, 0]))
+        picture.putpalette([0, 0, 0] * 7 + [255, 255, 255] * 3)
+        assert io.read_label(_save(tmp_path / "a.png", picture)).mask.tolist() == [[False, True, False]]
+
     @pytest.mark.parametrize("colour", [(1, 0, 0), (0, 0, 4), (2, 0, 0)])
     def test_labels_in_one_channel_are_colours(self, tmp_path, colour):
         mask = np.zeros((8, 8, 3), np.uint8)
