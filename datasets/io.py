@@ -20,7 +20,11 @@ LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
 FAX_COMPRESSIONS = ("tiff_ccitt", "group3", "group4")
 PHOTOMETRIC_TAG, MIN_IS_WHITE = 262, 0
 BITS_TAG, SAMPLE_FORMAT_TAG, UNSIGNED, SIGNED = 258, 339, 1, 2
-OTHER_NUMBERS = "expected a TIFF of uint8, uint16 or float32, found other numbers; save it as one of them"
+EXTRA_SAMPLES_TAG, NO_ALPHA = 338, 0
+OTHER_NUMBERS = (
+    "expected a TIFF of uint8, uint16 or float32, of grey or of interleaved red, green and blue, found other numbers "
+    "or channels; save it as such"
+)
 ORIENTATION_TAG, UPRIGHT = 274, 1
 # Between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
@@ -71,8 +75,8 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: for an unreadable file, several pages or frames, transparency, 16-bit colour, or values that are not
-            finite.
+        ValueError: for an unreadable file, several pages or frames, transparency, further channels, 16-bit colour, or
+            values that are not finite.
     """
     path = Path(path)
     if is_dicom(path):
@@ -228,6 +232,9 @@ def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
     if image.format == "TIFF" and image.getexif().get(ORIENTATION_TAG, UPRIGHT) != UPRIGHT:
         # Pillow would turn it, and nothing turns what belongs to it.
         raise RefusedError(f"{path}: expected pixels stored upright, found a TIFF with an orientation; save it turned")
+    if NO_ALPHA in getattr(image, "tag_v2", {}).get(EXTRA_SAMPLES_TAG, ()):
+        # Pillow would drop them.
+        raise RefusedError(f"{path}: expected grey, or red, green and blue, found further channels; save it without")
     if _is_deep(image):
         check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
         if "transparency" in image.info:

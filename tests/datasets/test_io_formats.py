@@ -132,6 +132,30 @@ class TestEightBits:
             with pytest.raises(ValueError, match="expected 8 bits a colour, found 16"):
                 refused(tmp_path / "a.tif")
 
+    @pytest.mark.parametrize(("channels", "photometric"), [(2, "minisblack"), (4, "rgb"), (5, "rgb")])
+    @pytest.mark.parametrize("first", ["unspecified", "unassalpha"])
+    def test_channels_beyond_grey_and_colour_are_not_left_out(self, tmp_path, channels, photometric, first):
+        number = channels - (1 if photometric == "minisblack" else 3)
+        extra = [first, *["unspecified"] * (number - 1)]
+        values = np.full((8, 8, channels), 255, np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, planarconfig="contig", extrasamples=extra)
+        if "unspecified" not in extra:
+            assert io.read_image(tmp_path / "a.tif", 3).min() == 255
+            return
+        for refused in (io.read_image, io.check_image, io.read_label):
+            with pytest.raises(ValueError, match=r"a\.tif: expected grey, or red, .* found further channels"):
+                refused(tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("layout", ["minisblack", "minisblack_separate", "float_rgb"])
+    def test_a_tiff_of_other_channels_is_not_said_to_have_other_numbers_alone(self, tmp_path, layout):
+        kind = np.float32 if layout == "float_rgb" else np.uint8
+        shape = (3, 8, 8) if layout == "minisblack_separate" else (8, 8, 4 if layout == "minisblack" else 3)
+        order = "separate" if layout == "minisblack_separate" else "contig"
+        options = {"photometric": "rgb" if layout == "float_rgb" else "minisblack", "planarconfig": order}
+        tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, kind), **options)
+        with pytest.raises(ValueError, match=r"a\.tif: expected a TIFF of .*, found other numbers or channels; "):
+            io.read_image(tmp_path / "a.tif")
+
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, bool])
     def test_masks_whose_0_is_white_are_refused(self, tmp_path, dtype):
         values = np.array([[0, 255], [0, 0]], dtype)
