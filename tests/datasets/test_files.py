@@ -81,6 +81,12 @@ def test_a_name_in_other_letter_case_is_a_hint(tmp_path):
     assert similar_files(tmp_path / "nowhere") == {}
 
 
+@pytest.mark.parametrize("name", ["IM0001", "1.2.840.10008.5.1"])
+def test_a_file_without_an_ending_is_a_hint(tmp_path, name):
+    hint = near_miss_hint(name, similar_files(_touch(tmp_path, name)))
+    assert hint == f"; {name} is there, without an ending that says its format; end the names of DICOM files in .dcm"
+
+
 def test_links_to_themselves_are_passed_over(tmp_path):
     (tmp_path / "loop.png").symlink_to("loop.png")
     assert list(files_by_name(_touch(tmp_path, "a.png"), ENDINGS)) == ["a"]
