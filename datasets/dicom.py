@@ -200,6 +200,12 @@ def _padding(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarr
         padding = np.isnan(pixels)
     else:
         low, high = np.sort([_as_stored(value, pixels.dtype) for value in values])[[0, -1]]
+        if dicom.get("LossyImageCompression") == "01" and (pixels < low).any() and (pixels > high).any():
+            # What was the padding scatters around its value, and cannot be told from the picture.
+            raise RefusedError(
+                f"{path}: expected {tags[0]} {values[0]} outside the picture's values, found values on both sides of "
+                f"it, after lossy compression; take the file from before it, or remove {tags[0]} where there is none"
+            )
         padding = (pixels >= low) & (pixels <= high)
         if dicom.get("BitsStored") != dicom.get("BitsAllocated"):
             # Values beyond the stored bits were cut to these.

@@ -111,6 +111,18 @@ def test_without_padding_all_is_picture(made, values, header):
     np.testing.assert_array_equal(read[..., 0], values)
 
 
+@pytest.mark.parametrize(("outside", "found"), [([-2003, -2000, -1998, -2000], "refused"), ([-2000] * 4, "told")])
+def test_padding_that_lossy_compression_has_changed_is_no_picture(made, outside, found):
+    values = np.concatenate([np.array([outside], np.int16), PICTURE])
+    path = made(values, **SIGNED, PixelPaddingValue=-2000, LossyImageCompression="01")
+    if found == "told":
+        assert read_image(path, 1).mask[..., 0].tolist() == [[True] * 4, [False] * 4, [False] * 4]
+        return
+    with pytest.raises(ValueError, match=r"a\.dcm: expected PixelPaddingValue -2000 outside .* after lossy"):
+        read_image(path)
+    assert not np.ma.is_masked(read_image(made(values, **SIGNED, LossyImageCompression="01")))
+
+
 def test_the_made_cases_have_the_same_values_and_grey_levels():
     folder = Path(os.environ.get("GAZEMEDSEG_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "cases"
     if not folder.is_dir():
