@@ -31,6 +31,8 @@ from datasets.transforms import drawn_flips, preprocess, resize_labels, resize_s
 FLIP_PROBABILITY = 0.5
 # Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
 NUM_READ = 20
+# What JPEG makes of 1.
+HIGHEST_OF_LABELS = 2
 
 
 @dataclass(eq=False, repr=False)
@@ -254,10 +256,7 @@ def check_files(dataset: SegmentationDataset) -> None:
         folder, endings = folder_and_endings(spec, kind)
         if kind != "map" or own_maps:
             check_one_file_a_name(root / folder, dataset.names, endings)
-    readers = {"masks": lambda path: io.read_label(path, spec.ignore_value), "map": io.read_gray}
-    for kind in kinds[1:]:
-        for name in dataset.names[:NUM_READ]:
-            readers[kind](dataset.path(kind, name))
+    _check_pixels(dataset)
     for name in dataset.names:
         sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
         # Maps of a round are of the size at which its network saw the image.
@@ -269,6 +268,22 @@ def check_files(dataset: SegmentationDataset) -> None:
                     f"{dataset.path(kind, name)}: expected the size of its image, {_by(sizes['images'])}, "
                     f"found {_by(size)}; replace the one that is wrong or take {name} out of the split file"
                 )
+
+
+def _check_pixels(dataset: SegmentationDataset) -> None:
+    """The first masks and maps are what they should be."""
+    names = dataset.names[:NUM_READ]
+    if dataset.has_labels:
+        for name in names:
+            io.read_label(dataset.path("masks", name), dataset.spec.ignore_value)
+    if dataset.thresholds:
+        paths = [dataset.path("map", name) for name in names]
+        highest = max(int(io.read_gray(path).max()) for path in paths)
+        if 0 < highest <= HIGHEST_OF_LABELS:
+            raise ValueError(
+                f"{paths[0].parent}: expected gaze maps in which 255 stands for 1, found no value above {highest} in "
+                f"the first {len(paths)}, as of pseudo-masks of 0 and 1; write 255 for 1"
+            )
 
 
 def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float] | None) -> tuple[float, ...] | None:

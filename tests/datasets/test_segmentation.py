@@ -204,6 +204,21 @@ class TestBadFiles:
         with pytest.raises(ValueError, match=rf"{file}: expected an? (DICOM )?image, found an unreadable file"):
             _train(tiny_prostate_root, "prostate")
 
+    @pytest.mark.parametrize("ending", [".png", ".jpg"])
+    def test_maps_of_0_and_1_are_no_maps_of_255(self, tiny_root, ending):
+        folder = tiny_root / "gaze" / "crf_compat1"
+        maps = {path: np.array(Image.open(path)) for path in folder.glob("*.jpg")}
+        for path, values in maps.items():
+            path.unlink()
+            Image.fromarray((values > 127).astype(np.uint8)).save(path.with_suffix(ending))
+        with pytest.raises(
+            ValueError, match=r"crf_compat1: expected gaze maps in which 255 stands for 1, found no value "
+        ):
+            _train(tiny_root)
+        # One of them may be faint, where there was little to see.
+        Image.fromarray(maps[folder / "polyp1.jpg"]).save(folder / f"polyp1{ending}")
+        assert len(_train(tiny_root)) == 6
+
     def test_truncated_image_is_named_when_read(self, tiny_root):
         path = tiny_root / "images" / "polyp1.jpg"
         path.write_bytes(path.read_bytes()[:-200])
