@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 from PIL import Image, UnidentifiedImageError
 from pydicom import encaps
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.pixels import pixel_array
 
@@ -135,7 +136,11 @@ def _check_unpacked_size(path: str | Path, file: BinaryIO) -> None:
     """Bound the memory that a file takes as pydicom reads it, unpacking what is deflated; rewinds it."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    read_preamble(file, force=False)
+    try:
+        read_preamble(file, force=False)
+    except InvalidDicomError:
+        # pydicom asks for an argument of its own.
+        raise ValueError("no DICM behind 128 bytes: dcmconv writes it, and pictures need their own ending") from None
     if _read_file_meta_info(file).get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
         unpacker, size, packed = zlib.decompressobj(-zlib.MAX_WBITS), 0, file.read(CHUNK_BYTES)
         while packed and size <= MAX_BYTES:

@@ -165,6 +165,17 @@ def test_bytes_that_only_fill_up_are_no_pixels(made, values):
     np.testing.assert_array_equal(read_image(path, 1)[..., 0], values)
 
 
+@pytest.mark.parametrize("kind", ["header_cut_off", "picture", "empty"])
+def test_without_the_mark_of_dicom_is_said_what_to_do(made, kind):
+    path = made(GREY)
+    path.write_bytes({"header_cut_off": path.read_bytes()[132:], "picture": _jpeg(GREY), "empty": b""}[kind])
+    for read in (read_image, check_image):
+        with pytest.raises(
+            ValueError, match=r"a\.dcm: .* \(no DICM behind 128 bytes: dcmconv writes it, and pictures "
+        ):
+            read(path)
+
+
 def test_a_file_of_empty_elements_is_refused_in_bounded_time(made, monkeypatch):
     monkeypatch.setattr(dicom, "MAX_SECONDS", 0.05)
     path = made(GREY)
