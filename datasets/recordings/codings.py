@@ -32,8 +32,10 @@ EYES = {
     **dict.fromkeys(("r", "right", "od", "rechts", "righteye"), RIGHT),
     **dict.fromkeys(("b", "both", "binocular", "average", "averaged", "avg", "mean", "cyclopean", "combined"), BOTH),
 }
-GOOD = ("true", "valid", "yes", "good", "ok", "y", "t")
-BAD = ("false", "invalid", "no", "bad", "lost", "missing", "n", "f")
+YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
+GOOD, BAD = (*YES, "valid", "good", "ok"), (*NO, "invalid", "bad", "lost", "missing")
+# Columns that say yes or no to one kind of rows.
+FLAG = re.compile(r"(?:is|in|was)?(fix|fixation|sacc|saccade|blink|lost|missing|invalid)(?:detected|flag)?")
 # Both coordinates alike: no eye rests there to the last digit.
 LOST = (0.0, -1.0, -9999.0, -32768.0, 100000000.0)
 
@@ -52,6 +54,25 @@ def _kind(word: str) -> str:
     if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start", word):
         return "start of an event"
     return next((kind for kind, pattern in KINDS.items() if re.match(pattern, word)), word)
+
+
+def flagged_kinds(table: Table) -> np.ndarray | None:
+    """The kind of every row by columns such as ``is_fixation`` and ``blink``, of yes and no; None without any."""
+    flags = {}
+    for column in table.frame:
+        flag, words = FLAG.fullmatch(plain_name(column)), table.words(column)
+        yes = np.isin(words, (*YES, "1", "1.0"))
+        known = (yes | np.isin(words, (*NO, "0", "0.0", ""))).all()
+        # Where each row has another one, they are counted.
+        if flag and known and 0 < yes.sum() < len(yes) and len({*words}) < len(words):
+            kind = _kind(flag[1])
+            flags[kind if kind in KINDS else "gap"] = yes
+    if not flags:
+        return None
+    kinds = np.where(flags.pop(FIXATION, np.full(len(table.frame), True)), FIXATION, "no fixation").astype(object)
+    for kind, yes in flags.items():
+        kinds[yes] = kind
+    return kinds
 
 
 def has_kinds(table: Table, column: str) -> bool:
@@ -130,7 +151,7 @@ def invalid(table: Table, column: str | None, coding: str | None, good: Sequence
     if all(value in GOOD + BAD for value in values):
         return np.isin(text, [*BAD, ""]) & bool(values)
     numbers = {value: _number(value) for value in values}
-    if plain_name(column) in ("valid", "isvalid") or plain_name(column).endswith("valid"):
+    if plain_name(column) in ("valid", "isvalid") or plain_name(column).endswith(("valid", "tracked")):
         coding = coding or "flag"
     if set(numbers.values()) <= {0, 1} and coding is None and set(numbers.values()) != {1}:
         raise ValueError(

@@ -60,7 +60,9 @@ class Content:
 
     @cached_property
     def kind(self) -> np.ndarray | None:
-        return codings.kinds(self.table, self.columns["kind"]) if self.has("kind") else None
+        if self.has("kind"):
+            return codings.kinds(self.table, self.columns["kind"])
+        return codings.flagged_kinds(self.table) if self.format is PLAIN else None
 
     @cached_property
     def eye(self) -> np.ndarray:

@@ -293,7 +293,7 @@ _PLAIN = {
     **WHO,
     "pupil": "pupil|pupil size|pupil diameter|pupil avg|avg pupil|pupil area",
     **_eyes("pupil", "* pupil|pupil *|* pupil size|* pupil diameter|% pupil|pupil %"),
-    "valid": "valid|is valid|validity",
+    "valid": "valid|is valid|validity|gaze valid|gaze validity|tracked|is tracked",
     "confidence": "confidence",
     **_eyes("valid", "* valid|valid *|* validity|validity *|% validity|validity %|% valid"),
 }

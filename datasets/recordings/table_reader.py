@@ -208,6 +208,9 @@ def _distrusted(content: Content, side: str) -> np.ndarray:
         bad = np.all([invalid(role) for role in eyes], axis=0)
     else:
         bad = invalid("valid" if side != "fix_" else "fix_valid")
+    if content.kind is not None and not content.has("kind"):
+        # Samples that a column such as blink says yes to.
+        bad = bad | np.isin(content.kind, ("blink", "gap"))
     bad = bad | (content.table.words(content.columns.get("on")) == "false")
     return bad | (content.numbers("confidence") < (content.format.min_confidence or -np.inf))
 

@@ -59,6 +59,36 @@ def test_a_column_of_kinds_by_option_and_one_that_holds_none(write, convert):
     assert len(convert(write("plain", text), settings=SCREEN)[0]) == 4
 
 
+@pytest.mark.parametrize(
+    ("flags", "left_out"),
+    [
+        ({"is_fixation": "1010", "trial": "1111"}, {"no fixation": 2}),
+        ({"Fixation": ["TRUE", "FALSE", "TRUE", "FALSE"]}, {"no fixation": 2}),
+        ({"isFixation": "1010", "blink": "0100"}, {"blink": 1, "no fixation": 1}),
+        ({"Blink detected (binary)": "0100", "is_saccade": ["0", "", "0", "1"]}, {"blink": 1, "saccade": 1}),
+        ({"invalid": "0101"}, {"gap": 2}),
+        # The number of a fixation.
+        ({"fix": "0123", "blink": "0000"}, {}),
+    ],
+)
+def test_kinds_by_columns_of_yes_and_no(write, convert, rows, flags, left_out):
+    lines = [",".join((f"{300 * i},960,540,{280 + i},a", *(values[i] for values in flags.values()))) for i in range(4)]
+    text = table(",".join(("start_ms,x,y,duration_ms,image", *flags)), *lines)
+    found, summary = convert(write("plain", text), settings=SCREEN)
+    assert summary.left_out == {f"rows of kind {kind}": count for kind, count in left_out.items()}
+    assert len(found) == 4 - sum(left_out.values())
+
+
+@pytest.mark.parametrize("flags", ["blink", "is_fixation,is_blink", "lost", "Invalid", "gaze_valid", "tracked"])
+def test_samples_that_a_column_says_are_lost(write, convert, rows, flags):
+    bad = {"gaze_valid": "0", "tracked": "no", "is_fixation,is_blink": "0,1"}.get(flags, "1")
+    good = bad.translate(str.maketrans("01", "10")).replace("no", "yes")
+    lines = samples(f"time,x,y,image,{flags}", f"T,960,540,a,{good}", 50)
+    lines += [f"{200 + 4 * i},1200,540,a,{bad}" for i in range(30)]
+    found, summary = convert(write("plain", table(*lines)), settings=SCREEN)
+    assert (rows(found), summary.missing_samples) == ([("a", 0.5, 0.5, 200, 0)], 30)
+
+
 def test_kinds_as_numbers_are_a_question(write, convert):
     text = table("start,x,y,dur,event,image", *(f"{i * 300},{500 + i},500,{200 + i},{i % 2 + 1},a" for i in range(12)))
     with pytest.raises(ValueError, match="expected kinds of rows in 'event', .* found the codes 1, 2"):
