@@ -12,8 +12,8 @@ from datasets.recordings.tables import Table, plain_name
 FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
 # How texts begin, in lower case; short ones are a whole word. BeGaze's visual intake is a fixation of glasses.
 KINDS = {
-    FIXATION: r"(fixa?|efix)s?(?![a-z])|fixation|visual intake",
-    "saccade": r"(sacc?|isac|esacc)s?(?![a-z])|saccad|sakkad",
+    FIXATION: r"(fixa?|efix)s?(?![a-z])|fixation|fi[xj]aci|visual intake",
+    "saccade": r"(sacc?|isac|esacc)s?(?![a-z])|saccad|sakkad|sacada",
     "blink": r"(bl|blink)s?(?![a-z])|eblink",
     "smooth pursuit": r"(purs|sp)s?(?![a-z])|pursuit|smooth",
     "post-saccadic oscillation": r"([hl]?pso|ihps|ilps)s?(?![a-z])",
@@ -22,6 +22,8 @@ KINDS = {
     EVENT: r"user ?event|msgs?(?![a-z])",
     SAMPLE: r"smps?(?![a-z])",
 }
+# Which eye's, or that it is over: in front of a kind.
+OF_EYE = re.compile(r"(left|right|both|binocular|end)[ _-]*|[lrb][ _-]+")
 # No column of kinds has so many.
 MANY_WORDS = 20
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
@@ -51,9 +53,10 @@ def kinds(table: Table, column: str) -> np.ndarray:
 
 
 def _kind(word: str) -> str:
-    if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start", word):
+    if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start|start[ _-]?(fix|sacc|blink).*", word):
         return "start of an event"
-    return next((kind for kind, pattern in KINDS.items() if re.match(pattern, word)), word)
+    behind = OF_EYE.sub("", word, count=1) if OF_EYE.match(word) else word
+    return next((kind for kind, pattern in KINDS.items() if re.match(pattern, behind)), word)
 
 
 def flagged_kinds(table: Table) -> np.ndarray | None:
@@ -93,15 +96,17 @@ def parts_saccades(table: Table, column: str) -> bool:
 
 
 def check_no_codes(table: Table, names: Sequence[str]) -> None:
-    """ValueError for codes that may stand for kinds in a column that says nothing else."""
+    """ValueError for codes, or words of a language, that may stand for kinds in a column that says nothing else."""
     for column in filter(None, (table.column(name, units=None) for name in names)):
         values = set(table.words(column)) - {""}
         codes = all(re.fullmatch(r"\d{1,2}(\.0)?|[a-z]", value) for value in values)
-        # Where each row has another number, they are counted.
-        if codes and 2 <= len(values) <= 6 and len(values) < len(table.frame) and _is_particular(column):
+        # Where each row has another number, they are counted; an event may be one of the experiment.
+        may_be = codes or plain_name(column) != "event"
+        if may_be and 2 <= len(values) <= 6 and len(values) < len(table.frame) and _is_particular(column):
             raise ValueError(
-                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the codes "
-                f"{', '.join(sorted(values))}; write the kinds, or leave the rows and the column out"
+                f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the "
+                f"{'codes' if codes else 'words'} {', '.join(sorted(values))}; write the kinds, or leave the rows and "
+                "the column out"
             )
 
 

@@ -36,6 +36,11 @@ EVENTS = [
             [("fixation", "blink", "saccade"), ("FIX", "BLINK", "SACC"), ("EFIX", "EBLINK", "ESACC"), ("F", "B", "S")],
         ),
         ("label", ("FIXA", "BLINK", "ISAC")),
+        ("event", ("L_fixation", "L_blink", "L_saccade")),
+        ("what", ("left fixation", "left blink", "right saccade")),
+        ("event", ("EndFixation", "EndBlink", "EndSaccade")),
+        ("event_type", ("end_fix", "end_blink", "end_sacc")),
+        ("event", ("Fijación", "Blink", "Sacada")),
         *((name, ("fixation", "blink", "saccade")) for name in ("name", "state", "type_of_event")),
     ],
 )
@@ -96,6 +101,9 @@ def test_kinds_as_numbers_are_a_question(write, convert):
     events = [",".join(row) for row in zip("0369", "1234", "5678", "4444", "1321", "aaaa", strict=True)]
     with pytest.raises(ValueError, match="found the codes 1, 2, 3; write the kinds"):
         convert(write("plain", table("start,x,y,dur,event,image", *events)), settings=SCREEN)
+    words = [f"{300 * i},500,500,{200 + i},{'停动'[i % 2]},a" for i in range(4)]
+    with pytest.raises(ValueError, match="in 'Eye movement type', such as .*, found the words 停, 动; write"):
+        convert(write("plain", table("start,x,y,dur,Eye movement type,image", *words)), settings=SCREEN)
     with pytest.raises(ValueError, match="expected rows that are fixations in 'event', found 1, 2"):
         convert(write("plain", text), ReadingSettings(columns={"kind": "event"}), SCREEN)
 
@@ -311,6 +319,13 @@ def test_marked_samples_of_two_eyes_do_not_part_each_other(write, convert, rows)
     lines += ["200,1100,540,R,saccade,a"]
     found, _ = convert(write("plain", table("time,x,y,eye,event,image", *lines)), settings=SCREEN)
     assert rows(found) == [("a", 0.5, 0.5, 200, 0)]
+
+
+def test_rows_of_starts_are_no_fixations(write, convert):
+    lines = ["0,500,500,0,StartFixation,a", "0,500,500,200,EndFixation,a", "210,600,500,30,EndSaccade,a"]
+    found, summary = convert(write("plain", table("start_ms,x,y,dur,event,image", *lines)), settings=SCREEN)
+    assert found["CURRENT_FIX_DURATION"].tolist() == [200]
+    assert summary.left_out == {"rows of kind start of an event": 1, "rows of kind saccade": 1}
 
 
 def test_user_events_do_not_part_a_fixation(write, convert, rows):
