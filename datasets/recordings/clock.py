@@ -36,6 +36,8 @@ def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
     unit = unit if unit in MS_PER_UNIT else content.format.time_unit
     if unit:
         scale = MS_PER_UNIT[unit]
+        if content.mode is None and not settings.time_unit:
+            _check_pace(content, _step(content, times) * scale)
     elif ends is not None:
         scale = _scale_of_spans(content, ends - times, durations)
     else:
@@ -62,21 +64,36 @@ def _scale_of_spans(content: Content, spans: np.ndarray, durations_ms: np.ndarra
     return scale
 
 
-def _scale_of_steps(content: Content, times: np.ndarray, durations_ms: np.ndarray | None) -> float:
-    """Milliseconds in the unit of times, by the usual step of the longest trial: of samples, or from one fixation to
-    the next.
-    """
+def _check_pace(content: Content, step_ms: float) -> None:
+    """ValueError for samples that follow each other as slowly as fixations do."""
+    if step_ms > 1e3 / RATES_HZ[0]:
+        raise ValueError(
+            f"{content.table.path}: expected samples, or fixations with a duration or an end, found rows "
+            f"{plain(step_ms)} ms apart as a rule, too slow for samples, and no column of durations; if they are "
+            "fixations, give --columns duration=NAME or end=NAME, else --time_unit with the unit of time"
+        )
+
+
+def _longest(content: Content) -> np.ndarray:
+    """The rows of the longest trial, of one eye, as those of both lie close together."""
     rows = max(content.trials, key=len)
-    # One eye's, as those of both lie close together.
-    rows = rows[content.eye[rows] == content.eye[rows[0]]]
-    steps = np.diff(times[rows])
+    return rows[content.eye[rows] == content.eye[rows[0]]]
+
+
+def _step(content: Content, times: np.ndarray) -> float:
+    """The usual step of the longest trial: of samples, or from one fixation to the next; NaN without any."""
+    steps = np.diff(times[_longest(content)])
     steps = steps[steps > 0]
-    of_fixations = content.mode == "rows"
     # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
-    step = float(np.quantile(steps, 0.75 if of_fixations else 0.5)) if len(steps) else np.nan
+    return float(np.quantile(steps, 0.75 if content.mode == "rows" else 0.5)) if len(steps) else np.nan
+
+
+def _scale_of_steps(content: Content, times: np.ndarray, durations_ms: np.ndarray | None) -> float:
+    """Milliseconds in the unit of times, by their usual step."""
+    step, of_fixations = _step(content, times), content.mode == "rows"
     low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
     if of_fixations:
-        low, high = float(np.median(durations_ms[rows])) * np.array(STEPS_PER_FIXATION)
+        low, high = float(np.median(durations_ms[_longest(content)])) * np.array(STEPS_PER_FIXATION)
     scale = next((scale for scale in MS_PER_UNIT.values() if low <= step * scale <= high), None)
     if scale is None:
         raise ValueError(

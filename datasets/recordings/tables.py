@@ -19,7 +19,13 @@ from utils.inputs import read_input
 
 MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
-UNIT_NAMES = {"sec": "s", "secs": "s", "seconds": "s", "µs": "us", "μs": "us", "msec": "ms"}
+UNIT_NAMES = {
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("usec", "µs", "μs", "micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("nsec", "nanos", "nanosecond", "nanoseconds"), "ns"),
+}
+UNIT_AT_END = re.compile(rf"_(?:in_)?({'|'.join([*MS_PER_UNIT, *UNIT_NAMES])}|px)$")
 BLANKS = re.compile(r"\s*")
 BINARY_KINDS = (
     (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
@@ -143,15 +149,13 @@ class Table:
 @lru_cache(maxsize=4096)
 def plain_name(column: str) -> str:
     """A column's name for comparison: without unit, case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", re.sub(r"([\[(].*|_(ms|us|ns|s|px|secs?))$", "", column.strip().lower()))
+    return re.sub(r"[^a-z0-9]", "", UNIT_AT_END.sub("", re.sub(r"[\[(].*$", "", column.strip().lower())))
 
 
 @lru_cache(maxsize=4096)
 def unit_of(column: str) -> str | None:
     """The unit at the end of a column's name, in brackets or after an underscore: us of ``time [μs]``."""
-    found = re.search(r"[\[(](?:in )?([^\])]*)[\])]?\s*$", column) or re.search(
-        r"_(ms|us|ns|s|px|secs?)$", column.lower()
-    )
+    found = re.search(r"[\[(](?:in )?([^\])]*)[\])]?\s*$", column) or UNIT_AT_END.search(column.lower())
     unit = found[1].replace(" ", "").lower() if found else None
     return UNIT_NAMES.get(unit, unit)
 

@@ -251,6 +251,29 @@ def test_durations_in_seconds_are_not_taken_for_milliseconds(write, convert, tim
         assert convert(path, reading, SCREEN)[0]["CURRENT_FIX_DURATION"].tolist() == [200, 210, 220]
 
 
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        *((name, 0.001) for name in ("duration_seconds", "Duration (sec)", "fixation_duration_in_s")),
+        *((name, 1) for name in ("duration_milliseconds", "dur_msec", "duration_in_ms", "duration [milliseconds]")),
+        *((name, 1000) for name in ("duration_microseconds", "Duration (microseconds)", "duration_usec")),
+    ],
+)
+def test_units_that_a_name_spells_out(write, convert, name, scale):
+    lines = [f"{300 * i},960,540,{(200 + i) * scale:g},a" for i in range(4)]
+    found, _ = convert(write("plain", table(f"time_milliseconds,x,y,{name},image", *lines)), settings=SCREEN)
+    assert found["CURRENT_FIX_DURATION"].tolist() == [200, 201, 202, 203]
+
+
+def test_fixations_whose_durations_are_not_found_are_no_samples(write, convert):
+    lines = [f"{300 * i},960,540,{200 + i},a" for i in range(4)]
+    path = write("plain", table("start_ms,x,y,how_long,image", *lines))
+    with pytest.raises(ValueError, match="found rows 300 ms apart as a rule, .* --columns duration=NAME or end=NAME"):
+        convert(path, settings=SCREEN)
+    assert len(convert(path, ReadingSettings(columns={"duration": "how_long"}), SCREEN)[0]) == 4
+    assert len(convert(path, ReadingSettings(time_unit="ms"), SCREEN)[0]) == 1
+
+
 @pytest.mark.parametrize("scale", [0.001, 1, 1000, 1e6], ids=["s", "ms", "us", "ns"])
 def test_ends_tell_the_unit_of_time(write, convert, scale):
     lines = (f"{start * scale:.12g},{(start + 200) * scale:.12g},{500 + start / 10},500,a" for start in (0, 300, 2600))
