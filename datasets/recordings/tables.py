@@ -86,16 +86,24 @@ class Table:
         """The first column called one of ``names``, in one of the units (None among them: no unit; None: any).
 
         Raises:
-            ValueError: if there are two of that name.
+            ValueError: if there are two of that name and unit that differ.
         """
         for name in names:
             for column in self.frame.columns:
                 if plain_name(column) == plain_name(name) and (units is None or unit_of(column) in units):
-                    # As pandas calls the second of two.
-                    if f"{column}.1" in self.frame.columns:
-                        raise ValueError(f"{self.path}: expected one column {column!r}, found two; rename one")
+                    self._check_one(column)
                     return column
         return None
+
+    def _check_one(self, column: str) -> None:
+        name = (plain_name(column), unit_of(column))
+        for other in self.frame.columns:
+            # As pandas calls the second of two, or one that differs in case and punctuation.
+            if other == f"{column}.1" or other != column and (plain_name(other), unit_of(other)) == name:
+                if not self.frame[other].equals(self.frame[column]):
+                    raise ValueError(
+                        f"{self.path}: expected one column {column!r}, found two ({column!r} and {other!r}); rename one"
+                    )
 
     def text(self, column: str | None) -> np.ndarray:
         """The column without surrounding blanks, empty where it is missing; empty texts if there is no such column."""

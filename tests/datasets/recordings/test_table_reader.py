@@ -411,6 +411,8 @@ def test_positions_with_another_origin_are_refused(write, convert, x, y, xy_unit
     ("text", "message"),
     [
         (table("time,x,x,y,image", "0,1,2,3,a"), "expected one column 'x', found two"),
+        (table("time,X,x,y,image", "0,1,2,3,a"), r"expected one column 'X', found two \('X' and 'x'\); rename one"),
+        (table("time,gaze_x,Gaze X,gaze_y,image", "0,1,2,3,a"), "expected one column 'gaze_x', found two"),
         (table("time,x, x,y,image", "0,1,2,3,a"), "expected different names of columns, found 'x' twice"),
         (table("time;x;y;image", "0;1,024;5;a", "4;512;5;a", separator=","), "whose comma may part thousands"),
         (table("time,x [deg],y [deg],image", "0,1,3,a"), r"found none for x .*; y .* among time, x \[deg\]"),
