@@ -146,6 +146,10 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
     if format is PLAIN:
         shown = [f"{role}={column}" for role, column in content.columns.items() if column and role not in given]
         content.notes += [f"columns by their usual names: {', '.join(shown)}"] if shown else []
+        # Between its rows PyGaze writes messages, as of The Eye Tribe's tracker.
+        messages = table.words(table.frame.columns[0]) == "msg"
+        content.left_out["rows of messages"] = int(messages.sum())
+        content.keep(~messages)
     _take_kinds(content)
     _leave_out_copies(content)
     _find_images(content)

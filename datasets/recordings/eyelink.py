@@ -48,7 +48,7 @@ def looks_like(text: str) -> bool:
     """Whether a line near the beginning is one that edf2asc writes."""
     return bool(
         re.search(
-            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+|\*\* VERSION: EYELINK)"
+            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+(?:\.\d+)?(?=\s)|\*\* VERSION: EYELINK)"
             r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.|[Nn][Aa][Nn])){3,}[ \t]+" + FLAGS,
             text[:20000],
             re.M,

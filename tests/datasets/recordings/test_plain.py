@@ -5,6 +5,7 @@ import pytest
 from datasets.recordings.convert import ConversionSettings
 from datasets.recordings.detect import read_recording
 from datasets.recordings.recording import ReadingSettings
+from datasets.recordings.trial_table import with_image
 
 SCREEN = ConversionSettings(screen_px=(100, 100), screen_cm=(30, 30), distance_cm=60)
 
@@ -144,3 +145,13 @@ def test_the_given_unit_of_time_is_that_of_durations_without_one(write, convert,
     text = "fixation_start,x,y,duration,image\n0.1,25,50,0.25,a.jpg\n0.4,75,50,0.2,a.jpg\n"
     table, _ = convert(write("plain", text), ReadingSettings(time_unit="s"), SCREEN)
     assert rows(table) == [("a.jpg", 0.25, 0.5, 250, None), ("a.jpg", 0.75, 0.5, 200, None)]
+
+
+def test_messages_between_the_rows_of_the_eye_tribe_are_left_out(write, convert, rows):
+    header = ["timestamp", "time", "fix", "state", "rawx", "rawy", "avgx", "avgy", "psize"]
+    lines = [f"2014-06-19 14:12:{33 * i / 1000:06.3f}|{33 * i}|True|7|24|51|25|50|20" for i in range(10)]
+    message = "MSG|2014-06-19 14:12:00.100|150|key pressed"
+    text = "\n".join(["|".join(header), message, *lines[:5], message, *lines[5:]]).replace("|", "\t") + "\n"
+    table, summary = convert(write("plain", text), settings=SCREEN, edit=lambda recording: with_image(recording, "a"))
+    assert rows(table) == [("a", 0.25, 0.5, 330, 0)]
+    assert summary.left_out == {"rows of messages": 2}
