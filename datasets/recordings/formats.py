@@ -230,6 +230,24 @@ GAZEPOINT = TableFormat(
     merge="last",
     validity="flag",
 )
+IMOTIONS = TableFormat(
+    # Sensor data of one respondent: what the gaze filter found stands in every row of a fixation, Duration is that of
+    # the stimulus, and an eye that was not found is at (-1, -1), whatever the tracker's codes of validity are.
+    name="imotions",
+    headers=(("Timestamp", "SourceStimuliName", "ET_GazeLeftx|Gaze X|Fixation X"),),
+    columns={
+        "t": "Timestamp",
+        **_xy("fix_", "Fixation @"),
+        "start": "Fixation Start",
+        "duration": "Fixation Duration",
+        "id": "Fixation Index",
+        **_xy("", "Gaze @"),
+        **_eyes("", "ET_Gaze*#"),
+        **_eyes("pupil", "ET_Pupil*"),
+        "image": "SourceStimuliName",
+    },
+    time_unit="ms",
+)
 SMI = TableFormat(
     # BeGaze: events and samples as text, whose messages name the stimulus, and the event statistics of later versions.
     name="smi",
@@ -312,5 +330,5 @@ PLAIN = TableFormat(
 # In the order of asking: what comes first is more particular.
 TABLE_FORMATS = {
     format.name: format
-    for format in (TOBII, TOBII_SDK, I2MC, PUPIL_PLAYER, PUPIL_CLOUD, GAZEPOINT, SMI, DATA_VIEWER, PLAIN)
+    for format in (TOBII, TOBII_SDK, I2MC, PUPIL_PLAYER, PUPIL_CLOUD, GAZEPOINT, IMOTIONS, SMI, DATA_VIEWER, PLAIN)
 }

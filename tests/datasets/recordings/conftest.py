@@ -82,6 +82,19 @@ def tobii_rows() -> list[str]:
     return rows
 
 
+def imotions() -> str:
+    """60 Hz: a fixation of 20 rows, 3 of a saccade, one of 27; a row of the slide before them."""
+    head = "Row,Timestamp,EventSource,SlideEvent,Duration,SourceStimuliName,ET_GazeLeftx,ET_GazeLefty,ET_GazeRightx,"
+    head += "ET_GazeRighty,ET_ValidityLeft,ET_ValidityRight,Gaze X,Gaze Y,Fixation Index,Fixation X,Fixation Y,"
+    lines = ["#INFO,", "#Respondent Name,P1", "#DATA,", head + "Fixation Start,Fixation End,Fixation Duration"]
+    lines.append("1,0,SlideShow,StartSlide,5000,a.png" + "," * 14)
+    for i in range(50):
+        first, last, number, x = (0, 20, 1, 500) if i < 20 else (23, 50, 2, 250)
+        found = f"{number},{x},500,{10 * first},{10 * last},{10 * (last - first)}" if not 20 <= i < 23 else ",,,,,"
+        lines.append(f"{i + 2},{10 * i},ET,,,a.png,{x - 5},500,{x + 5},500,0,0,{x},500,{found}")
+    return "\n".join(lines) + "\n"
+
+
 PUPIL_PLAYER = """\
 id,start_timestamp,duration,start_frame_index,end_frame_index,norm_pos_x,norm_pos_y,dispersion,confidence,method
 1,-100.5,250.0,10,17,0.25,0.9,0.8,0.95,2d gaze
@@ -177,6 +190,7 @@ def examples() -> dict[str, tuple[str, str]]:
         "gazepoint": ("User 1_all_gaze.csv", GAZEPOINT),
         "tobii_sdk": ("sdk.csv", TOBII_SDK),
         "i2mc": ("tx300.tsv", I2MC),
+        "imotions": ("001_P1.csv", imotions()),
         "smi": ("events.txt", SMI),
         "data_viewer": ("report.xls", DATA_VIEWER),
         "jspsych": ("data.json", JSPSYCH),

@@ -254,6 +254,14 @@ def test_one_eye_of_gazepoints_samples(write, convert, rows):
         assert rows(table)[0][1] == x
 
 
+def test_imotions_has_a_fixation_in_each_of_its_rows(write, convert, rows):
+    path = write("imotions")
+    table, summary = convert(path, None, ConversionSettings(screen_px=(1000, 1000)))
+    assert (rows(table), summary.format) == ([("a.png", 0.5, 0.5, 200, 0), ("a.png", 0.25, 0.5, 270, 230)], "imotions")
+    table, _ = convert(path, ReadingSettings(want_samples=True), seen(method="idt", eye="left"))
+    assert [row[1] for row in rows(table)] == [0.495, pytest.approx(0.245)]
+
+
 NEON = "recording id,timestamp [ns],gaze x [px],gaze y [px],worn\n"
 
 
