@@ -98,7 +98,7 @@ def test_a_table_of_fixations(write, convert, rows):
         (
             "time_ms,x,y,image\n1,2,3,a,5\n2,2,3,a,5\n",
             {},
-            "found more; if there is a separator at the end",
+            "found more; if the rows have names or numbers without a header",
         ),
         ('time_ms,x,y,image\n1,2,3,"a\n', {}, "expected a table, found something else"),
     ],

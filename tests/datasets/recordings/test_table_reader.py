@@ -476,3 +476,9 @@ def test_an_image_for_a_table_that_names_none(write, convert):
         convert(write("plain", text), settings=SCREEN)
     found, _ = convert(write("plain", text), None, SCREEN, lambda recording: with_image(recording, "a"))
     assert found["IMAGE"].tolist() == ["a"]
+
+
+def test_a_separator_at_the_end_of_the_rows_alone_moves_no_column(write, convert, rows):
+    text = "image,start_ms,x,y,duration_ms\n007,0,960,540,200,\n007,300,480,540,210,\n"
+    found, _ = convert(write("plain", text), settings=SCREEN)
+    assert rows(found) == [("007", 0.5, 0.5, 200, None), ("007", 0.25, 0.5, 210, None)]
