@@ -17,7 +17,7 @@ import pandas as pd
 
 from utils.inputs import read_input
 
-MISSING = ("", ".", "-", "na", "n/a", "nan", "null", "none")
+MISSING = ("", ".", "-", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "-nan(ind)", "null", "(null)", "none", "undefined")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 UNIT_NAMES = {
     **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),

@@ -482,3 +482,12 @@ def test_a_separator_at_the_end_of_the_rows_alone_moves_no_column(write, convert
     text = "image,start_ms,x,y,duration_ms\n007,0,960,540,200,\n007,300,480,540,210,\n"
     found, _ = convert(write("plain", text), settings=SCREEN)
     assert rows(found) == [("007", 0.5, 0.5, 200, None), ("007", 0.25, 0.5, 210, None)]
+
+
+@pytest.mark.parametrize("missing", ["#N/A", "<NA>", "undefined", "(null)", "-nan(ind)"])
+def test_further_words_for_what_is_missing(write, convert, missing):
+    lines = samples("time,x,y,image", "T,960,540,a", 50)
+    lines += [f"{200 + 4 * i},{missing},{missing},a" for i in range(30)]
+    lines += [f"{320 + 4 * i},960,540,{missing}" for i in range(10)]
+    _, summary = convert(write("plain", table(*lines)), settings=SCREEN)
+    assert (summary.missing_samples, summary.left_out) == (30, {"rows without an image or trial": 10})
