@@ -17,6 +17,9 @@ SIZE_COLUMNS = ("IMAGE_HEIGHT", "IMAGE_WIDTH")
 # Either of them tells two fixations apart that are alike in place and duration.
 ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
 
+# As EyeLink's Data Viewer calls them.
+EYE_COLUMNS = ("EYE", "EYE_USED", "EYE_REPORTED")
+
 # The longest fixation of the published tables lasts 4.3 s. Nobody looks at a point for a minute, and a table in
 # microseconds, where the shortest fixation reads 50,000, has to be noticed.
 MAX_DURATION_MS = 60_000
@@ -60,9 +63,9 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
     Raises:
         OSError: if there is no such file or it cannot be read.
         ValueError: with file, row, column and value, if it is no such table, a value is out of range, most
-            durations are plainly seconds, two images
-            differ in ending or folder only, the size changes within an image, or, in a table with one of
-            ``ORDER_COLUMNS``, a whole row occurs twice (without them, two fixations may well be alike).
+            durations are plainly seconds, two images differ in ending or folder only, the size or, by one of
+            ``EYE_COLUMNS``, the eye changes within an image, or, in a table with one of ``ORDER_COLUMNS``, a whole
+            row occurs twice (without them, two fixations may well be alike).
     """
     table = read_table(path, IMAGE, NEEDED_COLUMNS[1:], (*SIZE_COLUMNS, *ORDER_COLUMNS))
     image, ids = table.label_index, _ids(table)
@@ -73,6 +76,7 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
     starts = np.searchsorted(image[order], np.arange(len(ids)))
     first = order[starts]
     _check_one_size_an_image(table, size, first)
+    _check_one_eye_an_image(table)
     _check_repeats(table, np.column_stack([image, xy, duration_ms]))
     sizes = (None if np.isnan(height) else (int(height), int(width)) for height, width in size[first])
     groups = zip(np.split(xy[order], starts[1:]), np.split(duration_ms[order], starts[1:]), sizes, strict=True)
@@ -165,6 +169,16 @@ def _check_one_size_an_image(table: Table, sizes: np.ndarray, first: np.ndarray)
             index = first[np.argmax(wrong)]
             expected = f"{shown(table.text(index, column))} as in row {table.rows[index]}, the same image,"
             table.refuse(wrong, column, expected, "give an image one size")
+
+
+def _check_one_eye_an_image(table: Table) -> None:
+    """Two eyes see one thing, which would count twice, with the error of both."""
+    for column in (name for name in table.header if name.upper() in EYE_COLUMNS):
+        place, eye_of = table.header.index(column), {}
+        rows = zip(table.whole_rows({*table.rows.tolist()}), table.label_index, strict=True)
+        wrong = [eye_of.setdefault(image, fields[place]) != fields[place] for (_, fields), image in rows]
+        if any(wrong):
+            table.refuse(np.array(wrong), column, "one eye an image", "keep one's, as run.py fixations --eye does")
 
 
 def _check_repeats(table: Table, values: np.ndarray) -> None:

@@ -89,7 +89,8 @@ IMAGE = (
     "|stim file|img|img name|image id|picture name|page name|trial image|source stimuli name|scene name"
 )
 WHO = {
-    "participant": "participant|participant name|participant id|subject|subject id|subject name|sub|subj|ppt|pid",
+    "participant": "participant|participant name|participant id|subject|subject id|subject name|sub|subj|ppt|pid"
+    "|reader|reader id|user|user id|viewer|viewer id|observer|observer id|annotator|annotator id|rater|rater id",
     "recording": "recording|recording name|recording id|recording session label|session|session id|data file|block",
 }
 TRIAL = "trial|trial id|trial index|trial number|trial nr|trial sequence|trial no|trial num"

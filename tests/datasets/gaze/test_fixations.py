@@ -274,6 +274,17 @@ def test_wrong_image_size(tmp_path, size, message):
     assert _refusal(_table(tmp_path, *rows, header=SIZED)).startswith(f", row 4: expected {message}")
 
 
+def test_both_eyes_on_one_image_are_refused(tmp_path):
+    header = f"{HEADER},EYE_USED"
+    rows = [f"{GOOD},LEFT", "b.jpg,1,0.25,0.5,100,RIGHT", "b.jpg,2,0.3,0.5,100,RIGHT"]
+    assert {"a", "b"} == set(read_fixations(_table(tmp_path, *rows, header=header)))
+    found = _refusal(_table(tmp_path, *rows, "a.jpg,2,0.26,0.5,100,RIGHT", header=header))
+    assert found == (
+        ", row 5: expected one eye an image in EYE_USED, found 'RIGHT'; 1 row is wrong; keep one's, as "
+        "run.py fixations --eye does"
+    )
+
+
 def test_height_without_width(tmp_path):
     found = _refusal(_table(tmp_path, "a.jpg,0.5,0.5,100,529", header=f"{SHORT},IMAGE_HEIGHT"))
     assert found == ": expected both IMAGE_HEIGHT and IMAGE_WIDTH or none, found only IMAGE_HEIGHT"

@@ -440,11 +440,12 @@ def test_lines_above_the_header_are_passed_over(write, convert, rows, above, sep
     )
 
 
-def test_participants_keep_their_clocks(write, convert):
+@pytest.mark.parametrize("column", ["participant", "reader", "user_id"])
+def test_participants_keep_their_clocks(write, convert, column):
     lines = [f"{who},{i * 300},{500 + i},500,{200 + i},a" for who in ("p1", "p2") for i in range(12)]
     # Given row by row, as a table that was joined by time has them.
     lines = [lines[i + 12 * who] for i in range(12) for who in (0, 1)]
-    found, summary = convert(write("plain", table("participant,start,x,y,dur,image", *lines)), settings=SCREEN)
+    found, summary = convert(write("plain", table(f"{column},start,x,y,dur,image", *lines)), settings=SCREEN)
     assert (len(found), summary.trials) == (24, 2)
 
 
