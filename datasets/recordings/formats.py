@@ -222,7 +222,7 @@ GAZEPOINT = TableFormat(
         "valid": "BPOGV",
         **_eyes("", "%POG#"),
         **_eyes("valid", "%POGV"),
-        "image": "MEDIA_NAME",
+        "image": "MEDIA_NAME|DICOM_ID",  # the latter as EGD-CXR, the public gaze on chest X-rays, has it
         "trial": "MEDIA_ID",
     },
     planes=(Plane("fraction", (None,)),),

@@ -65,3 +65,10 @@ MEDIA_ID,MEDIA_NAME,CNT,TIME(2023/03/01 10:00:00.000),FPOGX,FPOGY,FPOGS,FPOGD,FP
 def test_fixations_of_one_number_grow_apart(write, convert, rows):
     table, _ = convert(write("gazepoint", GROWING))
     assert rows(table) == [("polyp1.jpg", 0.5, 0.4, 60, 0), ("polyp1.jpg", 0.2, 0.1, 80, 200)]
+
+
+def test_images_of_egd_cxr(write, convert):
+    lines = [line.split(",", 2)[1:] for line in GROWING.splitlines()[1:]]
+    text = "DICOM_ID,CNT,TIME,FPOGX,FPOGY,FPOGS,FPOGD,FPOGID,FPOGV\n" + "\n".join(map(",".join, lines))
+    table, _ = convert(write("gazepoint", text))
+    assert table["IMAGE"].tolist() == ["polyp1.jpg", "polyp1.jpg"]
