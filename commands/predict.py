@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold, given
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
+from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
-from inference.folder.images import IMAGE_EXTS, RENAME, FoundImage, find_images, passed_over
+from inference.folder.images import RENAME, FoundImage, find_images, passed_over
 from inference.folder.loading import Batch, Loaded, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer

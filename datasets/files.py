@@ -7,8 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datasets.dicom import DICOM_EXTS
-from datasets.specs import PICTURE_EXTS, DatasetSpec
+from datasets.specs import IMAGE_EXTS, DatasetSpec
 
 HEATMAP_FOLDER, MAP_FOLDER = Path("gaze", "heatmap"), Path("gaze", "crf_compat1")
 UNFINISHED_FILE = Path("gaze", "unfinished.txt")
@@ -69,7 +68,7 @@ def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
     """A clause about what is ``there`` (see ``similar_files``) in place of an id that is not; "" for nothing."""
     other = there.get(plain_id(name).casefold(), name)
     if other == name and there.get(plain_id(Path(name).stem).casefold()) == name:
-        if Path(name).suffix.lower() not in (*PICTURE_EXTS, *DICOM_EXTS):
+        if Path(name).suffix.lower() not in IMAGE_EXTS:
             return f"; {name} is there, without an ending that says its format; end the names of DICOM files in .dcm"
         return f"; {name} is there, whose id is {Path(name).stem}: ids stand without ending"
     return "" if other == name else f"; {other} is there, which differs in upper and lower case, or ending, alone"

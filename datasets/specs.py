@@ -10,6 +10,7 @@ from utils.interrupt import time_limit
 
 RELEASED_SPATIAL_SIZE = 224
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 MAP_EXTS = (".png", ".jpg")
 # A name takes microseconds, but for a pattern that tries ways without end.
 CASE_SECONDS = 1
@@ -96,7 +97,7 @@ DATASETS = {
         DatasetSpec(
             "folder",
             3,
-            (*PICTURE_EXTS, *DICOM_EXTS),
+            IMAGE_EXTS,
             PICTURE_EXTS,
             ".png",
             "imagenet",

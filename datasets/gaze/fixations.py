@@ -16,7 +16,6 @@ NEEDED_COLUMNS = (IMAGE, X, Y, DURATION)
 SIZE_COLUMNS = ("IMAGE_HEIGHT", "IMAGE_WIDTH")
 # Either of them tells two fixations apart that are alike in place and duration.
 ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
-
 # As EyeLink's Data Viewer calls them.
 EYE_COLUMNS = ("EYE", "EYE_USED", "EYE_REPORTED")
 

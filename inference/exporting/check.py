@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets.dicom import DICOM_EXTS
 from datasets.files import files_by_name
-from datasets.specs import PICTURE_EXTS
+from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
 from inference.exporting.formats import Runner
 from inference.exporting.network import Exported
@@ -36,7 +35,7 @@ def find_images(paths: Sequence[str]) -> list[Path]:
                 raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
             found.append(path)
             continue
-        names = files_by_name(path, (*PICTURE_EXTS, *DICOM_EXTS))
+        names = files_by_name(path, IMAGE_EXTS)
         images = [files[0] for files in names.values()]
         if not images:
             raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.dicom import DICOM_EXTS
-from datasets.specs import PICTURE_EXTS
+from datasets.specs import IMAGE_EXTS
 from utils.inputs import open_input
 
-IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 RENAME = "end the names of DICOM files in .dcm"
 # On every medium with DICOM files: their list, in the same format.
 DICOM_LIST = "dicomdir"
