@@ -171,7 +171,8 @@ def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, s
             return max(there, key=lambda column: _are_images(table, column), default=None)
         return table.column(*names, units=plane.names if role.split("_")[-1] in ("x", "y") else None)
 
-    columns = {role: find(role) for role in format.columns} | given
+    # What is given for one role is none of another that would have it by its name.
+    columns = {role: None if (column := find(role)) in given.values() else column for role in format.columns} | given
     if {"x", "y"} & set(given) and not {"left_x", "right_x"} & set(given):
         columns |= dict.fromkeys(("left_x", "left_y", "right_x", "right_y"))
     return columns

@@ -295,8 +295,9 @@ DATA_VIEWER = TableFormat(
 )
 _PLAIN = {
     "t": "t|time|timestamp|gaze timestamp|recording timestamp|system time|time ms|elapsed|elapsed time|start t|start"
-    "|start time|start timestamp|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp",
-    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop",
+    "|start time|start timestamp|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp"
+    "|timestamp start fixation",  # REFLACX, the public fixations of radiologists
+    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation",
     "duration": "duration|dur|fixation duration|duration ms|fix duration|fix dur|length",
     **_xy(
         "",

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -130,7 +131,10 @@ class Table:
         wrong = np.flatnonzero(~missing & ~np.isfinite(values))
         if len(wrong):
             found = text.iloc[wrong[0]]
-            raise ValueError(f"{self.where(wrong[0])}: expected a number in {column!r}, found {found[:40]!r}")
+            raise ValueError(
+                f"{self.where(wrong[0])}: expected a number in {column!r}, found {found[:40]!r}; write one, or nothing "
+                "where it is missing"
+            )
         comma = text.str.contains(",", regex=False).to_numpy()
         if comma.any() and not comma[~missing].all() and text[comma].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():
             row = int(comma.argmax())
@@ -198,7 +202,7 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"{path}: expected different names of columns, found {twice!r} twice; rename one")
-    frame = frame.fillna("")
+    frame = _unfolded(frame.fillna(""))
     frame = frame[(frame != "").any(axis=1)]
     if frame.empty:
         raise ValueError(f"{path}: expected rows under the header, found none")
@@ -242,6 +246,38 @@ def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _unfolded(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row an element of a scanpath, where cells hold one: a list of records, or lists as long as each other.
+
+    Of two or three elements all over they are coordinates.
+    """
+    columns = [column for column in frame if len(frame) and _list_of(frame[column].iloc[0]) is not None]
+    lists = {column: cells for column in columns if (cells := frame[column].map(_list_of)).notna().all()}
+    alike: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for column, cells in lists.items():
+        alike[tuple(map(len, cells))].append(column)
+    nested = [column for column, cells in lists.items() if all(isinstance(one, dict) for cell in cells for one in cell)]
+    several = [names for lengths, names in alike.items() if len(names) > 1 and not {*lengths} <= {2, 3}]
+    columns = nested if len(nested) == 1 else max(several, key=len, default=[])
+    if not columns:
+        return frame
+    rows = frame.assign(**lists).explode(columns).dropna(subset=columns)
+    if columns == nested:
+        inner = pd.DataFrame([*rows.pop(nested[0])], rows.index, dtype=object)
+        rows = pd.concat([rows.drop(columns=inner.columns, errors="ignore"), inner], axis=1)
+    return rows.map(_as_text)
+
+
+def _list_of(cell) -> list | None:
+    """A list, or the one that text shows."""
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    return cell if isinstance(cell, list) else None
+
+
 def json_documents(text: str) -> Iterator:
     """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
 
@@ -257,7 +293,7 @@ def json_documents(text: str) -> Iterator:
 def read_records(path: Path, text: str) -> Table:
     """A JSON list of records as a table; lists in lists, or several one after the other, are one list.
 
-    What is no text or number stays JSON.
+    A record may hold a scanpath (``_unfolded``). What is no text or number stays JSON.
 
     Raises:
         ValueError: if it is none.
@@ -273,7 +309,7 @@ def read_records(path: Path, text: str) -> Table:
         raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
     if not records:
         raise ValueError(f"{path}: expected records in the JSON list, found none")
-    return Table(path, pd.DataFrame(records, dtype=object).map(_as_text).astype(str))
+    return Table(path, _unfolded(pd.DataFrame(records, dtype=object)).map(_as_text).astype(str))
 
 
 def _as_text(value) -> str:

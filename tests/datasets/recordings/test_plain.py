@@ -155,3 +155,61 @@ def test_messages_between_the_rows_of_the_eye_tribe_are_left_out(write, convert,
     table, summary = convert(write("plain", text), settings=SCREEN, edit=lambda recording: with_image(recording, "a"))
     assert rows(table) == [("a", 0.25, 0.5, 330, 0)]
     assert summary.left_out == {"rows of messages": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        # As COCO-Search18 and GazeSearch have them; T are durations, and the box has as many numbers by chance.
+        (
+            '[{"name": "a.jpg", "bbox": [1, 2, 3, 4], "X": [10, 20, 30, 40], "Y": [50, 50, 60, 60], "length": 4,'
+            ' "T": [200, 100, 300, 80]}, {"name": "b.jpg", "bbox": [1, 2, 3, 4], "X": [75], "Y": [25], "length": 1,'
+            ' "T": [120]}, {"name": "c.jpg", "bbox": [1, 2, 3, 4], "X": [], "Y": [], "length": 0, "T": []}]',
+            {"duration": "T"},
+        ),
+        # The same as pandas writes it.
+        (
+            'name,X,Y,T\na.jpg,"[10, 20, 30, 40]","[50, 50, 60, 60]","[200, 100, 300, 80]"\nb.jpg,[75],[25],[120]\n',
+            {"duration": "T"},
+        ),
+        (
+            '[{"image": "a.jpg", "fixations": [{"x": 10, "y": 50, "duration": 200},'
+            ' {"x": 20, "y": 50, "duration": 100},'
+            ' {"x": 30, "y": 60, "duration": 300}, {"x": 40, "y": 60, "duration": 80}]},'
+            ' {"image": "b.jpg", "fixations": [{"x": 75, "y": 25, "duration": 120}]},'
+            ' {"image": "c.jpg", "fixations": []}]',
+            None,
+        ),
+    ],
+)
+def test_a_scanpath_in_a_row_is_a_row_a_fixation(write, convert, rows, text, columns):
+    table, summary = convert(write("plain", text), ReadingSettings(columns=columns), SCREEN)
+    path = [(0.1, 0.5, 200), (0.2, 0.5, 100), (0.3, 0.6, 300), (0.4, 0.6, 80)]
+    found = table[["IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION"]].itertuples(
+        index=False, name=None
+    )
+    assert [*found] == [*(("a.jpg", *fixation) for fixation in path), ("b.jpg", 0.75, 0.25, 120)]
+    assert summary.trials == 2
+
+
+def test_pairs_in_cells_are_no_scanpath(write, convert):
+    text = '[{"t": 0, "left": [1, 2], "right": [3, 4], "image": "a.jpg"}]'
+    with pytest.raises(ValueError, match="x \\('x'"):
+        convert(write("plain", text), ReadingSettings(columns={"t": "t"}), SCREEN)
+
+
+def test_fixations_as_reflacx_has_them(write, convert, rows):
+    text = "timestamp_start_fixation,timestamp_end_fixation,x_position,y_position\n0.5,0.7,25,50\n0.72,1.02,75,50\n"
+    table, _ = convert(write("plain", text), settings=SCREEN, edit=lambda of: with_image(of, "a.jpg"))
+    assert rows(table) == [("a.jpg", 0.25, 0.5, 200, None), ("a.jpg", 0.75, 0.5, 300, None)]
+
+
+def test_a_column_given_for_one_role_is_none_of_another(write, convert, rows):
+    text = "time,length,x,y,image\n200,7,25,50,a.jpg\n100,9,75,50,a.jpg\n"
+    table, _ = convert(write("plain", text), ReadingSettings(columns={"duration": "time"}), SCREEN)
+    assert table["CURRENT_FIX_DURATION"].tolist() == [200, 100] and "CURRENT_FIX_START" not in table
+
+
+def test_a_clock_in_words_is_refused_with_what_to_do(write, convert):
+    with pytest.raises(ValueError, match="found '2024-05-01T10:00:00Z'; write one"):
+        convert(write("plain", "time,x,y,image\n2024-05-01T10:00:00Z,25,50,a.jpg\n"), settings=SCREEN)
