@@ -146,10 +146,7 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
     if format is PLAIN:
         shown = [f"{role}={column}" for role, column in content.columns.items() if column and role not in given]
         content.notes += [f"columns by their usual names: {', '.join(shown)}"] if shown else []
-        # Between its rows PyGaze writes messages, as of The Eye Tribe's tracker.
-        messages = table.words(table.frame.columns[0]) == "msg"
-        content.left_out["rows of messages"] = int(messages.sum())
-        content.keep(~messages)
+        _leave_out_others(content)
     _take_kinds(content)
     _leave_out_copies(content)
     _find_images(content)
@@ -226,6 +223,17 @@ def _names(format: TableFormat, role: str) -> str:
         *filter(None, format.columns.get(f"fix_{role}", "").split("|")),
     ]
     return " or ".join(map(repr, names[:4])) + (", ..." if len(names) > 4 else "")
+
+
+def _leave_out_others(content: Content) -> None:
+    """Rows that hold no gaze, where others do: PyGaze's messages, and what is on the screen, as Gorilla writes it."""
+    roles = ["t", "duration", *(f"{side}{axis}" for side in SIDES for axis in "xy")]
+    messages = content.table.words(content.table.frame.columns[0]) == "msg"
+    empty = np.all([content.text(role) == "" for role in roles], axis=0) & ~messages
+    if not (messages | empty).all():
+        content.left_out["rows of messages"] = int(messages.sum())
+        content.left_out["rows without time and position"] = int(empty.sum())
+        content.keep(~messages & ~empty)
 
 
 def _take_kinds(content: Content) -> None:

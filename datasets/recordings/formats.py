@@ -296,15 +296,18 @@ DATA_VIEWER = TableFormat(
 _PLAIN = {
     "t": "t|time|timestamp|gaze timestamp|recording timestamp|system time|time ms|elapsed|elapsed time|start t|start"
     "|start time|start timestamp|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp"
-    "|timestamp start fixation",  # REFLACX, the public fixations of radiologists
-    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation",
+    "|timestamp start fixation|sttime",  # of REFLACX, and of tables made of .edf files
+    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation|entime",
     "duration": "duration|dur|fixation duration|duration ms|fix duration|fix dur|length",
     **_xy(
         "",
         "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
-        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel|fixation position @",
+        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel"
+        "|fixation position @|gav @",
     ),
-    **_eyes("", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos"),
+    **_eyes(
+        "", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos|g# *"
+    ),
     "eye": "eye|which eye|eye used|eye tracked|recording eye|tracked eye|eye lr|eye name|eye reported|fix eye",
     "kind": "event type|eye movement type|gaze event type|eye movement|movement type|eye event|event|event label"
     "|event name|kind|category|class|classification|label|type|movement",

@@ -213,3 +213,23 @@ def test_a_column_given_for_one_role_is_none_of_another(write, convert, rows):
 def test_a_clock_in_words_is_refused_with_what_to_do(write, convert):
     with pytest.raises(ValueError, match="found '2024-05-01T10:00:00Z'; write one"):
         convert(write("plain", "time,x,y,image\n2024-05-01T10:00:00Z,25,50,a.jpg\n"), settings=SCREEN)
+
+
+def test_rows_of_what_is_on_the_screen_are_no_samples(write, convert, rows):
+    header = "type,time_stamp,x_pred,y_pred,zone_x,zone_width,stimulus"
+    text = samples(header, "prediction,T,25,50,,,a.jpg").replace(header, f"{header}\nzone,,,,100,800,a.jpg")
+    table, summary = convert(write("plain", text), settings=SCREEN)
+    assert rows(table) == [("a.jpg", 0.25, 0.5, 100, 0)]
+    assert summary.left_out == {"rows without time and position": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        samples("time,gx_left,gy_left,gx_right,gy_right,image", "T,80,80,25,50,a.jpg"),
+        "sttime,entime,eye,gavx,gavy,image\n1200,1300,RIGHT,25,50,a.jpg\n",
+    ],
+)
+def test_names_of_tables_made_of_edf_files(write, convert, text):
+    table, _ = convert(write("plain", text), settings=SCREEN)
+    assert table[["CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION"]].to_numpy().tolist() == [[0.25, 0.5, 100]]
