@@ -47,7 +47,7 @@ from training.seeds import train_seeds
 from training.settings import Settings
 from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
-from utils.devices import amp_of, make_deterministic, precision, use_cores
+from utils.devices import amp_of, keep_freed_memory, make_deterministic, precision, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.inputs import sha256_of
@@ -77,6 +77,8 @@ def fit(settings: Settings) -> int:
             device, threads=settings.threads, loaders=settings.num_worker, processes=group.on_this_machine
         )
         settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)
+        if device.type == "cpu":
+            keep_freed_memory()
 
         def train_all(one: Settings) -> int:
             if one.makes_labels:

@@ -1,6 +1,7 @@
 """Which device to use, in which precision, with how many threads, and how to have the same bits from it again."""
 
 import contextlib
+import ctypes
 import os
 import resource
 import sys
@@ -14,6 +15,9 @@ import torch
 NUM_LOADERS = 4
 # Physical cores, or what the environment says (``OMP_NUM_THREADS``): later calls in this process are to find it again.
 THREADS_AT_START = torch.get_num_threads()
+# Of glibc's mallopt: how much free memory at the end of the heap goes back to the system, and how many blocks may lie
+# outside of it.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 AMP_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -91,6 +95,18 @@ def make_deterministic(device: torch.device) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next training step, where it is glibc; numbers stay the same.
+
+    It gives large blocks back to the system otherwise, which has to clear them anew in each step
+    (``benchmarks/step.md``). The peak stays, since steps need the same blocks.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(M_TRIM_THRESHOLD, -1)
+        mallopt(M_MMAP_MAX, 0)
 
 
 def peak_memory_gb(device: torch.device) -> float:

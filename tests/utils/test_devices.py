@@ -1,11 +1,18 @@
 """Devices and precision."""
 
+import ctypes
 import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from utils.devices import amp_of, make_deterministic, peak_memory_gb, pick_device, precision
+from utils.devices import amp_of, keep_freed_memory, make_deterministic, peak_memory_gb, pick_device, precision
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("choice", ["cpu", "CPU", " cpu "])
@@ -100,3 +107,26 @@ def test_auto_is_bfloat16_where_the_machine_has_it(monkeypatch, native, meant):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: native)
     assert amp_of("auto", False, torch.device("cpu")) == meant
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_freed_memory_is_used_again_and_not_cleared_anew():
+    script = """
+import resource, torch
+from utils.devices import keep_freed_memory
+keep_freed_memory()
+for _ in range(4):
+    torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    # 64 MiB are 16,384 pages.
+    assert int(done.stdout) < 1000, done.stderr
+
+
+def test_a_c_library_without_mallopt(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    keep_freed_memory()
