@@ -101,7 +101,7 @@ def keep_freed_memory() -> None:
     """Have the C library keep what is freed for the next training step, where it is glibc; numbers stay the same.
 
     It gives large blocks back to the system otherwise, which has to clear them anew in each step
-    (``benchmarks/step.md``). The peak stays, since steps need the same blocks.
+    (``benchmarks/step.md``). The peak is a tenth higher at most there. Without effect where there is no ``mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:

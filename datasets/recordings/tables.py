@@ -261,21 +261,19 @@ def _unfolded(frame: pd.DataFrame) -> pd.DataFrame:
     columns = nested if len(nested) == 1 else max(several, key=len, default=[])
     if not columns:
         return frame
-    rows = frame.assign(**lists).explode(columns).dropna(subset=columns)
+    rows = frame.assign(**lists).explode(columns).dropna(subset=columns, how="all")
     if columns == nested:
         inner = pd.DataFrame([*rows.pop(nested[0])], rows.index, dtype=object)
         rows = pd.concat([rows.drop(columns=inner.columns, errors="ignore"), inner], axis=1)
     return rows.map(_as_text)
 
 
-def _list_of(cell) -> list | None:
-    """A list, or the one that text shows."""
-    if isinstance(cell, str) and cell.lstrip().startswith("["):
-        try:
-            cell = json.loads(cell)
-        except (ValueError, RecursionError):
-            return None
-    return cell if isinstance(cell, list) else None
+def _list_of(text: str) -> list | None:
+    """The JSON list that a cell holds; None for another text."""
+    try:
+        return json.loads(text) if text.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def json_documents(text: str) -> Iterator:
@@ -309,7 +307,7 @@ def read_records(path: Path, text: str) -> Table:
         raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
     if not records:
         raise ValueError(f"{path}: expected records in the JSON list, found none")
-    return Table(path, _unfolded(pd.DataFrame(records, dtype=object)).map(_as_text).astype(str))
+    return Table(path, _unfolded(pd.DataFrame(records, dtype=object).map(_as_text).astype(str)))
 
 
 def _as_text(value) -> str:

@@ -182,7 +182,7 @@ def test_messages_between_the_rows_of_the_eye_tribe_are_left_out(write, convert,
         ),
     ],
 )
-def test_a_scanpath_in_a_row_is_a_row_a_fixation(write, convert, rows, text, columns):
+def test_a_scanpath_in_a_row_is_a_row_a_fixation(write, convert, text, columns):
     table, summary = convert(write("plain", text), ReadingSettings(columns=columns), SCREEN)
     path = [(0.1, 0.5, 200), (0.2, 0.5, 100), (0.3, 0.6, 300), (0.4, 0.6, 80)]
     found = table[["IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION"]].itertuples(
@@ -190,6 +190,12 @@ def test_a_scanpath_in_a_row_is_a_row_a_fixation(write, convert, rows, text, col
     )
     assert [*found] == [*(("a.jpg", *fixation) for fixation in path), ("b.jpg", 0.75, 0.25, 120)]
     assert summary.trials == 2
+
+
+def test_lost_positions_of_a_scanpath_are_counted(write, convert):
+    text = '[{"image": "a.jpg", "x": [10, null, 30, 40], "y": [50, null, 60, 60], "duration": [200, 100, 300, 80]}]'
+    table, summary = convert(write("plain", text), settings=SCREEN)
+    assert table["CURRENT_FIX_DURATION"].tolist() == [200, 300, 80] and summary.outside == 1
 
 
 def test_pairs_in_cells_are_no_scanpath(write, convert):
@@ -204,7 +210,7 @@ def test_fixations_as_reflacx_has_them(write, convert, rows):
     assert rows(table) == [("a.jpg", 0.25, 0.5, 200, None), ("a.jpg", 0.75, 0.5, 300, None)]
 
 
-def test_a_column_given_for_one_role_is_none_of_another(write, convert, rows):
+def test_a_column_given_for_one_role_is_none_of_another(write, convert):
     text = "time,length,x,y,image\n200,7,25,50,a.jpg\n100,9,75,50,a.jpg\n"
     table, _ = convert(write("plain", text), ReadingSettings(columns={"duration": "time"}), SCREEN)
     assert table["CURRENT_FIX_DURATION"].tolist() == [200, 100] and "CURRENT_FIX_START" not in table
