@@ -35,7 +35,8 @@ EYES = {
     **dict.fromkeys(("b", "both", "binocular", "average", "averaged", "avg", "mean", "cyclopean", "combined"), BOTH),
 }
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
-GOOD, BAD = (*YES, "valid", "good", "ok"), (*NO, "invalid", "bad", "lost", "missing")
+GOOD = (*YES, "valid", "good", "ok", "tracked")
+BAD = (*NO, "invalid", "bad", "lost", "missing", "not tracked", "untracked")
 # Columns that say yes or no to one kind of rows.
 FLAG = re.compile(r"(?:is|in|was)?(fix|fixation|sacc|saccade|blink|lost|missing|invalid)(?:detected|flag)?")
 # Both coordinates alike: no eye rests there to the last digit.
@@ -112,6 +113,12 @@ def check_no_codes(table: Table, names: Sequence[str]) -> None:
 
 def _is_particular(column: str) -> bool:
     return plain_name(column) in PARTICULAR_KINDS
+
+
+def has_validity(table: Table, column: str) -> bool:
+    """Whether a column says in words, and nothing else, which rows are lost; of 0 a status may say that all is well."""
+    found = set(table.words(column)) - {""}
+    return bool(found & set(BAD)) and found <= {*GOOD, *BAD}
 
 
 def eyes(table: Table, column: str | None) -> np.ndarray:

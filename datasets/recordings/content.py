@@ -15,6 +15,8 @@ from datasets.recordings.formats import PLAIN, Plane, TableFormat
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
 from datasets.recordings.tables import Table, unit_of
 
+# Names of columns that may say whether an eye was found, if that is what they say.
+STATUS = "status|tracking|tracking status|gaze status|eye status|tracking quality|gaze quality|eye quality".split("|")
 SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
 
 
@@ -162,6 +164,9 @@ def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, s
             named = (column for column in named if codings.has_kinds(table, column))
             others = (column for column in table.frame if codings.parts_saccades(table, column))
             return next(itertools.chain(named, others), None)
+        if role == "valid" and format is PLAIN and not table.column(*names):
+            there = filter(None, map(table.column, STATUS))
+            return next((column for column in there if codings.has_validity(table, column)), None)
         if role == "image":
             # A file may be the participant's, or the data's.
             there = filter(None, map(table.column, names))

@@ -66,6 +66,24 @@ def test_invalid_and_missing_samples_part_a_fixation(write, convert):
     assert (summary.samples, summary.missing_samples) == (40, 20)
 
 
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "lost"),
+    [
+        ("status", "OK", "Lost", 10),
+        ("Tracking Status", "tracked", "not tracked", 10),
+        ("gaze_quality", "good", "bad", 10),
+        ("tracking", "yes", "no", 10),
+        # What 0 means nobody knows, and a picture is "new" or "done" by another status.
+        ("status", "0", "1", 0),
+        ("status", "new", "lost", 0),
+    ],
+)
+def test_a_status_counts_where_it_says_what_is_lost(write, convert, name, good, bad, lost):
+    rows = (f"T,25,50,a.jpg,{good}", f"T,75,50,a.jpg,{bad}", f"T,25,50,a.jpg,{good}")
+    text = samples(f"time,x,y,image,{name}", *rows)
+    assert convert(write("plain", text), settings=SCREEN)[1].missing_samples == lost
+
+
 def test_repeated_times_count_once(write, convert):
     text = samples("time,x,y,image", "T,25,50,a.jpg").replace("\n30,", "\n20,")
     assert convert(write("plain", text), settings=SCREEN)[0]["CURRENT_FIX_DURATION"].tolist() == [100]
