@@ -296,14 +296,14 @@ DATA_VIEWER = TableFormat(
 _PLAIN = {
     "t": "t|time|timestamp|gaze timestamp|recording timestamp|system time|time ms|elapsed|elapsed time|start t|start"
     "|start time|start timestamp|onset|fixation start|t start|fix start|time start|system time stamp|device time stamp"
-    "|timestamp start fixation|sttime",  # of REFLACX, and of tables made of .edf files
-    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation|entime",
+    "|timestamp start fixation|sttime|stime",  # of REFLACX, and of tables made of .edf and .asc files
+    "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation|entime|etime",
     "duration": "duration|dur|fixation duration|duration ms|fix duration|fix dur|length",
     **_xy(
         "",
         "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
         "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel"
-        "|fixation position @|gav @",
+        "|fixation position @|gav @|a@p",
     ),
     **_eyes(
         "", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos|g# *"

@@ -252,6 +252,7 @@ def test_rows_of_what_is_on_the_screen_are_no_samples(write, convert, rows):
     [
         samples("time,gx_left,gy_left,gx_right,gy_right,image", "T,80,80,25,50,a.jpg"),
         "sttime,entime,eye,gavx,gavy,image\n1200,1300,RIGHT,25,50,a.jpg\n",
+        "stime,etime,dur,axp,ayp,eye,image\n1200,1300,100,25,50,R,a.jpg\n",
     ],
 )
 def test_names_of_tables_made_of_edf_files(write, convert, text):
