@@ -11,12 +11,10 @@ import pandas as pd
 from datasets.gaze.fixations import IMAGE_ENDINGS
 from datasets.recordings import codings
 from datasets.recordings.codings import EVENT, FIXATION, SAMPLE
-from datasets.recordings.formats import PLAIN, Plane, TableFormat
+from datasets.recordings.formats import PLAIN, STATUS, Plane, TableFormat
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
 from datasets.recordings.tables import Table, unit_of
 
-# Names of columns that may say whether an eye was found, if that is what they say.
-STATUS = "status|tracking|tracking status|gaze status|eye status|tracking quality|gaze quality|eye quality".split("|")
 SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
 
 
@@ -165,7 +163,7 @@ def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, s
             others = (column for column in table.frame if codings.parts_saccades(table, column))
             return next(itertools.chain(named, others), None)
         if role == "valid" and format is PLAIN and not table.column(*names):
-            there = filter(None, map(table.column, STATUS))
+            there = filter(None, map(table.column, STATUS.split("|")))
             return next((column for column in there if codings.has_validity(table, column)), None)
         if role == "image":
             # A file may be the participant's, or the data's.

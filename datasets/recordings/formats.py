@@ -320,6 +320,8 @@ _PLAIN = {
     "confidence": "confidence",
     **_eyes("valid", "* valid|valid *|* validity|validity *|% validity|validity %|% valid"),
 }
+# May say of a row of the plain format whether it is valid, if that is what the words in it say.
+STATUS = "status|tracking|tracking status|gaze status|eye status|tracking quality|gaze quality|eye quality"
 PLAIN = TableFormat(
     name="plain",
     headers=tuple(

@@ -255,6 +255,6 @@ def test_rows_of_what_is_on_the_screen_are_no_samples(write, convert, rows):
         "stime,etime,dur,axp,ayp,eye,image\n1200,1300,100,25,50,R,a.jpg\n",
     ],
 )
-def test_names_of_tables_made_of_edf_files(write, convert, text):
+def test_names_of_tables_made_of_eyelink_files(write, convert, text):
     table, _ = convert(write("plain", text), settings=SCREEN)
     assert table[["CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION"]].to_numpy().tolist() == [[0.25, 0.5, 100]]
