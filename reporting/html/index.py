@@ -9,14 +9,6 @@ from evaluation.per_case import ENSEMBLE
 from reporting.html.records import ReportRun
 from utils.inputs import printable
 
-SUMMARY_PARTS = ("mean", "std", "ci95")
-COUNTS = {
-    "numCases": "num_cases",
-    "numUndefined": "num_undefined",
-    "numOneEmpty": "num_one_empty",
-    "numCasesMm": "num_cases_mm",
-}
-
 
 def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps: Mapping[str, int]) -> dict:
     """``metrics``, ``levels`` and ``runs`` as the page shows them, and ``values[run][level][metric][case]``.
@@ -33,7 +25,17 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
         "metrics": [_described_metric(key) for key in metrics],
         # With nothing invisible in it.
         "levels": [{"title": f"level {level}" if level.isdecimal() else printable(level)} for level in levels],
-        "runs": [_described_run(run, levels, metrics, num_maps[run.name]) for run in runs],
+        "runs": [
+            {
+                "name": printable(run.name),
+                "what": printable(run.what),
+                "facts": [[*map(printable, pair)] for pair in run.facts],
+                "numMaps": num_maps[run.name],
+                # By the names that ``ReportRun.metrics`` has; of a level that the run lacks, nothing.
+                "levels": [run.metrics.get(level, {}) for level in levels],
+            }
+            for run in runs
+        ],
         "values": [
             [
                 [[_rounded(case.get(run.name, {}).get(level, {}).get(metric)) for case in rows] for metric in metrics]
@@ -49,24 +51,6 @@ def table(rows: Sequence[Mapping[str, object]] | None) -> dict | None:
     if not rows:
         return None
     return {"columns": [*map(printable, rows[0])], "rows": [[*map(printable, row.values())] for row in rows]}
-
-
-def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str], num_maps: int) -> dict:
-    return {
-        "name": printable(run.name),
-        "what": printable(run.what),
-        "facts": [[printable(key), printable(value)] for key, value in run.facts],
-        "numMaps": num_maps,
-        "levels": [
-            {
-                **{key: run.metrics.get(level, {}).get(count) for key, count in COUNTS.items()},
-                "metrics": [
-                    [run.metrics.get(level, {}).get(f"{metric}_{part}") for part in SUMMARY_PARTS] for metric in metrics
-                ],
-            }
-            for level in levels
-        ],
-    }
 
 
 def _rounded(value: float | None) -> float | None:
