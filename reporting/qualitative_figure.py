@@ -1,5 +1,6 @@
 """A figure of examples: cases as rows, what is shown of them as columns; its measures are computed, not fitted."""
 
+import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,9 +139,7 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
         if fits == len(rest):
             return [*lines, rest]
         if len(lines) == MAX_TITLE_LINES - 1:
-            while fits > 0 and _text_mm(f"{rest[:fits]}…") > width_mm:
-                fits -= 1
-            return [*lines, f"{rest[:fits]}…"]
+            return [*lines, f"{rest[: _fitting(rest, width_mm, '…')]}…"]
         # A space at the end of a line takes no room, anything else does.
         ends = [found.end() for found in BREAKS.finditer(rest)]
         breaks = [end for end in ends if end <= fits or (end == fits + 1 and rest[fits].isspace())]
@@ -150,12 +149,9 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
     return lines or [""]
 
 
-def _fitting(text: str, width_mm: float) -> int:
-    """How many letters of a text fit."""
-    count = 0
-    while count < len(text) and _text_mm(text[: count + 1]) <= width_mm:
-        count += 1
-    return count
+def _fitting(text: str, width_mm: float, after: str = "") -> int:
+    """How many letters of a text fit, with what comes after them."""
+    return bisect.bisect_right(range(1, len(text) + 1), width_mm, key=lambda end: _text_mm(text[:end] + after))
 
 
 def _text_mm(text: str) -> float:
@@ -208,7 +204,7 @@ def _draw_cell(axes, cell: Cell, height_mm: float, width_mm: float, dpi: float, 
     thin = min(1.0, width_mm / FULL_LINES_MM)
     for mask, colour in cell.outlines:
         for x, y in outlines(_at_most(mask.astype(np.uint8) * 255, height_mm, width_mm, dpi) / 255):
-            axes.plot(x, y, color=_unit(colour), lw=OUTLINE_PT * thin, solid_joinstyle="round")
+            axes.plot(x, y, color=_hex(colour), lw=OUTLINE_PT * thin, solid_joinstyle="round")
     if cell.fixations is not None:
         _draw_fixations(axes, *cell.fixations, (height, width), thin)
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -227,7 +223,7 @@ def _draw_fixations(axes, xy: np.ndarray, duration_ms: np.ndarray, size: tuple[i
     from matplotlib.patches import Circle
 
     points = xy * (size[1], size[0])
-    colour = _unit(FIXATION_COLOUR)
+    colour = _hex(FIXATION_COLOUR)
     axes.plot(points[:, 0], points[:, 1], color=colour, lw=SCAN_PATH_PT * thin)
     for point, duration in zip(points, duration_ms, strict=True):
         radius = RING_RADIUS * max(size) * np.sqrt(duration)
@@ -246,5 +242,5 @@ def _whole_pixels(figure, layout: Layout, dpi: float) -> None:
     figure.set_size_inches(*((max(1, side) + 0.01) / dpi for side in sides))
 
 
-def _unit(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    return tuple(part / 255 for part in colour)
+def _hex(colour: tuple[int, int, int]) -> str:
+    return f"#{bytes(colour).hex()}"
