@@ -54,7 +54,7 @@ def draw_comparison(comparisons: Sequence[Comparison], paired: pd.DataFrame, pat
             axes = figure.add_subplot(len(runs) * lines, columns, place)
             _draw_panel(axes, comparison, paired[key].to_numpy(np.float64))
         for path in paths:
-            write_figure(figure, path, format=path.suffix[1:])
+            write_figure(figure, path)
 
 
 def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:

@@ -96,7 +96,7 @@ def lay_out(
 def write_qualitative(
     rows: Sequence[Sequence[Cell]],
     titles: Sequence[str],
-    paths: Sequence[tuple[Path, str]],
+    paths: Sequence[Path],
     *,
     width_mm: float,
     dpi: float,
@@ -106,7 +106,7 @@ def write_qualitative(
     Args:
         rows: one or more, each with a cell a title; the pictures of a row have one size.
         titles: of the columns.
-        paths: files with their formats, ``pdf``, ``png`` or ``svg``.
+        paths: files that end in one of ``publication.FORMATS``.
         width_mm: of the figure, met exactly; in a PNG to the next pixel.
         dpi: of a PNG; no picture is kept finer than that, in any format, and none is made finer than it is.
 
@@ -123,11 +123,12 @@ def write_qualitative(
             title_lines=max(map(len, wrapped)),
             with_captions=any(cell.caption for row in rows for cell in row),
         )
-        for path, format in paths:
-            figure = _figure(rows, wrapped, layout, dpi, vector=format != "png")
-            if format == "png":
+        for path in paths:
+            vector = path.suffix.lower() != ".png"
+            figure = _figure(rows, wrapped, layout, dpi, vector)
+            if not vector:
                 _whole_pixels(figure, layout, dpi)
-            write_figure(figure, path, format=format, dpi=dpi)
+            write_figure(figure, path, dpi=dpi)
     return layout
 
 
@@ -162,7 +163,7 @@ def _text_mm(text: str) -> float:
     return width / PT_PER_INCH * MM_PER_INCH
 
 
-def _figure(rows: Sequence[Sequence[Cell]], titles: Sequence[list[str]], layout: Layout, dpi: float, *, vector: bool):
+def _figure(rows: Sequence[Sequence[Cell]], titles: Sequence[list[str]], layout: Layout, dpi: float, vector: bool):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(layout.width / MM_PER_INCH, layout.height / MM_PER_INCH))

@@ -56,10 +56,8 @@ def experiments_csv(experiments: Sequence[Experiment]) -> str:
 
     Overlaps are in 0..1, distances in the unit that their names end with; without a value the cell is empty.
     """
-    tables = [over_seeds(experiment).reset_index() for experiment in experiments]
-    for table, experiment in zip(tables, experiments, strict=True):
-        table.insert(0, CSV_COLUMNS[0], experiment.name)
-    return pd.concat(tables).to_csv(index=False, lineterminator="\n")
+    tables, names = map(over_seeds, experiments), [experiment.name for experiment in experiments]
+    return pd.concat(tables, keys=names, names=CSV_COLUMNS[:1]).to_csv(lineterminator="\n")
 
 
 def _training_rows(experiment: Experiment, numbers: pd.DataFrame, shown: Sequence[str]) -> Iterator[tuple]:

@@ -20,9 +20,14 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
     """
     of_levels = [*(levels for case in rows for levels in case.values()), *(run.metrics for run in runs)]
     keys = {key.removesuffix("_mean") for levels in of_levels for row in levels.values() for key in row}
-    metrics, levels = [key for key in MEASURES if key in keys], ordered_levels(itertools.chain(*of_levels))
+    metrics = {key: measure for key, measure in MEASURES.items() if key in keys}
+    levels = ordered_levels(itertools.chain(*of_levels))
     return {
-        "metrics": [_described_metric(key) for key in metrics],
+        # ``scale`` to the ``unit``; ``better`` 1 where larger is, -1 where smaller.
+        "metrics": [
+            {"key": key, "title": m.title, "unit": m.unit, "scale": m.scale, "better": 1 if m.larger_is_better else -1}
+            for key, m in metrics.items()
+        ],
         # With nothing invisible in it.
         "levels": [{"title": f"level {level}" if level.isdecimal() else printable(level)} for level in levels],
         "runs": [
@@ -62,9 +67,3 @@ def ordered_levels(keys: Iterable[str]) -> list[str]:
     """The ensemble, then levels by number, then whatever else, each once."""
     number = {key: int(key) if key.isdecimal() else 0 for key in keys}
     return sorted(number, key=lambda key: (key != ENSEMBLE, not key.isdecimal(), number[key]))
-
-
-def _described_metric(key: str) -> dict:
-    """What a page needs to show a metric: ``scale`` to its ``unit``; ``better`` 1 where larger is, -1 where smaller."""
-    title, unit, scale, larger_is_better, *_ = MEASURES[key]
-    return {"key": key, "title": title, "unit": unit, "scale": scale, "better": 1 if larger_is_better else -1}
