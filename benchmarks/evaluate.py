@@ -112,16 +112,10 @@ def network(args: argparse.Namespace) -> nn.Module:
 
 
 def parse_args() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("--data", default="kvasir")
+    options = parser(__doc__, data="kvasir", batch_size=8, spatial_size=224, num_worker=0, rounds=3, device="cpu")
     options.add_argument("--root", required=True)
     options.add_argument("--ckpt_path", default=None, help="weights to evaluate (default: random ones)")
     options.add_argument("--images", type=int, default=24, help="of the test set")
-    options.add_argument("--batch_size", type=int, default=8)
-    options.add_argument("--spatial_size", type=int, default=224)
-    options.add_argument("--num_worker", type=int, default=0)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--device", default="cpu")
     return options.parse_args()
 
 

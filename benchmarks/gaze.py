@@ -51,14 +51,12 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
-    options = parser(__doc__)
+    options = parser(__doc__, data="kvasir", workers=2)
     options.add_argument("what", choices=tuple(BENCHMARKS))
     options.add_argument("--fixations", required=True, help="fixation table; for heatmap with the image sizes")
-    options.add_argument("--data", default="kvasir")
     options.add_argument("--root", help="for all but heatmap")
     options.add_argument("--sigma_px", type=float, default=None)
     options.add_argument("--images", type=int, default=None, help="how many, evenly spread; all by default")
-    options.add_argument("--workers", type=int, default=2)
     options.add_argument("--skip_direct", action="store_true", help="prepare: leave the direct formulas out")
     args = options.parse_args()
     if args.what != "heatmap" and not args.root:

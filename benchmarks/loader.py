@@ -41,12 +41,8 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
-    options = parser(__doc__)
-    options.add_argument("--data", default="kvasir")
+    options = parser(__doc__, data="kvasir", spatial_size=224, batch_size=8, cache_gb=2.0)
     options.add_argument("--root", required=True)
-    options.add_argument("--spatial_size", type=int, default=224)
-    options.add_argument("--batch_size", type=int, default=8)
-    options.add_argument("--cache_gb", type=float, default=2.0)
     options.add_argument("--epochs", type=int, default=5, help="later epochs, of which the mean is told")
     options.add_argument("--num_worker", type=numbers(int), default=(0, 2), metavar="N,N,...")
     return options.parse_args()

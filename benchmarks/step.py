@@ -38,9 +38,8 @@ from training.data_options import complete
 from training.settings import Settings
 from utils.devices import keep_freed_memory, peak_memory_gb, pick_device, precision
 
-CHANNELS, PIXELS = 128, 224
-NUM_STEPS = 3
-NUM_STEPS_CUDA = 50
+CHANNELS = 128
+NUM_STEPS, NUM_STEPS_CUDA = 3, 50
 FLOOR, PLAIN = "two plain U-Nets", "plain formula"
 # Options of a step beside its way of propagating.
 STEPS: dict[str, dict] = {
@@ -89,12 +88,8 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
-    options = parser(__doc__)
+    options = parser(__doc__, batch_size=2, size=224, features=",".join(map(str, RELEASED_FEATURES)), device="cpu")
     options.add_argument("what", choices=tuple(WHAT))
-    options.add_argument("--batch_size", type=int, default=2)
-    options.add_argument("--size", type=int, default=PIXELS)
-    options.add_argument("--features", default=",".join(map(str, RELEASED_FEATURES)))
-    options.add_argument("--device", default="cpu")
     options.add_argument("--rounds", type=int, default=2, help="processes for each way")
     options.add_argument("--ways", nargs="+", default=None, help="of the table; the others are held against the first")
     options.add_argument("--way", default=None, help=argparse.SUPPRESS)

@@ -12,9 +12,11 @@ from pathlib import Path
 from reporting.markdown import table
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """A parser with ``--to``, the file that ``report`` appends to."""
+def parser(description: str, **defaults: str | float) -> argparse.ArgumentParser:
+    """A parser with an option a default, and ``--to``, the file that ``report`` appends to."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in defaults.items():
+        made.add_argument(f"--{name}", type=type(default), default=default, help="default: %(default)s")
     made.add_argument("--to", default=None, help="Markdown file to append to")
     return made
 
