@@ -20,10 +20,10 @@ function ticksOf({ low, high }) {
 
 /** An axis over values; per cent ends at 100, and from 0 unless told otherwise all start. */
 function axisOf(metric, values, from, to, start = 0) {
-  const percent = report.metrics[metric].unit === "%";
-  const least = percent ? start : Math.min(0, ...minmax(values));
-  const most = percent ? 100 : Math.max(...minmax(values));
-  return linear(least, most > least || percent ? most : least + 1, from, to);
+  if (report.metrics[metric].unit === "%") return linear(start, 100, from, to);
+  const [low, high] = minmax(values);
+  const least = Math.min(0, low);
+  return linear(least, high > least ? high : least + 1, from, to);
 }
 
 /** {low, high, from, to, place}: from the value `low` at the pixel `from` to `high` at `to`. */

@@ -77,14 +77,10 @@ function summaryRow(level, number, counts) {
 }
 
 function legendText() {
-  const names = (better) => report.metrics.filter((metric) => metric.better === better).map((metric) => metric.title);
-  const sides = [
-    [1, "Larger is better for"],
-    [-1, "smaller for"],
-  ];
-  const said = sides
-    .filter(([better]) => names(better).length)
-    .map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
+  const titles = (better) => report.metrics.filter((metric) => metric.better === better).map(({ title }) => title);
+  const said = Object.entries({ "Larger is better for": titles(1), "smaller for": titles(-1) })
+    .filter(([, names]) => names.length)
+    .map(([text, names]) => `${text} ${[...new Set(names)].join(", ")}`);
   const hasInterval = (level) => report.metrics.some(({ key }) => level[`${key}_ci95`]);
   const intervals = report.runs.some(({ levels }) => levels.some(hasInterval));
   const range = intervals ? "; in brackets the 95 % bootstrap interval of the mean" : "";
