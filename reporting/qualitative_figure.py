@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reporting.publication import FONT_PT, paper_style, write_figure
-from reporting.visualize import FIXATION_COLOUR, resized
+from reporting.visualize import FIXATION_COLOUR, RING_RADIUS, resized
 
 MM_PER_INCH, PT_PER_INCH = 25.4, 72
 GAP_MM = 1.0
@@ -23,8 +23,6 @@ MAX_TITLE_LINES = 3
 # In cells of this width and wider; lines get thinner in narrower ones.
 OUTLINE_PT, SCAN_PATH_PT, RING_PT = 0.9, 0.35, 0.6
 FULL_LINES_MM = 22.0
-# Of the longer side, times the root of the duration in ms, so that a ring's area grows with the duration.
-RING_RADIUS = 0.0009
 # After which a title may go on in the next line; not inside a number.
 BREAKS = re.compile(r"[\s_\-/,+]|\.(?!\d)")
 
