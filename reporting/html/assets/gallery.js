@@ -191,8 +191,11 @@ function letGo(number) {
 function watchCards() {
   const observer = new IntersectionObserver(
     (entries) => {
-      for (const { target, isIntersecting } of entries)
-        (isIntersecting ? drawCard : letGo)(Number(target.dataset.number));
+      for (const { target, isIntersecting } of entries) {
+        const number = Number(target.dataset.number);
+        if (isIntersecting) drawCard(number);
+        else letGo(number);
+      }
     },
     { rootMargin: NEAR },
   );
