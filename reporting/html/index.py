@@ -29,7 +29,7 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
             for key, m in metrics.items()
         ],
         # With nothing invisible in it.
-        "levels": [{"title": f"level {level}" if level.isdecimal() else printable(level)} for level in levels],
+        "levels": [f"level {level}" if level.isdecimal() else printable(level) for level in levels],
         "runs": [
             {
                 "name": printable(run.name),

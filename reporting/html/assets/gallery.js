@@ -6,7 +6,7 @@ const cards = []; // by number: {item, button, frame, numbers}, and while it is 
 /** What can be chosen by its number: how the select is called, and its options. */
 const CHOICES = {
   metric: ["Metric", metricNumbers.map(metricTitle)],
-  level: ["Level", report.levels.map(({ title }) => title)],
+  level: ["Level", report.levels],
   run: ["Run", report.runs.map(({ name }) => name)],
 };
 
@@ -93,7 +93,7 @@ function valueLine(number, run) {
   const textOf = (shown) => `${report.metrics[shown].title} ${withUnit(shown, valueOf(number, run, level, shown))}`;
   const name = `${report.runs[run].name}: `;
   const parts = severalRuns ? [runSwatch(run), element("span", { class: "unseen", text: name })] : [];
-  if (!hasLevel[run][level]) parts.push(`no ${report.levels[level].title}`);
+  if (!hasLevel[run][level]) parts.push(`no ${report.levels[level]}`);
   else {
     const other = report.metrics.findIndex(({ unit }) => unit !== report.metrics[metric].unit);
     parts.push(element("b", { text: textOf(metric) }));
@@ -161,7 +161,7 @@ function orderText() {
   const ofRun = severalRuns ? ` of ${report.runs[run].name}` : "";
   const of = state.sort === "difference" ? ` of ${differenceText()}` : ofRun;
   const outlines = level ? "; outlines are the ensemble’s" : "";
-  return `by ${metricTitle(metric)}, ${report.levels[level].title}${of}, ${directionText().toLowerCase()}${outlines}`;
+  return `by ${metricTitle(metric)}, ${report.levels[level]}${of}, ${directionText().toLowerCase()}${outlines}`;
 }
 
 /** One card at a time is a stop of the Tab key; arrows go from card to card. */

@@ -166,7 +166,7 @@ function knownOf(run, level, metric) {
 function stripOf({ run, level, known }, metric, axis, top, swarmHeight) {
   const [label, swarmTop, box] = [top + 15, top + 22, top + swarmHeight + 30];
   const x = axis.place;
-  const name = severalRuns ? `${report.levels[level].title}, ${report.runs[run].name}` : report.levels[level].title;
+  const name = severalRuns ? `${report.levels[level]}, ${report.runs[run].name}` : report.levels[level];
   const points = stacked(known, axis, swarmTop + swarmHeight / 2, swarmHeight).map((point) => ({
     ...point,
     text: `${report.names[point.number]}, ${name}: ${withUnit(metric, valueOf(point.number, run, level, metric))}`,
@@ -250,7 +250,7 @@ function pairText({ number, a, b }, metric) {
 }
 
 function pairTitle(metric, level) {
-  return `${metricTitle(metric)}, ${report.levels[level].title}`;
+  return `${metricTitle(metric)}, ${report.levels[level]}`;
 }
 
 /** "B higher in 3, lower in 1, equal in 0 of 4 cases; higher is better". */

@@ -70,7 +70,7 @@ function summaryRow(level, number, counts) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row", text: report.levels[number].title }),
+    element("th", { scope: "row", text: report.levels[number] }),
     ...counts.map(([, key]) => element("td", { text: level[key] ?? "–" })),
     ...cells,
   );

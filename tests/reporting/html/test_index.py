@@ -28,7 +28,7 @@ def test_values_by_run_level_metric_and_case():
     ]
     index = runs_and_values(runs, rows, {"a": 3, "b": 0})
     assert [metric["key"] for metric in index["metrics"]] == ["dice", "hd95_px"]
-    assert [level["title"] for level in index["levels"]] == ["ensemble", "level 1"]
+    assert index["levels"] == ["ensemble", "level 1"]
     a, b = index["values"]
     assert a[0][0] == [0.123456789012, None] and a[1][0] == [0.25, None]
     assert math.isnan(a[0][1][0])
