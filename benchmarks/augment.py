@@ -5,12 +5,10 @@
 ``--to FILE`` appends the printed table. Interior pixels of the three warps are compared, as borders differ by design.
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -22,7 +20,7 @@ import torch.nn.functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as transforms
 
-from benchmarks.table import report
+from benchmarks.table import parser, report
 from datasets.augment import Distortion
 
 ANGLE_DEG, SCALE, BLUR_PX = 20.0, 1.1, 1.0
@@ -30,9 +28,11 @@ ANGLE_DEG, SCALE, BLUR_PX = 20.0, 1.1, 1.0
 TOLERANCE = 0.05
 
 
-def main() -> int:
-    """Measure, print and, with ``--to``, append the table; returns 0."""
-    args = parse_args()
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--spatial_size", type=int, default=160, help="side of the image, pixels")
+    options.add_argument("--repeats", type=int, default=200, help="of each; the median is shown")
+    args = options.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
@@ -40,27 +40,15 @@ def main() -> int:
     image = torch.from_numpy(np.ascontiguousarray(smooth.transpose(2, 0, 1)))
     mask = (image[:1] > image[:1].mean()).float()
     expected = with_opencv(image, mask)[0]
-    slowest = {}
+    took = {}
     for name, way in {"OpenCV": with_opencv, "torch": with_torch, "torchvision v2": with_torchvision}.items():
         check_equal(name, way(image, mask)[0], expected)
-        slowest[name] = milliseconds(lambda way=way: way(image, mask), args.repeats)
+        took[name] = milliseconds(lambda way=way: way(image, mask), args.repeats)
     rows = [
-        {"library": name, "ms a sample": f"{took:.2f}", "time": f"{took / slowest['OpenCV']:.1f}"}
-        for name, took in slowest.items()
+        {"library": name, "ms a sample": f"{ms:.2f}", "time": f"{ms / took['OpenCV']:.1f}"} for name, ms in took.items()
     ]
-    size = f"{args.spatial_size}x{args.spatial_size}"
-    note = f"Three channels and one mask, {size}, one thread."
+    note = f"Three channels and one mask, {args.spatial_size}x{args.spatial_size}, one thread."
     report("Augmentation", rows, [note], ("torch", "torchvision", "opencv-python-headless"), args.to)
-    return 0
-
-
-def parse_args() -> argparse.Namespace:
-    """The options."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--spatial_size", type=int, default=160, help="side of the image, pixels")
-    parser.add_argument("--repeats", type=int, default=200, help="of each; the median is shown")
-    parser.add_argument("--to", type=Path, default=None, help="file to append the table to")
-    return parser.parse_args()
 
 
 def with_opencv(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,17 +66,18 @@ def with_torch(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, t
         grid = F.affine_grid(theta, [1, *x.shape], align_corners=False)
         return F.grid_sample(x[None], grid, padding_mode="reflection", align_corners=False)[0]
 
-    return transforms.gaussian_blur(moved(image), [7, 7], [BLUR_PX] * 2), (moved(mask) >= 0.5).float()
+    return _blurred_and_cut(moved(image), moved(mask))
 
 
 def with_torchvision(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Its second version of transforms."""
     settings = {"angle": ANGLE_DEG, "translate": [0, 0], "scale": SCALE, "shear": [0.0, 0.0]}
+    moved = partial(transforms.affine, **settings, interpolation=v2.InterpolationMode.BILINEAR)
+    return _blurred_and_cut(moved(image), moved(mask))
 
-    def moved(x: torch.Tensor) -> torch.Tensor:
-        return transforms.affine(x, **settings, interpolation=v2.InterpolationMode.BILINEAR)
 
-    return transforms.gaussian_blur(moved(image), [7, 7], [BLUR_PX] * 2), (moved(mask) >= 0.5).float()
+def _blurred_and_cut(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return transforms.gaussian_blur(image, [7, 7], [BLUR_PX] * 2), (mask >= 0.5).float()
 
 
 def check_equal(name: str, found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -112,4 +101,4 @@ def _matrix(size: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

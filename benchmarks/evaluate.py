@@ -7,8 +7,6 @@ them away. Both read, predict and score whole test images with the released netw
 turn, several times. ``--ckpt_path`` takes other weights, ``--to FILE`` appends the printed table.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import math
@@ -24,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.step import plain_propagation
-from benchmarks.table import report
+from benchmarks.table import parser, report
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.metrics import HEADLINE
@@ -53,8 +51,7 @@ class PlainWay(nn.Module):
         return {"logits": stacked.mean(dim=0), "level_logits": stacked}
 
 
-def main() -> int:
-    """Run the benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
+def main() -> None:
     args = parse_args()
     device = pick_device(args.device)
     model = network(args).to(device).eval()
@@ -62,17 +59,18 @@ def main() -> int:
     dataset = build_dataset(args.data, root=args.root, split="test", spatial_size=args.spatial_size)
     dataset = dataset.only(dataset.names[: args.images])
     ways = {
-        PLAIN: {"model": PlainWay(model), "batch_size": 1},
-        "ours, batch of one": {"model": ours, "batch_size": 1},
-        f"ours, batch of {args.batch_size}": {"model": ours, "batch_size": args.batch_size},
-        "the same with distances": {"model": ours, "batch_size": args.batch_size, "distances": True},
+        PLAIN: (PlainWay(model), 1, False),
+        "ours, batch of one": (ours, 1, False),
+        f"ours, batch of {args.batch_size}": (ours, args.batch_size, False),
+        "the same with distances": (ours, args.batch_size, True),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     found: dict[str, pd.DataFrame] = {}
     for _ in range(args.rounds):
-        for way, options in ways.items():
+        for way, (one, batch_size, distances) in ways.items():
             began = time.perf_counter()
-            found[way] = run(dataset, device, args.num_worker, **options)
+            loader = evaluation_loader(dataset, batch_size=batch_size, num_worker=args.num_worker)
+            found[way] = evaluate(one, loader, device, distances=distances)
             seconds[way].append(time.perf_counter() - began)
     rows = [row(way, seconds, found, len(dataset)) for way in ways]
     size = f"{args.spatial_size}x{args.spatial_size}"
@@ -83,17 +81,9 @@ def main() -> int:
         "largest difference of any case and level in Dice or IoU."
     )
     report("Evaluation", rows, [note], ("torch",), args.to)
-    return 0
-
-
-def run(dataset, device: torch.device, num_worker: int, *, model: nn.Module, batch_size: int, distances=False):
-    """Evaluate once; the table of all cases."""
-    loader = evaluation_loader(dataset, batch_size=batch_size, num_worker=num_worker)
-    return evaluate(model, loader, device, distances=distances)
 
 
 def row(way: str, seconds: dict[str, list[float]], found: dict[str, pd.DataFrame], num_images: int) -> dict[str, str]:
-    """A line of the table."""
     speed, plain = (num_images / statistics.median(seconds[name]) for name in (way, PLAIN))
     difference = largest_difference(found[way], found[PLAIN])
     return {
@@ -122,20 +112,12 @@ def network(args: argparse.Namespace) -> nn.Module:
 
 
 def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="kvasir")
-    parser.add_argument("--root", required=True)
-    parser.add_argument("--ckpt_path", default=None, help="weights to evaluate (default: random ones)")
-    parser.add_argument("--images", type=int, default=24, help="of the test set")
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--spatial_size", type=int, default=224)
-    parser.add_argument("--num_worker", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--to", default=None, help="Markdown file to append to")
-    return parser.parse_args()
+    options = parser(__doc__, data="kvasir", batch_size=8, spatial_size=224, num_worker=0, rounds=3, device="cpu")
+    options.add_argument("--root", required=True)
+    options.add_argument("--ckpt_path", default=None, help="weights to evaluate (default: random ones)")
+    options.add_argument("--images", type=int, default=24, help="of the test set")
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

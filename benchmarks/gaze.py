@@ -8,9 +8,8 @@
 Nothing is written into ROOT: preparations go to a temporary folder. ``--to FILE`` appends the printed table.
 """
 
-from __future__ import annotations
-
 import argparse
+import functools
 import os
 import shutil
 import sys
@@ -28,7 +27,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from benchmarks.table import report
+from benchmarks.table import parser, report
 from datasets import get_spec, io
 from datasets.files import sample_path
 from datasets.gaze.crf import crf_image, refine_with_crf
@@ -41,32 +40,27 @@ from utils.images import write_image
 from utils.parallel import map_in_processes
 
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "numba")
+DIRECT = "direct formula"
 
 
-def main() -> int:
-    """Run one benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
+def main() -> None:
     args = parse_args()
     cv2.setNumThreads(1)
-    title, rows, notes = {"heatmap": heatmap, "crf": crf, "shortcut": shortcut, "prepare": prepare}[args.what](args)
+    title, rows, notes = BENCHMARKS[args.what](args)
     report(title, rows, notes, PACKAGES, args.to)
-    return 0
 
 
 def parse_args() -> argparse.Namespace:
-    """The options of the process's own command line; exits with code 2 where ``--root`` is needed and absent."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("heatmap", "crf", "shortcut", "prepare"))
-    parser.add_argument("--fixations", required=True, help="fixation table; for heatmap with the image sizes")
-    parser.add_argument("--data", default="kvasir")
-    parser.add_argument("--root", help="for crf and prepare")
-    parser.add_argument("--sigma_px", type=float, default=None)
-    parser.add_argument("--images", type=int, default=None, help="how many, evenly spread; all by default")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--skip_direct", action="store_true", help="prepare: leave the direct formulas out")
-    parser.add_argument("--to", default=None, help="Markdown file to append to")
-    args = parser.parse_args()
+    options = parser(__doc__, data="kvasir", workers=2)
+    options.add_argument("what", choices=tuple(BENCHMARKS))
+    options.add_argument("--fixations", required=True, help="fixation table; for heatmap with the image sizes")
+    options.add_argument("--root", help="for all but heatmap")
+    options.add_argument("--sigma_px", type=float, default=None)
+    options.add_argument("--images", type=int, default=None, help="how many, evenly spread; all by default")
+    options.add_argument("--skip_direct", action="store_true", help="prepare: leave the direct formulas out")
+    args = options.parse_args()
     if args.what != "heatmap" and not args.root:
-        parser.error(f"{args.what}: expected --root")
+        options.error(f"{args.what}: expected --root")
     return args
 
 
@@ -74,40 +68,36 @@ def heatmap(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Time of both ways on every image, and their difference at 8 bits."""
     sigma_px = args.sigma_px or get_spec(args.data, args.root).sigma_px
     fixations = spread(read_fixations(args.fixations), args.images)
-    seconds = {"direct": 0.0, "ours": 0.0}
-    pixels = differing = largest = images = 0
+    seconds: dict[str, float] = {}
+    found = []
     # The one-dimensional responses are made once for all images; they count as the first image's.
     for seen in tqdm(fixations.values(), desc="heatmap", disable=None):
         size = seen.image_size
         if size is None:
             raise SystemExit("heatmap: expected image sizes in the fixation table, found none")
-        direct = timed(seconds, "direct", direct_heatmap, seen, size, sigma_px)
+        direct = timed(seconds, DIRECT, direct_heatmap, seen, size, sigma_px)
         ours = timed(seconds, "ours", fixation_heatmap, seen.xy, seen.duration_ms, size, sigma_px=sigma_px)
         difference = np.abs(to_uint8(direct, half=True).astype(int) - to_uint8(ours, half=True).astype(int))
-        pixels += difference.size
-        differing += int((difference > 0).sum())
-        images += bool(difference.any())
-        largest = max(largest, int(difference.max()))
-    rows = compare(seconds, len(fixations))
+        found.append((difference.size, np.count_nonzero(difference), difference.max()))
+    pixels, differing, largest = np.array(found).T
     note = (
-        f"Of {pixels:,} pixels in {len(fixations)} maps, {differing:,} in {images} maps differ at 8 bits, "
-        f"by at most {largest}/255."
+        f"Of {pixels.sum():,} pixels in {len(fixations)} maps, {differing.sum():,} in {np.count_nonzero(differing)} "
+        f"maps differ at 8 bits, by at most {largest.max()}/255."
     )
-    return f"Heatmaps, sigma {sigma_px:g}", rows, [note]
+    return f"Heatmaps, sigma {sigma_px:g}", compared(seconds, len(fixations)), [note]
 
 
 def crf(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     """Time of both CRF engines on the same heatmaps, and their difference."""
-    seconds = {"direct": 0.0, "ours": 0.0}
-    images = pixels = differing = 0
+    seconds: dict[str, float] = {}
+    found = []
     for _, image, heat in heatmaps(args):
-        images += 1
-        direct = timed(seconds, "direct", refine_with_crf, image, heat, engine="pydensecrf")
+        direct = timed(seconds, "pydensecrf2", refine_with_crf, image, heat, engine="pydensecrf")
         ours = timed(seconds, "ours", refine_with_crf, image, heat)
-        pixels += ours.size
-        differing += int((direct != ours).sum())
-    note = f"Of {pixels:,} float32 values in {images} maps, {differing:,} differ in any bit."
-    return "CRF, 10 iterations", compare(seconds, images, direct="pydensecrf2"), [note]
+        found.append((ours.size, np.count_nonzero(direct != ours)))
+    pixels, differing = np.array(found).sum(axis=0)
+    note = f"Of {pixels:,} float32 values in {len(found)} maps, {differing:,} differ in any bit."
+    return "CRF, 10 iterations", compared(seconds, len(found)), [note]
 
 
 def shortcut(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
@@ -122,17 +112,19 @@ def shortcut(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
         for i, values in maps.items():
             difference = np.abs(values.astype(int) - maps[10].astype(int))
             errors.setdefault(i, []).append((difference.mean(), difference.max(), abs(scores[i] - scores[10])))
-    rows = [
-        {
-            "iterations": i,
-            "images": len(errors[i]),
-            "ms an image": f"{seconds[i] / len(errors[i]) * 1000:.1f}",
-            "mean difference, grey values": f"{np.mean([e[0] for e in errors[i]]):.3f}",
-            "largest": max(int(e[1]) for e in errors[i]),
-            "largest change of Dice at 0.5": f"{max(e[2] for e in errors[i]):.4f}",
-        }
-        for i in seconds
-    ]
+    rows = []
+    for i, found in errors.items():
+        mean, largest, change = np.array(found).T
+        rows.append(
+            {
+                "iterations": i,
+                "images": len(found),
+                "ms an image": f"{seconds[i] / len(found) * 1000:.1f}",
+                "mean difference, grey values": f"{mean.mean():.3f}",
+                "largest": int(largest.max()),
+                "largest change of Dice at 0.5": f"{change.max():.4f}",
+            }
+        )
     return "CRF, fewer iterations (--crf_iterations)", rows, []
 
 
@@ -150,11 +142,12 @@ def prepare(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
         if not args.skip_direct:
             items = [(spec, Path(args.root), root / "direct", name, seen) for name, seen in fixations.items()]
             direct = map_in_processes(direct_preparation, items, args.workers)
-            timed(seconds, "direct", list, tqdm(direct, total=len(items), desc="direct", disable=None))
+            timed(seconds, DIRECT, list, tqdm(direct, total=len(items), desc="direct", disable=None))
             shutil.rmtree(root / "direct")
+        bar = functools.partial(tqdm, desc="ours", disable=None)
         for way in ("ours", "ours, second call"):
             timed(seconds, way, prepare_gaze, args.data, root, table, workers=args.workers, progress=bar)
-    return f"Whole preparation, {args.workers} processes", compare(seconds, len(fixations)), []
+    return f"Whole preparation, {args.workers} processes", compared(seconds, len(fixations)), []
 
 
 def heatmaps(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -210,11 +203,6 @@ def table_of(source: str, target: Path, names: set[str]) -> Path:
     return target
 
 
-def bar(results, total: int):
-    """The results as they come, with a progress bar on a terminal."""
-    return tqdm(results, total=total, desc="ours", disable=None)
-
-
 def timed(seconds: dict, key, function: Callable, *arguments, **options):
     """The result of a call, whose time is added to ``seconds[key]``."""
     started = time.perf_counter()
@@ -223,12 +211,12 @@ def timed(seconds: dict, key, function: Callable, *arguments, **options):
     return result
 
 
-def compare(seconds: dict[str, float], number: int, direct: str = "direct formula") -> list[dict]:
+def compared(seconds: dict[str, float], number: int) -> list[dict]:
     """A row a way: time, time an image, and how many times as fast as the first."""
     first = next(iter(seconds.values()))
     return [
         {
-            "way": direct if way == "direct" else way,
+            "way": way,
             "images": number,
             "seconds": f"{value:.1f}",
             "ms an image": f"{value / number * 1000:.1f}",
@@ -238,5 +226,7 @@ def compare(seconds: dict[str, float], number: int, direct: str = "direct formul
     ]
 
 
+BENCHMARKS = {"heatmap": heatmap, "crf": crf, "shortcut": shortcut, "prepare": prepare}
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

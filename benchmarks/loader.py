@@ -5,8 +5,6 @@
 Nothing is written into ROOT: the cache on the disk goes to a temporary folder. ``--to FILE`` appends the printed table.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
@@ -23,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.table import report
+from benchmarks.table import parser, report
 from datasets import SegmentationDataset, build_dataset
 from datasets.loaders import training_loader
+from utils.settings import numbers
 
 DECODING = "decoding each time"
 
 
-def main() -> int:
-    """Run the benchmark, print its table and, with ``--to``, append it to a file; returns 0."""
+def main() -> None:
     args = parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,23 +38,14 @@ def main() -> int:
     size = f"{args.spatial_size}x{args.spatial_size}"
     batches = f"Batches of {args.batch_size}, {size}, two levels. All ways give bit-equal batches."
     report(f"Training loader, {args.data}", rows, [batches], ("torch", "numpy", "pillow"), args.to)
-    return 0
 
 
 def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="kvasir")
-    parser.add_argument("--root", required=True)
-    parser.add_argument("--spatial_size", type=int, default=224)
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--cache_gb", type=float, default=2.0)
-    parser.add_argument("--epochs", type=int, default=5, help="later epochs, of which the mean is told")
-    parser.add_argument(
-        "--num_worker", type=lambda text: [int(part) for part in text.split(",")], default=[0, 2], metavar="N,N,..."
-    )
-    parser.add_argument("--to", default=None, help="Markdown file to append to")
-    return parser.parse_args()
+    options = parser(__doc__, data="kvasir", spatial_size=224, batch_size=8, cache_gb=2.0)
+    options.add_argument("--root", required=True)
+    options.add_argument("--epochs", type=int, default=5, help="later epochs, of which the mean is told")
+    options.add_argument("--num_worker", type=numbers(int), default=(0, 2), metavar="N,N,...")
+    return options.parse_args()
 
 
 def ways(args: argparse.Namespace, workers: int, folder: Path, expected: list[int]) -> Iterator[dict]:
@@ -108,11 +97,11 @@ def checksums(args: argparse.Namespace, data: SegmentationDataset, workers: int)
 
 
 def loader(args: argparse.Namespace, data: SegmentationDataset, workers: int, first: int, number: int):
-    """A training loader of ``number`` epochs from ``first`` (from 0) on."""
+    """Of ``number`` epochs from ``first`` (from 0) on."""
     batches = -(-len(data) // args.batch_size)
     start, stop = first * batches, (first + number) * batches
     return training_loader(data, batch_size=args.batch_size, max_ite=stop, start=start, num_worker=workers)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

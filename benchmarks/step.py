@@ -12,8 +12,6 @@ is a step of that recipe, the optimizer's included.
 ``--to FILE`` appends the printed table.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics
@@ -30,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.table import report
+from benchmarks.table import parser, report
 from datasets.specs import DATASETS
 from losses import OBJECTIVES
 from models import RELEASED_FEATURES, build_model
@@ -40,9 +38,8 @@ from training.data_options import complete
 from training.settings import Settings
 from utils.devices import keep_freed_memory, peak_memory_gb, pick_device, precision
 
-CHANNELS, PIXELS = 128, 224
-NUM_STEPS = 3
-NUM_STEPS_CUDA = 50
+CHANNELS = 128
+NUM_STEPS, NUM_STEPS_CUDA = 3, 50
 FLOOR, PLAIN = "two plain U-Nets", "plain formula"
 # Options of a step beside its way of propagating.
 STEPS: dict[str, dict] = {
@@ -60,60 +57,43 @@ STEPS: dict[str, dict] = {
 }
 MEMORY_KEPT = "and freed memory kept"
 # Settings in place of the recipe's.
+FULL_SIZE, HALF_SIZE = (128, 64, 32, 24, 16), (128, 64, 32, 24)
 STRONG: dict[str, dict] = {
-    "decoder up to the image's size, whole encoder trains": {
-        "decoder_channels": (128, 64, 32, 24, 16),
-        "frozen_stages": 0,
-    },
-    "decoder up to half of it": {"decoder_channels": (128, 64, 32, 24), "frozen_stages": 0},
-    "and two stages of the encoder frozen": {"decoder_channels": (128, 64, 32, 24), "frozen_stages": 2},
-    MEMORY_KEPT: {"decoder_channels": (128, 64, 32, 24), "frozen_stages": 2},
+    "decoder up to the image's size, whole encoder trains": {"decoder_channels": FULL_SIZE, "frozen_stages": 0},
+    "decoder up to half of it": {"decoder_channels": HALF_SIZE, "frozen_stages": 0},
+    "and two stages of the encoder frozen": {"decoder_channels": HALF_SIZE, "frozen_stages": 2},
+    MEMORY_KEPT: {"decoder_channels": HALF_SIZE, "frozen_stages": 2},
 }
 PROPAGATIONS = (PLAIN, "ours", "ours, one channel (as in a step)")
 
 
-def main() -> int:
+def main() -> None:
     """Run a benchmark, or in a process of its own one of its ways."""
     args = parse_args()
     if args.way:
         print(json.dumps(measure(args)))
-        return 0
+        return
     what = WHAT[args.what]
     ways = args.ways or list(what.ways)
-    results = in_processes_of_their_own(ways, args)
-    rows = [row(way, results, ways[0]) for way in ways]
+    # A round goes through all ways, so that a machine that is slower for a while is so for all of them.
+    rounds = [{way: in_a_process_of_its_own(way, args) for way in ways} for _ in range(args.rounds)]
+    results = {way: together([results[way] for results in rounds]) for way in ways}
+    rows = [row(way, results[way], results[ways[0]]) for way in ways]
     device = torch.cuda.get_device_name() if pick_device(args.device).type == "cuda" else "CPU"
-    title = what.title.format(args.batch_size)
     note = f"{args.size}x{args.size}, float32 where nothing else stands, on {device}. Against: {ways[0]}."
     difference = results.get("ours", {}).get("difference")
     if difference is not None:
         note += f" Largest difference to the plain formula, of outputs and gradients of scale 1: {difference:.1e}."
-    report(title, rows, [note], ("torch",), args.to)
-    return 0
+    report(what.title.format(args.batch_size), rows, [note], ("torch",), args.to)
 
 
 def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=tuple(WHAT))
-    parser.add_argument("--batch_size", type=int, default=2)
-    parser.add_argument("--size", type=int, default=PIXELS)
-    parser.add_argument("--features", default=",".join(map(str, RELEASED_FEATURES)))
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--rounds", type=int, default=2, help="processes for each way")
-    parser.add_argument("--ways", nargs="+", default=None, help="of the table; the others are held against the first")
-    parser.add_argument("--to", default=None, help="Markdown file to append to")
-    parser.add_argument("--way", default=None, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def in_processes_of_their_own(ways: Sequence[str], args: argparse.Namespace) -> dict[str, dict]:
-    """The results of each way, of all rounds together; empty where one failed.
-
-    A round goes through all ways, so that a machine that is slower for a while is so for all of them.
-    """
-    rounds = [{way: in_a_process_of_its_own(way, args) for way in ways} for _ in range(args.rounds)]
-    return {way: together([results[way] for results in rounds]) for way in ways}
+    options = parser(__doc__, batch_size=2, size=224, features=",".join(map(str, RELEASED_FEATURES)), device="cpu")
+    options.add_argument("what", choices=tuple(WHAT))
+    options.add_argument("--rounds", type=int, default=2, help="processes for each way")
+    options.add_argument("--ways", nargs="+", default=None, help="of the table; the others are held against the first")
+    options.add_argument("--way", default=None, help=argparse.SUPPRESS)
+    return options.parse_args()
 
 
 def in_a_process_of_its_own(way: str, args: argparse.Namespace) -> dict:
@@ -137,9 +117,7 @@ def together(rounds: Sequence[dict]) -> dict:
     return {**rounds[0], "seconds": statistics.median(seconds), "gb": max(result["gb"] for result in rounds)}
 
 
-def row(way: str, results: dict[str, dict], against: str) -> dict[str, str]:
-    """A line of the table."""
-    result, floor = results[way], results[against]
+def row(way: str, result: dict, floor: dict) -> dict[str, str]:
     if not result or not floor:
         return {"way": way, "ms": "failed", "peak memory, GB": "", "time": "", "memory": ""}
     return {
@@ -293,4 +271,4 @@ WHAT = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

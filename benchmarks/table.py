@@ -1,7 +1,6 @@
-"""What all benchmarks print: a Markdown table and the machine it was measured on."""
+"""What all benchmarks share: how they are called, and the Markdown table with its machine that they print."""
 
-from __future__ import annotations
-
+import argparse
 import os
 import platform
 import shlex
@@ -11,6 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from reporting.markdown import table
+
+
+def parser(description: str, **defaults: str | float) -> argparse.ArgumentParser:
+    """A parser with an option a default, and ``--to``, the file that ``report`` appends to."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in defaults.items():
+        made.add_argument(f"--{name}", type=type(default), default=default, help="default: %(default)s")
+    made.add_argument("--to", default=None, help="Markdown file to append to")
+    return made
 
 
 def report(title: str, rows: Sequence[Mapping], notes: Sequence[str], packages: Sequence[str], to: str | None) -> None:
@@ -30,13 +38,11 @@ def report(title: str, rows: Sequence[Mapping], notes: Sequence[str], packages: 
 
 
 def _command_line() -> str:
-    """What was typed to run this benchmark."""
     script = Path(sys.argv[0])
     return " ".join(["python", f"benchmarks/{script.name}", *(shlex.quote(word) for word in sys.argv[1:])])
 
 
 def _hardware(packages: Sequence[str]) -> str:
-    """One line: processor, cores, versions of Python and of the packages."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"On {_processor()}, {cores} cores; Python {platform.python_version()}, {versions}."

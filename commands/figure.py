@@ -111,7 +111,7 @@ def main(args: argparse.Namespace) -> int:
     titles, rows, said = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:
-        files = [(stack.enter_context(replacing(path)), Path(path).suffix[1:].lower()) for path in args.to]
+        files = [stack.enter_context(replacing(path)) for path in args.to]
         layout = write_qualitative(rows, titles, files, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
     for note in (*notes, *said):

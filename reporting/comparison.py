@@ -47,17 +47,14 @@ def draw_comparison(comparisons: Sequence[Comparison], paired: pd.DataFrame, pat
     with paper_style():
         size = (WIDTH_MM / MM_PER_INCH, len(runs) * lines * PANEL_HEIGHT_MM / MM_PER_INCH)
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(len(runs) * lines, columns, squeeze=False)
-        for axes in panels.flat:
-            axes.set_axis_off()
         for comparison in comparisons:
-            index = metrics.index(comparison.metric)
-            axes = panels[runs.index(comparison.run) * lines + index // columns, index % columns]
-            axes.set_axis_on()
+            line, column = divmod(metrics.index(comparison.metric), columns)
+            place = (runs.index(comparison.run) * lines + line) * columns + column + 1
             key = (comparison.metric, comparison.run, comparison.baseline)
+            axes = figure.add_subplot(len(runs) * lines, columns, place)
             _draw_panel(axes, comparison, paired[key].to_numpy(np.float64))
         for path in paths:
-            write_figure(figure, path, format=path.suffix[1:])
+            write_figure(figure, path)
 
 
 def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:

@@ -85,11 +85,8 @@ def paired_csv(paired: pd.DataFrame) -> str:
 
     The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
     """
-    return paired.to_csv(index=False, header=list(map(_column, paired)), lineterminator="\n")
-
-
-def _column(key) -> str:
-    return key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}"
+    header = [key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}" for key in paired]
+    return paired.to_csv(index=False, header=header, lineterminator="\n")
 
 
 def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:

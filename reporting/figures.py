@@ -29,6 +29,11 @@ def write_gaze_figure(path: Path, table: pd.DataFrame) -> None:
         _draw_shares(inside, table["share_inside"].dropna())
         _draw_offsets(offset, table[["offset_x", "offset_y"]].dropna())
         _draw_seconds(seconds, table["seconds"].dropna())
+        for axes in (dice, inside, offset, seconds):
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(frameon=False)
+            else:
+                axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color="grey")
 
 
 @contextlib.contextmanager
@@ -53,7 +58,6 @@ def _draw_dice(axes, table: pd.DataFrame) -> None:
     axes.set(
         xlabel="threshold", ylabel="Dice against the mask", ylim=(0, 1), title="Maps: mean and quartiles over images"
     )
-    _legend_or_note(axes)
 
 
 def _draw_shares(axes, shares: pd.Series) -> None:
@@ -62,7 +66,6 @@ def _draw_shares(axes, shares: pd.Series) -> None:
         axes.axvline(shares.mean(), color="black", label=f"mean {shares.mean():.2f}")
         axes.axvline(np.median(shares), color="black", ls="--", label=f"median {shares.median():.2f}")
     axes.set(xlabel="share of an image's fixations", ylabel="images", title="Fixations inside the target", xlim=(0, 1))
-    _legend_or_note(axes)
 
 
 def _draw_offsets(axes, offsets: pd.DataFrame) -> None:
@@ -77,7 +80,6 @@ def _draw_offsets(axes, offsets: pd.DataFrame) -> None:
     axes.set(
         xlabel="to the right, of the width", ylabel="down, of the height", title="Gaze centroid less target centroid"
     )
-    _legend_or_note(axes)
 
 
 def _draw_seconds(axes, seconds: pd.Series) -> None:
@@ -85,14 +87,6 @@ def _draw_seconds(axes, seconds: pd.Series) -> None:
         label = f"median {seconds.median():.2f} s, sum {seconds.sum():.0f} s"
         axes.hist(seconds, bins=30, color="#777777", label=label)
     axes.set(xlabel="seconds on one core", ylabel="images", title="Time to prepare an image", xlim=(0, None))
-    _legend_or_note(axes)
-
-
-def _legend_or_note(axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
-    else:
-        axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color="grey")
 
 
 def write_hours_figure(path: Path, runs: pd.DataFrame, tracks: Mapping[str, str]) -> None:

@@ -85,11 +85,9 @@ def _licence(facts: dict) -> str:
 
 
 def _checkpoint(checkpoint: dict) -> str:
-    plain = {key: value for key, value in checkpoint.items() if key not in ("architecture", "recipe", "file")}
-    pairs = [(key.replace("_", " "), value) for key, value in plain.items()]
-    # These two come from the checkpoint with their keys.
-    for key in ("architecture", "recipe"):
-        pairs.append((key, [f"{name}={value}" for name, value in checkpoint[key].items()] or None))
+    with_keys = ("architecture", "recipe")
+    pairs = [(key.replace("_", " "), value) for key, value in checkpoint.items() if key not in ("file", *with_keys)]
+    pairs += [(key, [f"{name}={value}" for name, value in checkpoint[key].items()] or None) for key in with_keys]
     return f"Checkpoint {code(checkpoint['file'])}\n\n{_listed(pairs)}"
 
 

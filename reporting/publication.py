@@ -45,15 +45,16 @@ def paper_style() -> Iterator[None]:
         yield
 
 
-def write_figure(figure, path: Path, *, format: str, dpi: float = 300) -> None:
+def write_figure(figure, path: Path, *, dpi: float = 300) -> None:
     """Write a matplotlib figure at its own size, without dates; to be called inside ``paper_style``.
 
     Args:
         figure: with its size in inches.
-        path: the file, which is written as it stands: see ``utils.files.replacing``.
-        format: one of ``FORMATS``.
+        path: the file, which is written as it stands (see ``utils.files.replacing``) in the one of ``FORMATS`` that it
+            ends in.
         dpi: of a PNG, and of what cannot be a vector in the others.
     """
+    format = path.suffix[1:].lower()
     # It tells of every subset of a font.
     logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
     figure.savefig(path, format=format, dpi=dpi, metadata=METADATA[format])

@@ -1,5 +1,6 @@
 """A figure of examples: cases as rows, what is shown of them as columns; its measures are computed, not fitted."""
 
+import bisect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reporting.publication import FONT_PT, paper_style, write_figure
-from reporting.visualize import FIXATION_COLOUR, resized
+from reporting.visualize import FIXATION_COLOUR, RING_RADIUS, resized
 
 MM_PER_INCH, PT_PER_INCH = 25.4, 72
 GAP_MM = 1.0
@@ -22,8 +23,6 @@ MAX_TITLE_LINES = 3
 # In cells of this width and wider; lines get thinner in narrower ones.
 OUTLINE_PT, SCAN_PATH_PT, RING_PT = 0.9, 0.35, 0.6
 FULL_LINES_MM = 22.0
-# Of the longer side, times the root of the duration in ms, so that a ring's area grows with the duration.
-RING_RADIUS = 0.0009
 # After which a title may go on in the next line; not inside a number.
 BREAKS = re.compile(r"[\s_\-/,+]|\.(?!\d)")
 
@@ -95,7 +94,7 @@ def lay_out(
 def write_qualitative(
     rows: Sequence[Sequence[Cell]],
     titles: Sequence[str],
-    paths: Sequence[tuple[Path, str]],
+    paths: Sequence[Path],
     *,
     width_mm: float,
     dpi: float,
@@ -105,7 +104,7 @@ def write_qualitative(
     Args:
         rows: one or more, each with a cell a title; the pictures of a row have one size.
         titles: of the columns.
-        paths: files with their formats, ``pdf``, ``png`` or ``svg``.
+        paths: files that end in one of ``publication.FORMATS``.
         width_mm: of the figure, met exactly; in a PNG to the next pixel.
         dpi: of a PNG; no picture is kept finer than that, in any format, and none is made finer than it is.
 
@@ -122,11 +121,12 @@ def write_qualitative(
             title_lines=max(map(len, wrapped)),
             with_captions=any(cell.caption for row in rows for cell in row),
         )
-        for path, format in paths:
-            figure = _figure(rows, wrapped, layout, dpi, vector=format != "png")
-            if format == "png":
+        for path in paths:
+            vector = path.suffix.lower() != ".png"
+            figure = _figure(rows, wrapped, layout, dpi, vector)
+            if not vector:
                 _whole_pixels(figure, layout, dpi)
-            write_figure(figure, path, format=format, dpi=dpi)
+            write_figure(figure, path, dpi=dpi)
     return layout
 
 
@@ -138,9 +138,7 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
         if fits == len(rest):
             return [*lines, rest]
         if len(lines) == MAX_TITLE_LINES - 1:
-            while fits > 0 and _text_mm(f"{rest[:fits]}…") > width_mm:
-                fits -= 1
-            return [*lines, f"{rest[:fits]}…"]
+            return [*lines, f"{rest[: _fitting(rest, width_mm, '…')]}…"]
         # A space at the end of a line takes no room, anything else does.
         ends = [found.end() for found in BREAKS.finditer(rest)]
         breaks = [end for end in ends if end <= fits or (end == fits + 1 and rest[fits].isspace())]
@@ -150,12 +148,9 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
     return lines or [""]
 
 
-def _fitting(text: str, width_mm: float) -> int:
-    """How many letters of a text fit."""
-    count = 0
-    while count < len(text) and _text_mm(text[: count + 1]) <= width_mm:
-        count += 1
-    return count
+def _fitting(text: str, width_mm: float, after: str = "") -> int:
+    """How many letters of a text fit, with what comes after them."""
+    return bisect.bisect_right(range(1, len(text) + 1), width_mm, key=lambda end: _text_mm(text[:end] + after))
 
 
 def _text_mm(text: str) -> float:
@@ -166,7 +161,7 @@ def _text_mm(text: str) -> float:
     return width / PT_PER_INCH * MM_PER_INCH
 
 
-def _figure(rows: Sequence[Sequence[Cell]], titles: Sequence[list[str]], layout: Layout, dpi: float, *, vector: bool):
+def _figure(rows: Sequence[Sequence[Cell]], titles: Sequence[list[str]], layout: Layout, dpi: float, vector: bool):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(layout.width / MM_PER_INCH, layout.height / MM_PER_INCH))
@@ -208,7 +203,7 @@ def _draw_cell(axes, cell: Cell, height_mm: float, width_mm: float, dpi: float, 
     thin = min(1.0, width_mm / FULL_LINES_MM)
     for mask, colour in cell.outlines:
         for x, y in outlines(_at_most(mask.astype(np.uint8) * 255, height_mm, width_mm, dpi) / 255):
-            axes.plot(x, y, color=_unit(colour), lw=OUTLINE_PT * thin, solid_joinstyle="round")
+            axes.plot(x, y, color=_hex(colour), lw=OUTLINE_PT * thin, solid_joinstyle="round")
     if cell.fixations is not None:
         _draw_fixations(axes, *cell.fixations, (height, width), thin)
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -227,7 +222,7 @@ def _draw_fixations(axes, xy: np.ndarray, duration_ms: np.ndarray, size: tuple[i
     from matplotlib.patches import Circle
 
     points = xy * (size[1], size[0])
-    colour = _unit(FIXATION_COLOUR)
+    colour = _hex(FIXATION_COLOUR)
     axes.plot(points[:, 0], points[:, 1], color=colour, lw=SCAN_PATH_PT * thin)
     for point, duration in zip(points, duration_ms, strict=True):
         radius = RING_RADIUS * max(size) * np.sqrt(duration)
@@ -246,5 +241,5 @@ def _whole_pixels(figure, layout: Layout, dpi: float) -> None:
     figure.set_size_inches(*((max(1, side) + 0.01) / dpi for side in sides))
 
 
-def _unit(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    return tuple(part / 255 for part in colour)
+def _hex(colour: tuple[int, int, int]) -> str:
+    return f"#{bytes(colour).hex()}"

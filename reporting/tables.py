@@ -1,7 +1,7 @@
 """Experiments as tables: Markdown to be read, CSV to be computed with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -33,23 +33,19 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
         experiments: as ``group_runs`` makes them. Each has a row for Dice and one for IoU of the ensemble, in per cent.
         unfinished: run folders to name as left out.
     """
-    numbers = list(map(over_seeds, experiments))
-    labels = [list(of.index.unique("result")) for of in numbers]
-    shown = [label for label in TRAINING_RESULTS if any(label in found for found in labels)]
-    all_of = list(zip(experiments, numbers, labels, strict=True))
-    trained = [row for one in all_of for row in _training_rows(*one, shown)]
-    others = [row for one in all_of for row in _other_rows(*one)]
+    tables = [(experiment, over_seeds(experiment)) for experiment in experiments]
+    shown = [label for label in TRAINING_RESULTS if any(label in numbers.index for _, numbers in tables)]
+    trained = [row for one in tables for row in _training_rows(*one, shown)]
+    others = [row for one in tables for row in _other_rows(*one)]
     parts = []
     if trained:
         titles = [TRAINING_RESULTS[label] for label in shown]
-        parts += [
-            markdown_table([("run", "what", "seeds", "cases", "iterations", "metric", *titles), *trained]),
-            LEGEND,
-        ]
+        header = ("run", "what", "seeds", "cases", "iterations", "metric", *titles)
+        parts += [markdown_table([header, *trained]), LEGEND]
     if others:
         metrics = [f"{TITLES[metric]} (std over images)" for metric in HEADLINE]
         parts.append(markdown_table([("run", "what", "result", "iteration", "cases", *metrics), *others]))
-    notes = [note for one in all_of for note in _notes(*one)]
+    notes = [note for one in tables for note in _notes(*one)]
     if unfinished:
         notes.append(f"Without a summary yet, left out: {', '.join(map(str, unfinished))}.")
     return "\n\n".join([*parts, *map(escaped, notes)]) + "\n"
@@ -60,48 +56,36 @@ def experiments_csv(experiments: Sequence[Experiment]) -> str:
 
     Overlaps are in 0..1, distances in the unit that their names end with; without a value the cell is empty.
     """
-    tables = [over_seeds(experiment).reset_index() for experiment in experiments]
-    for table, experiment in zip(tables, experiments, strict=True):
-        table.insert(0, CSV_COLUMNS[0], experiment.name)
-    return pd.concat(tables).to_csv(index=False, lineterminator="\n")
+    tables, names = map(over_seeds, experiments), [experiment.name for experiment in experiments]
+    return pd.concat(tables, keys=names, names=CSV_COLUMNS[:1]).to_csv(lineterminator="\n")
 
 
-def _training_rows(
-    experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str], shown: Sequence[str]
-) -> list[tuple]:
-    found = [label for label in shown if label in labels]
+def _training_rows(experiment: Experiment, numbers: pd.DataFrame, shown: Sequence[str]) -> Iterator[tuple]:
+    found = [label for label in shown if label in numbers.index]
     if not found:
-        return []
+        return
     seeds = experiment.seeds
     first = (
         experiment.name,
-        experiment.runs[0].summary.get("what", ""),
+        _what(experiment),
         f"{len(seeds)} ({', '.join(map(str, seeds))})" if seeds else NOTHING,
         numbers.loc[(found[0], HEADLINE[0], ENSEMBLE), "num_cases"],
         _iterations(experiment, found[0]),
     )
-    rows = []
     for metric in HEADLINE:
         of_metric = numbers.xs((metric, ENSEMBLE), level=KEYS[1:])
-        cells = [_cell(of_metric.loc[x], len(experiment.runs)) if x in labels else NOTHING for x in shown]
-        rows.append((*first, TITLES[metric], *cells))
-    return rows
+        cells = [_cell(of_metric.loc[label], len(experiment.runs)) if label in found else NOTHING for label in shown]
+        yield (*first, TITLES[metric], *cells)
 
 
-def _other_rows(experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str]) -> list[tuple]:
-    what = experiment.runs[0].summary.get("what", "")
-    rows = []
-    for label in labels:
-        if label in TRAINING_RESULTS:
-            continue
+def _other_rows(experiment: Experiment, numbers: pd.DataFrame) -> Iterator[tuple]:
+    for label in numbers.index.unique("result").difference(TRAINING_RESULTS, sort=False):
         of_label = [numbers.loc[label, metric, ENSEMBLE] for metric in HEADLINE]
         cells = [
             f"{_percent(n['mean'])} ({_percent(n['std_over_images'])})" if n["n_seeds"] else "none" for n in of_label
         ]
-        cases = int(of_label[0]["num_cases"])
-        first = (experiment.name, what, label.replace("_", " "), _iterations(experiment, label), cases)
-        rows.append((*first, *cells))
-    return rows
+        first = (experiment.name, _what(experiment), label.replace("_", " "), _iterations(experiment, label))
+        yield (*first, int(of_label[0]["num_cases"]), *cells)
 
 
 def _cell(numbers: pd.Series, num_runs: int) -> str:
@@ -113,19 +97,19 @@ def _cell(numbers: pd.Series, num_runs: int) -> str:
     return f"{_percent(numbers['mean'])} {spread}{over}"
 
 
-def _notes(experiment: Experiment, numbers: pd.DataFrame, labels: Sequence[str]) -> list[str]:
-    if not labels:
-        return [f"{experiment.name}: nothing was evaluated."]
-    notes = []
-    for label in labels:
+def _notes(experiment: Experiment, numbers: pd.DataFrame) -> Iterator[str]:
+    if numbers.empty:
+        yield f"{experiment.name}: nothing was evaluated."
+    over = f" in {len(experiment.runs)} runs" if len(experiment.runs) > 1 else ""
+    for label in numbers.index.unique("result"):
         undefined = int(numbers.loc[(label, HEADLINE[0], ENSEMBLE), "num_undefined"])
         if undefined:
-            over = f" in {len(experiment.runs)} runs" if len(experiment.runs) > 1 else ""
-            notes.append(
-                f"{experiment.name}, {label.replace('_', ' ')}: {undefined} empty cases with empty predictions{over}, "
-                "left out."
-            )
-    return notes
+            which = f"{experiment.name}, {label.replace('_', ' ')}"
+            yield f"{which}: {undefined} empty cases with empty predictions{over}, left out."
+
+
+def _what(experiment: Experiment) -> str:
+    return experiment.runs[0].summary.get("what", "")
 
 
 def _iterations(experiment: Experiment, label: str) -> str:

@@ -14,6 +14,8 @@ TRUTH_COLOUR = (64, 220, 64)
 PREDICTION_COLOUR = (255, 210, 0)
 FIXATION_COLOUR = (0, 225, 255)
 IGNORED_COLOUR = (128, 128, 128)
+# Of the longer side, times the root of the duration in ms, so that a ring's area grows with the duration.
+RING_RADIUS = 0.0009
 
 
 def map_picture(unit_map: np.ndarray) -> np.ndarray:
@@ -51,7 +53,7 @@ def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray)
     for start, end in zip(points, points[1:], strict=False):
         cv2.line(picture, start, end, FIXATION_COLOUR, 1, cv2.LINE_AA)
     for point, duration in zip(points, duration_ms, strict=True):
-        radius = max(2, round(max(height, width) * 0.0009 * np.sqrt(duration)))
+        radius = max(2, round(max(height, width) * RING_RADIUS * np.sqrt(duration)))
         cv2.circle(picture, point, radius, FIXATION_COLOUR, thickness, cv2.LINE_AA)
     return picture
 

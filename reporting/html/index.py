@@ -9,14 +9,6 @@ from evaluation.per_case import ENSEMBLE
 from reporting.html.records import ReportRun
 from utils.inputs import printable
 
-SUMMARY_PARTS = ("mean", "std", "ci95")
-COUNTS = {
-    "numCases": "num_cases",
-    "numUndefined": "num_undefined",
-    "numOneEmpty": "num_one_empty",
-    "numCasesMm": "num_cases_mm",
-}
-
 
 def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps: Mapping[str, int]) -> dict:
     """``metrics``, ``levels`` and ``runs`` as the page shows them, and ``values[run][level][metric][case]``.
@@ -28,12 +20,27 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
     """
     of_levels = [*(levels for case in rows for levels in case.values()), *(run.metrics for run in runs)]
     keys = {key.removesuffix("_mean") for levels in of_levels for row in levels.values() for key in row}
-    metrics, levels = [key for key in MEASURES if key in keys], ordered_levels(itertools.chain(*of_levels))
+    metrics = {key: measure for key, measure in MEASURES.items() if key in keys}
+    levels = ordered_levels(itertools.chain(*of_levels))
     return {
-        "metrics": [_described_metric(key) for key in metrics],
+        # ``scale`` to the ``unit``; ``better`` 1 where larger is, -1 where smaller.
+        "metrics": [
+            {"key": key, "title": m.title, "unit": m.unit, "scale": m.scale, "better": 1 if m.larger_is_better else -1}
+            for key, m in metrics.items()
+        ],
         # With nothing invisible in it.
-        "levels": [{"title": f"level {level}" if level.isdecimal() else printable(level)} for level in levels],
-        "runs": [_described_run(run, levels, metrics, num_maps[run.name]) for run in runs],
+        "levels": [f"level {level}" if level.isdecimal() else printable(level) for level in levels],
+        "runs": [
+            {
+                "name": printable(run.name),
+                "what": printable(run.what),
+                "facts": [[*map(printable, pair)] for pair in run.facts],
+                "numMaps": num_maps[run.name],
+                # By the names that ``ReportRun.metrics`` has; of a level that the run lacks, nothing.
+                "levels": [run.metrics.get(level, {}) for level in levels],
+            }
+            for run in runs
+        ],
         "values": [
             [
                 [[_rounded(case.get(run.name, {}).get(level, {}).get(metric)) for case in rows] for metric in metrics]
@@ -51,24 +58,6 @@ def table(rows: Sequence[Mapping[str, object]] | None) -> dict | None:
     return {"columns": [*map(printable, rows[0])], "rows": [[*map(printable, row.values())] for row in rows]}
 
 
-def _described_run(run: ReportRun, levels: Sequence[str], metrics: Sequence[str], num_maps: int) -> dict:
-    return {
-        "name": printable(run.name),
-        "what": printable(run.what),
-        "facts": [[printable(key), printable(value)] for key, value in run.facts],
-        "numMaps": num_maps,
-        "levels": [
-            {
-                **{key: run.metrics.get(level, {}).get(count) for key, count in COUNTS.items()},
-                "metrics": [
-                    [run.metrics.get(level, {}).get(f"{metric}_{part}") for part in SUMMARY_PARTS] for metric in metrics
-                ],
-            }
-            for level in levels
-        ],
-    }
-
-
 def _rounded(value: float | None) -> float | None:
     """As comparisons are, so that a case which is better in their table is not equal on the page."""
     return None if value is None else round(float(value), DECIMALS)
@@ -78,9 +67,3 @@ def ordered_levels(keys: Iterable[str]) -> list[str]:
     """The ensemble, then levels by number, then whatever else, each once."""
     number = {key: int(key) if key.isdecimal() else 0 for key in keys}
     return sorted(number, key=lambda key: (key != ENSEMBLE, not key.isdecimal(), number[key]))
-
-
-def _described_metric(key: str) -> dict:
-    """What a page needs to show a metric: ``scale`` to its ``unit``; ``better`` 1 where larger is, -1 where smaller."""
-    title, unit, scale, larger_is_better, *_ = MEASURES[key]
-    return {"key": key, "title": title, "unit": unit, "scale": scale, "better": 1 if larger_is_better else -1}

@@ -34,9 +34,9 @@ def page(title: str, data: str) -> str:
     return Template(_asset("page.html")).substitute(texts, data=data)
 
 
-def data_element(identity: str, content: str) -> str:
-    """``content`` is JSON as ``embedded_json`` makes it."""
-    return f'<script type="application/json" id="{identity}">{content}</script>\n'
+def data_element(identity: str, content) -> str:
+    """An element that holds ``content`` as JSON, for the script to read."""
+    return f'<script type="application/json" id="{identity}">{embedded_json(content)}</script>\n'
 
 
 def embedded_json(content) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reporting.html.encoding import encoded_map, encoded_picture, outline, rounded_fixations
 from reporting.html.index import runs_and_values, table
-from reporting.html.page import data_element, embedded_json, page
+from reporting.html.page import data_element, page
 from reporting.html.records import ReportCase, ReportRun, check_sizes
 from utils.files import write_text
 from utils.inputs import printable
@@ -42,8 +42,14 @@ class ReportWriter:
         made_by: str = "",
     ):
         self.path, self.runs = Path(path), {run.name: run for run in runs}
-        self._title, self._comparison, self._notes, self._made_by = title, comparison, notes, made_by
-        self._names: dict[str, str] = {}
+        self._head = {
+            "title": printable(title),
+            "madeBy": printable(made_by),
+            "notes": [*map(printable, notes)],
+            "comparison": table(comparison),
+            "thumbnailPx": THUMBNAIL_PX,
+        }
+        self._groups: dict[str, str] = {}
         self._rows: list[Mapping] = []
         self._media: list[str] = []
         self._num_maps = dict.fromkeys(self.runs, 0)
@@ -52,8 +58,8 @@ class ReportWriter:
     def add(self, case: ReportCase) -> None:
         """Encode a case, of a name of its own; ValueError for masks of another size than its image."""
         check_sizes(case)
-        self._media.append(embedded_json(self._encoded(case)))
-        self._names[case.name] = case.group if case.group != case.name else ""
+        self._media.append(data_element(f"case-{len(self._media)}", self._encoded(case)))
+        self._groups[case.name] = case.group if case.group != case.name else ""
         self._rows.append(case.rows)
         for what in self._num_with:
             self._num_with[what] += getattr(case, what) is not None
@@ -62,9 +68,16 @@ class ReportWriter:
 
     def close(self) -> int:
         """Write the file, whole or not at all, and return its size in bytes; OSError where it cannot be written."""
-        data = {"index": embedded_json(self._index())}
-        data |= {f"case-{number}": media for number, media in enumerate(self._media)}
-        write_text(self.path, page(printable(self._title), "".join(map(data_element, data, data.values()))))
+        # What the page needs at once: everything but pictures.
+        index = self._head | {
+            "made": datetime.now().strftime("%Y-%m-%d %H:%M"),
+            "numWith": self._num_with,
+            "names": [*map(printable, self._groups)],
+            "groups": [*map(printable, self._groups.values())],
+            **runs_and_values(list(self.runs.values()), self._rows, self._num_maps),
+        }
+        data = "".join([data_element("index", index), *self._media])
+        write_text(self.path, page(self._head["title"], data))
         return self.path.stat().st_size
 
     def _encoded(self, case: ReportCase) -> dict:
@@ -81,19 +94,4 @@ class ReportWriter:
             "probabilities": [[encoded_map(level, MAP_PX) for level in levels] for levels in maps],
             "fixations": None if case.fixations is None else rounded_fixations(*case.fixations),
             **({} if case.ignore is None else {"ignore": outline(case.ignore), "ignoredPx": case.ignore.sum()}),
-        }
-
-    def _index(self) -> dict:
-        """What the page needs at once: everything but pictures."""
-        return {
-            "title": printable(self._title),
-            "madeBy": printable(self._made_by),
-            "made": datetime.now().strftime("%Y-%m-%d %H:%M"),
-            "notes": [printable(note) for note in self._notes],
-            "thumbnailPx": THUMBNAIL_PX,
-            "comparison": table(self._comparison),
-            "numWith": self._num_with,
-            "names": [printable(name) for name in self._names],
-            "groups": [printable(group) for group in self._names.values()],
-            **runs_and_values(list(self.runs.values()), self._rows, self._num_maps),
         }

@@ -90,7 +90,7 @@ def test_page_tells_what_the_table_is_and_nothing_that_the_runs_do_not_hold(resu
     assert compare(f"A*={a}", b, "--to", tmp_path / "out", "--report") == 0
     index = embedded(tmp_path / "out")["index"]
     assert [metric["key"] for metric in index["metrics"]] == ["dice", "hd95_px"]
-    assert index["runs"][0]["levels"][0]["numOneEmpty"] is None
+    assert "num_one_empty" not in index["runs"][0]["levels"][0]
     notes = " ".join(index["notes"])
     assert "Baseline: A*. Level: ensemble." in notes and "Wilcoxon signed-rank test" in notes
 

@@ -27,9 +27,8 @@ def rows(**more):
 
 
 def drawn(tmp_path, *formats, width_mm=90.0, dpi=100, figure=None, titles=TITLES):
-    paths = [(tmp_path / f"figure.{format}", format) for format in formats]
-    layout = write(figure or rows(caption="51.2"), titles, paths, width_mm=width_mm, dpi=dpi)
-    return [path for path, _ in paths], layout
+    paths = [tmp_path / f"figure.{format}" for format in formats]
+    return paths, write(figure or rows(caption="51.2"), titles, paths, width_mm=width_mm, dpi=dpi)
 
 
 def test_measures_by_hand():

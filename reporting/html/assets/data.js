@@ -46,7 +46,7 @@ function hasValues(run, level, metric) {
 
 /** By run and level: whether the run has the level at all; one without any value is something else. */
 const hasLevel = report.runs.map(({ levels }, run) =>
-  levels.map((summary, level) => summary.numCases !== null || metricNumbers.some((of) => hasValues(run, level, of))),
+  levels.map((summary, level) => "num_cases" in summary || metricNumbers.some((of) => hasValues(run, level, of))),
 );
 
 function mapTitle(map) {

@@ -1,29 +1,23 @@
 // The cases as cards: sorted, filtered, and drawn only near where one looks.
 
 const NEAR = "600px";
-const cards = [];
-const pictures = new Map(); // number of a case -> shows its drawn picture by the state
+const cards = []; // by number: {item, button, frame, numbers}, and while it is drawn `show`, by the state
 
-/** A select of one of several by its number. */
-function choiceOf(name, label, titles, choose) {
-  const options = titles.map((title, number) => [number, title]);
-  return selectOf(label, options, [name], () => state[name], (value) => choose(Number(value)));
-}
+/** What can be chosen by its number: how the select is called, and its options. */
+const CHOICES = {
+  metric: ["Metric", metricNumbers.map(metricTitle)],
+  level: ["Level", report.levels],
+  run: ["Run", report.runs.map(({ name }) => name)],
+};
 
-function metricChoice() {
-  return choiceOf("metric", "Metric", metricNumbers.map(metricTitle), (metric) =>
-    change(state.sort === "name" ? { metric } : { metric, descending: worstFirst(metric) }),
-  );
-}
-
-function levelChoice() {
-  const titles = report.levels.map(({ title }) => title);
-  return choiceOf("level", "Level", titles, (level) => change({ level }));
-}
-
-function runChoice() {
-  const names = report.runs.map(({ name }) => name);
-  return choiceOf("run", "Run", names, (run) => change({ run }));
+/** A select of one of `CHOICES`; there may be several of each on the page, all in step. */
+function choiceOf(name) {
+  const [label, titles] = CHOICES[name];
+  const choose = (value) => {
+    if (name === "metric" && state.sort !== "name") sortBy(state.sort, value);
+    else change({ [name]: Number(value) });
+  };
+  return selectOf(label, [...titles.entries()], [name], () => state[name], choose);
 }
 
 function showToolbar() {
@@ -34,14 +28,12 @@ function showToolbar() {
     [...sorts, ...(severalRuns ? differences : []), ["name", "name"]],
     ["sort", "metric"],
     () => (state.sort === "name" ? "name" : `${state.sort}:${state.metric}`),
-    sortBy,
+    (value) => sortBy(...value.split(":")),
   );
   sort.control.id = "sort";
-  byId("order").before(
-    sort,
-    ...(report.levels.length > 1 ? [levelChoice()] : []),
-    ...(severalRuns ? [runChoice()] : []),
-  );
+  byId("order").before(sort);
+  if (report.levels.length > 1) byId("order").before(choiceOf("level"));
+  if (severalRuns) byId("order").before(choiceOf("run"));
   byId("toolbar").append(layerControls());
   byId("reverse").addEventListener("click", () => flip("descending"));
   follow(["sort", "metric", "descending"], () => (byId("direction").textContent = directionText()));
@@ -54,10 +46,10 @@ function showToolbar() {
   });
 }
 
-function sortBy(value) {
-  const [sort, metric] = value.split(":");
+function sortBy(sort, metric) {
   if (sort === "name") change({ sort, descending: false });
-  else change({ sort, metric: Number(metric), descending: worstFirst(Number(metric)) });
+  // The worst cases come first.
+  else change({ sort, metric: Number(metric), descending: report.metrics[metric].better < 0 });
 }
 
 function directionText() {
@@ -101,7 +93,7 @@ function valueLine(number, run) {
   const textOf = (shown) => `${report.metrics[shown].title} ${withUnit(shown, valueOf(number, run, level, shown))}`;
   const name = `${report.runs[run].name}: `;
   const parts = severalRuns ? [runSwatch(run), element("span", { class: "unseen", text: name })] : [];
-  if (!hasLevel[run][level]) parts.push(`no ${report.levels[level].title}`);
+  if (!hasLevel[run][level]) parts.push(`no ${report.levels[level]}`);
   else {
     const other = report.metrics.findIndex(({ unit }) => unit !== report.metrics[metric].unit);
     parts.push(element("b", { text: textOf(metric) }));
@@ -117,23 +109,18 @@ function sortValue(number) {
   return a === null || b === null ? null : b - a;
 }
 
-/** The place of every case by name, 2 before 10; once, since comparing names costs most of a sort. */
-const nameRank = [];
+/** 2 before 10; once, since comparing names costs most of a sort. */
 const { compare } = new Intl.Collator("en", { numeric: true });
-caseNumbers
-  .toSorted((a, b) => compare(report.names[a], report.names[b]))
-  .forEach((number, rank) => (nameRank[number] = rank));
+const byName = caseNumbers.toSorted((a, b) => compare(report.names[a], report.names[b]));
 
-/** Cases without a value come last in either direction; equal ones by name. */
+/** Numbers that come by name, in the order of the state: without a value last in either direction, equal ones by name. */
 function sorted(numbers) {
+  if (state.sort === "name") return state.descending ? numbers.toReversed() : numbers;
   const sign = state.descending ? -1 : 1;
-  const byName = (a, b) => nameRank[a] - nameRank[b];
-  if (state.sort === "name") return numbers.sort((a, b) => sign * byName(a, b));
   const values = new Map(numbers.map((number) => [number, sortValue(number)]));
-  return numbers.sort((a, b) => {
+  return numbers.toSorted((a, b) => {
     const [x, y] = [values.get(a), values.get(b)];
-    if (x === null || y === null) return (x === null) - (y === null) || byName(a, b);
-    return sign * (x - y) || byName(a, b);
+    return x === null || y === null ? (x === null) - (y === null) : sign * (x - y);
   });
 }
 
@@ -147,7 +134,7 @@ function arrange() {
   const sought = folded(state.filter.trim());
   const holds = (text) => folded(text).includes(sought);
   const matches = (number) => holds(report.names[number]) || holds(report.groups[number]);
-  const order = sorted(caseNumbers.filter(matches));
+  const order = sorted(byName.filter(matches));
   state.order = order;
   const focused = document.activeElement.closest("#cards li");
   byId("cards").replaceChildren(...order.map((number) => cards[number].item));
@@ -174,7 +161,7 @@ function orderText() {
   const ofRun = severalRuns ? ` of ${report.runs[run].name}` : "";
   const of = state.sort === "difference" ? ` of ${differenceText()}` : ofRun;
   const outlines = level ? "; outlines are the ensemble’s" : "";
-  return `by ${metricTitle(metric)}, ${report.levels[level].title}${of}, ${directionText().toLowerCase()}${outlines}`;
+  return `by ${metricTitle(metric)}, ${report.levels[level]}${of}, ${directionText().toLowerCase()}${outlines}`;
 }
 
 /** One card at a time is a stop of the Tab key; arrows go from card to card. */
@@ -184,16 +171,21 @@ function rove(number) {
 }
 
 function drawCard(number) {
-  if (pictures.has(number)) return;
+  const card = cards[number];
+  if (card.show) return;
   const { node, show, media } = pictureOf(number);
   const remarks = element("span", { class: "remarks" });
-  const showAll = () => {
+  card.show = () => {
     show();
     remarks.textContent = remarksOn(media).join(", ");
   };
-  pictures.set(number, showAll);
-  cards[number].frame.replaceChildren(node, remarks);
-  showAll();
+  card.frame.replaceChildren(node, remarks);
+  card.show();
+}
+
+function letGo(number) {
+  cards[number].show = null;
+  cards[number].frame.replaceChildren();
 }
 
 function watchCards() {
@@ -202,7 +194,7 @@ function watchCards() {
       for (const { target, isIntersecting } of entries) {
         const number = Number(target.dataset.number);
         if (isIntersecting) drawCard(number);
-        else if (pictures.delete(number)) cards[number].frame.replaceChildren();
+        else letGo(number);
       }
     },
     { rootMargin: NEAR },
@@ -237,13 +229,8 @@ function focusCard(number, block = "nearest") {
 /** Where a key leads from a card; null for other keys. */
 function cardAfter(key, number) {
   const place = state.order.indexOf(number);
-  const step = STEPS[key] ?? { ArrowDown: columnsNow(), ArrowUp: -columnsNow() }[key];
+  const columns = getComputedStyle(byId("cards")).gridTemplateColumns.split(" ").length;
+  const step = { ...STEPS, ArrowDown: columns, ArrowUp: -columns }[key];
   const target = step ? place + step : { Home: 0, End: state.order.length - 1 }[key];
   return state.order[target] ?? null;
-}
-
-function columnsNow() {
-  const tops = state.order.map((number) => cards[number].item.offsetTop);
-  const next = tops.findIndex((top) => top !== tops[0]);
-  return next < 0 ? tops.length || 1 : next;
 }

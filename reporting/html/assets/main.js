@@ -89,7 +89,7 @@ function start() {
     showPlace();
   });
   follow(LAYERS, () => {
-    for (const show of pictures.values()) show();
+    for (const card of cards) card.show?.();
     showViewed();
   });
   watchCards();

@@ -20,10 +20,10 @@ function ticksOf({ low, high }) {
 
 /** An axis over values; per cent ends at 100, and from 0 unless told otherwise all start. */
 function axisOf(metric, values, from, to, start = 0) {
-  const percent = report.metrics[metric].unit === "%";
-  const least = percent ? start : Math.min(0, ...minmax(values));
-  const most = percent ? 100 : Math.max(...minmax(values));
-  return linear(least, most > least || percent ? most : least + 1, from, to);
+  if (report.metrics[metric].unit === "%") return linear(start, 100, from, to);
+  const [low, high] = minmax(values);
+  const least = Math.min(0, low);
+  return linear(least, high > least ? high : least + 1, from, to);
 }
 
 /** {low, high, from, to, place}: from the value `low` at the pixel `from` to `high` at `to`. */
@@ -53,35 +53,33 @@ function dotsOf(points, run) {
 /** A figure with its title, the drawing, and a line that tells of the point at hand.
  *
  * Click or Enter on a point goes to its case; the arrow keys walk along the points.
- * @param {object} parts shapes; points: {x, y, number, text}[], in pixels of the drawing; alternative: the image in
- *     words; hint: what the line says of no point.
+ * @param {object[]} points {x, y, number, text}, in pixels of the drawing.
+ * @param {string} alternative the image in words.
+ * @param {string} hint what the line says of no point; a space keeps its height.
  */
-function figureOf(title, width, height, parts) {
+function figureOf(title, width, height, { shapes, points, alternative, hint = "\u00a0" }) {
   const ring = drawn("circle", { r: 6, class: "ring", visibility: "hidden" });
   const image = drawn(
     "svg",
-    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": parts.alternative },
-    ...parts.shapes,
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": alternative },
+    ...shapes,
     ring,
   );
-  const points = [...parts.points].sort((a, b) => a.x - b.x || a.y - b.y);
-  // A space keeps the height of the line.
-  const hint = parts.hint ?? "\u00a0";
+  const walked = points.toSorted((a, b) => a.x - b.x || a.y - b.y);
   const line = element("p", { class: "readout", "aria-live": "polite", text: hint });
   let current = -1;
   const point = (index) => {
     current = index;
-    const found = points[index];
+    const found = walked[index];
     ring.setAttribute("visibility", found ? "visible" : "hidden");
+    if (found) ring.setAttribute("transform", `translate(${found.x} ${found.y})`);
     line.textContent = found ? found.text : hint;
-    if (!found) return;
-    ring.setAttribute("cx", found.x);
-    ring.setAttribute("cy", found.y);
   };
+  const goTo = (index) => index in walked && goToCase(walked[index].number);
   const nearest = (event) => {
     const box = image.getBoundingClientRect();
     const scale = width / box.width;
-    return nearestPoint(points, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    return nearestPoint(walked, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
   };
   const field = element(
     "div",
@@ -91,12 +89,12 @@ function figureOf(title, width, height, parts) {
       role: "group",
       "aria-label": `${title}. Arrow keys walk along the cases, Enter goes to one.`,
       onmousemove: (event) => point(nearest(event)),
-      onclick: (event) => goToPoint(points[nearest(event)]),
+      onclick: (event) => goTo(nearest(event)),
       onkeydown: (event) => {
         const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
         if (step)
-          point(Math.min(points.length - 1, Math.max(0, current < 0 && step < 0 ? points.length - 1 : current + step)));
-        else if (event.key === "Enter") goToPoint(points[current]);
+          point(Math.min(walked.length - 1, Math.max(0, current < 0 && step < 0 ? walked.length - 1 : current + step)));
+        else if (event.key === "Enter") goTo(current);
         else return;
         event.preventDefault();
         event.stopPropagation();
@@ -114,10 +112,6 @@ function nearestPoint(points, x, y) {
     if (distance < least) [best, least] = [index, distance];
   });
   return best;
-}
-
-function goToPoint(point) {
-  if (point) goToCase(point.number);
 }
 
 function bottomAxis(axis, y, title) {
@@ -172,19 +166,19 @@ function knownOf(run, level, metric) {
 function stripOf({ run, level, known }, metric, axis, top, swarmHeight) {
   const [label, swarmTop, box] = [top + 15, top + 22, top + swarmHeight + 30];
   const x = axis.place;
-  const name = severalRuns ? `${report.levels[level].title}, ${report.runs[run].name}` : report.levels[level].title;
+  const name = severalRuns ? `${report.levels[level]}, ${report.runs[run].name}` : report.levels[level];
   const points = stacked(known, axis, swarmTop + swarmHeight / 2, swarmHeight).map((point) => ({
     ...point,
     text: `${report.names[point.number]}, ${name}: ${withUnit(metric, valueOf(point.number, run, level, metric))}`,
   }));
   const sorted = known.map(({ value }) => value).sort((a, b) => a - b);
-  const numbers = [...[0.25, 0.5, 0.75].map((share) => quantile(sorted, share)), mean(sorted)];
-  const [low, middle, high, average] = numbers;
-  const [lowText, middleText, highText, averageText] = numbers.map((value) => plain(metric, value));
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(sorted, share));
+  const average = mean(sorted);
+  const say = (value) => plain(metric, value);
   const said =
-    `${name}: median ${middleText}, quartiles ${lowText} to ${highText}, mean ${averageText}, ` +
+    `${name}: median ${say(middle)}, quartiles ${say(low)} to ${say(high)}, mean ${say(average)}, ` +
     plural(known.length, "case");
-  const rest = `median ${middleText} · n ${known.length}`;
+  const rest = `median ${say(middle)} · n ${known.length}`;
   const mostLetters = Math.floor((axis.to - axis.from) / LETTER_PX) - rest.length;
   const size = { x: x(low), y: box - 4, width: Math.max(1, x(high) - x(low)), height: 8 };
   const shapes = [
@@ -200,17 +194,12 @@ function stripOf({ run, level, known }, metric, axis, top, swarmHeight) {
 
 /** Points of about one value stand above each other; many lie so close that the outline becomes a histogram. */
 function stacked(known, axis, y, height) {
-  const bins = new Map();
-  for (const { value, number } of known) {
-    const x = axis.place(value);
-    const bin = Math.round(x / 3);
-    if (!bins.has(bin)) bins.set(bin, []);
-    bins.get(bin).push({ value, number, x });
-  }
-  const step = Math.min(3, height / Math.max(...[...bins.values()].map((bin) => bin.length)));
-  return [...bins.values()].flatMap((bin) => {
-    return bin.map((point, index) => ({ ...point, y: y + (index - (bin.length - 1) / 2) * step }));
-  });
+  const points = known.map(({ value, number }) => ({ value, number, x: axis.place(value) }));
+  const bins = [...Map.groupBy(points, ({ x }) => Math.round(x / 3)).values()];
+  const step = Math.min(3, height / Math.max(...bins.map((bin) => bin.length)));
+  return bins.flatMap((bin) =>
+    bin.map((point, index) => ({ ...point, y: y + (index - (bin.length - 1) / 2) * step })),
+  );
 }
 
 /** Both ends of a text that is too long: runs that are called by their paths differ late. */
@@ -246,10 +235,10 @@ function differenceUnit(metric) {
 
 /** {number, a, b, text} of the cases that have a value in the first run and in the one that is compared with it. */
 function pairsOf(metric, level) {
-  const firsts = new Map(knownOf(0, level, metric).map(({ value, number }) => [number, value]));
-  return knownOf(comparedRun(), level, metric)
-    .filter(({ number }) => firsts.has(number))
-    .map(({ value, number }) => ({ number, a: firsts.get(number), b: value }))
+  const value = (number, run) => scaled(metric, valueOf(number, run, level, metric));
+  return caseNumbers
+    .map((number) => ({ number, a: value(number, 0), b: value(number, comparedRun()) }))
+    .filter(({ a, b }) => a !== null && b !== null)
     .map((pair) => ({ ...pair, text: pairText(pair, metric) }));
 }
 
@@ -261,17 +250,16 @@ function pairText({ number, a, b }, metric) {
 }
 
 function pairTitle(metric, level) {
-  return `${metricTitle(metric)}, ${report.levels[level].title}`;
+  return `${metricTitle(metric)}, ${report.levels[level]}`;
 }
 
 /** "B higher in 3, lower in 1, equal in 0 of 4 cases; higher is better". */
 function pairsSaid(found, metric) {
   const higher = found.filter(({ a, b }) => b > a).length;
   const lower = found.filter(({ a, b }) => b < a).length;
-  const equal = found.length - higher - lower;
-  const all = plural(found.length, "case");
-  const better = { 1: "; higher is better", "-1": "; lower is better" }[report.metrics[metric].better] ?? "";
-  return `${report.runs[comparedRun()].name} higher in ${higher}, lower in ${lower}, equal in ${equal} of ${all}${better}`;
+  const counts = `higher in ${higher}, lower in ${lower}, equal in ${found.length - higher - lower}`;
+  const better = report.metrics[metric].better > 0 ? "higher" : "lower";
+  return `${report.runs[comparedRun()].name} ${counts} of ${plural(found.length, "case")}; ${better} is better`;
 }
 
 function scatterPlot(found, metric, level, width) {
@@ -347,12 +335,13 @@ function showPlots() {
     return;
   }
   const paired = element("div", { class: "columns" });
+  const choices = ["metric", "level", ...(report.runs.length > 2 ? ["run"] : [])];
   const strips = element("div", { class: "columns" });
   const legend =
     "A point is a case. Box: the middle half; line: median; diamond: mean; thin line: from least to most. " +
     "Click a point to go to its case.";
   place.replaceChildren(
-    ...(severalRuns ? [pairChoice(), paired] : []),
+    ...(severalRuns ? [element("div", { class: "row toolbar" }, ...choices.map(choiceOf)), paired] : []),
     strips,
     element("p", { class: "legend", text: legend }),
   );
@@ -375,9 +364,4 @@ function pairPlots(width) {
   if (found.length) return [scatterPlot, differencePlot].map((plot) => plot(found, metric, level, width));
   const both = `both ${report.runs[0].name} and ${report.runs[comparedRun()].name}`;
   return [element("p", { text: `No case has a ${pairTitle(metric, level)}, in ${both}.` })];
-}
-
-function pairChoice() {
-  const choices = [metricChoice(), levelChoice(), ...(report.runs.length > 2 ? [runChoice()] : [])];
-  return element("div", { class: "row toolbar" }, ...choices);
 }

@@ -59,8 +59,3 @@ function comparedRun() {
 function differenceText() {
   return `${report.runs[comparedRun()].name} minus ${report.runs[0].name}`;
 }
-
-/** The order in which a metric's worst cases come first. */
-function worstFirst(metric) {
-  return report.metrics[metric].better < 0;
-}

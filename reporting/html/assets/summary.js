@@ -23,7 +23,7 @@ function runTitle(run) {
 
 function showSummary() {
   const legend = (text) => element("p", { class: "legend", text, dir: "auto" });
-  const parts = report.runs.some(({ levels }) => levels.some((level) => level.numCases !== null))
+  const parts = report.runs.some(({ levels }) => levels.some((level) => "num_cases" in level))
     ? [summaryTable(), legend(legendText())]
     : [element("p", { text: "There are no numbers over all cases." })];
   if (report.comparison) parts.push(element("h3", { text: "Paired comparison" }), comparisonTable());
@@ -32,8 +32,13 @@ function showSummary() {
 
 /** Numbers of cases that a level may have, by their columns; the last two only where any level has them. */
 function caseCounts() {
-  const counts = { cases: "numCases", undefined: "numUndefined", "one empty": "numOneEmpty", "with mm": "numCasesMm" };
-  const isThere = (key) => report.runs.some((run) => run.levels.some((level) => level[key] !== null));
+  const counts = {
+    cases: "num_cases",
+    undefined: "num_undefined",
+    "one empty": "num_one_empty",
+    "with mm": "num_cases_mm",
+  };
+  const isThere = (key) => report.runs.some((run) => run.levels.some((level) => key in level));
   return Object.entries(counts).filter(([, key], place) => place < 2 || isThere(key));
 }
 
@@ -41,7 +46,7 @@ function summaryTable() {
   const counts = caseCounts();
   const columns = ["level", ...counts.map(([title]) => title), ...metricNumbers.map(metricTitle)];
   const bodies = report.runs.map((run) => {
-    const rows = run.levels.map((level, number) => (level.numCases === null ? "" : summaryRow(level, number, counts)));
+    const rows = run.levels.map((level, number) => ("num_cases" in level ? summaryRow(level, number, counts) : ""));
     if (!severalRuns) return rows;
     const name = { colspan: columns.length, scope: "rowgroup", class: "run-name", text: run.name, dir: "auto" };
     return [element("tr", {}, element("th", name)), ...rows];
@@ -50,7 +55,8 @@ function summaryTable() {
 }
 
 function summaryRow(level, number, counts) {
-  const cells = level.metrics.map(([average, deviation, interval], metric) => {
+  const cells = report.metrics.map(({ key }, metric) => {
+    const [average, deviation, interval] = ["mean", "std", "ci95"].map((part) => level[`${key}_${part}`] ?? null);
     if (average === null) return element("td", { text: "–" });
     const range = interval?.map((end) => formatted(metric, end)).join(", ");
     return element(
@@ -64,22 +70,19 @@ function summaryRow(level, number, counts) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row", text: report.levels[number].title }),
+    element("th", { scope: "row", text: report.levels[number] }),
     ...counts.map(([, key]) => element("td", { text: level[key] ?? "–" })),
     ...cells,
   );
 }
 
 function legendText() {
-  const names = (better) => report.metrics.filter((metric) => metric.better === better).map((metric) => metric.title);
-  const sides = [
-    [1, "Larger is better for"],
-    [-1, "smaller for"],
-  ];
-  const said = sides
-    .filter(([better]) => names(better).length)
-    .map(([better, text]) => `${text} ${[...new Set(names(better))].join(", ")}`);
-  const intervals = report.runs.some((run) => run.levels.some((level) => level.metrics.some((metric) => metric[2])));
+  const titles = (better) => report.metrics.filter((metric) => metric.better === better).map(({ title }) => title);
+  const said = Object.entries({ "Larger is better for": titles(1), "smaller for": titles(-1) })
+    .filter(([, names]) => names.length)
+    .map(([text, names]) => `${text} ${[...new Set(names)].join(", ")}`);
+  const hasInterval = (level) => report.metrics.some(({ key }) => level[`${key}_ci95`]);
+  const intervals = report.runs.some(({ levels }) => levels.some(hasInterval));
   const range = intervals ? "; in brackets the 95 % bootstrap interval of the mean" : "";
   return `Mean ± standard deviation over cases${range}. ${said.length ? `${said.join(", ")}.` : ""}`;
 }

@@ -67,7 +67,7 @@ function numbersOf(number, run) {
     {},
     severalRuns ? runTitle(run) : null,
     levels.length
-      ? scrollingTable("Numbers of this case", ["", ...levels.map((level) => report.levels[level].title)], rows)
+      ? scrollingTable("Numbers of this case", ["", ...levels.map((level) => report.levels[level])], rows)
       : element("p", { class: "muted", text: "No numbers of this case." }),
   );
 }

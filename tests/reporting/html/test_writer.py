@@ -92,7 +92,7 @@ def test_numbers_of_a_run_may_be_told_last(tmp_path):
     report.runs["run"].metrics = {"ensemble": {"num_cases": 1, "dice_mean": 0.75, "dice_ci95": (0.5, 1.0)}}
     assert report.close() == path.stat().st_size
     index = json.loads(_Elements(path.read_text()).texts["index"])
-    assert index["runs"][0]["levels"][0]["metrics"] == [[0.75, None, [0.5, 1.0]]]
+    assert index["runs"][0]["levels"] == [{"num_cases": 1, "dice_mean": 0.75, "dice_ci95": [0.5, 1.0]}]
     assert index["comparison"]["rows"] == [["dice", "0.5"]]
 
 
