@@ -69,7 +69,7 @@ class SegmentationDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, epoch = key if isinstance(key, tuple) else (key, None)
         index = range(len(self))[index]
-        arrays = self.cache.sample(index, self._decode) if self.cache else self._decode(index)
+        arrays = self.cache.sample(index, self._decode, self.files_of) if self.cache else self._decode(index)
         return {**self._augmented(arrays, index, epoch), "name": self.names[index]}
 
     def path(self, kind: str, name: str) -> Path:
