@@ -15,31 +15,32 @@ SHOWN_LENGTH = 300
 
 
 class RefusedError(ValueError):
-    """A file that can be read and is not taken all the same; the message says why and what to do."""
+    """A file that can be read and is not taken all the same: why and what to do, to which ``naming`` adds its name."""
 
 
 @contextlib.contextmanager
 def naming(path: str | Path, expected: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes a ValueError with the file's name."""
+    """Refusals, and whatever a decoder raises, become a ValueError with the file's name."""
     try:
         yield
-    except (FileNotFoundError, RefusedError):
+    except FileNotFoundError:
         raise
+    except RefusedError as error:
+        raise ValueError(f"{path}: {error}") from None
     except UNREADABLE as error:
         raise _unreadable(path, expected, error) from error
 
 
-def check_depth(path: Path, found: str, needs_8_bit: bool) -> None:
+def check_depth(found: str, needs_8_bit: bool) -> None:
     """Raise ``RefusedError`` for values of more than 8 bits where only those of 8 are of use."""
     if needs_8_bit:
         raise RefusedError(
-            f"{path}: expected an 8-bit image for the normalisation imagenet, found {found}; "
-            'set normalisation = "zscore" in dataset.toml (--data folder) before training, or convert the images to '
-            "8 bits"
+            f"expected an 8-bit image for the normalisation imagenet, found {found}; set normalisation = "
+            '"zscore" in dataset.toml (--data folder) before training, or convert the images to 8 bits'
         )
 
 
-def full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
+def full_range(pixels: np.ndarray) -> np.ndarray:
     """uint8 as it is, all else as float32; ``RefusedError`` for values that are not finite."""
     if pixels.dtype == np.uint8:
         return pixels
@@ -47,7 +48,7 @@ def full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         values = pixels.astype(np.float32)
     if not np.isfinite(values).all():
-        raise RefusedError(f"{path}: expected finite values, found some that are not; replace them")
+        raise RefusedError("expected finite values, found some that are not; replace them")
     return values
 
 
