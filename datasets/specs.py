@@ -12,6 +12,8 @@ RELEASED_SPATIAL_SIZE = 224
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 MAP_EXTS = (".png", ".jpg")
+# <case>_<slice>; a name without a slice number is its own case.
+PROSTATE_CASE = r"^(.+?)(?:_[^_]*)?$"
 # A name takes microseconds, but for a pattern that tries ways without end.
 CASE_SECONDS = 1
 
@@ -82,29 +84,8 @@ DATASETS = {
     spec.name: spec
     for spec in (
         DatasetSpec("kvasir", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3)),
-        DatasetSpec(
-            "prostate",
-            1,
-            (".dcm",),
-            (".png",),
-            ".png",
-            "zscore",
-            50,
-            (0.2, 0.4),
-            # <case>_<slice>; a name without a slice number is its own case.
-            case_pattern=r"^(.+?)(?:_[^_]*)?$",
-        ),
-        DatasetSpec(
-            "folder",
-            3,
-            IMAGE_EXTS,
-            PICTURE_EXTS,
-            ".png",
-            "imagenet",
-            70,
-            (0.5, 0.3),
-            has_settings=True,
-        ),
+        DatasetSpec("prostate", 1, (".dcm",), (".png",), ".png", "zscore", 50, (0.2, 0.4), PROSTATE_CASE),
+        DatasetSpec("folder", 3, IMAGE_EXTS, PICTURE_EXTS, ".png", "imagenet", 70, (0.5, 0.3), has_settings=True),
     )
 }
 
