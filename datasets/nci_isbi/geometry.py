@@ -97,13 +97,15 @@ def compare_with_header(grid: Grid, header: dict) -> str:
             f"mm, found {_text(lengths)} mm in the mask's header"
         )
     space = SPACES.get(str(header.get("space", "")).lower())
-    candidates = [space] if space else dict.fromkeys(SPACES.values())
-    answers = [_compare(grid, directions, origin, factors) for factors in candidates]
-    contradictions = [found for found, _ in answers if found]
-    if len(contradictions) == len(answers):
-        raise ValueError(contradictions[0])
-    carried = next(carried for found, carried in answers if not found)
-    return ", ".join(carried + (["distances"] if lengths is not None else [])) or "nothing"
+    contradictions = []
+    for factors in [space] if space else dict.fromkeys(SPACES.values()):
+        try:
+            carried = _compare(grid, directions, origin, factors)
+        except ValueError as error:
+            contradictions.append(error)
+        else:
+            return ", ".join(carried + ["distances"] * (lengths is not None)) or "nothing"
+    raise contradictions[0]
 
 
 def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -128,19 +130,16 @@ def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return step
 
 
-def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> tuple[str, list[str]]:
-    """A contradiction or "", and what was compared, for a header in one space."""
+def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> list[str]:
+    """What was compared of a header in one space; ValueError for a contradiction."""
     axes = None if directions is None else directions * factors
-    if directions is not None and _is_default(directions):
-        in_plane_agrees = not _off(grid, axes)[:2].any()
-        axes = axes if in_plane_agrees and origin is not None else None
+    if axes is not None and _is_default(directions) and (origin is None or _off(grid, axes)[:2].any()):
+        axes = None
     if axes is not None and _off(grid, axes).any():
-        return _axes_message(grid, axes), []
-    if origin is not None:
-        off_mm = np.linalg.norm(origin * factors - grid.origin_mm)
-        if off_mm > np.linalg.norm(grid.axes_mm[0]):
-            return _origin_message(grid, origin * factors), []
-    return "", (["directions"] if axes is not None else []) + (["origin"] if origin is not None else [])
+        raise ValueError(_axes_message(grid, axes))
+    if origin is not None and np.linalg.norm(origin * factors - grid.origin_mm) > np.linalg.norm(grid.axes_mm[0]):
+        raise ValueError(_origin_message(grid, origin * factors))
+    return ["directions"] * (axes is not None) + ["origin"] * (origin is not None)
 
 
 def _is_default(directions: np.ndarray) -> bool:

@@ -11,7 +11,8 @@ from datasets.decoding import naming
 from datasets.dicom import read_dicom
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
-GEOMETRY_TAGS = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+# With as many numbers as each has.
+GEOMETRY_TAGS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_series(folder: Path, num_images: int, case: str) -> Series:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected the folder of a series, found none; download it again")
-    slices = [read_slice(path) for path in _dicom_files(folder)]
+    slices = [_read_slice(path) for path in _dicom_files(folder)]
     _check_numbers(folder, slices, num_images)
     slices.sort(key=lambda one: one.number)
     for what in ("size", "series", "patient"):
@@ -76,12 +77,8 @@ def read_series(folder: Path, num_images: int, case: str) -> Series:
     return Series(tuple(one.path for one in slices), slices[0].size, grid, tuple(notes))
 
 
-def read_slice(path: Path) -> Slice:
-    """The header of a single-frame grey file whose pixels can be read.
-
-    Raises:
-        ValueError: for any other file, saying what is wrong with it.
-    """
+def _read_slice(path: Path) -> Slice:
+    """The header of a single-frame grey file whose pixels can be read; ValueError for any other."""
     with naming(path, "a whole, readable DICOM slice"):
         header = pydicom.dcmread(path)
         missing = [tag for tag in ("InstanceNumber", "Rows", "Columns", "PixelData") if header.get(tag) in (None, "")]
@@ -137,7 +134,7 @@ def _grid(folder: Path, slices: list[Slice]) -> Grid | None:
     for one in slices:
         lengths = {tag: len(values) for tag, values in one.geometry.items()}
         finite = all(np.isfinite(values).all() for values in one.geometry.values())
-        if lengths != dict(zip(GEOMETRY_TAGS, (3, 6, 2), strict=True)) or not finite:
+        if lengths != GEOMETRY_TAGS or not finite:
             raise ValueError(
                 f"{one.path}: expected {', '.join(GEOMETRY_TAGS)} of 3, 6 and 2 numbers, found {one.geometry or 'none'}"
             )
