@@ -51,10 +51,9 @@ def make_demo_dataset(
     Raises:
         ValueError: where ``root`` holds something else.
     """
-    root = Path(root)
     settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
-    make_whole(root, {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
-    return root
+    make_whole(Path(root), {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
+    return Path(root)
 
 
 def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> None:
@@ -63,7 +62,8 @@ def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> Non
     Raises:
         ValueError: where ``root`` holds something else.
     """
-    if _is_made(root, settings):
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        _check_settings(root, settings)
         return
     # Through links, and of "." the name.
     place = root.resolve()
@@ -77,6 +77,21 @@ def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> Non
                 shutil.move(path, place / path.name)
         else:
             temporary.rename(place)
+
+
+def _check_settings(root: Path, settings: dict) -> None:
+    try:
+        found = json.loads((root / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{root}: expected no such folder, an empty one or an earlier demo, found other content; "
+            "choose another folder"
+        ) from None
+    if found != settings:
+        raise ValueError(
+            f"{root}: expected the demo of the settings {settings}, found one of {found}; "
+            "choose another folder, or delete this one first"
+        )
 
 
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -107,28 +122,6 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
     colour = cv2.GaussianBlur(colour, (0, 0), rng.uniform(0.4, 0.9)) * _vignette(size, rng)[..., None]
     colour += rng.normal(0, rng.uniform(0.006, 0.02), colour.shape)
     return np.round(np.clip(colour, 0, 1) * 255).astype(np.uint8), mask
-
-
-# ---- the folder ---------------------------------------------------------------------------------------------
-
-
-def _is_made(root: Path, settings: dict) -> bool:
-    """Whether the same demo lies at root already; ValueError where something else does."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    try:
-        found = json.loads((root / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ValueError(
-            f"{root}: expected no such folder, an empty one or an earlier demo, found other content; "
-            "choose another folder"
-        ) from None
-    if found != settings:
-        raise ValueError(
-            f"{root}: expected the demo of the settings {settings}, found one of {found}; "
-            "choose another folder, or delete this one first"
-        )
-    return True
 
 
 def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[int, int], seed: int) -> None:
@@ -176,9 +169,6 @@ def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.D
     )
 
 
-# ---- the target ---------------------------------------------------------------------------------------------
-
-
 def _target_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """(H,W): 1 at the target's core, 0 on its outline, negative outside."""
     median, spread, smallest, largest = TARGET_AREA
@@ -206,9 +196,6 @@ def blob_distance(size: tuple[int, int], centre_xy: np.ndarray, rng: np.random.G
     for wave in range(2, 7):
         radius += rng.normal(0, 0.3 / wave**1.6) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
     return np.hypot(x / stretch, y * stretch) / np.maximum(radius, 0.3)
-
-
-# ---- the picture --------------------------------------------------------------------------------------------
 
 
 def _grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
