@@ -61,12 +61,9 @@ class File:
 
 
 def shared_storage(num_bytes: int) -> File:
-    """Room that this process and its loader processes share, and that is gone with them.
+    """Room that this process and its loader processes share, and that is gone with them; OSError without so much.
 
     Memory, or a file without a name where the system has no files in memory (macOS).
-
-    Raises:
-        OSError: where there is not so much memory.
     """
     if hasattr(os, "memfd_create"):
         # The system promises more than it has, and kills who takes it.
@@ -93,15 +90,10 @@ def _available_memory() -> float:
 
 
 def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -> File:
-    """Open a cache file of ``num_bytes``, made if absent; other ones are removed until all fit ``max_bytes``.
+    """Open a cache file of ``num_bytes``, made with its folder if absent; others go until all fit ``max_bytes``.
 
-    A file that another run has open stays readable there after its removal. Space on the disk is taken as records
-    are written.
-
-    Args:
-        folder: made if absent.
-        name: without an ending.
-        num_bytes: up to ``max_bytes``; an older file of this name keeps its content up to there.
+    The least recently used ones go first; one that another run has open stays readable there. An older file of this
+    name (without an ending) keeps its content up to ``num_bytes``. Space on the disk is taken as records are written.
 
     Raises:
         OSError: where the folder cannot be written to, or the disk has not that much room.
@@ -120,7 +112,6 @@ def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -
 
 
 def _make_room(folder: Path, kept: Path, max_bytes: float) -> None:
-    """Remove cache files but ``kept``, the least recently used ones first, until the rest fit ``max_bytes``."""
     others = []
     for path in folder.glob(f"*{CACHE_SUFFIX}"):
         # Another run may remove it at this moment.

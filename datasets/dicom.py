@@ -53,9 +53,7 @@ def is_dicom(path: Path) -> bool:
 def read_header(path: str | Path, tags: Sequence[str] = HEADER_TAGS) -> pydicom.Dataset:
     """The elements ``tags`` of a DICOM file, without its pixels, undecoded until they are asked for.
 
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: for a file that is not DICOM, or unpacks to more than ``MAX_BYTES``.
+    ValueError for a file that is not DICOM, or unpacks to more than ``MAX_BYTES``.
     """
     with naming(path, "a DICOM image"), open_input(path) as file:
         _check_unpacked_size(file)

@@ -39,10 +39,7 @@ MAX_TEXT_BYTES = 2**26
 def open_picture(path: Path) -> Iterator[Image.Image]:
     """A file of ``PICTURE_FORMATS`` as Pillow opens it: the header is read, the pixels are not.
 
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: with the file's name, for one of another format or kind, and for refusals and whatever a decoder
-            raises while it is open.
+    Refusals and whatever a decoder raises, also while it is open, become a ValueError with the file's name.
     """
     with naming(path, "an image"), open_input(path) as file:
         try:
@@ -57,7 +54,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
-    """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
+    """An image, (H,W,C) uint8 or float32: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
     DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score, but for the sign of the
@@ -66,13 +63,9 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
     as stored. A TIFF with one is refused.
 
     Args:
-        path: of the file, as text or ``Path``.
         channels: 3 repeats grey; 1 makes the luminance (ITU-R 601) of colour; None leaves an image as it is, but
             repeats grey of 8 bits that is not DICOM.
         needs_8_bit: refuse deeper ones.
-
-    Returns:
-        (H,W,C) uint8 or float32.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -89,9 +82,8 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
 def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
     """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
 
-    Args:
-        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
-            (OpenCV reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
+    It is (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue (OpenCV
+    reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
     """
     if (mode := getattr(array, "mode", "")) in ("P", "HSV", "LAB", "YCbCr"):
         raise ValueError(f"image: expected grey or red, green, blue, found Pillow's mode {mode}; .convert('RGB')")

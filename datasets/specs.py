@@ -25,8 +25,7 @@ class DatasetSpec:
     Attributes:
         name: as on the command line.
         in_channels: image channels.
-        image_exts, mask_exts: accepted file name endings, the preferred one first. One alone must be met to the
-            letter; among several, upper and lower case are the same.
+        image_exts, mask_exts: accepted file name endings, the preferred one first; see ``datasets.files.find_file``.
         map_ext: ending of the gaze maps as they are written; see ``map_exts``.
         normalisation: ``imagenet`` (channel mean and std of ImageNet) or ``zscore`` (per image).
         sigma_px: standard deviation of the heatmap's Gaussian, in pixels of the 768x768 canvas.
@@ -91,11 +90,7 @@ DATASETS = {
 
 
 def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
-    """The spec of a data set.
-
-    Args:
-        name: a key of ``DATASETS``.
-        root: its folder, whose settings file is read where the data set has one (see ``datasets.settings``).
+    """The spec of a data set of ``DATASETS``, with the settings in its folder ``root`` where it may have such.
 
     Raises:
         ValueError: for an unknown name, settings that do not fit, or no ``root`` where it has a say.

@@ -31,7 +31,6 @@ def split_names(
         data_size_rate: share of the training ids to keep, above 0 and up to 1, rounded down; at least one is kept.
         draw_subset: those kept are drawn by the seed, in place of the first ones, as released.
         val_fraction: share of the training cases for validation, 0 up to (not including) 1; 0 with a val.txt.
-        seed: of all draws.
 
     Raises:
         FileNotFoundError: no such folder or split file.
@@ -55,10 +54,13 @@ def split_names(
     if from_file:
         return names
     validation_cases = _draw_cases(spec, names, val_fraction, seed)
+    names = [name for name in names if (spec.case_of(name) in validation_cases) == (split == "val")]
     if split == "val":
-        return [name for name in names if spec.case_of(name) in validation_cases]
-    names = [name for name in names if spec.case_of(name) not in validation_cases]
-    return _subset(names, data_size_rate, seed if draw_subset else None)
+        return names
+    count = max(1, int(data_size_rate * len(names)))
+    if not draw_subset:
+        return names[:count]
+    return [names[i] for i in sorted(np.random.default_rng([seed, 2]).permutation(len(names))[:count])]
 
 
 def has_validation_file(root: str | Path) -> bool:
@@ -89,16 +91,11 @@ def check_disjoint(spec: DatasetSpec, root: Path) -> None:
 
 
 def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
-    """Share names out by case: the same ones for the same names, whatever their order.
+    """Share plain ids out by case: sorted names of ``train``, ``val`` and ``test``, whatever the order of ``names``.
 
     Args:
-        names: plain ids, each once.
         val, test: shares of the cases, above 0, together below 1; ``val`` may be 0, and there is no such part then.
             A part has at least one case.
-        seed: of the draw.
-
-    Returns:
-        ``train``, ``val`` and ``test``: sorted names.
 
     Raises:
         ValueError: for shares out of range, a name without a case, or no case left for training.
@@ -131,11 +128,3 @@ def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: 
     if count >= len(cases):
         raise ValueError(f"val_fraction {val_fraction}: expected to leave training cases, found {len(cases)} in all")
     return {cases[i] for i in np.random.default_rng([seed, 1]).permutation(len(cases))[:count]}
-
-
-def _subset(names: list[str], rate: float, seed: int | None) -> list[str]:
-    count = max(1, int(rate * len(names)))
-    if seed is None:
-        return names[:count]
-    kept = np.random.default_rng([seed, 2]).permutation(len(names))[:count]
-    return [names[i] for i in sorted(kept)]
