@@ -69,10 +69,7 @@ def read_archive(raw: str | Path) -> Archive:
 def choose_mask(case: str, paths: Sequence[Path]) -> tuple[Path, str]:
     """The mask file of a case and a note on the choice, "" where there was none to make.
 
-    A file named as corrected supersedes the others; what is left must be one file, or copies of one.
-
-    Raises:
-        ValueError: for no file, or several that differ.
+    A file named as corrected supersedes the others; what is left must be one file, or copies of one, else ValueError.
     """
     if not paths:
         raise ValueError(f"{case}: expected a mask {case}*.nrrd, found none")

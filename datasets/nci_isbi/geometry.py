@@ -136,9 +136,16 @@ def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> l
     if axes is not None and _is_default(directions) and (origin is None or _off(grid, axes)[:2].any()):
         axes = None
     if axes is not None and _off(grid, axes).any():
-        raise ValueError(_axes_message(grid, axes))
-    if origin is not None and np.linalg.norm(origin * factors - grid.origin_mm) > np.linalg.norm(grid.axes_mm[0]):
-        raise ValueError(_origin_message(grid, origin * factors))
+        if not _off(grid, axes * np.array([[1], [1], [-1]])).any():
+            raise ValueError(
+                "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
+            )
+        raise ValueError(
+            "expected the mask's columns, rows and slices along those of the series, "
+            f"{'; '.join(map(_text, grid.axes_mm))} mm, found {'; '.join(map(_text, axes))} mm"
+        )
+    if origin is not None:
+        _check_origin(grid, origin * factors)
     return ["directions"] * (axes is not None) + ["origin"] * (origin is not None)
 
 
@@ -158,23 +165,15 @@ def _too_far(grid: Grid, off_mm: np.ndarray) -> np.ndarray:
     return off_mm * (np.array(grid.shape) - 1) > (columns, rows, slices / 2)
 
 
-def _axes_message(grid: Grid, axes: np.ndarray) -> str:
-    turned = np.array([axes[0], axes[1], -axes[2]])
-    if not _off(grid, turned).any():
-        return "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
-    return (
-        "expected the mask's columns, rows and slices along those of the series, "
-        f"{'; '.join(_text(axis) for axis in grid.axes_mm)} mm, found {'; '.join(_text(axis) for axis in axes)} mm"
-    )
-
-
-def _origin_message(grid: Grid, origin: np.ndarray) -> str:
+def _check_origin(grid: Grid, origin: np.ndarray) -> None:
     last = grid.origin_mm + grid.axes_mm[2] * (grid.shape[2] - 1)
-    reverse = np.linalg.norm(origin - last) <= np.linalg.norm(grid.axes_mm[0])
-    return (
-        f"expected the mask to start at the first slice, {_text(grid.origin_mm)} mm, found {_text(origin)} mm in its "
-        f"header{', which is the last slice: they run in reverse' if reverse else ''}"
-    )
+    a_pixel = np.linalg.norm(grid.axes_mm[0])
+    if np.linalg.norm(origin - grid.origin_mm) > a_pixel:
+        reverse = np.linalg.norm(origin - last) <= a_pixel
+        raise ValueError(
+            f"expected the mask to start at the first slice, {_text(grid.origin_mm)} mm, found {_text(origin)} mm in "
+            f"its header{', which is the last slice: they run in reverse' if reverse else ''}"
+        )
 
 
 def _finite(header: dict, field: str, shape: tuple[int, ...]) -> np.ndarray | None:

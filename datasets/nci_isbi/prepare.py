@@ -86,8 +86,7 @@ def prepare_nci(
             # Of an earlier mask, to be known when there is another.
             left_out.append({"case": case, "reason": str(error), "slices": sorted(earlier.get(case, ()))})
             continue
-        _write_case(root, pair)
-        _remove_slices(root, case, earlier.get(case, set()) - set(pair.mask.numbers))
+        _write_case(root, pair, earlier.get(case, set()))
         cases.append(_case_report(raw, pair))
     left_out += [{"case": path.stem, "reason": f"{path}: no series of this case"} for path in archive.masks.get("", ())]
     names = [f"{case['case']}_{number}" for case in cases for number in case["slices"]]
@@ -119,11 +118,7 @@ def prepare_nci(
 
 
 def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair:
-    """Read a case's series and mask and check that they fit.
-
-    Raises:
-        FileNotFoundError, ValueError: the reason for leaving the case out.
-    """
+    """Read a case's series and mask; FileNotFoundError or ValueError says why they do not fit each other."""
     entries = archive.entries[case]
     if not case:
         folders = ", ".join(str(entry.folder) for entry in entries)
@@ -205,14 +200,7 @@ def _slices_of_report(path: Path) -> dict[str, set[int]]:
         return {}
 
 
-def _remove_slices(root: Path, case: str, numbers: Iterable[int]) -> None:
-    """Take away what an earlier call made of another mask: ``run.py split`` would list it."""
-    for number in numbers:
-        for kind in ("images", "masks"):
-            sample_path(SPEC, root, kind, f"{case}_{number}").unlink(missing_ok=True)
-
-
-def _write_case(root: Path, pair: Pair) -> None:
+def _write_case(root: Path, pair: Pair, earlier: set[int]) -> None:
     for number in pair.mask.numbers:
         name = f"{pair.case}_{number}"
         try:
@@ -223,6 +211,10 @@ def _write_case(root: Path, pair: Pair) -> None:
             write_image(sample_path(SPEC, root, "masks", name), values)
         except OSError as error:
             raise OSError(f"{root}: expected to write {name}, found {error}; see to it and start again") from error
+    # Slices of another mask: run.py split would list them.
+    for number in earlier - set(pair.mask.numbers):
+        for kind in ("images", "masks"):
+            sample_path(SPEC, root, kind, f"{pair.case}_{number}").unlink(missing_ok=True)
 
 
 def _case_report(raw: Path, pair: Pair) -> dict:

@@ -49,7 +49,6 @@ def read_series(folder: Path, num_images: int, case: str) -> Series:
     """Read every DICOM file of a folder and put them in order; other files are passed over.
 
     Args:
-        folder: of the series.
         num_images: how many files the archive delivered.
         case: the patient, who must also be the headers' PatientID where they have one.
 
