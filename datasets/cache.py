@@ -29,7 +29,6 @@ class File:
     started with it as an argument, by any start method, share the open file, so it may meanwhile lose its name.
 
     Args:
-        descriptor: of the file.
         is_own: all who write are of this run, and write the same, so that what was right once stays so, and what is
             read may be the memory itself.
     """

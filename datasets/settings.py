@@ -28,10 +28,9 @@ class Setting(NamedTuple):
 
 
 def read_settings(root: Path) -> dict[str, Any]:
-    """The settings of the data folder ``root``, defaults filled in; the file may be absent.
+    """A value for each of ``SETTINGS`` in the data folder ``root``, defaults filled in; the file may be absent.
 
-    Returns:
-        A value for each of ``SETTINGS``, which say what it may be; of ``thresholds`` a tuple of floats.
+    ``thresholds`` are a tuple of floats.
 
     Raises:
         OSError: for one that cannot be read, or is no file.

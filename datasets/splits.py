@@ -71,8 +71,7 @@ def has_validation_file(root: str | Path) -> bool:
 def train_list_sha256(root: str | Path) -> str:
     """SHA-256, in hex digits, of the ids in train.txt in their order: by it a run knows whether it began with the same.
 
-    Raises:
-        OSError, ValueError: as of ``io.read_names``.
+    Errors as of ``io.read_names``.
     """
     return hashlib.sha256("\n".join(io.read_names(Path(root) / "train.txt")).encode()).hexdigest()
 

@@ -59,8 +59,7 @@ def make_demo_dataset(
 def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> None:
     """Make a folder whole or not at all, and ``demo.json`` with its settings; nothing where it is made already.
 
-    Raises:
-        ValueError: where ``root`` holds something else.
+    ValueError where ``root`` holds something else.
     """
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         _check_settings(root, settings)
@@ -95,15 +94,9 @@ def _check_settings(root: Path, settings: dict) -> None:
 
 
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One endoscopy-like picture with one target, in an eighth of the cases of two parts.
+    """One endoscopy-like picture of ``size`` (H, W), 24 or more each: (H,W,3) uint8, RGB.
 
-    Args:
-        size: (H, W) in pixels, 24 or more each.
-        rng: the generator that everything is drawn from.
-
-    Returns:
-        image: (H,W,3) uint8, RGB.
-        mask: (H,W) bool, true on 3 to 45 % of the pixels.
+    Its target, in an eighth of the cases of two parts, as (H,W) bool, is true on 3 to 45 % of the pixels.
     """
     depth = _target_depth(size, rng)
     mask = depth > 0
