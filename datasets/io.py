@@ -1,4 +1,4 @@
-"""Reading of images, masks, gaze maps and name lists; every error names its file."""
+"""Reading of images, masks, gaze maps and name lists; every error names its file, FileNotFoundError an absent one."""
 
 import contextlib
 import unicodedata
@@ -36,8 +36,8 @@ MAX_TEXT_BYTES = 2**26
 
 
 @contextlib.contextmanager
-def open_picture(path: Path) -> Iterator[Image.Image]:
-    """A file of ``PICTURE_FORMATS`` as Pillow opens it: the header is read, the pixels are not.
+def open_picture(path: Path, needs_8_bit: bool = False) -> Iterator[Image.Image]:
+    """A file of ``PICTURE_FORMATS`` that is not refused by its header; its pixels are not read.
 
     Refusals and whatever a decoder raises, also while it is open, become a ValueError with the file's name.
     """
@@ -50,6 +50,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
                 raise RefusedError(OTHER_NUMBERS) from None
             raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
         with image:
+            _check_picture(image, needs_8_bit)
             yield image
 
 
@@ -68,7 +69,6 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
         needs_8_bit: refuse deeper ones.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for an unreadable file, several pages or frames, transparency, further channels, 16-bit colour, or
             values that are not finite.
     """
@@ -111,7 +111,6 @@ def read_gray(path: Path) -> np.ndarray:
     """A gaze map as its file has it, (H,W) uint8 or uint16; the highest value of the type stands for 1.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
             more than 16 bits, and of 16 bits that 15 can hold, where nothing says that 65535 stands for 1.
     """
@@ -123,7 +122,6 @@ def read_with_comment(path: Path) -> tuple[np.ndarray, str | None]:
     with open_picture(path) as image:
         comment = image.info.get("comment", image.info.get(COMMENT_KEY))
         comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
-        _check_picture(image)
         if _is_deep(image):
             return _deep_map(image, comment), comment
         return _grey_of(image, "map", "save it as grey of 8 or 16 bits"), comment
@@ -138,12 +136,10 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     """A mask as ``datasets.masks.label_of`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
             transparency, colours, values that are not finite, and those that are not plainly a mask.
     """
     with open_picture(path) as image:
-        _check_picture(image)
         # In faxes it is usual and clear; tifffile says it of any array of bool, whose True it then shows black.
         if _is_white_at_0(image) and image.info.get("compression") not in FAX_COMPRESSIONS:
             raise RefusedError("expected a mask whose 0 is black, found one whose 0 is white; convert it")
@@ -163,8 +159,7 @@ def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
         header = read_header(path)
         with naming(path, "a DICOM image"):
             return check_dicom(header, needs_8_bit)
-    with open_picture(path) as image:
-        _check_picture(image, needs_8_bit)
+    with open_picture(path, needs_8_bit) as image:
         return image.height, image.width
 
 
@@ -172,7 +167,6 @@ def read_names(path: Path) -> list[str]:
     """The ids of a split file, one a line with accents written one way (NFC); blank lines are skipped.
 
     Raises:
-        FileNotFoundError: if the file is absent.
         OSError: if it is no file, or cannot be read.
         ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """
@@ -200,8 +194,7 @@ def read_names(path: Path) -> list[str]:
 
 def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
     """(H,W) uint8 or float32, or (H,W,3) uint8."""
-    with open_picture(path) as image:
-        _check_picture(image, needs_8_bit)
+    with open_picture(path, needs_8_bit) as image:
         if _is_deep(image):
             pixels = full_range(np.array(image))
             # Pillow inverts this kind of TIFF up to 8 bits and not above.
@@ -210,7 +203,7 @@ def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
         return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
-def _check_picture(image: Image.Image, needs_8_bit: bool = False) -> None:
+def _check_picture(image: Image.Image, needs_8_bit: bool) -> None:
     tags = _tags(image)
     frames = getattr(image, "n_frames", 1)
     # Cameras put previews behind the picture of an MPO file, which goes by the name of JPEG.
@@ -287,10 +280,8 @@ def _bits_of_colours(image: Image.Image) -> int:
     """Up to 8, or more, of what Pillow gives as 8."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(BITS_TAG, (8,)))
-    # The layout of a tile's pixels in the file, as "RGB;16B"; offsets and strides stand behind it.
-    arguments = [tile[3] for tile in image.tile if image.format == "PNG"]
-    layouts = (str(one[0] if isinstance(one, tuple) else one) for one in arguments)
-    return 16 if any(";16" in layout for layout in layouts) else 8
+    # By the layout of a tile's pixels in the file, as "RGB;16B".
+    return 16 if image.format == "PNG" and any(";16" in str(tile[3]) for tile in image.tile) else 8
 
 
 def _is_lossy(image: Image.Image) -> bool:
