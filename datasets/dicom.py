@@ -68,7 +68,6 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
     darkest value there. For who takes no notice of the mask, it is black.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for an unreadable file, several frames, pixels other than the header says, and values that are not
             finite.
     """

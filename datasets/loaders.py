@@ -17,16 +17,13 @@ NUM_PREFETCHED = 4
 
 @dataclass(eq=False, repr=False)
 class IterationSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
+    """Batches of (index, epoch) for iterations ``start`` up to ``stop``, counted from 0.
 
     Epoch e visits every sample once, in an order drawn from (seed, e); its last batch may be smaller. The
     batch of an iteration depends on nothing else, so a run can start again anywhere.
 
     Args:
-        num_samples: size of the data set, 1 or more.
-        batch_size: 1 or more.
-        start, stop: iterations, counted from 0.
-        seed: of the order.
+        num_samples, batch_size: 1 or more.
         rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
             on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """

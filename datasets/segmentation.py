@@ -195,15 +195,8 @@ def build_dataset(
             ``io.read_image``), two files of one id, or files of different sizes.
     """
     spec, root, training = get_spec(data, root), Path(root), split == "train"
-    names = split_names(
-        spec,
-        root,
-        split,
-        data_size_rate=data_size_rate,
-        draw_subset=draw_subset,
-        val_fraction=val_fraction,
-        seed=seed,
-    )
+    drawn = {"data_size_rate": data_size_rate, "draw_subset": draw_subset, "val_fraction": val_fraction, "seed": seed}
+    names = split_names(spec, root, split, **drawn)
     thresholds = None
     if training and level_thresholds is not None:
         thresholds = check_thresholds(level_thresholds)

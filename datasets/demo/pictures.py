@@ -36,20 +36,18 @@ def make_demo_dataset(
 ) -> Path:
     """Make a small polyp-like data set with a simulated viewer's gaze, whole or not at all.
 
+    The same settings give the same files.
+
     Args:
-        root: the folder to make; it must not exist, be empty, or hold the demo of the same settings, in which
-            case nothing is done.
+        root: the folder to make. Where it holds the demo of the same settings nothing is done, where it holds
+            something else ValueError is raised.
         num_train, num_test: images in each split, 1 or more.
         image_size: (height, width) in pixels, 32 or more; images differ from it by up to an eighth.
-        seed: of everything drawn; the same settings give the same files.
 
     Returns:
         ``root``, which holds ``images/<id>.jpg`` (RGB), ``masks/<id>.jpg`` (grey, 0 and 255),
         ``train.txt`` and ``test.txt`` (ids, no id in both), ``fixations.csv`` (the columns of the real table,
         all images) and ``demo.json`` (the settings).
-
-    Raises:
-        ValueError: where ``root`` holds something else.
     """
     settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
     make_whole(Path(root), {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
