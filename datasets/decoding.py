@@ -28,7 +28,16 @@ def naming(path: str | Path, expected: str) -> Iterator[None]:
     except RefusedError as error:
         raise ValueError(f"{path}: {error}") from None
     except UNREADABLE as error:
-        raise _unreadable(path, expected, error) from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        if reason.startswith(f"{path}: "):
+            raise ValueError(reason) from error
+        if reason.endswith(":"):
+            # pydicom goes on with what it tried, and which packages it would need.
+            reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
+        raise ValueError(
+            f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out"
+        ) from error
 
 
 def check_depth(found: str, needs_8_bit: bool) -> None:
@@ -55,14 +64,3 @@ def full_range(pixels: np.ndarray) -> np.ndarray:
 def inverted(pixels: np.ndarray) -> np.ndarray:
     """Black for white, in values from 0 on."""
     return (255 if pixels.dtype == np.uint8 else pixels.max()) - pixels
-
-
-def _unreadable(path: str | Path, expected: str, error: Exception) -> ValueError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    if reason.startswith(f"{path}: "):
-        return ValueError(reason)
-    if reason.endswith(":"):
-        # pydicom goes on with what it tried, and which packages it would need.
-        reason = " ".join(str(error).split())
-    reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
-    return ValueError(f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out")

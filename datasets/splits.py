@@ -103,15 +103,15 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
         raise ValueError(
             f"shares: expected val from 0 and test above 0, together below 1, found val {val:g} and test {test:g}"
         )
-    cases = sorted({spec.case_of(name) for name in names})
-    counts = {"test": max(1, round(test * len(cases))), "val": max(1, round(val * len(cases))) if val else 0}
-    if sum(counts.values()) >= len(cases):
+    cases = _shuffled_cases(spec, names, [seed, 4])
+    drawn = ["test"] * max(1, round(test * len(cases)))
+    drawn += ["val"] * max(1, round(val * len(cases))) if val else []
+    if len(drawn) >= len(cases):
         raise ValueError(
             f"shares: expected to leave training cases, found {len(cases)} in all for val {val:g} and test "
             f"{test:g}; add images, or split by hand"
         )
-    drawn = iter(np.random.default_rng([seed, 4]).permutation(len(cases)))
-    part_of = {cases[next(drawn)]: part for part, count in counts.items() for _ in range(count)}
+    part_of = dict(zip(cases, drawn, strict=False))
     parts: dict[str, list[str]] = {part: [] for part in SPLITS if part != "val" or val}
     for name in sorted(names):
         parts[part_of.get(spec.case_of(name), "train")].append(name)
@@ -121,9 +121,14 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
 def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: int) -> set[str]:
     if not val_fraction:
         return set()
-    # Sorted, so that the draw does not depend on the order of the split file.
-    cases = sorted({spec.case_of(name) for name in names})
+    cases = _shuffled_cases(spec, names, [seed, 1])
     count = max(1, round(val_fraction * len(cases)))
     if count >= len(cases):
         raise ValueError(f"val_fraction {val_fraction}: expected to leave training cases, found {len(cases)} in all")
-    return {cases[i] for i in np.random.default_rng([seed, 1]).permutation(len(cases))[:count]}
+    return set(cases[:count])
+
+
+def _shuffled_cases(spec: DatasetSpec, names: Sequence[str], seed: list[int]) -> list[str]:
+    # Sorted, so that the draw does not depend on the order of the names.
+    cases = sorted({spec.case_of(name) for name in names})
+    return [cases[i] for i in np.random.default_rng(seed).permutation(len(cases))]

@@ -70,7 +70,7 @@ def grid_of_slices(
     return Grid(positions_mm[0], axes, (size[1], size[0], len(positions_mm)))
 
 
-def compare_with_header(grid: Grid, header: dict) -> str:
+def compare_with_header(grid: Grid, header: dict) -> list[str]:
     """Compare a mask's NRRD header with its series; both must have the grid's shape.
 
     What counts as carried: distances unless all are 1, an origin unless it is 0, and directions unless they are
@@ -79,7 +79,7 @@ def compare_with_header(grid: Grid, header: dict) -> str:
     compared. Without a known ``space`` the header may agree in any of DICOM's and Slicer's axes.
 
     Returns:
-        What the header carried, for the report.
+        What the header carried: any of ``directions``, ``origin`` and ``distances``.
 
     Raises:
         ValueError: for a contradiction of more than a pixel within a slice or half the distance between slices
@@ -104,7 +104,7 @@ def compare_with_header(grid: Grid, header: dict) -> str:
         except ValueError as error:
             contradictions.append(error)
         else:
-            return ", ".join(carried + ["distances"] * (lengths is not None)) or "nothing"
+            return carried + ["distances"] * (lengths is not None)
     raise contradictions[0]
 
 

@@ -132,7 +132,7 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
     notes = [choice, *series.notes]
     if mask.labels != (1,):
         notes.append(f"mask values {', '.join(f'{label:g}' for label in mask.labels)} all count as prostate")
-    carried = ""
+    carried = []
     if series.grid is not None and mask_geometry == "check":
         try:
             carried = compare_with_header(series.grid, mask.header)
@@ -141,8 +141,8 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
                 f"{mask_path}: {error}; look at the pair, and if slice n of both belong together use "
                 "--mask_geometry ignore"
             ) from error
-        notes.append(f"the mask's header agrees with the series in: {carried}")
-    if mask_geometry == "check" and not {"directions", "origin"} & set(carried.split(", ")):
+        notes.append(f"the mask's header agrees with the series in: {', '.join(carried) or 'nothing'}")
+    if mask_geometry == "check" and {"directions", "origin"}.isdisjoint(carried):
         notes.append(ORDER_UNCHECKED)
     return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
 
