@@ -33,9 +33,6 @@ FLIP_PROBABILITY = 0.5
 NUM_READ = 20
 # What JPEG makes of 1.
 HIGHEST_OF_LABELS = 2
-WITHOUT_MASKS = (
-    "gaze training (-m gaze_sup) needs them for evaluation only, and does without in an absent or empty masks/"
-)
 
 
 @dataclass(eq=False, repr=False)
@@ -109,7 +106,9 @@ class SegmentationDataset(Dataset):
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
-        """Go on without these samples, for want of gaze maps, unless that would leave none; before ``use_cache``."""
+        """Go on without these samples, which ``without_map`` then names, unless that would leave none; call it before
+        ``use_cache``.
+        """
         left = [name for name in self.names if name not in without_map]
         if left:
             self.without_map += [name for name in self.names if name in without_map]
@@ -259,7 +258,8 @@ def _check_present(dataset: SegmentationDataset, kind: str) -> None:
     elif kind == "masks" and some:
         hint = "put them there, or take their names out of the split file"
     elif kind == "masks":
-        hint = f"put the masks of {spec.name} there; {WITHOUT_MASKS}"
+        hint = f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, and "
+        hint += "does without in an absent or empty masks/"
     elif dataset.map_folder is not None:
         hint = f"expected a map of every training image, <id>.png, in {dataset.map_folder}"
     else:
