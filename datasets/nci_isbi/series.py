@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.misc import is_dicom
 
 from datasets.decoding import naming
 from datasets.dicom import read_dicom
@@ -96,15 +97,8 @@ def _read_slice(path: Path) -> Slice:
 
 def _dicom_files(folder: Path) -> list[Path]:
     """Files that say they are DICOM, in their first bytes or by their ending; licences and the like are not."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file():
-            continue
-        with open(path, "rb") as file:
-            says_so = file.read(132)[128:] == b"DICM"
-        if says_so or path.suffix.lower() in (".dcm", ".ima"):
-            found.append(path)
-    return found
+    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.is_file())
+    return [path for path in files if is_dicom(path) or path.suffix.lower() in (".dcm", ".ima")]
 
 
 def _check_numbers(folder: Path, slices: list[Slice], num_images: int) -> None:
