@@ -36,13 +36,12 @@ def make_demo_dataset(
 ) -> Path:
     """Make a small polyp-like data set with a simulated viewer's gaze, whole or not at all.
 
-    The same settings give the same files.
-
     Args:
         root: the folder to make. Where it holds the demo of the same settings nothing is done, where it holds
             something else ValueError is raised.
         num_train, num_test: images in each split, 1 or more.
         image_size: (height, width) in pixels, 32 or more; images differ from it by up to an eighth.
+        seed: of everything drawn; the same settings give the same files.
 
     Returns:
         ``root``, which holds ``images/<id>.jpg`` (RGB), ``masks/<id>.jpg`` (grey, 0 and 255),
