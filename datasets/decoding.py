@@ -15,31 +15,41 @@ SHOWN_LENGTH = 300
 
 
 class RefusedError(ValueError):
-    """A file that can be read and is not taken all the same; the message says why and what to do."""
+    """A file that can be read and is not taken all the same: why and what to do, to which ``naming`` adds its name."""
 
 
 @contextlib.contextmanager
 def naming(path: str | Path, expected: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes a ValueError with the file's name."""
+    """Refusals, and whatever a decoder raises, become a ValueError with the file's name."""
     try:
         yield
-    except (FileNotFoundError, RefusedError):
+    except FileNotFoundError:
         raise
+    except RefusedError as error:
+        raise ValueError(f"{path}: {error}") from None
     except UNREADABLE as error:
-        raise _unreadable(path, expected, error) from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        if reason.startswith(f"{path}: "):
+            raise ValueError(reason) from error
+        if reason.endswith(":"):
+            # pydicom goes on with what it tried, and which packages it would need.
+            reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
+        raise ValueError(
+            f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out"
+        ) from error
 
 
-def check_depth(path: Path, found: str, needs_8_bit: bool) -> None:
+def check_depth(found: str, needs_8_bit: bool) -> None:
     """Raise ``RefusedError`` for values of more than 8 bits where only those of 8 are of use."""
     if needs_8_bit:
         raise RefusedError(
-            f"{path}: expected an 8-bit image for the normalisation imagenet, found {found}; "
-            'set normalisation = "zscore" in dataset.toml (--data folder) before training, or convert the images to '
-            "8 bits"
+            f"expected an 8-bit image for the normalisation imagenet, found {found}; set normalisation = "
+            '"zscore" in dataset.toml (--data folder) before training, or convert the images to 8 bits'
         )
 
 
-def full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
+def full_range(pixels: np.ndarray) -> np.ndarray:
     """uint8 as it is, all else as float32; ``RefusedError`` for values that are not finite."""
     if pixels.dtype == np.uint8:
         return pixels
@@ -47,21 +57,10 @@ def full_range(path: Path, pixels: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         values = pixels.astype(np.float32)
     if not np.isfinite(values).all():
-        raise RefusedError(f"{path}: expected finite values, found some that are not; replace them")
+        raise RefusedError("expected finite values, found some that are not; replace them")
     return values
 
 
 def inverted(pixels: np.ndarray) -> np.ndarray:
     """Black for white, in values from 0 on."""
     return (255 if pixels.dtype == np.uint8 else pixels.max()) - pixels
-
-
-def _unreadable(path: str | Path, expected: str, error: Exception) -> ValueError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    if reason.startswith(f"{path}: "):
-        return ValueError(reason)
-    if reason.endswith(":"):
-        # pydicom goes on with what it tried, and which packages it would need.
-        reason = " ".join(str(error).split())
-    reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
-    return ValueError(f"{path}: expected {expected}, found an unreadable file ({reason}); replace it or leave it out")

@@ -53,12 +53,10 @@ def is_dicom(path: Path) -> bool:
 def read_header(path: str | Path, tags: Sequence[str] = HEADER_TAGS) -> pydicom.Dataset:
     """The elements ``tags`` of a DICOM file, without its pixels, undecoded until they are asked for.
 
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: for a file that is not DICOM, or unpacks to more than ``MAX_BYTES``.
+    ValueError for a file that is not DICOM, or unpacks to more than ``MAX_BYTES``.
     """
     with naming(path, "a DICOM image"), open_input(path) as file:
-        _check_unpacked_size(path, file)
+        _check_unpacked_size(file)
         with time_limit(MAX_SECONDS):
             return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
 
@@ -70,57 +68,56 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
     darkest value there. For who takes no notice of the mask, it is black.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for an unreadable file, several frames, pixels other than the header says, and values that are not
             finite.
     """
     with naming(path, "a DICOM image"):
         with open_input(path) as file:
-            _check_unpacked_size(path, file)
+            _check_unpacked_size(file)
             with time_limit(MAX_SECONDS):
                 dicom = pydicom.dcmread(file)
-        check_dicom(path, dicom, needs_8_bit)
-        _check_frames(path, dicom)
+        check_dicom(dicom, needs_8_bit)
+        _check_frames(dicom)
         pixels = dicom.pixel_array
         shape = (dicom.Rows, dicom.Columns, 3)[: 2 if dicom.SamplesPerPixel == 1 else 3]
         if pixels.shape != shape:
             raise RefusedError(
-                f"{path}: expected pixels of the shape that the header says, {shape}, found {pixels.shape}; save every "
-                "frame as a file of its own"
+                f"expected pixels of the shape that the header says, {shape}, found {pixels.shape}; save every frame "
+                "as a file of its own"
             )
-        _check_length(path, dicom, pixels)
-        padding = _padding(path, dicom, pixels) if pixels.ndim == 2 else None
+        _check_length(dicom, pixels)
+        padding = _padding(dicom, pixels) if pixels.ndim == 2 else None
         falls = float(dicom.get("RescaleSlope") or 1) < 0
         dark_is_high = (dicom.PhotometricInterpretation == "MONOCHROME1") != falls
         if padding is not None:
             inside = pixels[~padding]
             pixels = np.where(padding, inside.max() if dark_is_high else inside.min(), pixels)
-        pixels = full_range(path, pixels)
+        pixels = full_range(pixels)
         pixels = inverted(pixels) if dark_is_high else pixels
         return pixels if padding is None else np.ma.MaskedArray(pixels, padding)
 
 
-def check_dicom(path: Path, header: pydicom.Dataset, needs_8_bit: bool) -> tuple[int, int]:
+def check_dicom(header: pydicom.Dataset, needs_8_bit: bool) -> tuple[int, int]:
     """(height, width), after what a header tells of the rules of ``read_dicom``."""
     height, width, frames = _whole(header, "Rows"), _whole(header, "Columns"), _whole(header, "NumberOfFrames", 1)
     if frames > 1:
-        raise RefusedError(f"{path}: expected a single image, found {frames} frames; save each as a file")
+        raise RefusedError(f"expected a single image, found {frames} frames; save each as a file")
     if not (0 < height and 0 < width and height * width <= MAX_PIXELS):
         raise RefusedError(
-            f"{path}: expected an image of 1 to {MAX_PIXELS:,} pixels, found {height} rows of {width}; replace it or "
-            "leave it out"
+            f"expected an image of 1 to {MAX_PIXELS:,} pixels, found {height} rows of {width}; replace it or leave it "
+            "out"
         )
     bits, samples = _whole(header, "BitsAllocated", 8), _whole(header, "SamplesPerPixel", 1)
     kind, signed = header.get("PhotometricInterpretation", GREY_KINDS[1]), _whole(header, "PixelRepresentation", 0) != 0
     colour = kind in COLOUR_KINDS and samples == 3 and bits == 8 and not signed
     if not colour and not (kind in GREY_KINDS and samples == 1):
-        raise RefusedError(f"{path}: expected grey, or colour of 8 bits, found {kind} of {bits} bits; convert it")
+        raise RefusedError(f"expected grey, or colour of 8 bits, found {kind} of {bits} bits; convert it")
     stored = _whole(header, "BitsStored", bits)
     if _whole(header, "HighBit", stored - 1) != stored - 1:
         # pydicom would cut the values' highest bits.
-        raise RefusedError(f"{path}: expected HighBit {stored - 1}, one below BitsStored, found {header.HighBit}")
+        raise RefusedError(f"expected HighBit {stored - 1}, one below BitsStored, found {header.HighBit}")
     if bits != 8 or signed:
-        check_depth(path, f"{bits}-bit grey values", needs_8_bit)
+        check_depth(f"{bits}-bit grey values", needs_8_bit)
     return height, width
 
 
@@ -132,7 +129,7 @@ def _whole(header: pydicom.Dataset, tag: str, default: int | None = None) -> int
     return int(value)
 
 
-def _check_unpacked_size(path: str | Path, file: BinaryIO) -> None:
+def _check_unpacked_size(file: BinaryIO) -> None:
     """Bound the memory that a file takes as pydicom reads it, unpacking what is deflated; rewinds it."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -148,13 +145,13 @@ def _check_unpacked_size(path: str | Path, file: BinaryIO) -> None:
             packed = unpacker.unconsumed_tail or file.read(CHUNK_BYTES)
     if size > MAX_BYTES:
         raise RefusedError(
-            f"{path}: expected a single image of up to {MAX_BYTES:,} bytes, found a larger file; save every frame as a "
-            "file of its own"
+            f"expected a single image of up to {MAX_BYTES:,} bytes, found a larger file; save every frame as a file "
+            "of its own"
         )
     file.seek(0)
 
 
-def _check_frames(path: Path, dicom: pydicom.Dataset) -> None:
+def _check_frames(dicom: pydicom.Dataset) -> None:
     """Refuse compressed frames of which pydicom would take the first, join all, or take them for another size."""
     if not dicom.file_meta.TransferSyntaxUID.is_encapsulated:
         return
@@ -164,7 +161,7 @@ def _check_frames(path: Path, dicom: pydicom.Dataset) -> None:
     # A frame may come in parts, of which the first alone begins as a frame does.
     frames = sum(fragment[:4] == fragments[0][:4] for fragment in fragments)
     if frames > 1:
-        raise RefusedError(f"{path}: expected a single image, found {frames} frames; save each as a file")
+        raise RefusedError(f"expected a single image, found {frames} frames; save each as a file")
     try:
         with Image.open(io.BytesIO(b"".join(fragments)), formats=("JPEG", "JPEG2000")) as image:
             size = image.size
@@ -172,12 +169,12 @@ def _check_frames(path: Path, dicom: pydicom.Dataset) -> None:
         return
     if size != (dicom.Columns, dicom.Rows):
         raise RefusedError(
-            f"{path}: expected compressed pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x "
+            f"expected compressed pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x "
             f"height), found {size[0]}x{size[1]}; replace it or leave it out"
         )
 
 
-def _check_length(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> None:
+def _check_length(dicom: pydicom.Dataset, pixels: np.ndarray) -> None:
     """Refuse plain pixels of which a row or column, or more, is left over: with another width they lie elsewhere."""
     left = max(len(dicom.get(kind) or b"") for kind in PADDING_TAGS) - pixels.nbytes
     # One byte makes an odd length even.
@@ -187,12 +184,12 @@ def _check_length(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> Non
         and left >= pixels.nbytes / max(pixels.shape[:2])
     ):
         raise RefusedError(
-            f"{path}: expected pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x height), found "
+            f"expected pixels of the size in the header, {dicom.Columns}x{dicom.Rows} (width x height), found "
             f"{left} bytes more; correct Rows and Columns, or save every frame as a file of its own"
         )
 
 
-def _padding(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray | None:
+def _padding(dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray | None:
     """Where a grey file has padding, (H,W) bool; None where it has none, or nothing else."""
     tags = next(tags for kind, tags in PADDING_TAGS.items() if kind in dicom)
     values = [dicom.get(tag) for tag in tags]
@@ -200,7 +197,7 @@ def _padding(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarr
         return None
     values = [value for value in values if value not in (None, "")]
     if not all(isinstance(value, int | float) for value in values):
-        raise RefusedError(f"{path}: expected {tags[0]} to be a number, found {values}; correct it, or remove it")
+        raise RefusedError(f"expected {tags[0]} to be a number, found {values}; correct it, or remove it")
     if len(values) == 1 and values[0] != values[0]:
         padding = np.isnan(pixels)
     else:
@@ -208,7 +205,7 @@ def _padding(path: Path, dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarr
         if dicom.get("LossyImageCompression") == "01" and (pixels < low).any() and (pixels > high).any():
             # What was the padding scatters around its value, and cannot be told from the picture.
             raise RefusedError(
-                f"{path}: expected {tags[0]} {values[0]} outside the picture's values, found values on both sides of "
+                f"expected {tags[0]} {values[0]} outside the picture's values, found values on both sides of "
                 f"it, after lossy compression; take the file from before it, or remove {tags[0]} where there is none"
             )
         padding = (pixels >= low) & (pixels <= high)

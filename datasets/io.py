@@ -1,9 +1,10 @@
-"""Reading of images, masks, gaze maps and name lists; every error names its file."""
+"""Reading of images, masks, gaze maps and name lists; every error names its file, FileNotFoundError an absent one."""
 
 import contextlib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -35,13 +36,10 @@ MAX_TEXT_BYTES = 2**26
 
 
 @contextlib.contextmanager
-def open_picture(path: Path) -> Iterator[Image.Image]:
-    """A file of ``PICTURE_FORMATS`` as Pillow opens it: the header is read, the pixels are not.
+def open_picture(path: Path, needs_8_bit: bool = False) -> Iterator[Image.Image]:
+    """A file of ``PICTURE_FORMATS`` that is not refused by its header; its pixels are not read.
 
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: with the file's name, for one of another format or kind, and for whatever a decoder raises while it
-            is open; a ``RefusedError`` passes as it is.
+    Refusals and whatever a decoder raises, also while it is open, become a ValueError with the file's name.
     """
     with naming(path, "an image"), open_input(path) as file:
         try:
@@ -49,14 +47,15 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         except UnidentifiedImageError:
             file.seek(0)
             if file.read(4) in (b"II*\0", b"MM\0*"):
-                raise RefusedError(f"{path}: {OTHER_NUMBERS}") from None
+                raise RefusedError(OTHER_NUMBERS) from None
             raise ValueError(f"not {', '.join(PICTURE_FORMATS[:-1])} or {PICTURE_FORMATS[-1]} by its content") from None
         with image:
+            _check_picture(image, needs_8_bit)
             yield image
 
 
 def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
-    """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
+    """An image, (H,W,C) uint8 or float32: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
     DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score, but for the sign of the
@@ -65,16 +64,11 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
     as stored. A TIFF with one is refused.
 
     Args:
-        path: of the file, as text or ``Path``.
         channels: 3 repeats grey; 1 makes the luminance (ITU-R 601) of colour; None leaves an image as it is, but
             repeats grey of 8 bits that is not DICOM.
         needs_8_bit: refuse deeper ones.
 
-    Returns:
-        (H,W,C) uint8 or float32.
-
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for an unreadable file, several pages or frames, transparency, further channels, 16-bit colour, or
             values that are not finite.
     """
@@ -82,16 +76,14 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
     if is_dicom(path):
         pixels = read_dicom(path, needs_8_bit=needs_8_bit)
         return _with_channels(pixels, channels or (1 if pixels.ndim == 2 else 3))
-    pixels = _read_picture(path, needs_8_bit)
-    return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
+    return _with_channels(_read_picture(path, needs_8_bit), channels)
 
 
 def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
     """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
 
-    Args:
-        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
-            (OpenCV reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
+    It is (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue (OpenCV
+    reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
     """
     if (mode := getattr(array, "mode", "")) in ("P", "HSV", "LAB", "YCbCr"):
         raise ValueError(f"image: expected grey or red, green, blue, found Pillow's mode {mode}; .convert('RGB')")
@@ -103,10 +95,10 @@ def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: boo
             "image: expected an array (H,W) of grey, or (H,W,3) uint8 of colour, found "
             f"{tuple(pixels.shape)} {pixels.dtype}"
         )
-    if pixels.dtype != np.uint8:
-        check_depth("image", f"an array of {pixels.dtype}", needs_8_bit)
-        pixels = full_range("image", pixels)
-    return _with_channels(pixels, channels or (3 if pixels.dtype == np.uint8 else 1))
+    with naming("image", "an array of numbers"):
+        if pixels.dtype != np.uint8:
+            check_depth(f"an array of {pixels.dtype}", needs_8_bit)
+        return _with_channels(full_range(pixels), channels)
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -119,7 +111,6 @@ def read_gray(path: Path) -> np.ndarray:
     """A gaze map as its file has it, (H,W) uint8 or uint16; the highest value of the type stands for 1.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
             more than 16 bits, and of 16 bits that 15 can hold, where nothing says that 65535 stands for 1.
     """
@@ -131,10 +122,9 @@ def read_with_comment(path: Path) -> tuple[np.ndarray, str | None]:
     with open_picture(path) as image:
         comment = image.info.get("comment", image.info.get(COMMENT_KEY))
         comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
-        _check_picture(path, image, needs_8_bit=False)
         if _is_deep(image):
-            return _deep_map(path, image, comment), comment
-        return _grey_of(path, image, "map", "save it as grey of 8 or 16 bits"), comment
+            return _deep_map(image, comment), comment
+        return _grey_of(image, "map", "save it as grey of 8 or 16 bits"), comment
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -146,28 +136,21 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     """A mask as ``datasets.masks.label_of`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
-        FileNotFoundError: if there is none.
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
             transparency, colours, values that are not finite, and those that are not plainly a mask.
     """
     with open_picture(path) as image:
-        _check_picture(path, image, needs_8_bit=False)
-        lossy = _is_lossy(image)
-        white_at_0 = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE
         # In faxes it is usual and clear; tifffile says it of any array of bool, whose True it then shows black.
-        if white_at_0 and image.info.get("compression") not in FAX_COMPRESSIONS:
-            raise RefusedError(f"{path}: expected a mask whose 0 is black, found one whose 0 is white; convert it")
+        if _is_white_at_0(image) and image.info.get("compression") not in FAX_COMPRESSIONS:
+            raise RefusedError("expected a mask whose 0 is black, found one whose 0 is white; convert it")
         if image.mode == "1" and ignore_value == 255:
             # Pillow makes 255 of the bit: foreground or ignored, who knows.
-            raise RefusedError(f"{path}: expected 8 bits where ignore_value is 255, found one bit; save it as 0 and 1")
+            raise RefusedError("expected 8 bits where ignore_value is 255, found one bit; save it as 0 and 1")
         if _is_deep(image):
-            values = full_range(path, np.array(image))
+            values = full_range(np.array(image))
         else:
-            values = _grey_of(path, image, "mask", "write 255 where the foreground is, else 0")
-    try:
-        return label_of(values, lossy=lossy, ignore_value=ignore_value)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+            values = _grey_of(image, "mask", "write 255 where the foreground is, else 0")
+        return label_of(values, lossy=_is_lossy(image), ignore_value=ignore_value)
 
 
 def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
@@ -175,9 +158,8 @@ def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
     if is_dicom(path):
         header = read_header(path)
         with naming(path, "a DICOM image"):
-            return check_dicom(path, header, needs_8_bit)
-    with open_picture(path) as image:
-        _check_picture(path, image, needs_8_bit)
+            return check_dicom(header, needs_8_bit)
+    with open_picture(path, needs_8_bit) as image:
         return image.height, image.width
 
 
@@ -185,7 +167,6 @@ def read_names(path: Path) -> list[str]:
     """The ids of a split file, one a line with accents written one way (NFC); blank lines are skipped.
 
     Raises:
-        FileNotFoundError: if the file is absent.
         OSError: if it is no file, or cannot be read.
         ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """
@@ -213,54 +194,52 @@ def read_names(path: Path) -> list[str]:
 
 def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
     """(H,W) uint8 or float32, or (H,W,3) uint8."""
-    with open_picture(path) as image:
-        _check_picture(path, image, needs_8_bit)
+    with open_picture(path, needs_8_bit) as image:
         if _is_deep(image):
-            pixels = full_range(path, np.array(image))
+            pixels = full_range(np.array(image))
             # Pillow inverts this kind of TIFF up to 8 bits and not above.
-            tags = getattr(image, "tag_v2", {})
-            return inverted(pixels) if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else pixels
-        _check_opaque(path, image)
+            return inverted(pixels) if _is_white_at_0(image) else pixels
+        _check_opaque(image)
         return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
-def _check_picture(path: Path, image: Image.Image, needs_8_bit: bool) -> None:
+def _check_picture(image: Image.Image, needs_8_bit: bool) -> None:
+    tags = _tags(image)
     frames = getattr(image, "n_frames", 1)
     # Cameras put previews behind the picture of an MPO file, which goes by the name of JPEG.
     if frames > 1 and image.format != "MPO":
-        raise RefusedError(f"{path}: expected a single image, found {frames} pages or frames; save each as a file")
+        raise RefusedError(f"expected a single image, found {frames} pages or frames; save each as a file")
     if image.format == "TIFF" and image.getexif().get(ORIENTATION_TAG, UPRIGHT) != UPRIGHT:
         # Pillow would turn it, and nothing turns what belongs to it.
-        raise RefusedError(f"{path}: expected pixels stored upright, found a TIFF with an orientation; save it turned")
-    if NO_ALPHA in getattr(image, "tag_v2", {}).get(EXTRA_SAMPLES_TAG, ()):
+        raise RefusedError("expected pixels stored upright, found a TIFF with an orientation; save it turned")
+    if NO_ALPHA in tags.get(EXTRA_SAMPLES_TAG, ()):
         # Pillow would drop them.
-        raise RefusedError(f"{path}: expected grey, or red, green and blue, found further channels; save it without")
+        raise RefusedError("expected grey, or red, green and blue, found further channels; save it without")
     if _is_deep(image):
-        check_depth(path, f"grey values of mode {image.mode}", needs_8_bit)
+        check_depth(f"grey values of mode {image.mode}", needs_8_bit)
         if "transparency" in image.info:
-            raise RefusedError(f"{path}: expected an opaque image, found a transparent value; write it without")
-        tags = getattr(image, "tag_v2", {})
+            raise RefusedError("expected an opaque image, found a transparent value; write it without")
         if tags.get(BITS_TAG) == (32,) and tags.get(SAMPLE_FORMAT_TAG, (UNSIGNED,)) == (UNSIGNED,):
             # Pillow makes negative numbers of the upper half.
-            raise RefusedError(f"{path}: {OTHER_NUMBERS}")
-    elif SIGNED in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT_TAG, ()):
-        raise RefusedError(f"{path}: expected 8 bits without a sign, found signed ones; convert it")
+            raise RefusedError(OTHER_NUMBERS)
+    elif SIGNED in tags.get(SAMPLE_FORMAT_TAG, ()):
+        raise RefusedError("expected 8 bits without a sign, found signed ones; convert it")
     elif _bits_of_colours(image) > 8:
         # Pillow would drop the lower byte, or take it for a pixel of its own.
-        raise RefusedError(f"{path}: expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
+        raise RefusedError("expected 8 bits a colour, found 16; convert it to 8 bits, or to 16-bit grey")
 
 
-def _check_opaque(path: Path, image: Image.Image) -> None:
+def _check_opaque(image: Image.Image) -> None:
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-        raise RefusedError(f"{path}: expected an opaque image, found transparency; lay it on a background")
+        raise RefusedError("expected an opaque image, found transparency; lay it on a background")
 
 
-def _grey_of(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
+def _grey_of(image: Image.Image, kind: str, advice: str) -> np.ndarray:
     """(H,W) uint8, without colours, whose luminance says little: that of pure red is background."""
-    _check_opaque(path, image)
+    _check_opaque(image)
     # Of a palette that was never written, or is too short, all that it lacks shows black.
     if image.mode == "P" and len(image.getcolors()) > len(image.convert("RGB").getcolors()):
-        raise RefusedError(f"{path}: expected a palette with a colour a value, found values that show alike; {advice}")
+        raise RefusedError(f"expected a palette with a colour a value, found values that show alike; {advice}")
     if image.mode not in ("1", "L", "LA"):
         colours = image.convert("RGB").split()
         red, green, blue = colours
@@ -268,35 +247,41 @@ def _grey_of(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarr
         # Of labels in one channel, as 1 and 2 in red, the luminance would leave 0 and 1.
         tolerance = COLOUR_TOLERANCE if _is_lossy(image) or brightest > MIDDLE else 0
         if max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > tolerance:
-            raise RefusedError(f"{path}: expected a grey {kind}, found colours; {advice}")
+            raise RefusedError(f"expected a grey {kind}, found colours; {advice}")
     return np.array(image.convert("L"))
 
 
-def _deep_map(path: Path, image: Image.Image, comment: str | None) -> np.ndarray:
+def _deep_map(image: Image.Image, comment: str | None) -> np.ndarray:
     """(H,W) uint16 of a map of 16 bits, if it certainly is one."""
-    tags = getattr(image, "tag_v2", {BITS_TAG: (16,)})
-    if not image.mode.startswith("I;16") or tags.get(BITS_TAG) != (16,):
+    if not image.mode.startswith("I;16") or _tags(image).get(BITS_TAG, (16,)) != (16,):
         raise RefusedError(
-            f"{path}: expected a grey map of 8 or 16 bits without a sign, found another kind of number (mode "
+            "expected a grey map of 8 or 16 bits without a sign, found another kind of number (mode "
             f"{image.mode}); save it as such, 255 or 65535 standing for 1"
         )
     values = np.array(image).astype(np.uint16)
     if 0 < values.max(initial=0) <= MAX_OF_15_BITS and comment != FULL_SCALE:
         raise RefusedError(
-            f"{path}: expected a map of 16 bits in which 65535 stands for 1, found values up to {values.max()}, as of "
+            f"expected a map of 16 bits in which 65535 stands for 1, found values up to {values.max()}, as of "
             "a map of 8 to 15 bits; save it as 8 bits, or scale it"
         )
-    return 65535 - values if tags.get(PHOTOMETRIC_TAG) == MIN_IS_WHITE else values
+    return 65535 - values if _is_white_at_0(image) else values
+
+
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """Of a TIFF, else empty."""
+    return getattr(image, "tag_v2", {})
+
+
+def _is_white_at_0(image: Image.Image) -> bool:
+    return _tags(image).get(PHOTOMETRIC_TAG) == MIN_IS_WHITE
 
 
 def _bits_of_colours(image: Image.Image) -> int:
     """Up to 8, or more, of what Pillow gives as 8."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(BITS_TAG, (8,)))
-    # The layout of a tile's pixels in the file, as "RGB;16B"; offsets and strides stand behind it.
-    arguments = [tile[3] for tile in image.tile if image.format == "PNG"]
-    layouts = (str(one[0] if isinstance(one, tuple) else one) for one in arguments)
-    return 16 if any(";16" in layout for layout in layouts) else 8
+    # By the layout of a tile's pixels in the file, as "RGB;16B".
+    return 16 if image.format == "PNG" and any(";16" in str(tile[3]) for tile in image.tile) else 8
 
 
 def _is_lossy(image: Image.Image) -> bool:
@@ -308,8 +293,9 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """(H,W) or (H,W,3) as (H,W,channels)."""
+def _with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
+    """(H,W) or (H,W,3) as (H,W,channels), of which 8 bits have three unless said otherwise."""
+    channels = channels or (3 if pixels.dtype == np.uint8 else 1)
     if pixels.ndim == 3 and channels == 1:
         pixels = np.array(Image.fromarray(pixels).convert("L"))
     if pixels.ndim == 2:

@@ -17,16 +17,13 @@ NUM_PREFETCHED = 4
 
 @dataclass(eq=False, repr=False)
 class IterationSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
+    """Batches of (index, epoch) for iterations ``start`` up to ``stop``, counted from 0.
 
     Epoch e visits every sample once, in an order drawn from (seed, e); its last batch may be smaller. The
     batch of an iteration depends on nothing else, so a run can start again anywhere.
 
     Args:
-        num_samples: size of the data set, 1 or more.
-        batch_size: 1 or more.
-        start, stop: iterations, counted from 0.
-        seed: of the order.
+        num_samples, batch_size: 1 or more.
         rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
             on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """
@@ -54,15 +51,17 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
             if iteration // self.iterations_per_epoch != epoch:
                 epoch = iteration // self.iterations_per_epoch
                 order = np.random.default_rng([self.seed, 3, epoch]).permutation(self.num_samples).tolist()
-            position = iteration % self.iterations_per_epoch * self.batch_size
-            batch = order[position : position + self.batch_size]
-            yield [(index, epoch) for index in batch[self.rank :: self.size] or batch[:1]]
+            batch = [(order[position], epoch) for position in self._positions(iteration)]
+            yield batch[self.rank :: self.size] or batch[:1]
 
     def share(self, iteration: int) -> float:
         """The samples of an iteration that this process has, relative to their mean over processes; 1 for one."""
-        position = iteration % self.iterations_per_epoch * self.batch_size
-        batch = range(position, min(position + self.batch_size, self.num_samples))
+        batch = self._positions(iteration)
         return len(batch[self.rank :: self.size]) * self.size / len(batch)
+
+    def _positions(self, iteration: int) -> range:
+        first = iteration % self.iterations_per_epoch * self.batch_size
+        return range(first, min(first + self.batch_size, self.num_samples))
 
 
 def training_loader(
@@ -82,7 +81,7 @@ def training_loader(
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
         num_worker: loader processes; the batches do not depend on it.
-        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``.
+        batch_size, max_ite, start, seed, rank, size: of the ``IterationSampler``, which stops at ``max_ite``.
 
     Returns:
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
@@ -101,13 +100,8 @@ def evaluation_loader(
         A loader of dicts: ``image`` (B,C,H,W); ``label``, and ``ignore`` where the data set has it, lists of (1,h,w)
         bool, since labels keep their own sizes; ``name`` a list. The last batch may be smaller.
     """
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        pin_memory=pin_memory,
-        collate_fn=collate_full_size,
-        **worker_options(num_worker),
-    )
+    options = {"pin_memory": pin_memory, "collate_fn": _collate_full_size, **worker_options(num_worker)}
+    return DataLoader(dataset, batch_size=batch_size, **options)
 
 
 def worker_options(num_worker: int, seed: int = 0) -> dict:
@@ -115,31 +109,29 @@ def worker_options(num_worker: int, seed: int = 0) -> dict:
     return {
         "num_workers": num_worker,
         "prefetch_factor": -(-NUM_PREFETCHED // num_worker) if num_worker else None,
-        "worker_init_fn": ignore_signals,
+        "worker_init_fn": _ignore_signals,
         "generator": torch.Generator().manual_seed(seed),
     }
 
 
-def collate_full_size(samples: list[dict]) -> dict:
-    """Stack the images and leave every other entry a list; labels become bool, a quarter of the memory to share."""
+def _collate_full_size(samples: list[dict]) -> dict:
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
     for key in {"label", "ignore"} & set(batch):
+        # A quarter of the memory to share.
         batch[key] = [label.bool() for label in batch[key]]
     return {**batch, "image": torch.stack(batch["image"])}
 
 
-def ignore_signals(worker_id: int) -> None:
-    """Ignore Ctrl-C and SIGTERM in a loader process.
+def _ignore_signals(_worker: int) -> None:
+    """Ignore Ctrl-C and SIGTERM in a loader process, which ends with its parent all the same.
 
-    Terminals and queues signal the whole group; a loader that dies of it would fail the parent, which saves
-    first. It ends with the parent all the same.
+    Terminals and queues signal the whole group; a loader that dies of it would fail the parent, which saves first.
     """
-    del worker_id
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
-def end_loader_processes() -> None:
+def _end_loader_processes() -> None:
     """End what is left of them: Python's own way, SIGTERM and waiting, would wait for ever."""
     # torch's handler would report the ends as failures of a loader.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -149,4 +141,4 @@ def end_loader_processes() -> None:
 
 
 # Before multiprocessing's own handler, which was registered earlier.
-atexit.register(end_loader_processes)
+atexit.register(_end_loader_processes)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from datasets.decoding import RefusedError
+
 # Of 8 bits; all above is foreground.
 MIDDLE = 127
 # Of a decoder, around one of two values, and the highest in a JPEG of an empty mask.
@@ -49,8 +51,8 @@ def label_of(values: np.ndarray, *, lossy: bool = False, ignore_value: int | Non
             letter: {0, 255} with ``ignore_value`` 255 is a mask without foreground.
 
     Raises:
-        ValueError: for values that are not plainly a mask (classes, a third grey, probabilities, a photograph), and for
-            lossy ones with an ``ignore_value``; without the file's name.
+        RefusedError: for values that are not plainly a mask (classes, a third grey, probabilities, a photograph), and
+            for lossy ones with an ``ignore_value``.
     """
     if ignore_value is not None:
         return _label_with_ignored(values, lossy, ignore_value)
@@ -72,14 +74,14 @@ def label_of(values: np.ndarray, *, lossy: bool = False, ignore_value: int | Non
 
 def _label_with_ignored(values: np.ndarray, lossy: bool, ignore_value: int) -> Label:
     if lossy:
-        raise ValueError(
+        raise RefusedError(
             f"expected a mask without loss, since ignore_value {ignore_value} is met to the letter, found JPEG, which "
             "changes values; save it as PNG from its source"
         )
     ignore = values == ignore_value
     present = _distinct(values[~ignore])
     if not _is_plain(present):
-        raise ValueError(
+        raise RefusedError(
             f"expected 0, one other value (1, or above {MIDDLE}) and ignore_value {ignore_value}, found "
             f"{_listed(present)} besides; write 1 where the foreground is, else 0"
         )
@@ -154,12 +156,12 @@ def _has_regions(grey: np.ndarray) -> bool:
     return differing < CHANCE * 2 * high.mean() * (1 - high.mean()) * pairs
 
 
-def _refusal(present: np.ndarray, lossy: bool) -> ValueError:
+def _refusal(present: np.ndarray, lossy: bool) -> RefusedError:
     found = f"{_listed(present)}, which is not plainly one"
     if present[-1] <= MIDDLE:
         found = f"other values up to {present[-1]:g}, which would all be background"
     advice = "write 255 where the foreground is, else 0" + (", and save it as PNG" if lossy else "")
-    return ValueError(
+    return RefusedError(
         f"expected a mask with foreground above {MIDDLE}, or of 0 and 1 alone, found {found}; {advice}; "
         "if one value marks what is not to be scored, name it as ignore_value in dataset.toml (--data folder)"
     )

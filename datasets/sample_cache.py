@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,82 +19,131 @@ import torch
 from PIL import features
 from torch import Tensor
 
-from datasets.cache import KEY_BYTES, File, RecordCache, open_cache_file, shared_storage, stride
+from datasets.cache import File, open_cache_file, shared_storage
 
 if TYPE_CHECKING:
     from datasets.segmentation import SegmentationDataset
 
 # To be raised with every change of what a record holds, or of how files become samples.
 FORMAT = 4
+KEY_BYTES = 16
+HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
+# Of records, so that floats in them lie as processors like it.
+ALIGNMENT = 64
 GB = 1e9
 
 
 class SampleCache:
     """The samples of a data set that are kept; the others are decoded each time.
 
+    A record is a header, the key of what the sample was made from and a checksum, and its arrays. The header is written
+    last, so that a record counts only when it is whole; any other is as good as none. Processes that write the same
+    record at the same time do no harm.
+
     Args:
+        storage: what holds the records, of ``len(keys) * stride(layout)`` bytes.
         layout: of a record, a structured type: the sample's arrays by name.
-        records: where they are kept.
-        files_of: from an index to the files that a sample is made from.
+        keys: ``key_of`` the files of the first samples, which are those that are kept.
     """
 
-    def __init__(self, layout: np.dtype, records: RecordCache, files_of: Callable[[int], list[Path]]):
-        self.layout, self.records, self.files_of = layout, records, files_of
-        self._keys = [_key(files_of(index)) for index in range(records.capacity)]
+    def __init__(self, storage: File, layout: np.dtype, keys: Sequence[bytes]):
+        self.storage, self.layout, self.keys = storage, layout, keys
+        self._checked, self._writable = bytearray(len(keys)), True
 
-    def sample(self, index: int, decode: Callable[[int], dict[str, Tensor]]) -> dict[str, Tensor]:
+    def sample(
+        self, index: int, decode: Callable[[int], dict[str, Tensor]], files_of: Callable[[int], list[Path]]
+    ) -> dict[str, Tensor]:
         """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.
 
         Those from the cache are of the layout's types. A file that changes while it is read is not kept.
         """
-        if index >= self.records.capacity:
+        if index >= len(self.keys):
             return decode(index)
-        key = self._keys[index]
-        record = self.records.read(index, key)
-        if record is not None:
-            return self._unpack(record)
+        kept = self.read(index)
+        if kept is not None:
+            return kept
         sample = decode(index)
-        if _key(self.files_of(index)) == key:
-            self.records.write(index, key, self._pack(sample))
+        if key_of(files_of(index)) == self.keys[index]:
+            self.write(index, sample)
         return sample
 
-    def _pack(self, sample: dict[str, Tensor]) -> np.ndarray:
+    def read(self, index: int) -> dict[str, Tensor] | None:
+        """The arrays of a record, perhaps the memory itself; None unless it is there, whole, and of its key."""
+        record = self.storage.read(index * stride(self.layout), HEADER.size + self.layout.itemsize)
+        if record is None:
+            return None
+        key, checksum = HEADER.unpack(record[: HEADER.size])
+        data = record[HEADER.size :]
+        if key != self.keys[index]:
+            return None
+        if not self._checked[index]:
+            if checksum != zlib.crc32(data, zlib.crc32(key)):
+                return None
+            self._checked[index] = self.storage.is_own
+        arrays = data.view(self.layout)[0]
+        return {name: torch.from_numpy(arrays[name]) for name in self.layout.names}
+
+    def write(self, index: int, sample: dict[str, Tensor]) -> None:
+        """Keep the arrays of a sample.
+
+        Where they cannot be written, as on a full disk, a warning says so once and nothing more is written.
+        """
+        if not self._writable:
+            return
         record = np.empty(1, self.layout)
         for name in self.layout.names:
             record[name] = sample[name]
-        return record.view(np.uint8)
+        data, key, offset = record.view(np.uint8), self.keys[index], index * stride(self.layout)
+        try:
+            # Void until the data are there.
+            self.storage.write(offset, bytes(HEADER.size))
+            self.storage.write(offset + HEADER.size, data)
+            self.storage.write(offset, HEADER.pack(key, zlib.crc32(data, zlib.crc32(key))))
+        except OSError as error:
+            self._writable = False
+            warnings.warn(
+                f"cache: expected room for {self.layout.itemsize} bytes more, found {error.strerror}; samples not "
+                "kept are decoded each time: free some space, or choose --cache off",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
-    def _unpack(self, record: np.ndarray) -> dict[str, Tensor]:
-        arrays = record.view(self.layout)[0]
-        return {name: torch.from_numpy(arrays[name]) for name in self.layout.names}
+
+def stride(layout: np.dtype) -> int:
+    """Bytes from one record to the next."""
+    return -(-(HEADER.size + layout.itemsize) // ALIGNMENT) * ALIGNMENT
+
+
+def key_of(files: list[Path]) -> bytes:
+    """What a sample is made from: its files as they are now.
+
+    The time of their last change of any kind too: that of their content is kept by copying and unpacking, and files
+    of uncompressed pixels are all of one size.
+    """
+    status = [(os.path.abspath(path), path.stat()) for path in files]
+    parts = [(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for path, found in status]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).digest()
 
 
 def open_sample_cache(
     dataset: SegmentationDataset, kind: str, *, max_bytes: float, folder: Path
 ) -> tuple[SampleCache | None, str]:
-    """The cache of a data set as it is now, and a sentence about it.
+    """The cache of a data set as it is now, with labels of the network's size, and a sentence about it.
 
-    Args:
-        dataset: with labels of the network's size, if any. Later changes of its names, sizes or levels do not fit it.
-        kind: ``memory``, which loader processes share; ``disk``, which later runs find again; or ``off``.
-        max_bytes: bound on all of it, for ``disk`` together with the files of other settings in ``folder``.
-        folder: for ``disk``; made if absent.
-
-    Returns:
-        The cache and what it holds, or None and why there is none: a cache that cannot be had stops no training.
+    Arguments as of ``SegmentationDataset.use_cache``. A cache that cannot be had stops no training: it is None then,
+    and the sentence says why.
     """
     layout = _layout(dataset)
-    record_bytes = layout.itemsize
     # Not "//", of which infinity makes no number.
-    capacity = int(min(len(dataset), max_bytes / stride(record_bytes)))
+    capacity = int(min(len(dataset), max_bytes / stride(layout)))
     if kind == "off" or capacity < 1:
         return None, "cache: off; samples are decoded each time"
-    num_bytes = capacity * stride(record_bytes)
+    num_bytes = capacity * stride(layout)
     try:
         if kind == "memory":
             storage, where = shared_storage(num_bytes), "in memory"
         else:
-            storage = File(open_cache_file(folder, _settings_hash(dataset, layout), num_bytes, max_bytes))
+            storage = open_cache_file(folder, _settings_hash(dataset, layout), num_bytes, max_bytes)
             where = f"in {folder}"
     except OSError as error:
         at = folder if kind == "disk" else "memory"
@@ -99,10 +151,10 @@ def open_sample_cache(
             f"cache: expected room for {num_bytes / GB:.2f} GB in {at}, found {error.strerror}; samples are decoded "
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
-    # Of a copy: what refers to itself keeps its memory until Python looks for such, seeds later.
-    files_of = dataset.only(dataset.names).files_of
-    cache = SampleCache(layout, RecordCache(storage, capacity, record_bytes), files_of)
-    return cache, f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
+    keys = [key_of(dataset.files_of(index)) for index in range(capacity)]
+    return SampleCache(
+        storage, layout, keys
+    ), f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
 
 
 def _layout(dataset: SegmentationDataset) -> np.dtype:
@@ -114,17 +166,6 @@ def _layout(dataset: SegmentationDataset) -> np.dtype:
     if dataset.thresholds:
         fields.append(("pseudo", np.uint8, (len(dataset.thresholds), *size)))
     return np.dtype(fields)
-
-
-def _key(files: list[Path]) -> bytes:
-    """What a sample is made from: its files as they are now.
-
-    The time of their last change of any kind too: that of their content is kept by copying and unpacking, and files
-    of uncompressed pixels are all of one size.
-    """
-    status = [(os.path.abspath(path), path.stat()) for path in files]
-    parts = [(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for path, found in status]
-    return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).digest()
 
 
 def _settings_hash(dataset: SegmentationDataset, layout: np.dtype) -> str:

@@ -43,7 +43,6 @@ class SegmentationDataset(Dataset):
 
     ``dataset[i]`` draws its flips from torch's generator; ``dataset[i, epoch]`` from (seed, epoch, i) alone,
     which is what the loaders ask for, so that samples do not depend on the number of workers.
-    ``without_map`` names what ``build_dataset`` has left out for want of a gaze map.
     """
 
     spec: DatasetSpec
@@ -69,7 +68,7 @@ class SegmentationDataset(Dataset):
     def __getitem__(self, key: int | tuple[int, int]) -> dict[str, Tensor | str]:
         index, epoch = key if isinstance(key, tuple) else (key, None)
         index = range(len(self))[index]
-        arrays = self.cache.sample(index, self._decode) if self.cache else self._decode(index)
+        arrays = self.cache.sample(index, self._decode, self.files_of) if self.cache else self._decode(index)
         return {**self._augmented(arrays, index, epoch), "name": self.names[index]}
 
     def path(self, kind: str, name: str) -> Path:
@@ -84,7 +83,6 @@ class SegmentationDataset(Dataset):
         return ["images"] + ["masks"] * self.has_labels + ["map"] * bool(self.thresholds)
 
     def files_of(self, index: int) -> list[Path]:
-        """All files that a sample is made from."""
         return [self.path(kind, self.names[index]) for kind in self.kinds]
 
     def use_cache(self, kind: str, *, max_gb: float, folder: str | Path | None = None) -> None:
@@ -108,7 +106,9 @@ class SegmentationDataset(Dataset):
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
-        """Go on without these samples, for want of gaze maps, unless that would leave none; before ``use_cache``."""
+        """Go on without these samples, which ``without_map`` then names, unless that would leave none; call it before
+        ``use_cache``.
+        """
         left = [name for name in self.names if name not in without_map]
         if left:
             self.without_map += [name for name in self.names if name in without_map]
@@ -176,20 +176,17 @@ def build_dataset(
     Args:
         data: a key of ``DATASETS``.
         root: folder with ``images/``, ``masks/``, ``train.txt``, ``test.txt`` and ``gaze/crf_compat1/``.
-        split: ``train``, ``val`` (val.txt, or else a part of train.txt) or ``test``.
+        split: ``train``, ``val`` or ``test``; see ``split_names``.
         spatial_size: side of the square network input, in pixels.
-        num_levels: number of pseudo-mask levels; None for none, unless ``level_thresholds`` are given. Only
-            the training split carries pseudo-masks.
-        level_thresholds: one threshold a level in place of the data set's own.
+        num_levels: of pseudo-masks, of the training split alone; None for none, unless there are
+            ``level_thresholds``, one a level in place of the data set's own.
         augment: flips; None means on for the training split.
         has_labels: samples have their masks, resized in the training split and of their original size in others.
-        data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
-            ``split_names``.
-        val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
+        data_size_rate, draw_subset, val_fraction: see ``split_names``.
         seed: of flips, validation split and subset.
-        skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
+        skip_missing_gaze: leave out training images without a gaze map; see ``leave_out``.
         map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
-        antialias: of images that are resized; see ``resize_smooth``.
+        antialias: see ``resize_smooth``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -197,16 +194,13 @@ def build_dataset(
             ``io.read_image``), two files of one id, or files of different sizes.
     """
     spec, root, training = get_spec(data, root), Path(root), split == "train"
-    names = split_names(
-        spec,
-        root,
-        split,
-        data_size_rate=data_size_rate,
-        draw_subset=draw_subset,
-        val_fraction=val_fraction,
-        seed=seed,
-    )
-    thresholds = _thresholds(spec, num_levels, level_thresholds) if training else None
+    drawn = {"data_size_rate": data_size_rate, "draw_subset": draw_subset, "val_fraction": val_fraction, "seed": seed}
+    names = split_names(spec, root, split, **drawn)
+    thresholds = None
+    if training and level_thresholds is not None:
+        thresholds = check_thresholds(level_thresholds)
+    elif training and num_levels is not None:
+        thresholds = default_thresholds(spec.end_thresholds, num_levels)
     dataset = SegmentationDataset(
         spec,
         root,
@@ -228,46 +222,54 @@ def build_dataset(
 
 def check_files(dataset: SegmentationDataset) -> None:
     """Every file of the split is there, opens as what it should be, and fits its image in size."""
-    spec, root = dataset.spec, dataset.root
-    others = f" ({', '.join(spec.image_exts)})" if len(spec.image_exts) > 1 else ""
-    hints = {
-        "images": f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md",
-        "masks": f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, "
-        "and does without in an absent or empty masks/",
-    }
-    if dataset.map_folder is not None:
-        hints["map"] = f"expected a map of every training image, <id>.png, in {dataset.map_folder}"
-    own_maps = dataset.map_folder is None
-    if dataset.thresholds and own_maps:
-        check_finished(root)
-    kinds = dataset.kinds
-    for kind in kinds:
-        paths = {name: dataset.path(kind, name) for name in dataset.names}
-        missing = {name: path for name, path in paths.items() if not path.is_file()}
-        if missing:
-            first = ", ".join(map(str, [*missing.values()][:5]))
-            there = similar_files(next(iter(missing.values())).parent)
-            near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
-            hint = hints.get(kind) or why_missing(spec, root, missing)
-            if len(missing) < len(paths):
-                hint += "; --skip_missing_gaze goes on without them" if kind == "map" else ""
-                hint = "put them there, or take their names out of the split file" if kind == "masks" else hint
-            raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
-        folder, endings = folder_and_endings(spec, kind)
-        if kind != "map" or own_maps:
-            check_one_file_a_name(root / folder, dataset.names, endings)
+    spec = dataset.spec
+    # Maps in a folder of their own are of the size at which the network of a round saw the image.
+    in_root = [kind for kind in dataset.kinds if kind != "map" or dataset.map_folder is None]
+    if "map" in in_root:
+        check_finished(dataset.root)
+    for kind in dataset.kinds:
+        _check_present(dataset, kind)
+        if kind in in_root:
+            folder, endings = folder_and_endings(spec, kind)
+            check_one_file_a_name(dataset.root / folder, dataset.names, endings)
     _check_pixels(dataset)
     for name in dataset.names:
-        sizes = {"images": io.check_image(dataset.path("images", name), needs_8_bit=spec.needs_8_bit)}
-        # Maps of a round are of the size at which its network saw the image.
-        sized = [kind for kind in kinds[1:] if kind != "map" or own_maps]
-        sizes |= {kind: io.check_image(dataset.path(kind, name)) for kind in sized}
-        for kind, size in sizes.items():
-            if size != sizes["images"]:
+        paths = {kind: dataset.path(kind, name) for kind in in_root}
+        expected = io.check_image(paths.pop("images"), needs_8_bit=spec.needs_8_bit)
+        for path in paths.values():
+            found = io.check_image(path)
+            if found != expected:
                 raise ValueError(
-                    f"{dataset.path(kind, name)}: expected the size of its image, {_by(sizes['images'])}, "
-                    f"found {_by(size)}; replace the one that is wrong or take {name} out of the split file"
+                    f"{path}: expected the size of its image, {_by(expected)}, found {_by(found)}; replace the one "
+                    f"that is wrong or take {name} out of the split file"
                 )
+
+
+def _check_present(dataset: SegmentationDataset, kind: str) -> None:
+    spec = dataset.spec
+    paths = {name: dataset.path(kind, name) for name in dataset.names}
+    missing = {name: path for name, path in paths.items() if not path.is_file()}
+    if not missing:
+        return
+    some = len(missing) < len(paths)
+    if kind == "images":
+        others = f" ({', '.join(spec.image_exts)})" if len(spec.image_exts) > 1 else ""
+        hint = f"put the images of {spec.name} there{others}; see GazeMedSeg/README.md"
+    elif kind == "masks" and some:
+        hint = "put them there, or take their names out of the split file"
+    elif kind == "masks":
+        hint = f"put the masks of {spec.name} there; gaze training (-m gaze_sup) needs them for evaluation only, and "
+        hint += "does without in an absent or empty masks/"
+    elif dataset.map_folder is not None:
+        hint = f"expected a map of every training image, <id>.png, in {dataset.map_folder}"
+    else:
+        hint = why_missing(spec, dataset.root, missing)
+    if kind == "map" and some:
+        hint += "; --skip_missing_gaze goes on without them"
+    there = similar_files(next(iter(missing.values())).parent)
+    near = next(filter(None, (near_miss_hint(name, there) for name in missing)), "")
+    first = ", ".join(map(str, [*missing.values()][:5]))
+    raise FileNotFoundError(f"{len(missing)} of {len(paths)} files are missing: {first}{near}; {hint}")
 
 
 def _check_pixels(dataset: SegmentationDataset) -> None:
@@ -284,12 +286,6 @@ def _check_pixels(dataset: SegmentationDataset) -> None:
                 f"{paths[0].parent}: expected gaze maps in which 255 stands for 1, found no value above {highest} in "
                 f"the first {len(paths)}, as of pseudo-masks of 0 and 1; write 255 for 1"
             )
-
-
-def _thresholds(spec: DatasetSpec, num_levels: int | None, given: Sequence[float] | None) -> tuple[float, ...] | None:
-    if given is not None:
-        return check_thresholds(given)
-    return None if num_levels is None else default_thresholds(spec.end_thresholds, num_levels)
 
 
 def _is_mask(path: Path, ignore_value: int | None) -> bool:

@@ -11,7 +11,6 @@ from utils.inputs import read_input
 from utils.interrupt import time_limit
 
 SETTINGS_FILE = "dataset.toml"
-MAP_FORMATS = ("png", "jpg")
 MAX_BYTES = 2**16
 # tomllib takes time by the square of a key's parts.
 MAX_SECONDS = 5
@@ -29,12 +28,9 @@ class Setting(NamedTuple):
 
 
 def read_settings(root: Path) -> dict[str, Any]:
-    """The settings of the data folder ``root``, defaults filled in; the file may be absent.
+    """A value for each of ``SETTINGS`` in the data folder ``root``, defaults filled in; the file may be absent.
 
-    Returns:
-        ``channels`` 1 or 3; ``normalisation`` ``imagenet`` or ``zscore``; ``sigma_px``; ``thresholds``, a tuple of one
-        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``;
-        ``ignore_value``, the grey of pixels in masks that are not to be scored, or None.
+    ``thresholds`` are a tuple of floats.
 
     Raises:
         OSError: for one that cannot be read, or is no file.
@@ -49,12 +45,13 @@ def read_settings(root: Path) -> dict[str, Any]:
         if not SETTINGS[key].fits(value):
             raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {_shown(value)}")
     settings = {key: setting.default for key, setting in SETTINGS.items()} | given
-    if "normalisation" not in given and settings["channels"] == 1:
+    if settings["channels"] == 1:
+        if given.get("normalisation") == "imagenet":
+            raise ValueError(
+                f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three'
+                " channels"
+            )
         settings["normalisation"] = "zscore"
-    if settings["normalisation"] == "imagenet" and settings["channels"] == 1:
-        raise ValueError(
-            f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three channels'
-        )
     return settings | {"thresholds": tuple(float(t) for t in settings["thresholds"])}
 
 
@@ -83,22 +80,12 @@ def _one_of(*choices) -> Callable[[Any], bool]:
     return lambda value: any(type(value) is type(choice) and value == choice for choice in choices)
 
 
-def _is_number(value, high: float) -> bool:
-    return type(value) in (int, float) and 0 < value <= high
-
-
-def _is_grey(value) -> bool:
-    # 0 is the background.
-    return type(value) is int and 0 < value < 2**16
-
-
-def _is_sigma(value) -> bool:
-    # datasets.gaze.heatmap takes no more; its import would make every command pay for SciPy.
-    return _is_number(value, high=768)
+def _up_to(high: float, *kinds: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in kinds and 0 < value <= high
 
 
 def _are_thresholds(value) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_number(t, high=1) for t in value)
+    return isinstance(value, list) and bool(value) and all(map(_up_to(1, int, float), value))
 
 
 def _is_pattern(value) -> bool:
@@ -108,18 +95,18 @@ def _is_pattern(value) -> bool:
         return False
 
 
-def _words(choices: tuple[str, ...]) -> str:
-    return " or ".join(f'"{choice}"' for choice in choices)
-
-
 SETTINGS = {
     "channels": Setting(3, "1 or 3", _one_of(1, 3)),
-    "normalisation": Setting("imagenet", _words(NORMALISATIONS), _one_of(*NORMALISATIONS)),
-    "sigma_px": Setting(70, "a number above 0, in pixels of the 768x768 canvas and up to its side", _is_sigma),
+    "normalisation": Setting("imagenet", '"imagenet" or "zscore"', _one_of(*NORMALISATIONS)),
+    # datasets.gaze.heatmap takes no more than 768; its import would make every command pay for SciPy.
+    "sigma_px": Setting(
+        70, "a number above 0, in pixels of the 768x768 canvas and up to its side", _up_to(768, int, float)
+    ),
     "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _are_thresholds),
     "case_pattern": Setting(
         None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
     ),
-    "map_format": Setting("png", _words(MAP_FORMATS), _one_of(*MAP_FORMATS)),
-    "ignore_value": Setting(None, "a whole number from 1 to 65535, a grey value of masks, as 255", _is_grey),
+    "map_format": Setting("png", '"png" or "jpg"', _one_of("png", "jpg")),
+    # 0 is the background.
+    "ignore_value": Setting(None, "a whole number from 1 to 65535, a grey value of masks, as 255", _up_to(65535, int)),
 }

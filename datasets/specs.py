@@ -12,6 +12,8 @@ RELEASED_SPATIAL_SIZE = 224
 PICTURE_EXTS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 MAP_EXTS = (".png", ".jpg")
+# <case>_<slice>; a name without a slice number is its own case.
+PROSTATE_CASE = r"^(.+?)(?:_[^_]*)?$"
 # A name takes microseconds, but for a pattern that tries ways without end.
 CASE_SECONDS = 1
 
@@ -23,8 +25,7 @@ class DatasetSpec:
     Attributes:
         name: as on the command line.
         in_channels: image channels.
-        image_exts, mask_exts: accepted file name endings, the preferred one first. One alone must be met to the
-            letter; among several, upper and lower case are the same.
+        image_exts, mask_exts: accepted file name endings, the preferred one first; see ``datasets.files.find_file``.
         map_ext: ending of the gaze maps as they are written; see ``map_exts``.
         normalisation: ``imagenet`` (channel mean and std of ImageNet) or ``zscore`` (per image).
         sigma_px: standard deviation of the heatmap's Gaussian, in pixels of the 768x768 canvas.
@@ -82,39 +83,14 @@ DATASETS = {
     spec.name: spec
     for spec in (
         DatasetSpec("kvasir", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3)),
-        DatasetSpec(
-            "prostate",
-            1,
-            (".dcm",),
-            (".png",),
-            ".png",
-            "zscore",
-            50,
-            (0.2, 0.4),
-            # <case>_<slice>; a name without a slice number is its own case.
-            case_pattern=r"^(.+?)(?:_[^_]*)?$",
-        ),
-        DatasetSpec(
-            "folder",
-            3,
-            IMAGE_EXTS,
-            PICTURE_EXTS,
-            ".png",
-            "imagenet",
-            70,
-            (0.5, 0.3),
-            has_settings=True,
-        ),
+        DatasetSpec("prostate", 1, (".dcm",), (".png",), ".png", "zscore", 50, (0.2, 0.4), PROSTATE_CASE),
+        DatasetSpec("folder", 3, IMAGE_EXTS, PICTURE_EXTS, ".png", "imagenet", 70, (0.5, 0.3), has_settings=True),
     )
 }
 
 
 def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
-    """The spec of a data set.
-
-    Args:
-        name: a key of ``DATASETS``.
-        root: its folder, whose settings file is read where the data set has one (see ``datasets.settings``).
+    """The spec of a data set of ``DATASETS``, with the settings in its folder ``root`` where it may have such.
 
     Raises:
         ValueError: for an unknown name, settings that do not fit, or no ``root`` where it has a say.

@@ -31,7 +31,6 @@ def split_names(
         data_size_rate: share of the training ids to keep, above 0 and up to 1, rounded down; at least one is kept.
         draw_subset: those kept are drawn by the seed, in place of the first ones, as released.
         val_fraction: share of the training cases for validation, 0 up to (not including) 1; 0 with a val.txt.
-        seed: of all draws.
 
     Raises:
         FileNotFoundError: no such folder or split file.
@@ -55,10 +54,13 @@ def split_names(
     if from_file:
         return names
     validation_cases = _draw_cases(spec, names, val_fraction, seed)
+    names = [name for name in names if (spec.case_of(name) in validation_cases) == (split == "val")]
     if split == "val":
-        return [name for name in names if spec.case_of(name) in validation_cases]
-    names = [name for name in names if spec.case_of(name) not in validation_cases]
-    return _subset(names, data_size_rate, seed if draw_subset else None)
+        return names
+    count = max(1, int(data_size_rate * len(names)))
+    if not draw_subset:
+        return names[:count]
+    return [names[i] for i in sorted(np.random.default_rng([seed, 2]).permutation(len(names))[:count])]
 
 
 def has_validation_file(root: str | Path) -> bool:
@@ -69,8 +71,7 @@ def has_validation_file(root: str | Path) -> bool:
 def train_list_sha256(root: str | Path) -> str:
     """SHA-256, in hex digits, of the ids in train.txt in their order: by it a run knows whether it began with the same.
 
-    Raises:
-        OSError, ValueError: as of ``io.read_names``.
+    Errors as of ``io.read_names``.
     """
     return hashlib.sha256("\n".join(io.read_names(Path(root) / "train.txt")).encode()).hexdigest()
 
@@ -89,16 +90,11 @@ def check_disjoint(spec: DatasetSpec, root: Path) -> None:
 
 
 def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
-    """Share names out by case: the same ones for the same names, whatever their order.
+    """Share plain ids out by case: sorted names of ``train``, ``val`` and ``test``, whatever the order of ``names``.
 
     Args:
-        names: plain ids, each once.
         val, test: shares of the cases, above 0, together below 1; ``val`` may be 0, and there is no such part then.
             A part has at least one case.
-        seed: of the draw.
-
-    Returns:
-        ``train``, ``val`` and ``test``: sorted names.
 
     Raises:
         ValueError: for shares out of range, a name without a case, or no case left for training.
@@ -107,15 +103,15 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
         raise ValueError(
             f"shares: expected val from 0 and test above 0, together below 1, found val {val:g} and test {test:g}"
         )
-    cases = sorted({spec.case_of(name) for name in names})
-    counts = {"test": max(1, round(test * len(cases))), "val": max(1, round(val * len(cases))) if val else 0}
-    if sum(counts.values()) >= len(cases):
+    cases = _shuffled_cases(spec, names, [seed, 4])
+    drawn = ["test"] * max(1, round(test * len(cases)))
+    drawn += ["val"] * max(1, round(val * len(cases))) if val else []
+    if len(drawn) >= len(cases):
         raise ValueError(
             f"shares: expected to leave training cases, found {len(cases)} in all for val {val:g} and test "
             f"{test:g}; add images, or split by hand"
         )
-    drawn = iter(np.random.default_rng([seed, 4]).permutation(len(cases)))
-    part_of = {cases[next(drawn)]: part for part, count in counts.items() for _ in range(count)}
+    part_of = dict(zip(cases, drawn, strict=False))
     parts: dict[str, list[str]] = {part: [] for part in SPLITS if part != "val" or val}
     for name in sorted(names):
         parts[part_of.get(spec.case_of(name), "train")].append(name)
@@ -125,17 +121,14 @@ def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: fl
 def _draw_cases(spec: DatasetSpec, names: list[str], val_fraction: float, seed: int) -> set[str]:
     if not val_fraction:
         return set()
-    # Sorted, so that the draw does not depend on the order of the split file.
-    cases = sorted({spec.case_of(name) for name in names})
+    cases = _shuffled_cases(spec, names, [seed, 1])
     count = max(1, round(val_fraction * len(cases)))
     if count >= len(cases):
         raise ValueError(f"val_fraction {val_fraction}: expected to leave training cases, found {len(cases)} in all")
-    return {cases[i] for i in np.random.default_rng([seed, 1]).permutation(len(cases))[:count]}
+    return set(cases[:count])
 
 
-def _subset(names: list[str], rate: float, seed: int | None) -> list[str]:
-    count = max(1, int(rate * len(names)))
-    if seed is None:
-        return names[:count]
-    kept = np.random.default_rng([seed, 2]).permutation(len(names))[:count]
-    return [names[i] for i in sorted(kept)]
+def _shuffled_cases(spec: DatasetSpec, names: Sequence[str], seed: list[int]) -> list[str]:
+    # Sorted, so that the draw does not depend on the order of the names.
+    cases = sorted({spec.case_of(name) for name in names})
+    return [cases[i] for i in np.random.default_rng(seed).permutation(len(cases))]

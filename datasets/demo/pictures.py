@@ -37,8 +37,8 @@ def make_demo_dataset(
     """Make a small polyp-like data set with a simulated viewer's gaze, whole or not at all.
 
     Args:
-        root: the folder to make; it must not exist, be empty, or hold the demo of the same settings, in which
-            case nothing is done.
+        root: the folder to make. Where it holds the demo of the same settings nothing is done, where it holds
+            something else ValueError is raised.
         num_train, num_test: images in each split, 1 or more.
         image_size: (height, width) in pixels, 32 or more; images differ from it by up to an eighth.
         seed: of everything drawn; the same settings give the same files.
@@ -47,23 +47,19 @@ def make_demo_dataset(
         ``root``, which holds ``images/<id>.jpg`` (RGB), ``masks/<id>.jpg`` (grey, 0 and 255),
         ``train.txt`` and ``test.txt`` (ids, no id in both), ``fixations.csv`` (the columns of the real table,
         all images) and ``demo.json`` (the settings).
-
-    Raises:
-        ValueError: where ``root`` holds something else.
     """
-    root = Path(root)
     settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
-    make_whole(root, {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
-    return root
+    make_whole(Path(root), {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
+    return Path(root)
 
 
 def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> None:
     """Make a folder whole or not at all, and ``demo.json`` with its settings; nothing where it is made already.
 
-    Raises:
-        ValueError: where ``root`` holds something else.
+    ValueError where ``root`` holds something else.
     """
-    if _is_made(root, settings):
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        _check_settings(root, settings)
         return
     # Through links, and of "." the name.
     place = root.resolve()
@@ -79,16 +75,25 @@ def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> Non
             temporary.rename(place)
 
 
+def _check_settings(root: Path, settings: dict) -> None:
+    try:
+        found = json.loads((root / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{root}: expected no such folder, an empty one or an earlier demo, found other content; "
+            "choose another folder"
+        ) from None
+    if found != settings:
+        raise ValueError(
+            f"{root}: expected the demo of the settings {settings}, found one of {found}; "
+            "choose another folder, or delete this one first"
+        )
+
+
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One endoscopy-like picture with one target, in an eighth of the cases of two parts.
+    """One endoscopy-like picture of ``size`` (H, W), 24 or more each: (H,W,3) uint8, RGB.
 
-    Args:
-        size: (H, W) in pixels, 24 or more each.
-        rng: the generator that everything is drawn from.
-
-    Returns:
-        image: (H,W,3) uint8, RGB.
-        mask: (H,W) bool, true on 3 to 45 % of the pixels.
+    Its target, in an eighth of the cases of two parts, as (H,W) bool, is true on 3 to 45 % of the pixels.
     """
     depth = _target_depth(size, rng)
     mask = depth > 0
@@ -107,28 +112,6 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
     colour = cv2.GaussianBlur(colour, (0, 0), rng.uniform(0.4, 0.9)) * _vignette(size, rng)[..., None]
     colour += rng.normal(0, rng.uniform(0.006, 0.02), colour.shape)
     return np.round(np.clip(colour, 0, 1) * 255).astype(np.uint8), mask
-
-
-# ---- the folder ---------------------------------------------------------------------------------------------
-
-
-def _is_made(root: Path, settings: dict) -> bool:
-    """Whether the same demo lies at root already; ValueError where something else does."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    try:
-        found = json.loads((root / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ValueError(
-            f"{root}: expected no such folder, an empty one or an earlier demo, found other content; "
-            "choose another folder"
-        ) from None
-    if found != settings:
-        raise ValueError(
-            f"{root}: expected the demo of the settings {settings}, found one of {found}; "
-            "choose another folder, or delete this one first"
-        )
-    return True
 
 
 def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[int, int], seed: int) -> None:
@@ -176,9 +159,6 @@ def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.D
     )
 
 
-# ---- the target ---------------------------------------------------------------------------------------------
-
-
 def _target_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """(H,W): 1 at the target's core, 0 on its outline, negative outside."""
     median, spread, smallest, largest = TARGET_AREA
@@ -206,9 +186,6 @@ def blob_distance(size: tuple[int, int], centre_xy: np.ndarray, rng: np.random.G
     for wave in range(2, 7):
         radius += rng.normal(0, 0.3 / wave**1.6) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
     return np.hypot(x / stretch, y * stretch) / np.maximum(radius, 0.3)
-
-
-# ---- the picture --------------------------------------------------------------------------------------------
 
 
 def _grid(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

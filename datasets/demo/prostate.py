@@ -25,18 +25,10 @@ SLICES, MARGIN = 6, 2
 
 
 def make_demo_prostate(root: str | os.PathLike, *, num_train: int, num_test: int, seed: int = 0) -> Path:
-    """Make a small prostate-like data set, from downloads that are made first, whole or not at all.
+    """Make a small prostate-like data set: downloads in ``raw/``, what ``prepare_nci`` makes of them, fixations.csv.
 
-    Args:
-        root: the folder to make; see ``datasets.demo.pictures.make_demo_dataset``.
-        num_train, num_test: slices in each split, 1 or more, six a case, the last case perhaps fewer.
-        seed: of everything drawn.
-
-    Returns:
-        ``root``: the downloads in ``raw/``, what ``prepare_nci`` makes of them, and ``fixations.csv``.
-
-    Raises:
-        ValueError: where ``root`` holds something else.
+    ``num_train`` and ``num_test`` are slices, six a case, the last case perhaps fewer; ``root``, ``seed`` and errors as
+    of ``datasets.demo.pictures.make_demo_dataset``.
     """
     settings = {"data": "prostate", "recipe": RECIPE, "num_train": num_train, "num_test": num_test, "seed": seed}
     make_whole(Path(root), settings, lambda place: _write(place, {"01": num_train, "03": num_test}, seed))
@@ -66,18 +58,11 @@ def write_slice(path: Path, case: str, number: int, pixels: np.ndarray, **tags) 
     pydicom.dcmwrite(path, header, enforce_file_format=True)
 
 
-def mask_header() -> dict:
-    """Of a mask volume, (X,Y,Z), that lies where ``write_slice`` puts its slices."""
-    slices, rows, columns = SPACING_MM
-    return {
-        "space": "left-posterior-superior",
-        "space origin": np.array(ORIGIN_MM),
-        "space directions": np.diag([columns, rows, slices]),
-    }
-
-
 def _write(root: Path, slices_of_phase: dict[str, int], seed: int) -> None:
     raw, listed, tables = root / RAW_FOLDER, [], []
+    # The masks, (X,Y,Z), lie where ``write_slice`` puts the slices.
+    header = {"space": "left-posterior-superior", "space origin": np.array(ORIGIN_MM)}
+    header["space directions"] = np.diag(SPACING_MM[::-1])
     (raw / "truth").mkdir(parents=True)
     for phase, num_slices in slices_of_phase.items():
         for first in range(0, num_slices, SLICES):
@@ -88,7 +73,7 @@ def _write(root: Path, slices_of_phase: dict[str, int], seed: int) -> None:
             folder = Path("images", case, "t2tsetra")
             for index, number in enumerate(rng.permutation(len(images)) + 1):
                 write_slice(raw / folder / f"1-{index + 1:02d}.dcm", case, int(number), images[number - 1])
-            nrrd.write(str(raw / "truth" / f"{case}.nrrd"), masks.transpose(2, 1, 0).astype(np.uint8), mask_header())
+            nrrd.write(str(raw / "truth" / f"{case}.nrrd"), masks.transpose(2, 1, 0).astype(np.uint8), header)
             row = {"Series UID": "1.2.3", "Subject ID": case, "Number of Images": len(images)}
             listed.append(row | {"File Location": str(folder)})
             tables += [fixation_rows(f"{case}_{n}", mask, rng) for n, mask in enumerate(masks, 1) if mask.any()]

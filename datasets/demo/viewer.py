@@ -85,8 +85,7 @@ def simulate_fixations(mask: np.ndarray, *, rng: np.random.Generator, viewer: Vi
 
     Args:
         mask: (H,W) bool, true on the target, which may have several parts.
-        rng: the only source of chance: the same mask, viewer and generator state give the same answer.
-        viewer: how the person looks; None for the defaults, fitted to the real one.
+        rng: the only source of chance.
 
     Returns:
         Structured array (N,) of FIXATION_DTYPE in the order of viewing, N within the viewer's range: ``x`` and
@@ -98,25 +97,21 @@ def simulate_fixations(mask: np.ndarray, *, rng: np.random.Generator, viewer: Vi
     """
     viewer = viewer or Viewer()
     area = mask.mean()
-    count = _count(area, viewer, rng)
+    log_count = rng.normal(viewer.log_count + viewer.log_count_per_log_area * np.log(area), viewer.log_count_sd)
+    count = int(np.clip(np.round(np.exp(log_count)), viewer.min_count, viewer.max_count))
     # At least one fixation is left for the target, however long the search.
     searched = min(1 + rng.poisson(viewer.extra_search), count - 1)
     xy = _search(searched, viewer, rng)
     scanned = _scan(mask, xy[-1], count - searched, viewer, rng)
     xy = np.concatenate([xy, _with_errors(scanned, viewer, rng)])
     fixations = np.zeros(count, FIXATION_DTYPE)
-    fixations["x"], fixations["y"] = _inside_image(xy).T
+    # Mirrored at the borders: clipping alone would heap points up there.
+    fixations["x"], fixations["y"] = np.clip(1 - np.abs(1 - np.abs(xy)), EDGE, 1 - EDGE).T
     fixations["searching"] = np.arange(count) < searched
     fixations["duration_ms"] = _durations_ms(count, area, viewer, rng)
     ends = np.cumsum(fixations["duration_ms"][:-1] + _gaps_ms(count - 1, viewer, rng))
     fixations["start_ms"] = viewer.first_start_ms + np.concatenate([[0], ends])
     return fixations
-
-
-def _count(area: float, viewer: Viewer, rng: np.random.Generator) -> int:
-    log_count = viewer.log_count + viewer.log_count_per_log_area * np.log(area)
-    count = np.exp(rng.normal(log_count, viewer.log_count_sd))
-    return int(np.clip(np.round(count), viewer.min_count, viewer.max_count))
 
 
 def _search(count: int, viewer: Viewer, rng: np.random.Generator) -> np.ndarray:
@@ -193,11 +188,6 @@ def _with_errors(xy: np.ndarray, viewer: Viewer, rng: np.random.Generator) -> np
     strays = (rng.uniform(size=(len(xy), 1)) < errors * viewer.stray_share) & (np.arange(len(xy)) > 0)[:, None]
     scatter = np.where(strays, viewer.stray_sd, errors * viewer.noise_sd)
     return xy + bias + scatter * rng.normal(size=xy.shape)
-
-
-def _inside_image(xy: np.ndarray) -> np.ndarray:
-    """Points beyond a border mirrored back into the image: clipping alone would heap them up on the border."""
-    return np.clip(1 - np.abs(1 - np.abs(xy)), EDGE, 1 - EDGE)
 
 
 def _durations_ms(count: int, area: float, viewer: Viewer, rng: np.random.Generator) -> np.ndarray:

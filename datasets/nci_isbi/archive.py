@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Archive:
-    """Cases with their series and mask files, both possibly several or none; and masks that belong to no case."""
+    """By case, under "" what belongs to none: series and mask files, both possibly several or none."""
 
-    entries: dict[str, tuple[Entry, ...]]
-    masks: dict[str, tuple[Path, ...]]
-    masks_of_no_case: tuple[Path, ...]
+    entries: dict[str, list[Entry]]
+    masks: dict[str, list[Path]]
 
 
 def read_archive(raw: str | Path) -> Archive:
@@ -57,61 +56,20 @@ def read_archive(raw: str | Path) -> Archive:
             raise FileNotFoundError(f"{raw}: expected {name} in it or below, found none; unpack both downloads there")
     entries: dict[str, list[Entry]] = {}
     for table in tables:
-        for entry in read_metadata(table, raw):
+        for entry in _read_metadata(table, raw):
             # A series that two tables list alike is one series.
             if entry not in entries.setdefault(entry.case, []):
                 entries[entry.case].append(entry)
-    of_case, of_none = assign_masks(masks, entries)
-    return Archive({case: tuple(rows) for case, rows in sorted(entries.items())}, of_case, of_none)
-
-
-def read_metadata(table: Path, raw: Path) -> list[Entry]:
-    """The rows of a metadata.csv; locations count from its folder.
-
-    Raises:
-        ValueError: for missing columns, a count that is no whole number, a case that is no plain name, or a
-            location that leaves ``raw``.
-    """
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = [(reader.line_num, row) for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{table}: expected a table with commas, found {error}; download it again") from error
-    missing = [name for name in (LOCATION, COUNT) if name not in columns]
-    if missing:
-        raise ValueError(f"{table}: expected the columns {LOCATION} and {COUNT}, found no {' and no '.join(missing)}")
-    return [_entry(row, f"{table}, line {line}", table.parent, raw) for line, row in rows]
-
-
-def assign_masks(paths: Iterable[Path], cases: Iterable[str]) -> tuple[dict[str, tuple[Path, ...]], tuple[Path, ...]]:
-    """Mask files by case, and those of none.
-
-    ``<case>.nrrd`` and ``<case>_anything.nrrd`` belong to a case (also after ``-``, ``.`` or a space); a name
-    that goes on with a letter or digit is another case's, as -00010 is not -0001. The longest case wins.
-    """
-    longest_first = sorted((case for case in cases if case), key=len, reverse=True)
     of_case: dict[str, list[Path]] = {}
-    of_none = []
-    for path in paths:
-        for case in longest_first:
-            if path.stem.startswith(case) and path.stem[len(case) : len(case) + 1] in ("", "_", "-", ".", " "):
-                of_case.setdefault(case, []).append(path)
-                break
-        else:
-            of_none.append(path)
-    return {case: tuple(found) for case, found in of_case.items()}, tuple(of_none)
+    for path in masks:
+        of_case.setdefault(_case_of(path, entries), []).append(path)
+    return Archive(dict(sorted(entries.items())), of_case)
 
 
-def choose_mask(case: str, paths: tuple[Path, ...]) -> tuple[Path, str]:
+def choose_mask(case: str, paths: Sequence[Path]) -> tuple[Path, str]:
     """The mask file of a case and a note on the choice, "" where there was none to make.
 
-    A file named as corrected supersedes the others; what is left must be one file, or copies of one.
-
-    Raises:
-        ValueError: for no file, or several that differ.
+    A file named as corrected supersedes the others; what is left must be one file, or copies of one, else ValueError.
     """
     if not paths:
         raise ValueError(f"{case}: expected a mask {case}*.nrrd, found none")
@@ -126,6 +84,21 @@ def choose_mask(case: str, paths: tuple[Path, ...]) -> tuple[Path, str]:
     return candidates[0], f"{candidates[0].name} taken of {len(paths)} mask files: {why}"
 
 
+def _read_metadata(table: Path, raw: Path) -> list[Entry]:
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = columns
+            rows = [(reader.line_num, row) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{table}: expected a table with commas, found {error}; download it again") from error
+    missing = [name for name in (LOCATION, COUNT) if name not in columns]
+    if missing:
+        raise ValueError(f"{table}: expected the columns {LOCATION} and {COUNT}, found no {' and no '.join(missing)}")
+    return [_entry(row, f"{table}, line {line}", table.parent, raw) for line, row in rows]
+
+
 def _entry(row: dict, where: str, base: Path, raw: Path) -> Entry:
     location, count, subject = ((row.get(name) or "").strip() for name in (LOCATION, COUNT, SUBJECT))
     # Spreadsheets and data frames turn whole numbers into 19.0.
@@ -134,20 +107,30 @@ def _entry(row: dict, where: str, base: Path, raw: Path) -> Entry:
         raise ValueError(f"{where}: expected a {LOCATION}, found none")
     if not count.isdecimal() or int(count) == 0:
         raise ValueError(f"{where}: expected {COUNT} above 0, found {count!r}")
-    folder = _inside(base, location.replace("\\", "/"), raw, where)
+    location = location.replace("\\", "/")
+    try:
+        # Spelt from raw; symbolic links count as what they point to.
+        folder = raw / (base / location).resolve().relative_to(raw.resolve())
+    except (ValueError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"{where}: expected a {LOCATION} inside {raw}, found {location!r}, which leaves it; "
+            "nothing is read from such a table"
+        ) from error
     case = subject or next((part for part in reversed(folder.parts) if ARCHIVE_CASE.fullmatch(part)), "")
     if case and not SAFE_CASE.fullmatch(case):
         raise ValueError(f"{where}: expected a {SUBJECT} of letters, digits and -_. alone, found {case!r}")
     return Entry(case, folder, int(count))
 
 
-def _inside(base: Path, location: str, raw: Path, where: str) -> Path:
-    """The folder of a location, spelt from ``raw``; symbolic links count as what they point to."""
-    try:
-        relative = (base / location).resolve().relative_to(raw.resolve())
-    except (ValueError, OSError, RuntimeError) as error:
-        raise ValueError(
-            f"{where}: expected a {LOCATION} inside {raw}, found {location!r}, which leaves it; "
-            "nothing is read from such a table"
-        ) from error
-    return raw / relative
+def _case_of(mask: Path, cases: Iterable[str]) -> str:
+    """The case of a mask file, "" for none.
+
+    ``<case>.nrrd`` and ``<case>_anything.nrrd`` belong to a case (also after ``-``, ``.`` or a space); a name
+    that goes on with a letter or digit is another case's, as -00010 is not -0001. The longest case wins.
+    """
+    fitting = [
+        case
+        for case in cases
+        if case and mask.stem.startswith(case) and mask.stem[len(case) : len(case) + 1] in ("", "_", "-", ".", " ")
+    ]
+    return max(fitting, key=len, default="")

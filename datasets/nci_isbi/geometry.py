@@ -70,7 +70,7 @@ def grid_of_slices(
     return Grid(positions_mm[0], axes, (size[1], size[0], len(positions_mm)))
 
 
-def compare_with_header(grid: Grid, header: dict) -> str:
+def compare_with_header(grid: Grid, header: dict) -> list[str]:
     """Compare a mask's NRRD header with its series; both must have the grid's shape.
 
     What counts as carried: distances unless all are 1, an origin unless it is 0, and directions unless they are
@@ -79,7 +79,7 @@ def compare_with_header(grid: Grid, header: dict) -> str:
     compared. Without a known ``space`` the header may agree in any of DICOM's and Slicer's axes.
 
     Returns:
-        What the header carried, for the report.
+        What the header carried: any of ``directions``, ``origin`` and ``distances``.
 
     Raises:
         ValueError: for a contradiction of more than a pixel within a slice or half the distance between slices
@@ -97,13 +97,15 @@ def compare_with_header(grid: Grid, header: dict) -> str:
             f"mm, found {_text(lengths)} mm in the mask's header"
         )
     space = SPACES.get(str(header.get("space", "")).lower())
-    candidates = [space] if space else dict.fromkeys(SPACES.values())
-    answers = [_compare(grid, directions, origin, factors) for factors in candidates]
-    contradictions = [found for found, _ in answers if found]
-    if len(contradictions) == len(answers):
-        raise ValueError(contradictions[0])
-    carried = next(carried for found, carried in answers if not found)
-    return ", ".join(carried + (["distances"] if lengths is not None else [])) or "nothing"
+    contradictions = []
+    for factors in [space] if space else dict.fromkeys(SPACES.values()):
+        try:
+            carried = _compare(grid, directions, origin, factors)
+        except ValueError as error:
+            contradictions.append(error)
+        else:
+            return carried + ["distances"] * (lengths is not None)
+    raise contradictions[0]
 
 
 def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -128,19 +130,23 @@ def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return step
 
 
-def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> tuple[str, list[str]]:
-    """A contradiction or "", and what was compared, for a header in one space."""
+def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> list[str]:
+    """What was compared of a header in one space; ValueError for a contradiction."""
     axes = None if directions is None else directions * factors
-    if directions is not None and _is_default(directions):
-        in_plane_agrees = not _off(grid, axes)[:2].any()
-        axes = axes if in_plane_agrees and origin is not None else None
+    if axes is not None and _is_default(directions) and (origin is None or _off(grid, axes)[:2].any()):
+        axes = None
     if axes is not None and _off(grid, axes).any():
-        return _axes_message(grid, axes), []
+        if not _off(grid, axes * np.array([[1], [1], [-1]])).any():
+            raise ValueError(
+                "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
+            )
+        raise ValueError(
+            "expected the mask's columns, rows and slices along those of the series, "
+            f"{'; '.join(map(_text, grid.axes_mm))} mm, found {'; '.join(map(_text, axes))} mm"
+        )
     if origin is not None:
-        off_mm = np.linalg.norm(origin * factors - grid.origin_mm)
-        if off_mm > np.linalg.norm(grid.axes_mm[0]):
-            return _origin_message(grid, origin * factors), []
-    return "", (["directions"] if axes is not None else []) + (["origin"] if origin is not None else [])
+        _check_origin(grid, origin * factors)
+    return ["directions"] * (axes is not None) + ["origin"] * (origin is not None)
 
 
 def _is_default(directions: np.ndarray) -> bool:
@@ -159,23 +165,15 @@ def _too_far(grid: Grid, off_mm: np.ndarray) -> np.ndarray:
     return off_mm * (np.array(grid.shape) - 1) > (columns, rows, slices / 2)
 
 
-def _axes_message(grid: Grid, axes: np.ndarray) -> str:
-    turned = np.array([axes[0], axes[1], -axes[2]])
-    if not _off(grid, turned).any():
-        return "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
-    return (
-        "expected the mask's columns, rows and slices along those of the series, "
-        f"{'; '.join(_text(axis) for axis in grid.axes_mm)} mm, found {'; '.join(_text(axis) for axis in axes)} mm"
-    )
-
-
-def _origin_message(grid: Grid, origin: np.ndarray) -> str:
+def _check_origin(grid: Grid, origin: np.ndarray) -> None:
     last = grid.origin_mm + grid.axes_mm[2] * (grid.shape[2] - 1)
-    reverse = np.linalg.norm(origin - last) <= np.linalg.norm(grid.axes_mm[0])
-    return (
-        f"expected the mask to start at the first slice, {_text(grid.origin_mm)} mm, found {_text(origin)} mm in its "
-        f"header{', which is the last slice: they run in reverse' if reverse else ''}"
-    )
+    a_pixel = np.linalg.norm(grid.axes_mm[0])
+    if np.linalg.norm(origin - grid.origin_mm) > a_pixel:
+        reverse = np.linalg.norm(origin - last) <= a_pixel
+        raise ValueError(
+            f"expected the mask to start at the first slice, {_text(grid.origin_mm)} mm, found {_text(origin)} mm in "
+            f"its header{', which is the last slice: they run in reverse' if reverse else ''}"
+        )
 
 
 def _finite(header: dict, field: str, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -16,17 +16,18 @@ from datasets.nci_isbi.archive import Archive, choose_mask, read_archive
 from datasets.nci_isbi.geometry import MASK_GEOMETRY, compare_with_header
 from datasets.nci_isbi.masks import Mask, read_mask_volume
 from datasets.nci_isbi.series import Series, read_series
-from datasets.specs import get_spec
+from datasets.specs import DATASETS
 from datasets.splits import check_disjoint
 from utils.files import replacing, write_json, write_text
 from utils.images import write_image
 
+SPEC = DATASETS["prostate"]
 REPORT_FILE = "nci_report.json"
-SPLIT_FILES = ("train.txt", "test.txt")
 # The challenge's phase is in the patient's name: 01 training, 02 leaderboard, 03 test. The published lists hold
 # the first and the last.
 PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
 FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
+SPLIT_FILES = tuple(FILE_OF_PHASE.values())
 # Of a case whose mask may run in reverse for all that the headers say.
 ORDER_UNCHECKED = "the order of the mask's slices could not be checked against the images"
 
@@ -85,12 +86,11 @@ def prepare_nci(
             # Of an earlier mask, to be known when there is another.
             left_out.append({"case": case, "reason": str(error), "slices": sorted(earlier.get(case, ()))})
             continue
-        _write_case(root, pair)
-        _remove_slices(root, case, earlier.get(case, set()) - set(pair.mask.numbers))
+        _write_case(root, pair, earlier.get(case, set()))
         cases.append(_case_report(raw, pair))
-    left_out += [{"case": path.stem, "reason": f"{path}: no series of this case"} for path in archive.masks_of_no_case]
+    left_out += [{"case": path.stem, "reason": f"{path}: no series of this case"} for path in archive.masks.get("", ())]
     names = [f"{case['case']}_{number}" for case in cases for number in case["slices"]]
-    splits, missing, unlisted = split_names(names, lists)
+    splits, missing, unlisted = _split(names, lists)
     report = {
         "raw": str(raw),
         "split_lists": None if split_lists is None else str(split_lists),
@@ -118,11 +118,7 @@ def prepare_nci(
 
 
 def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair:
-    """Read a case's series and mask and check that they fit.
-
-    Raises:
-        FileNotFoundError, ValueError: the reason for leaving the case out.
-    """
+    """Read a case's series and mask; FileNotFoundError or ValueError says why they do not fit each other."""
     entries = archive.entries[case]
     if not case:
         folders = ", ".join(str(entry.folder) for entry in entries)
@@ -136,7 +132,7 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
     notes = [choice, *series.notes]
     if mask.labels != (1,):
         notes.append(f"mask values {', '.join(f'{label:g}' for label in mask.labels)} all count as prostate")
-    carried = ""
+    carried = []
     if series.grid is not None and mask_geometry == "check":
         try:
             carried = compare_with_header(series.grid, mask.header)
@@ -145,15 +141,13 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
                 f"{mask_path}: {error}; look at the pair, and if slice n of both belong together use "
                 "--mask_geometry ignore"
             ) from error
-        notes.append(f"the mask's header agrees with the series in: {carried}")
-    if mask_geometry == "check" and not {"directions", "origin"} & set(carried.split(", ")):
+        notes.append(f"the mask's header agrees with the series in: {', '.join(carried) or 'nothing'}")
+    if mask_geometry == "check" and {"directions", "origin"}.isdisjoint(carried):
         notes.append(ORDER_UNCHECKED)
     return Pair(case, series, mask, mask_path, tuple(note for note in notes if note))
 
 
-def split_names(
-    names: list[str], lists: dict[str, list[str]] | None
-) -> tuple[dict[str, list[str]], list[str], list[str]]:
+def _split(names: list[str], lists: dict[str, list[str]] | None) -> tuple[dict[str, list[str]], list[str], list[str]]:
     """The names of each split file, those that a list names but nobody made, and those made that are in no list.
 
     With lists their order is kept, since a training run draws by it. Without, see ``PUBLISHED_SPLIT``.
@@ -175,7 +169,7 @@ def _read_lists(folder: Path, root: Path) -> dict[str, list[str]]:
     if folder.resolve() == root.resolve():
         raise ValueError(f"{folder}: expected --split_lists outside of --root, whose split files are replaced")
     lists = {file: io.read_names(folder / file) for file in SPLIT_FILES}
-    check_disjoint(get_spec("prostate"), folder)
+    check_disjoint(SPEC, folder)
     return lists
 
 
@@ -206,26 +200,21 @@ def _slices_of_report(path: Path) -> dict[str, set[int]]:
         return {}
 
 
-def _remove_slices(root: Path, case: str, numbers: Iterable[int]) -> None:
-    """Take away what an earlier call made of another mask: ``run.py split`` would list it."""
-    spec = get_spec("prostate")
-    for number in numbers:
-        for kind in ("images", "masks"):
-            sample_path(spec, root, kind, f"{case}_{number}").unlink(missing_ok=True)
-
-
-def _write_case(root: Path, pair: Pair) -> None:
-    spec = get_spec("prostate")
+def _write_case(root: Path, pair: Pair, earlier: set[int]) -> None:
     for number in pair.mask.numbers:
         name = f"{pair.case}_{number}"
         try:
             # The bytes as delivered: nothing is decoded and encoded again.
-            with replacing(sample_path(spec, root, "images", name)) as temporary:
+            with replacing(sample_path(SPEC, root, "images", name)) as temporary:
                 shutil.copyfile(pair.series.paths[number - 1], temporary)
             values = pair.mask.prostate[number - 1].astype(np.uint8) * 255
-            write_image(sample_path(spec, root, "masks", name), values)
+            write_image(sample_path(SPEC, root, "masks", name), values)
         except OSError as error:
             raise OSError(f"{root}: expected to write {name}, found {error}; see to it and start again") from error
+    # Slices of another mask: run.py split would list them.
+    for number in earlier - set(pair.mask.numbers):
+        for kind in ("images", "masks"):
+            sample_path(SPEC, root, kind, f"{pair.case}_{number}").unlink(missing_ok=True)
 
 
 def _case_report(raw: Path, pair: Pair) -> dict:

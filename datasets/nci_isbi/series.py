@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.misc import is_dicom
 
 from datasets.decoding import naming
 from datasets.dicom import read_dicom
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
-GEOMETRY_TAGS = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+# With as many numbers as each has.
+GEOMETRY_TAGS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,14 @@ class Series:
 def read_series(folder: Path, num_images: int, case: str) -> Series:
     """Read every DICOM file of a folder and put them in order; other files are passed over.
 
-    Args:
-        folder: of the series.
-        num_images: how many files the archive delivered.
-        case: the patient, who must also be the headers' PatientID where they have one.
-
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: for a file that cannot be used, numbers that are not 1 to ``num_images`` once each, or
-            slices that do not fit together.
+        ValueError: for a file that cannot be used, numbers that are not 1 to ``num_images`` once each, slices that do
+            not fit together, or a PatientID other than the ``case``.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected the folder of a series, found none; download it again")
-    slices = [read_slice(path) for path in _dicom_files(folder)]
+    slices = [_read_slice(path) for path in _dicom_files(folder)]
     _check_numbers(folder, slices, num_images)
     slices.sort(key=lambda one: one.number)
     for what in ("size", "series", "patient"):
@@ -76,12 +73,8 @@ def read_series(folder: Path, num_images: int, case: str) -> Series:
     return Series(tuple(one.path for one in slices), slices[0].size, grid, tuple(notes))
 
 
-def read_slice(path: Path) -> Slice:
-    """The header of a single-frame grey file whose pixels can be read.
-
-    Raises:
-        ValueError: for any other file, saying what is wrong with it.
-    """
+def _read_slice(path: Path) -> Slice:
+    """The header of a single-frame grey file whose pixels can be read; ValueError for any other."""
     with naming(path, "a whole, readable DICOM slice"):
         header = pydicom.dcmread(path)
         missing = [tag for tag in ("InstanceNumber", "Rows", "Columns", "PixelData") if header.get(tag) in (None, "")]
@@ -104,15 +97,8 @@ def read_slice(path: Path) -> Slice:
 
 def _dicom_files(folder: Path) -> list[Path]:
     """Files that say they are DICOM, in their first bytes or by their ending; licences and the like are not."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file():
-            continue
-        with open(path, "rb") as file:
-            says_so = file.read(132)[128:] == b"DICM"
-        if says_so or path.suffix.lower() in (".dcm", ".ima"):
-            found.append(path)
-    return found
+    files = (path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.is_file())
+    return [path for path in files if is_dicom(path) or path.suffix.lower() in (".dcm", ".ima")]
 
 
 def _check_numbers(folder: Path, slices: list[Slice], num_images: int) -> None:
@@ -137,7 +123,7 @@ def _grid(folder: Path, slices: list[Slice]) -> Grid | None:
     for one in slices:
         lengths = {tag: len(values) for tag, values in one.geometry.items()}
         finite = all(np.isfinite(values).all() for values in one.geometry.values())
-        if lengths != dict(zip(GEOMETRY_TAGS, (3, 6, 2), strict=True)) or not finite:
+        if lengths != GEOMETRY_TAGS or not finite:
             raise ValueError(
                 f"{one.path}: expected {', '.join(GEOMETRY_TAGS)} of 3, 6 and 2 numbers, found {one.geometry or 'none'}"
             )

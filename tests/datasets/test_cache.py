@@ -11,26 +11,20 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from datasets.cache import (
-    CACHE_SUFFIX,
-    HEADER,
-    File,
-    RecordCache,
-    open_cache_file,
-    shared_storage,
-    stride,
-)
+from datasets.cache import CACHE_SUFFIX, File, open_cache_file, shared_storage
+from datasets.sample_cache import HEADER, SampleCache, stride
 
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 RECORD_BYTES = 100
+LAYOUT = np.dtype([("data", np.uint8, (RECORD_BYTES,))])
 DATA = np.arange(RECORD_BYTES, dtype=np.uint8)
 
 
 @pytest.fixture(params=["memory", "disk"])
 def cache(request, tmp_path):
-    num_bytes = 3 * stride(RECORD_BYTES)
+    num_bytes = 3 * stride(LAYOUT)
     storage = shared_storage(num_bytes) if request.param == "memory" else _file(tmp_path, num_bytes)
-    return RecordCache(storage, 3, RECORD_BYTES)
+    return _cache(storage, 3)
 
 
 def _file(folder, num_bytes):
@@ -39,91 +33,108 @@ def _file(folder, num_bytes):
     return File(descriptor)
 
 
+def _cache(storage, capacity=1, key=KEY):
+    return SampleCache(storage, LAYOUT, [key] * capacity)
+
+
+def _write(cache, index, data=DATA):
+    cache.write(index, {"data": data})
+
+
+def _read(cache, index):
+    """The array of a record, or None."""
+    found = cache.read(index)
+    return None if found is None else found["data"].numpy()
+
+
 def test_a_record_comes_back_and_its_neighbours_are_absent(cache):
-    cache.write(1, KEY, DATA)
-    np.testing.assert_array_equal(cache.read(1, KEY), DATA)
-    assert cache.read(0, KEY) is None and cache.read(2, KEY) is None
+    _write(cache, 1)
+    np.testing.assert_array_equal(_read(cache, 1), DATA)
+    assert _read(cache, 0) is None and _read(cache, 2) is None
 
 
 def test_neighbours_do_not_overlap(cache):
     for index in range(3):
-        cache.write(index, KEY, DATA + index)
-    assert [int(cache.read(index, KEY)[0]) for index in range(3)] == [0, 1, 2]
+        _write(cache, index, DATA + index)
+    assert [int(_read(cache, index)[0]) for index in range(3)] == [0, 1, 2]
 
 
 def test_another_key_finds_nothing_and_may_take_the_place(cache):
-    cache.write(0, KEY, DATA)
-    assert cache.read(0, OTHER_KEY) is None
-    cache.write(0, OTHER_KEY, DATA[::-1].copy())
-    assert cache.read(0, KEY) is None
-    np.testing.assert_array_equal(cache.read(0, OTHER_KEY), DATA[::-1])
+    other = _cache(cache.storage, 3, OTHER_KEY)
+    _write(cache, 0)
+    assert _read(other, 0) is None
+    _write(other, 0, DATA[::-1].copy())
+    assert _read(cache, 0) is None
+    np.testing.assert_array_equal(_read(other, 0), DATA[::-1])
 
 
 def test_beyond_the_capacity_nothing_is_kept(cache):
-    cache.write(3, KEY, DATA)
-    assert cache.read(3, KEY) is None
+    decoded = []
+    for _ in range(2):
+        cache.sample(3, decoded.append, None)
+    assert decoded == [3, 3]
 
 
 def test_records_are_aligned():
-    assert (stride(1), stride(32), stride(33)) == (64, 64, 128)
+    assert [stride(np.dtype([("data", np.uint8, (size,))])) for size in (1, 32, 33)] == [64, 64, 128]
 
 
 def test_processes_forked_from_here_share_it(cache):
-    process = multiprocessing.get_context("fork").Process(target=cache.write, args=(1, KEY, DATA))
+    process = multiprocessing.get_context("fork").Process(target=_write, args=(cache, 1))
     process.start()
     process.join()
-    np.testing.assert_array_equal(cache.read(1, KEY), DATA)
+    np.testing.assert_array_equal(_read(cache, 1), DATA)
 
 
 class TestFile:
     @pytest.mark.parametrize("byte", [0, 16, HEADER.size, HEADER.size + RECORD_BYTES - 1], ids=str)
     def test_a_changed_byte_voids_the_record(self, tmp_path, byte):
-        cache = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
-        cache.write(0, KEY, DATA)
-        assert cache.read(0, KEY) is not None
+        cache = _cache(_file(tmp_path, stride(LAYOUT)))
+        _write(cache, 0)
+        assert _read(cache, 0) is not None
         content = bytearray((tmp_path / "records").read_bytes())
         content[byte] ^= 1
         (tmp_path / "records").write_bytes(content)
-        assert cache.read(0, KEY) is None
+        assert _read(cache, 0) is None
 
     def test_a_record_whose_header_never_came_is_absent(self, tmp_path):
-        storage = _file(tmp_path, stride(RECORD_BYTES))
+        storage = _file(tmp_path, stride(LAYOUT))
         storage.write(HEADER.size, DATA)
-        assert RecordCache(storage, 1, RECORD_BYTES).read(0, KEY) is None
+        assert _read(_cache(storage), 0) is None
 
     def test_parts_of_two_records_are_refused(self, tmp_path):
-        storage = _file(tmp_path, 2 * stride(RECORD_BYTES))
-        cache = RecordCache(storage, 2, RECORD_BYTES)
-        cache.write(0, KEY, DATA)
+        storage = _file(tmp_path, 2 * stride(LAYOUT))
+        cache = _cache(storage, 2)
+        _write(cache, 0)
         storage.write(HEADER.size, DATA[::-1].copy())
-        assert cache.read(0, KEY) is None
-        cache.write(1, KEY, DATA)
-        storage.write(stride(RECORD_BYTES), OTHER_KEY)
-        assert cache.read(1, OTHER_KEY) is None
+        assert _read(cache, 0) is None
+        _write(cache, 1)
+        storage.write(stride(LAYOUT), OTHER_KEY)
+        assert _read(_cache(storage, 2, OTHER_KEY), 1) is None
 
     def test_a_file_cut_short_by_another_run_gives_nothing(self, tmp_path):
-        cache = RecordCache(_file(tmp_path, 2 * stride(RECORD_BYTES)), 2, RECORD_BYTES)
-        cache.write(1, KEY, DATA)
-        os.truncate(tmp_path / "records", stride(RECORD_BYTES) + 40)
-        assert cache.read(1, KEY) is None
+        cache = _cache(_file(tmp_path, 2 * stride(LAYOUT)), 2)
+        _write(cache, 1)
+        os.truncate(tmp_path / "records", stride(LAYOUT) + 40)
+        assert _read(cache, 1) is None
 
     def test_a_later_run_finds_it(self, tmp_path):
-        RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES).write(0, KEY, DATA)
-        later = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
-        np.testing.assert_array_equal(later.read(0, KEY), DATA)
+        _write(_cache(_file(tmp_path, stride(LAYOUT))), 0)
+        later = _cache(_file(tmp_path, stride(LAYOUT)))
+        np.testing.assert_array_equal(_read(later, 0), DATA)
 
     def test_a_spawned_process_shares_it_though_it_lost_its_name(self, tmp_path):
-        cache = RecordCache(_file(tmp_path, stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        cache = _cache(_file(tmp_path, stride(LAYOUT)))
         (tmp_path / "records").unlink()
-        process = multiprocessing.get_context("spawn").Process(target=cache.write, args=(0, KEY, DATA))
+        process = multiprocessing.get_context("spawn").Process(target=cache.write, args=(0, {"data": DATA}))
         process.start()
         process.join()
-        np.testing.assert_array_equal(cache.read(0, KEY), DATA)
+        np.testing.assert_array_equal(_read(cache, 0), DATA)
 
     @pytest.mark.parametrize("failure", ["error", "short"])
     def test_a_full_disk_is_one_warning_and_what_was_kept_stays(self, tmp_path, monkeypatch, failure):
-        cache = RecordCache(_file(tmp_path, 3 * stride(RECORD_BYTES)), 3, RECORD_BYTES)
-        cache.write(0, KEY, DATA)
+        cache = _cache(_file(tmp_path, 3 * stride(LAYOUT)), 3)
+        _write(cache, 0)
 
         def full(descriptor, data, offset):
             if failure == "short":
@@ -132,10 +143,10 @@ class TestFile:
 
         monkeypatch.setattr(os, "pwrite", full)
         with pytest.warns(RuntimeWarning, match="found No space left on device; samples not kept are decoded") as found:
-            cache.write(1, KEY, DATA)
-            cache.write(2, KEY, DATA)
+            _write(cache, 1)
+            _write(cache, 2)
         assert len(found) == 1
-        assert cache.read(0, KEY) is not None and cache.read(1, KEY) is None
+        assert _read(cache, 0) is not None and _read(cache, 1) is None
 
     def test_it_is_closed_with_its_object(self, tmp_path):
         descriptor = os.open(tmp_path / "records", os.O_RDWR | os.O_CREAT)
@@ -166,12 +177,12 @@ class TestSharedStorage:
     def test_a_file_without_a_name_elsewhere(self, monkeypatch, tmp_path):
         monkeypatch.delattr(os, "memfd_create")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        cache = RecordCache(shared_storage(stride(RECORD_BYTES)), 1, RECORD_BYTES)
+        cache = _cache(shared_storage(stride(LAYOUT)))
         assert list(tmp_path.iterdir()) == []
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            cache.write(0, KEY, DATA)
-        np.testing.assert_array_equal(cache.read(0, KEY), DATA)
+            _write(cache, 0)
+        np.testing.assert_array_equal(_read(cache, 0), DATA)
 
 
 # The folder of cache files: bounded, and nothing in it is removed but cache files.
@@ -191,7 +202,7 @@ def make(tmp_path):
 
 
 def _open(folder, num_bytes, max_bytes, name="own"):
-    os.close(open_cache_file(folder, name, num_bytes, max_bytes))
+    open_cache_file(folder, name, num_bytes, max_bytes)
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -249,7 +249,7 @@ class TestOtherObjects:
         try:
             dataset = _cached(tiny_root, kind)
             _all(dataset)
-            storage = weakref.ref(dataset.cache.records._storage)
+            storage = weakref.ref(dataset.cache.storage)
             del dataset
             assert storage() is None
         finally:
