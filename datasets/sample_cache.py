@@ -152,9 +152,8 @@ def open_sample_cache(
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
     keys = [key_of(dataset.files_of(index)) for index in range(capacity)]
-    return SampleCache(
-        storage, layout, keys
-    ), f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
+    note = f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
+    return SampleCache(storage, layout, keys), note
 
 
 def _layout(dataset: SegmentationDataset) -> np.dtype:
