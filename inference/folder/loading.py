@@ -1,12 +1,13 @@
 """Images from files, in batches; what cannot be read is said and not raised."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from datasets.loaders import worker_options
 from inference.folder.images import FoundImage
@@ -14,6 +15,8 @@ from utils.inputs import sha256_of
 
 # Above what any image takes that is read; some files under /proc claim to be as large as the memory may be.
 MAX_FILE_BYTES = 2**32
+# An image file to the network's input (C,S,S) and its own (height, width) in pixels.
+Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
 
 
 class Job(NamedTuple):
@@ -50,44 +53,31 @@ class Batch(NamedTuple):
     inputs: Tensor | None
 
 
-Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
-
-
-class ImageFiles(Dataset):
-    """Jobs as pairs of ``Loaded`` and the network's input (C,S,S), or None in its place; raises nothing."""
-
-    def __init__(self, jobs: Sequence[Job], prepare: Prepare):
-        self.jobs, self.prepare = jobs, prepare
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __getitem__(self, index: int) -> tuple[Loaded, Tensor | None]:
-        image, finished_from = self.jobs[index]
-        sha256 = None
-        try:
-            sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
-            if sha256 == finished_from:
-                return Loaded(image, sha256), None
-            tensor, size = self.prepare(image.path)
-        except Exception as error:  # a damaged file can raise anything, and the rest is to be done
-            return Loaded(image, sha256, refused=_reason(image.path, error)), None
-        return Loaded(image, sha256, size_px=size), tensor
-
-
 def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
     """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
 
-    ``prepare`` takes an image file to the network's input (C,S,S) and its own (height, width) in pixels; picklable.
+    ``prepare`` is to be picklable, for loader processes.
     """
-    return DataLoader(
-        ImageFiles(jobs, prepare), batch_size=batch_size, collate_fn=_collate, **worker_options(num_worker)
-    )
+    options = worker_options(num_worker)
+    return DataLoader(jobs, batch_size=batch_size, collate_fn=functools.partial(_batch, prepare), **options)
 
 
-def _collate(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
-    nothing = next((torch.zeros_like(tensor) for _, tensor in samples if tensor is not None), None)
-    images, tensors = zip(*samples, strict=True)
+def load(job: Job, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
+    """An image and the network's input, None where there is nothing to predict; raises nothing."""
+    (image, finished_from), sha256 = job, None
+    try:
+        sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
+        if sha256 == finished_from:
+            return Loaded(image, sha256), None
+        tensor, size = prepare(image.path)
+    except Exception as error:  # a damaged file can raise anything, and the rest is to be done
+        return Loaded(image, sha256, refused=_reason(image.path, error)), None
+    return Loaded(image, sha256, size_px=size), tensor
+
+
+def _batch(prepare: Prepare, jobs: Sequence[Job]) -> Batch:
+    images, tensors = zip(*(load(job, prepare) for job in jobs), strict=True)
+    nothing = next((torch.zeros_like(tensor) for tensor in tensors if tensor is not None), None)
     if nothing is None:
         return Batch(list(images), None)
     return Batch(list(images), torch.stack([nothing if tensor is None else tensor for tensor in tensors]))

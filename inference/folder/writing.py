@@ -31,7 +31,7 @@ class Writer:
         path_of: where a kind of result of a name goes; see ``inference.folder.results.KINDS``.
         threshold: foreground is where the probability is above it.
         spacing_mm: (row, column) of every image's pixels; None for what DICOM headers say.
-        overlay, save_prob: whether these are wanted.
+        overlay, save_prob: whether these are wanted beside the mask.
     """
 
     path_of: Callable[[str, str], Path]

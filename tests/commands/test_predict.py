@@ -353,7 +353,7 @@ class TestRefusedFiles:
         def explode(path):
             raise ZeroDivisionError("odd header")
 
-        sample = loading.ImageFiles([loading.Job(loading.FoundImage("i0", images / "i0.png"))], explode)[0][0]
+        sample = loading.load(loading.Job(loading.FoundImage("i0", images / "i0.png")), explode)[0]
         assert sample.refused.endswith("expected an image, found an unreadable file (ZeroDivisionError: odd header)")
 
 
@@ -574,15 +574,15 @@ class TestContinuing:
         assert after == before
 
     def test_a_wish_to_stop_ends_after_a_batch_with_a_table(self, checkpoint, images, tmp_path, capsys, monkeypatch):
-        out, original = tmp_path / "out", loading.ImageFiles.__getitem__
+        out, original = tmp_path / "out", loading.load
 
-        def signalling(dataset, index):
-            if index == 2:
+        def signalling(job, prepare):
+            if job.image.name == "i2":
                 signal.raise_signal(signal.SIGTERM)
-            return original(dataset, index)
+            return original(job, prepare)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loading.ImageFiles, "__getitem__", signalling)
+            patch.setattr(loading, "load", signalling)
             assert predict(checkpoint, images, out) == 130
         assert "stopped (SIGTERM); the same command continues" in capsys.readouterr().out
         assert [row["name"] for row in table(out)] == [f"i{index}" for index in range(4)]
