@@ -174,6 +174,11 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
             )
 
 
+def at_even_steps(ranked: Sequence[str], count: int) -> list[str]:
+    """Some names of cases, from the first to the last: of the worst to the best, failures are among them."""
+    return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
+
+
 def listed(texts: Sequence[str], count: int = 5) -> str:
     """The first few, for a message."""
     return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")

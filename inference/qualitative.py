@@ -14,7 +14,7 @@ from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
-from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, find_per_case, read_per_case
+from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, at_even_steps, find_per_case, read_per_case
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
@@ -90,12 +90,7 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     ranked = known.sort_values(["dice", NAME])[NAME].tolist() if len(known) else []
     if not ranked:
         raise ValueError(f"{path}: expected a Dice of the ensemble to rank cases by, found none")
-    order = {
-        "worst": np.arange(len(ranked)),
-        "best": np.arange(len(ranked))[::-1],
-        "spread": np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int),
-    }[how]
-    return [ranked[index] for index in order[:count]]
+    return {"worst": ranked, "best": ranked[::-1], "spread": at_even_steps(ranked, count)}[how][:count]
 
 
 def contents(wanted: Wanted) -> tuple[list[str], list[list[Cell]], list[str]]:
