@@ -1,5 +1,6 @@
 """The written file against the network that it was written from."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,8 +36,7 @@ def find_images(paths: Sequence[str]) -> list[Path]:
                 raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
             found.append(path)
             continue
-        names = files_by_name(path, IMAGE_EXTS)
-        images = [files[0] for files in names.values()]
+        images = [files[0] for files in files_by_name(path, IMAGE_EXTS).values()]
         if not images:
             raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
         count = min(len(images), IMAGES_OF_A_FOLDER)
@@ -46,12 +46,11 @@ def find_images(paths: Sequence[str]) -> list[Path]:
 
 def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]:
     """The network's input of each file, (C,S,S); of noise, the same each time, where there is none."""
+    needs = predictor.preprocessing
     if paths:
-        return [predictor.preprocessing.prepared(path)[0] for path in paths]
+        return [needs.prepared(path)[0] for path in paths]
     draw = torch.Generator().manual_seed(0)
-    return list(
-        torch.randn(2, predictor.preprocessing.channels, *2 * [predictor.preprocessing.spatial_size], generator=draw)
-    )
+    return list(torch.randn(2, needs.channels, needs.spatial_size, needs.spatial_size, generator=draw))
 
 
 def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -105,27 +104,20 @@ def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
         ``level_logits`` relative to the largest logit of the batch (at least 1), the absolute one in
         ``logits_absolute``.
     """
-    shapes = []
-    worst = dict.fromkeys(("probability", "logits", "logits_absolute"), 0.0)
+    shapes, differences = [], []
     for batch, expected in answers:
         shapes.append(list(batch.shape))
         found = run(batch)
         scale = max(1.0, *(float(expected[name].abs().max()) for name in ("logits", "level_logits")))
         absolute = max(_difference(expected[name], found[name]) for name in ("logits", "level_logits"))
-        of_batch = {
-            "probability": _difference(expected["probability"], found["probability"]),
-            "logits": absolute / scale,
-            "logits_absolute": absolute,
-        }
-        worst = {key: max(worst[key], value) for key, value in of_batch.items()}
-    return {"shapes": shapes, **worst}
+        probability = _difference(expected["probability"], found["probability"])
+        differences.append({"probability": probability, "logits": absolute / scale, "logits_absolute": absolute})
+    return {"shapes": shapes, **{key: max(of_batch[key] for of_batch in differences) for key in differences[0]}}
 
 
 def _difference(expected: Tensor, found: Tensor) -> float:
-    if expected.shape != found.shape:
-        return float("inf")
-    difference = float((expected - found).abs().max())
-    return difference if difference == difference else float("inf")
+    difference = float((expected - found).abs().max()) if expected.shape == found.shape else math.inf
+    return math.inf if math.isnan(difference) else difference
 
 
 def check_differences(differences: dict, tolerance: float) -> None:
