@@ -98,21 +98,17 @@ class Comparison:
 
 def check_same_cases(runs: Sequence[ComparedRun]) -> None:
     """Raise ValueError, with the first few names, unless all runs have the cases of the first."""
-    first, expected = runs[0], runs[0].cases
+    first = runs[0]
     for other in runs[1:]:
-        found = other.cases
-        in_first, in_other = set(expected), set(found)
-        only_first = [name for name in expected if name not in in_other]
-        only_other = [name for name in found if name not in in_first]
-        if only_first or only_other:
-            parts = [
-                f"{len(only)} only in {run.path} ({listed([*map(shown, only)], 3)})"
-                for run, only in ((first, only_first), (other, only_other))
-                if only
-            ]
+        parts = [
+            f"{len(only)} only in {run.path} ({listed([*map(shown, only)], 3)})"
+            for run, without in ((first, other), (other, first))
+            if len(only := pd.Index(run.cases).difference(without.cases, sort=False))
+        ]
+        if parts:
             raise ValueError(
-                f"{other.path}: expected the {len(expected)} cases of {first.path}, found "
-                f"{len(found)} cases, {' and '.join(parts)}; evaluate both on the same cases"
+                f"{other.path}: expected the {len(first.cases)} cases of {first.path}, found {len(other.cases)} cases, "
+                f"{' and '.join(parts)}; evaluate both on the same cases"
             )
 
 
@@ -167,10 +163,10 @@ def compare_runs(
 
     The runs are of the same cases, and all have the metrics and the level; ``seed`` is that of the bootstrap.
     """
-    groups = groups_of(runs)
+    paired, baseline = paired_table(runs, metrics=metrics, level=level), runs[0].name
     comparisons = []
     for metric in metrics:
-        of_metric = [_compare(runs[0], run, metric, level, groups, seed) for run in runs[1:]]
+        of_metric = [_compare(paired, baseline, run.name, metric, level, seed) for run in runs[1:]]
         adjusted = holm([comparison.wilcoxon_p for comparison in of_metric])
         comparisons += [replace(c, holm_p=p) for c, p in zip(of_metric, adjusted, strict=True)]
     return comparisons
@@ -208,22 +204,16 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's adjustment of the p values that there are: the k-th smallest of m times m - k + 1, never falling."""
-    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    highest = 0.0
-    for rank, (p, index) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - rank)))
-        adjusted[index] = highest
-    return adjusted
+    known = pd.Series(p_values, dtype=float).dropna().sort_values(kind="stable")
+    adjusted = (known * np.arange(len(known), 0, -1)).clip(upper=1).cummax()
+    return [None if p is None else float(adjusted[index]) for index, p in enumerate(p_values)]
 
 
-def _compare(
-    baseline: ComparedRun, run: ComparedRun, metric: str, level: str, groups: dict[str, str], seed: int
-) -> Comparison:
-    names = baseline.cases
-    before, after = (one.values(level, metric)[names].to_numpy() for one in (baseline, run))
-    known = np.isfinite(before) & np.isfinite(after)
-    of_case = np.array([groups[name] for name in names], object)[known]
+def _compare(paired: pd.DataFrame, baseline: str, run: str, metric: str, level: str, seed: int) -> Comparison:
+    before, after = (paired[metric, name].to_numpy() for name in (baseline, run))
+    not_before, not_after = np.isnan(before), np.isnan(after)
+    known = ~(not_before | not_after)
+    of_case = paired[GROUP].to_numpy(object)[known]
     differences = np.round(after - before, DECIMALS)[known]
     better = differences > 0 if MEASURES[metric].larger_is_better else differences < 0
     num_groups = len(set(of_case))
@@ -231,13 +221,13 @@ def _compare(
     return Comparison(
         metric=metric,
         level=level,
-        baseline=baseline.name,
-        run=run.name,
+        baseline=baseline,
+        run=run,
         num_cases=len(differences),
         num_groups=num_groups,
-        num_undefined_baseline=int((np.isnan(before) & ~np.isnan(after)).sum()),
-        num_undefined_run=int((~np.isnan(before) & np.isnan(after)).sum()),
-        num_undefined_both=int((np.isnan(before) & np.isnan(after)).sum()),
+        num_undefined_baseline=int((not_before & ~not_after).sum()),
+        num_undefined_run=int((not_after & ~not_before).sum()),
+        num_undefined_both=int((not_before & not_after).sum()),
         mean_baseline=_mean(before[known]),
         mean_run=_mean(after[known]),
         mean_difference=_mean(differences),
