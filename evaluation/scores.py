@@ -58,14 +58,13 @@ def evaluate(
     """Score a model on every case of a loader.
 
     Args:
-        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
+        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W); on ``device``.
         loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
             pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
             (``Group.part``).
-        device: where the model is.
         threshold: on the probability; above it is foreground.
         distances: measure those between boundaries, too; takes milliseconds a case and level.
-        spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
+        spacing_of: the spacing of a case in mm, by its name; see ``score_case``.
         on_case: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.
@@ -96,9 +95,9 @@ def evaluate(
             spacing = spacing_of(name) if spacing_of else None
             rows.append(score_case(name, masks, label, ignore, distances=distances, spacing_mm=spacing))
             case = Case(name, masks, probabilities, label, rows[-1], ignore)
-            if on_case is not None and group.size == 1:
+            if on_case and group.size == 1:
                 on_case(case)
-            elif on_case is not None:
+            elif on_case:
                 kept.append(case._replace(probabilities=None))
     model.train(was_training)
     for case in group.gather_in_order(kept):

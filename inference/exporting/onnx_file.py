@@ -2,14 +2,13 @@
 
 import copy
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, OUTPUTS, Exported
+from inference.exporting.network import INPUT, OUTPUTS, Exported, Runner
 from inference.exporting.torch_export import record
 from inference.predictor import Predictor
 
@@ -80,7 +79,7 @@ def _with_plain_group_norm(module: nn.Module) -> nn.Module:
     return module
 
 
-def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def load(path: Path) -> Runner:
     """Read a file with onnxruntime, on the CPU; see ``formats.Format``."""
     import onnxruntime
 

@@ -2,15 +2,13 @@
 
 import io
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, Exported
+from inference.exporting.network import INPUT, Exported, Runner
 from inference.predictor import Predictor
 
 # Any would do: neither a size nor the batch is kept. Different ones, so that torch takes none for the other.
@@ -44,7 +42,7 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     return {}
 
 
-def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def load(path: Path) -> Runner:
     """Read a program back; see ``formats.Format``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

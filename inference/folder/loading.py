@@ -19,13 +19,6 @@ MAX_FILE_BYTES = 2**32
 Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
 
 
-class Job(NamedTuple):
-    """An image, and the SHA-256 of the file from which all its results are there already, if they are."""
-
-    image: FoundImage
-    finished_from: str | None = None
-
-
 class Loaded(NamedTuple):
     """What became of an image; without ``size_px`` and ``refused`` its results are up to date.
 
@@ -43,31 +36,31 @@ class Loaded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images in the order of the jobs, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
+    """Images in their order, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
 
     The input of an image that is refused or finished is 0. The last bits of a prediction depend on the size of its
     batch, and are to be the same whether it is made at once or by a call that continues.
     """
 
-    images: list[Loaded]
+    images: Sequence[Loaded]
     inputs: Tensor | None
 
 
-def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
-    """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
+def image_loader(images: Sequence[FoundImage], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
+    """A loader of ``Batch`` over the images once, in order; no more than a few batches are there at a time.
 
     ``prepare`` is to be picklable, for loader processes.
     """
     options = worker_options(num_worker)
-    return DataLoader(jobs, batch_size=batch_size, collate_fn=functools.partial(_batch, prepare), **options)
+    return DataLoader(images, batch_size=batch_size, collate_fn=functools.partial(_batch, prepare), **options)
 
 
-def load(job: Job, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
+def load(image: FoundImage, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
     """An image and the network's input, None where there is nothing to predict; raises nothing."""
-    (image, finished_from), sha256 = job, None
+    sha256 = None
     try:
         sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
-        if sha256 == finished_from:
+        if sha256 == image.finished_from:
             return Loaded(image, sha256), None
         tensor, size = prepare(image.path)
     except Exception as error:  # a damaged file can raise anything, and the rest is to be done
@@ -75,12 +68,12 @@ def load(job: Job, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
     return Loaded(image, sha256, size_px=size), tensor
 
 
-def _batch(prepare: Prepare, jobs: Sequence[Job]) -> Batch:
-    images, tensors = zip(*(load(job, prepare) for job in jobs), strict=True)
+def _batch(prepare: Prepare, images: Sequence[FoundImage]) -> Batch:
+    loaded, tensors = zip(*(load(image, prepare) for image in images), strict=True)
     nothing = next((torch.zeros_like(tensor) for tensor in tensors if tensor is not None), None)
     if nothing is None:
-        return Batch(list(images), None)
-    return Batch(list(images), torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
+        return Batch(loaded, None)
+    return Batch(loaded, torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -12,22 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from datasets.dicom import is_dicom
-from inference.folder.images import FoundImage
+from inference.folder.images import FOLDERS, JOURNAL_FILE, KINDS, FoundImage
 from inference.folder.journal import Journal
-from inference.folder.loading import Job
 from utils.files import read_json, replacing, write_json
 from utils.inputs import sha256_of
 
-SETTINGS_FILE, JOURNAL_FILE = "settings.json", "predictions.jsonl"
-TABLE_FILE, ERRORS_FILE = "predictions.csv", "errors.csv"
+SETTINGS_FILE, TABLE_FILE, ERRORS_FILE = "settings.json", "predictions.csv", "errors.csv"
 COMMAND = "predict"
-KINDS = {
-    "mask": ("masks", ".png"),
-    "geometry": ("masks", ".json"),
-    "overlay": ("overlays", ".jpg"),
-    "probability": ("probabilities", ".png"),
-}
-FOLDERS = tuple(dict.fromkeys(folder for folder, _ in KINDS.values()))
 # What the masks depend on; the rest of the settings is there to be read.
 DECISIVE = ("ckpt_path", "ensemble", "tta", "spatial_size", "threshold", "spacing_mm")
 COLUMNS = (
@@ -60,7 +51,7 @@ class Results:
         place, ending = KINDS[kind]
         return self.folder / place / f"{name}{ending}"
 
-    def jobs(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[Job]:
+    def compared(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[FoundImage]:
         """The images, each with what it is finished from if its results of all ``kinds`` are there.
 
         The tables are removed, since the work that follows makes them untrue.
@@ -68,9 +59,9 @@ class Results:
         Raises:
             ValueError: for an image whose name has results of another file; the tables are left.
         """
-        jobs = [Job(image, self._finished_from(image, set(kinds))) for image in images]
+        compared = [image._replace(finished_from=self._finished_from(image, set(kinds))) for image in images]
         self.remove_tables()
-        return jobs
+        return compared
 
     def _finished_from(self, image: FoundImage, kinds: set[str]) -> str | None:
         if image.name not in self.journal:
