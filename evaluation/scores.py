@@ -149,13 +149,12 @@ def score_case(
         the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
         empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
     """
-    levels = (ENSEMBLE, *(str(level) for level in range(1, len(masks))))
     rows, scored = [], None
     if ignore is not None:
         scored, masks, label = ~ignore, masks & ~ignore, label & ~ignore
-    for level, mask in zip(levels, masks, strict=True):
+    for level, mask in enumerate(masks):
         counts = count(mask, label, scored)
-        row: Row = {"name": name, "level": level, **overlaps(counts)}
+        row: Row = {"name": name, "level": str(level) if level else ENSEMBLE, **overlaps(counts)}
         row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
         row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
         if distances:
@@ -183,8 +182,8 @@ def write_mask(folder: Path, case: Case) -> None:
 
 def write_probabilities(folder: Path, case: Case) -> None:
     """Write ``<folder>/ensemble/<name>.png``, ``<folder>/level1/<name>.png``, ...: see ``probability_picture``."""
-    for index, probability in enumerate(case.probabilities):
-        place = folder / (f"level{index}" if index else ENSEMBLE)
+    for level, probability in enumerate(case.probabilities):
+        place = folder / (f"level{level}" if level else ENSEMBLE)
         write_image(place / f"{case.name}.png", probability_picture(probability))
 
 

@@ -53,10 +53,8 @@ def summarize(table: pd.DataFrame, *, intervals: bool = False) -> dict[str, dict
 def _over_cases(metric: str, of_level: pd.DataFrame, intervals: bool) -> dict:
     defined = of_level[of_level[metric].notna()]
     values = defined[metric].to_numpy(np.float64)
-    entry = {
-        f"{metric}_mean": float(values.mean()) if values.size else None,
-        f"{metric}_std": float(values.std()) if values.size else None,
-    }
+    mean, std = (float(values.mean()), float(values.std())) if values.size else (None, None)
+    entry = {f"{metric}_mean": mean, f"{metric}_std": std}
     if intervals:
         entry[f"{metric}_ci95"] = bootstrap_interval(values, defined[GROUP] if GROUP in defined else None)
     return entry

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.specs import IMAGE_EXTS
+from evaluation.per_case import listed
 from utils.inputs import open_input
 
 # Folder and ending of what is written of an image.
@@ -76,7 +77,7 @@ def find_images(
             refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
         raise ValueError(
-            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}; {RENAME}, and for "
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {listed(given, 3)}; {RENAME}, and for "
             "sub-folders give --recursive"
         )
     _check_outside(found, avoided)
@@ -152,8 +153,3 @@ def _check_names(found: Sequence[FoundImage]) -> None:
         # A folder "a.png" and an image "a.tif": the mask of one is where the masks of the other's images go.
         if any(Path(f"{name}{ending}") in folders for _, ending in KINDS.values()):
             raise ValueError(f"{path}: expected no folder of the name of its mask, found one; rename one of them")
-
-
-def _listed(given: Sequence[str]) -> str:
-    more = f" and {len(given) - 3} others" if len(given) > 3 else ""
-    return ", ".join(given[:3]) + more

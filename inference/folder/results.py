@@ -96,6 +96,7 @@ class Results:
         """Remove the results of a name, whole or in part; nothing to do where there are none."""
         if name in self.journal.mentioned:
             self.remove_files(name)
+        if name in self.journal:
             self.journal.remove(name)
 
     def remove_files(self, name: str) -> None:
