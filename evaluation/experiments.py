@@ -82,7 +82,8 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     for group in groups.values():
         _check_different_seeds(group)
         _check_alike(group, _num_cases, SAME_CASES)
-        _check_alike(group, _train_list, SAME_LIST)
+        # Earlier summaries do not say it.
+        _check_alike(group, lambda summary: summary.get(TRAIN_LIST), SAME_LIST)
         name = ", ".join(dict.fromkeys(run.name for run in group))
         experiments.append(Experiment(name, tuple(sorted(group, key=lambda run: run.summary.get("seed") or 0))))
     return experiments
@@ -152,8 +153,3 @@ def _check_alike(group: list[FinishedRun], of: Callable[[dict], str | None], exp
 def _num_cases(summary: dict) -> str:
     of_levels = chain(*(result["metrics"].values() for result in summary["results"].values()))
     return " and ".join(sorted({str(metrics["num_cases"]) for metrics in of_levels}))
-
-
-def _train_list(summary: dict) -> str | None:
-    # Earlier summaries do not say it.
-    return summary.get(TRAIN_LIST)

@@ -97,7 +97,8 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     if texts.empty:
         raise ValueError(f"{path}: expected a row a case below the header, found none")
     for column in who:
-        _refuse(path, ~texts[column].map(_is_on_one_line), texts[column], f"a {column} on one line in {column}")
+        not_one_line = (texts[column].str.strip() == "") | texts[column].str.contains(CONTROL_CHARACTERS)
+        _refuse(path, not_one_line, texts[column], f"a {column} on one line in {column}")
     plain = texts[NAME].map(lambda name: Path(name).name == name and "\\" not in name)
     _refuse(path, ~plain, texts[NAME], f"a plain id, without folders, in {NAME}")
     _check_once(path, texts)
@@ -132,10 +133,6 @@ def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> No
     if wrong.any():
         row = wrong.idxmax()
         raise ValueError(f"{path}, row {row}: expected {expected}, found {shown(texts[row])}")
-
-
-def _is_on_one_line(text: str) -> bool:
-    return bool(text.strip()) and not CONTROL_CHARACTERS.search(text)
 
 
 def _check_once(path: Path, texts: pd.DataFrame) -> None:
