@@ -45,10 +45,6 @@ class ComparedRun:
         """``ensemble``, ``1``, ..., in the order of the file."""
         return self.table[LEVEL].unique().tolist()
 
-    def values(self, level: str, metric: str) -> pd.Series:
-        """One a case, by name."""
-        return self.table[self.table[LEVEL] == level].set_index(NAME)[metric]
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -227,13 +223,13 @@ def paired_table(runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: 
     Columns: ``name``, ``group``, and by metric and run tuples: (metric, run) the value, (metric, run, baseline) the
     run's less the baseline's. Not a number where there is none.
     """
-    groups, baseline = groups_of(runs), runs[0]
-    names = baseline.cases
+    groups, names, baseline = groups_of(runs), runs[0].cases, runs[0].name
+    of_level = {run.name: run.table[run.table[LEVEL] == level].set_index(NAME).loc[names] for run in runs}
     columns: dict = {NAME: names, GROUP: [groups[name] for name in names]}
     for metric in metrics:
-        values = {run.name: run.values(level, metric)[names].to_numpy() for run in runs}
+        values = {run: table[metric].to_numpy() for run, table in of_level.items()}
         columns |= {(metric, run): of_run for run, of_run in values.items()}
-        columns |= {(metric, run.name, baseline.name): values[run.name] - values[baseline.name] for run in runs[1:]}
+        columns |= {(metric, run.name, baseline): values[run.name] - values[baseline] for run in runs[1:]}
     return pd.DataFrame(columns)
 
 
