@@ -104,7 +104,7 @@ class Predictor:
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
         self.checkpoints = tuple(map(Path, paths))
-        self.network = ", ".join(map(str, paths))
+        self.network = ", ".join(map(str, self.checkpoints))
         configs = [checkpoint.get("config") or {} for checkpoint in loaded]
         self.config: dict = configs[0]
         self.iteration: int | None = loaded[0].get("iteration")

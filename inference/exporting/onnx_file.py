@@ -25,9 +25,8 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 def write(module: Exported, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
     program = record(_with_plain_group_norm(module), predictor.preprocessing.channels)
-    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
-        # Of torch's and onnxscript's own calls.
-        warnings.simplefilter("ignore")
+    # Warnings are of torch's and onnxscript's own calls.
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings(action="ignore"):
         written = torch.onnx.export(
             program,
             dynamo=True,
