@@ -30,16 +30,16 @@ def find_images(paths: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            if not path.is_file():
-                raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
+        if path.is_dir():
+            images = [files[0] for files in files_by_name(path, IMAGE_EXTS).values()]
+            if not images:
+                raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
+            count = min(len(images), IMAGES_OF_A_FOLDER)
+            found += [images[index * len(images) // count] for index in range(count)]
+        elif path.is_file():
             found.append(path)
-            continue
-        images = [files[0] for files in files_by_name(path, IMAGE_EXTS).values()]
-        if not images:
-            raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
-        count = min(len(images), IMAGES_OF_A_FOLDER)
-        found += [images[index * len(images) // count] for index in range(count)]
+        else:
+            raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
     return found
 
 
