@@ -16,9 +16,9 @@ from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
-from inference.folder.images import RENAME, FoundImage, find_images, passed_over
+from inference.folder.images import FOLDERS, RENAME, FoundImage, find_images, passed_over
 from inference.folder.loading import Batch, Loaded, image_loader
-from inference.folder.results import COMMAND, ERRORS_FILE, FOLDERS, JOURNAL_FILE, TABLE_FILE, Results, open_results
+from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
 from inference.predictor import Predictor
 from utils.devices import pick_device, use_cores
@@ -72,12 +72,7 @@ def main(args: argparse.Namespace) -> int:
     """
     device, out = pick_device(args.device), Path(args.out)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
-    images, refused = find_images(
-        args.images,
-        recursive=args.recursive,
-        avoid=[out / name for name in FOLDERS],
-        beside=(JOURNAL_FILE, FOLDERS),
-    )
+    images, refused = find_images(args.images, out, args.recursive)
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
         work = _Work(args, predictor, results)
@@ -113,8 +108,8 @@ class _Work:
         args, left = self.args, len(images)
         # Loader processes need no network.
         prepare = self.predictor.preprocessing.prepared
-        jobs = self.results.jobs(images, self.write.kinds)
-        loader = image_loader(jobs, prepare, batch_size=args.batch_size, num_worker=args.num_worker)
+        images = self.results.compared(images, self.write.kinds)
+        loader = image_loader(images, prepare, batch_size=args.batch_size, num_worker=args.num_worker)
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
         with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
             for batch in loader:

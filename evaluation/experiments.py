@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,10 @@ from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, read_summary
 
 SEED_FOLDER = re.compile(r"seed\d+")
 KEYS = ("result", "metric", "level")
+SAME_CASES = "{before} test cases, as in {first}, whose recipe it shares, found {said}; evaluate both on the same cases"
+SAME_LIST = (
+    "the training images of {first}, whose recipe it shares, found that train.txt had other ids; train both on the same"
+)
 
 
 class FinishedRun(NamedTuple):
@@ -77,8 +81,9 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     experiments = []
     for group in groups.values():
         _check_different_seeds(group)
-        _check_same_cases(group)
-        _check_same_list(group)
+        _check_alike(group, _num_cases, SAME_CASES)
+        # Earlier summaries do not say it.
+        _check_alike(group, lambda summary: summary.get(TRAIN_LIST), SAME_LIST)
         name = ", ".join(dict.fromkeys(run.name for run in group))
         experiments.append(Experiment(name, tuple(sorted(group, key=lambda run: run.summary.get("seed") or 0))))
     return experiments
@@ -135,30 +140,16 @@ def _check_different_seeds(group: list[FinishedRun]) -> None:
         first[seed] = run.folder
 
 
-def _check_same_cases(group: list[FinishedRun]) -> None:
-    cases = [
-        {metrics["num_cases"] for result in run.summary["results"].values() for metrics in result["metrics"].values()}
-        for run in group
-    ]
-    known = [(run, found) for run, found in zip(group, cases, strict=True) if found]
-    for run, found in known[1:]:
-        if found != known[0][1]:
-            raise ValueError(
-                f"{run.folder}: expected {_listed(known[0][1])} test cases, as in {known[0][0].folder}, whose recipe "
-                f"it shares, found {_listed(found)}; evaluate both on the same cases, or leave one of them out"
-            )
+def _check_alike(group: list[FinishedRun], of: Callable[[dict], str | None], expected: str) -> None:
+    """Raise ValueError where a summary says something else than the first one that says it."""
+    known = [(run.folder, said) for run in group if (said := of(run.summary))]
+    for folder, said in known[1:]:
+        first, before = known[0]
+        if said != before:
+            said_of_both = expected.format(first=first, before=before, said=said)
+            raise ValueError(f"{folder}: expected {said_of_both}, or leave one of them out")
 
 
-def _check_same_list(group: list[FinishedRun]) -> None:
-    # Earlier summaries do not say it.
-    known = [run for run in group if run.summary.get(TRAIN_LIST)]
-    for run in known[1:]:
-        if run.summary[TRAIN_LIST] != known[0].summary[TRAIN_LIST]:
-            raise ValueError(
-                f"{run.folder}: expected the training images of {known[0].folder}, whose recipe it shares, found that "
-                "train.txt had other ids; train both on the same, or leave one of them out"
-            )
-
-
-def _listed(numbers: set[int]) -> str:
-    return " and ".join(map(str, sorted(numbers)))
+def _num_cases(summary: dict) -> str:
+    of_levels = chain(*(result["metrics"].values() for result in summary["results"].values()))
+    return " and ".join(sorted({str(metrics["num_cases"]) for metrics in of_levels}))

@@ -24,11 +24,8 @@ Row = dict[str, str | float]
 def table_of(rows: Sequence[Row]) -> pd.DataFrame:
     """The table of scores: a row a case and level, as ``evaluation.scores.score_case`` makes them.
 
-    Args:
-        rows: with ``name``, ``level``, metrics by name and counts of pixels; ``group`` where cases have one.
-
     Returns:
-        Columns ``name``, ``group`` (the case's own name where it has none), ``level``, all overlaps and those
+        Columns ``name``, ``group`` (that of the row, else the case's own name), ``level``, all overlaps and those
         distances that any row has, in the order of ``MEASURES``, and the counts that any row has; not a number where
         there is no value.
     """
@@ -93,15 +90,15 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
             value that is no number or out of range, a case twice in a level, or a level without a case of the others.
     """
     path = Path(path)
-    texts = _texts(path)
     # Other software on a Mac writes accents apart.
-    texts = texts.map(functools.partial(unicodedata.normalize, "NFC"))
+    texts = _texts(path).map(functools.partial(unicodedata.normalize, "NFC"))
     metrics = metrics_of(texts)
     who = [column for column in COLUMNS if column in texts]
     if texts.empty:
         raise ValueError(f"{path}: expected a row a case below the header, found none")
     for column in who:
-        _refuse(path, ~texts[column].map(_is_on_one_line), texts[column], f"a {column} on one line in {column}")
+        not_one_line = (texts[column].str.strip() == "") | texts[column].str.contains(CONTROL_CHARACTERS)
+        _refuse(path, not_one_line, texts[column], f"a {column} on one line in {column}")
     plain = texts[NAME].map(lambda name: Path(name).name == name and "\\" not in name)
     _refuse(path, ~plain, texts[NAME], f"a plain id, without folders, in {NAME}")
     _check_once(path, texts)
@@ -138,15 +135,8 @@ def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> No
         raise ValueError(f"{path}, row {row}: expected {expected}, found {shown(texts[row])}")
 
 
-def _is_on_one_line(text: str) -> bool:
-    return bool(text.strip()) and not CONTROL_CHARACTERS.search(text)
-
-
 def _check_once(path: Path, texts: pd.DataFrame) -> None:
-    again = texts.duplicated([NAME, LEVEL])
-    if again.any():
-        row = again.idxmax()
-        name, level = texts.loc[row, NAME], texts.loc[row, LEVEL]
+    for row, (name, level) in texts.loc[texts.duplicated([NAME, LEVEL]), [NAME, LEVEL]].iterrows():
         first = ((texts[NAME] == name) & (texts[LEVEL] == level)).idxmax()
         raise ValueError(
             f"{path}, row {row}: expected every case once a level, found {shown(name)} of level {shown(level)} in row "
@@ -156,11 +146,11 @@ def _check_once(path: Path, texts: pd.DataFrame) -> None:
 
 def _check_groups(path: Path, texts: pd.DataFrame) -> None:
     first = texts.groupby(NAME)[GROUP].transform("first")
-    other = texts[GROUP] != first
-    if other.any():
-        row = other.idxmax()
-        expected = f"{shown(first[row])} in {GROUP}, as in an earlier row of {shown(texts.loc[row, NAME])}"
-        _refuse(path, other, texts[GROUP], expected)
+    for row, (name, group) in texts.loc[texts[GROUP] != first, [NAME, GROUP]].iterrows():
+        raise ValueError(
+            f"{path}, row {row}: expected {shown(first[row])} in {GROUP}, as in an earlier row of {shown(name)}, found "
+            f"{shown(group)}"
+        )
 
 
 def _check_complete(path: Path, table: pd.DataFrame) -> None:
@@ -172,6 +162,11 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
                 f"{path}: expected every case in every level, found no row of level {shown(level)} for "
                 f"{len(missing)} of {len(names)} ({listed(missing)}); evaluate again"
             )
+
+
+def at_even_steps(ranked: Sequence[str], count: int) -> list[str]:
+    """Some names of cases, from the first to the last: of the worst to the best, failures are among them."""
+    return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
 
 
 def listed(texts: Sequence[str], count: int = 5) -> str:

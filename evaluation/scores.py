@@ -58,14 +58,13 @@ def evaluate(
     """Score a model on every case of a loader.
 
     Args:
-        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
+        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W); on ``device``.
         loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
             pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
             (``Group.part``).
-        device: where the model is.
         threshold: on the probability; above it is foreground.
         distances: measure those between boundaries, too; takes milliseconds a case and level.
-        spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
+        spacing_of: the spacing of a case in mm, by its name; see ``score_case``.
         on_case: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.
@@ -96,9 +95,9 @@ def evaluate(
             spacing = spacing_of(name) if spacing_of else None
             rows.append(score_case(name, masks, label, ignore, distances=distances, spacing_mm=spacing))
             case = Case(name, masks, probabilities, label, rows[-1], ignore)
-            if on_case is not None and group.size == 1:
+            if on_case and group.size == 1:
                 on_case(case)
-            elif on_case is not None:
+            elif on_case:
                 kept.append(case._replace(probabilities=None))
     model.train(was_training)
     for case in group.gather_in_order(kept):
@@ -150,13 +149,12 @@ def score_case(
         the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
         empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
     """
-    levels = (ENSEMBLE, *(str(level) for level in range(1, len(masks))))
     rows, scored = [], None
     if ignore is not None:
         scored, masks, label = ~ignore, masks & ~ignore, label & ~ignore
-    for level, mask in zip(levels, masks, strict=True):
+    for level, mask in enumerate(masks):
         counts = count(mask, label, scored)
-        row: Row = {"name": name, "level": level, **overlaps(counts)}
+        row: Row = {"name": name, "level": str(level) if level else ENSEMBLE, **overlaps(counts)}
         row |= {PREDICTED_PX: counts.tp + counts.fp, TRUE_PX: counts.tp + counts.fn}
         row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
         if distances:
@@ -184,8 +182,8 @@ def write_mask(folder: Path, case: Case) -> None:
 
 def write_probabilities(folder: Path, case: Case) -> None:
     """Write ``<folder>/ensemble/<name>.png``, ``<folder>/level1/<name>.png``, ...: see ``probability_picture``."""
-    for index, probability in enumerate(case.probabilities):
-        place = folder / (f"level{index}" if index else ENSEMBLE)
+    for level, probability in enumerate(case.probabilities):
+        place = folder / (f"level{level}" if level else ENSEMBLE)
         write_image(place / f"{case.name}.png", probability_picture(probability))
 
 

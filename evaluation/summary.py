@@ -53,10 +53,8 @@ def summarize(table: pd.DataFrame, *, intervals: bool = False) -> dict[str, dict
 def _over_cases(metric: str, of_level: pd.DataFrame, intervals: bool) -> dict:
     defined = of_level[of_level[metric].notna()]
     values = defined[metric].to_numpy(np.float64)
-    entry = {
-        f"{metric}_mean": float(values.mean()) if values.size else None,
-        f"{metric}_std": float(values.std()) if values.size else None,
-    }
+    mean, std = (float(values.mean()), float(values.std())) if values.size else (None, None)
+    entry = {f"{metric}_mean": mean, f"{metric}_std": std}
     if intervals:
         entry[f"{metric}_ci95"] = bootstrap_interval(values, defined[GROUP] if GROUP in defined else None)
     return entry
@@ -98,7 +96,7 @@ def _check_numbers(metrics: dict[str, dict]) -> None:
 
 def describe_metrics(metrics: dict[str, dict]) -> str:
     """One line: Dice and IoU of every level in per cent."""
-    parts = [f"{level}: Dice {_percent(m, 'dice')} IoU {_percent(m, 'iou')}" for level, m in metrics.items()]
+    parts = [f"{level}: Dice {_mean_and_std(m, 'dice')} IoU {_mean_and_std(m, 'iou')}" for level, m in metrics.items()]
     undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
     parts += [f"{undefined} empty cases left out"] if undefined else []
     return "; ".join([*parts, *empty_masks(metrics)])
@@ -138,12 +136,13 @@ def metrics_table(metrics: dict[str, dict]) -> str:
 
 
 def _cell(entry: dict, metric: str) -> str:
-    mean, std, interval = (entry.get(f"{metric}_{part}") for part in ("mean", "std", "ci95"))
-    if mean is None:
-        return "none"
-    scale = MEASURES[metric].scale
-    between = f" [{scale * interval[0]:.2f}, {scale * interval[1]:.2f}]" if interval else ""
-    return f"{scale * mean:.2f} ({scale * std:.2f}){between}"
+    interval = [f"{MEASURES[metric].scale * end:.2f}" for end in entry.get(f"{metric}_ci95") or ()]
+    return _mean_and_std(entry, metric) + (f" [{', '.join(interval)}]" if interval else "")
+
+
+def _mean_and_std(entry: dict, metric: str) -> str:
+    mean, std, scale = entry.get(f"{metric}_mean"), entry.get(f"{metric}_std"), MEASURES[metric].scale
+    return "none" if mean is None else f"{scale * mean:.2f} ({scale * std:.2f})"
 
 
 def counted_apart(metrics: dict[str, dict]) -> list[str]:
@@ -163,8 +162,3 @@ def counted_apart(metrics: dict[str, dict]) -> list[str]:
 
 def _title(level: str) -> str:
     return level if level == ENSEMBLE else f"level {level}"
-
-
-def _percent(metrics: dict, name: str) -> str:
-    mean, std = metrics[f"{name}_mean"], metrics[f"{name}_std"]
-    return "none" if mean is None else f"{100 * mean:.2f} ({100 * std:.2f})"

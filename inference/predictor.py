@@ -69,6 +69,7 @@ class Predictor:
         preprocessing: how its images are made.
         checkpoints, sha256: the files, in the order given, and of what was read of them: a run that goes on replaces
             its latest.
+        network: what it is called in errors: its files.
         config: what the first of them remembers of its training; empty for a released one.
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
@@ -95,32 +96,22 @@ class Predictor:
             raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
         loaded = [load_checkpoint(path) for path in paths]
         self.sha256 = tuple(map(sha256_of, paths))
-        configs = [checkpoint.get("config") or {} for checkpoint in loaded]
-        models: list[nn.Module] = []
-        needs: list[Preprocessing] = []
-        for path, checkpoint, config in zip(paths, loaded, configs, strict=True):
-            try:
-                models.append(build_from_weights(checkpoint["state_dict"], config.get("model")))
-                needs.append(_needs(models[-1], config, spatial_size))
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
+        built = [_built(path, checkpoint, spatial_size) for path, checkpoint in zip(paths, loaded, strict=True)]
+        models, needs = zip(*built, strict=True)
         _check_alike(paths, needs)
         self.device = device if isinstance(device, torch.device) else pick_device(device)
         model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
         self.checkpoints = tuple(map(Path, paths))
+        self.network = ", ".join(map(str, self.checkpoints))
+        configs = [checkpoint.get("config") or {} for checkpoint in loaded]
         self.config: dict = configs[0]
         self.iteration: int | None = loaded[0].get("iteration")
         best = [one for one in loaded if one.get("iteration") == one.get("best_iteration")]
         self.selected_on = frozenset(one.get("selected_on") for one in best) - {None}
         self.selection_ids = frozenset(number for one in best for number in one.get("selection_ids", ()))
         self.train_ids = frozenset(number for config in configs for number in config.get("train_ids", ()))
-
-    @property
-    def network(self) -> str:
-        """What it is called in errors: its files."""
-        return ", ".join(map(str, self.checkpoints))
 
     @torch.inference_mode()
     def __call__(self, image: str | Path | np.ndarray) -> np.ndarray:
@@ -139,6 +130,15 @@ class Predictor:
         logits = all_logits(self.model(inputs[None].to(self.device)))[:, 0]
         check_finite(logits, image if isinstance(image, str | Path) else "image", self.network)
         return full_size_probabilities(logits[:1], size)[0, 0].cpu().numpy()
+
+
+def _built(path: str | Path, checkpoint: dict, spatial_size: int | None) -> tuple[nn.Module, Preprocessing]:
+    config = checkpoint.get("config") or {}
+    try:
+        model = build_from_weights(checkpoint["state_dict"], config.get("model"))
+        return model, _needs(model, config, spatial_size)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preprocessing:
@@ -168,11 +168,10 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preproce
 
 
 def _check_alike(paths: Sequence, needs: Sequence[Preprocessing]) -> None:
-    expected = asdict(needs[0])
-    for path, other in zip(paths[1:], map(asdict, needs[1:]), strict=True):
-        for key in expected:
-            if other[key] != expected[key]:
+    for path, other in zip(paths[1:], needs[1:], strict=True):
+        for key, expected in asdict(needs[0]).items():
+            if (found := getattr(other, key)) != expected:
                 raise ValueError(
-                    f"{path}: expected {key} {expected[key]}, as {paths[0]} was trained with, found {other[key]}; "
-                    "checkpoints are averaged on the same input"
+                    f"{path}: expected {key} {expected}, as {paths[0]} was trained with, found {found}; checkpoints "
+                    "are averaged on the same input"
                 )

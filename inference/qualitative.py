@@ -14,22 +14,15 @@ from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
-from evaluation.per_case import (
-    ENSEMBLE,
-    LEVEL,
-    NAME,
-    PREDICTIONS_FOLDER,
-    find_per_case,
-    read_per_case,
-)
+from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, at_even_steps, find_per_case, read_per_case
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
 from utils.inputs import CONTROL_CHARACTERS, shown
 
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
-# What is shown where nothing is asked for.
-USUAL_COLUMNS = tuple(column for column in COLUMNS if column != "crf")
+# Of the columns that show files of the data set, their kind; see ``datasets.files.sample_path``.
+KINDS = {"image": "images", "truth": "masks", "heatmap": "heatmap", "crf": "map", "levels": "map"}
 # Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
 RUN_COLOURS = {
     "yellow": PREDICTION_COLOUR,
@@ -70,6 +63,15 @@ class Wanted:
     threshold: float = 0.5
     device: str | None = None
 
+    def file(self, column: str, name: str) -> Path:
+        """Where a column's file of a case is, or should be."""
+        return sample_path(self.spec, self.root, KINDS[column], name)
+
+    def missing(self, column: str) -> list[Path]:
+        """The files of a column that are not there."""
+        paths = [self.file(column, name) for name in self.names]
+        return [path for path in paths if not path.is_file()]
+
 
 def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     """Names of cases by the ensemble's Dice in a per-case table; those without one are passed over.
@@ -88,12 +90,7 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     ranked = known.sort_values(["dice", NAME])[NAME].tolist() if len(known) else []
     if not ranked:
         raise ValueError(f"{path}: expected a Dice of the ensemble to rank cases by, found none")
-    order = {
-        "worst": np.arange(len(ranked)),
-        "best": np.arange(len(ranked))[::-1],
-        "spread": np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int),
-    }[how]
-    return [ranked[index] for index in order[:count]]
+    return {"worst": ranked, "best": ranked[::-1], "spread": at_even_steps(ranked, count)}[how][:count]
 
 
 def contents(wanted: Wanted) -> tuple[list[str], list[list[Cell]], list[str]]:
@@ -111,19 +108,20 @@ def contents(wanted: Wanted) -> tuple[list[str], list[list[Cell]], list[str]]:
     if wanted.thresholds:
         check_thresholds(wanted.thresholds)
     fixations = read_fixations(wanted.fixations) if wanted.fixations else {}
+    if missing := wanted.missing("image"):
+        raise FileNotFoundError(f"{missing[0]}: expected the image of an id, found none; look at --root and the ids")
     columns, notes = _columns_there(wanted, fixations)
-    with_truth = not _missing_files(wanted, "truth")
-    if wanted.with_dice and not with_truth:
-        raise FileNotFoundError(
-            f"--dice: expected the masks of all cases, found none at {_missing_files(wanted, 'truth')[0]}"
-        )
+    without_truth = wanted.missing("truth")
+    if wanted.with_dice and without_truth:
+        raise FileNotFoundError(f"--dice: expected the masks of all cases, found none at {without_truth[0]}")
     predictors = {run.name: _predictor(run, wanted) for run in wanted.runs} if "predictions" in columns else {}
     rows, titles = [], []
     for name in wanted.names:
-        cells = _cells(wanted, name, columns, predictors, fixations.get(name), with_truth)
+        case = _Case(wanted, name, with_truth=not without_truth)
+        cells = [cell for column in columns for cell in case.cells(column, fixations, predictors)]
         titles = [title for title, _ in cells]
         rows.append([cell for _, cell in cells])
-    return titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth)]
+    return titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth=not without_truth)]
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -136,24 +134,24 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _columns_there(wanted: Wanted, fixations: Mapping[str, Fixations]) -> tuple[list[str], list[str]]:
     """The columns to show, and a sentence for each usual one that is left out."""
-    if missing := _missing_files(wanted, "image"):
-        raise FileNotFoundError(f"{missing[0]}: expected the image of an id, found none; look at --root and the ids")
+    # Nobody expects a column of what was not given, and the CRF map shows in the levels.
+    given = {"fixations": wanted.fixations, "predictions": wanted.runs, "crf": False}
     columns, notes = [], []
-    # Nobody expects these then.
-    not_given = [name for name, given in (("fixations", wanted.fixations), ("predictions", wanted.runs)) if not given]
-    for column in wanted.columns or USUAL_COLUMNS:
+    for column in wanted.columns or [column for column in COLUMNS if given.get(column, True)]:
         lacks = _lacks(wanted, column, fixations)
         if lacks is None:
             columns.append(column)
         elif wanted.columns:
             raise FileNotFoundError(f"--columns {column}: {lacks}")
-        elif column not in not_given:
+        else:
             notes.append(f"left out the column {column}: {lacks}")
     return columns, notes
 
 
 def _lacks(wanted: Wanted, column: str, fixations: Mapping[str, Fixations]) -> str | None:
     """What a column needs and does not have, with what to do; None if nothing."""
+    if column == "predictions":
+        return None if wanted.runs else "expected --runs, found none"
     if column == "fixations":
         if not wanted.fixations:
             return "expected --fixations CSV, found none"
@@ -161,99 +159,81 @@ def _lacks(wanted: Wanted, column: str, fixations: Mapping[str, Fixations]) -> s
         return (
             f"expected fixations on every case, found none on {without[0]} in {wanted.fixations}" if without else None
         )
-    if column == "predictions":
-        return None if wanted.runs else "expected --runs, found none"
-    if not (missing := _missing_files(wanted, column)):
+    if not (missing := wanted.missing(column)):
         return None
     prepare = f"run.py prepare --data {wanted.spec.name} --root {wanted.root} --fixations CSV makes it"
-    advice = "put it there" if column == "truth" else prepare
-    return f"expected {missing[0]}, found none; {advice}"
+    return f"expected {missing[0]}, found none; {'put it there' if column == 'truth' else prepare}"
 
 
-def _missing_files(wanted: Wanted, column: str) -> list[Path]:
-    paths = [_file(wanted, column, name) for name in wanted.names]
-    return [path for path in paths if not path.is_file()]
+class _Case:
+    """One case, and what columns show of it."""
 
+    def __init__(self, wanted: Wanted, name: str, *, with_truth: bool):
+        self.wanted, self.name, spec = wanted, name, wanted.spec
+        image = io.read_image(wanted.file("image", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
+        self.picture, self.label, self.outline = crf_image(image), io.Label(None), ()
+        if with_truth:
+            path = wanted.file("truth", name)
+            self.label = io.read_label(path, spec.ignore_value)
+            truth = self._fitting(self.label.mask, path)
+            self.outline = ((truth, TRUTH_COLOUR),) if wanted.style == "contours" else ()
 
-def _file(wanted: Wanted, column: str, name: str) -> Path:
-    kind = {"image": "images", "truth": "masks", "heatmap": "heatmap"}.get(column, "map")
-    return sample_path(wanted.spec, wanted.root, kind, name)
-
-
-def _cells(
-    wanted: Wanted,
-    name: str,
-    columns: Sequence[str],
-    predictors: Mapping[str, Predict],
-    gaze: Fixations | None,
-    with_truth: bool,
-) -> list[tuple[str, Cell]]:
-    """Titles and cells of one case."""
-    spec = wanted.spec
-    picture = crf_image(io.read_image(_file(wanted, "image", name), spec.in_channels, needs_8_bit=spec.needs_8_bit))
-    label = io.read_label(path := _file(wanted, "truth", name), spec.ignore_value) if with_truth else io.Label(None)
-    truth, ignore = _fitting(label.mask, picture, path) if with_truth else None, label.ignore
-    hatched = with_ignored(picture, ignore)
-    outline = ((truth, TRUTH_COLOUR),) if with_truth and wanted.style == "contours" else ()
-    cells: list[tuple[str, Cell]] = []
-    for column in columns:
+    def cells(
+        self, column: str, fixations: Mapping[str, Fixations], predictors: Mapping[str, Predict]
+    ) -> list[tuple[str, Cell]]:
+        """Titles and cells of one column, of which levels and predictions have several."""
         if column == "image":
-            cells.append(("image", Cell(picture)))
-        elif column == "fixations":
-            cells.append(("fixations", Cell(picture, fixations=(gaze.xy, gaze.duration_ms))))
-        elif column == "truth":
-            shown = Cell(hatched, outline) if outline else Cell(with_ignored(mask_picture(truth), ignore))
-            cells.append(("truth", shown))
-        elif column == "predictions":
-            cells += _predicted(wanted, name, hatched, predictors, label, outline)
-        else:
-            values = _fitting(io.read_map(path := _file(wanted, column, name)), picture, path)
-            if column == "levels":
-                for level, threshold in enumerate(wanted.thresholds, start=1):
-                    title = f"level {level} (≥{threshold:g})"
-                    cells.append((title, Cell(mask_picture(values >= threshold), outline)))
-            else:
-                cells.append(({"crf": "CRF map"}.get(column, column), Cell(map_picture(values))))
-    return cells
+            return [("image", Cell(self.picture))]
+        if column == "fixations":
+            gaze = fixations[self.name]
+            return [("fixations", Cell(self.picture, fixations=(gaze.xy, gaze.duration_ms)))]
+        if column == "truth":
+            return [("truth", self._mask(self.label.mask, self.outline))]
+        if column == "predictions":
+            coloured = zip(predictors.items(), itertools.cycle(RUN_COLOURS.values()), strict=False)
+            return [(run, self._predicted(predict, run, colour)) for (run, predict), colour in coloured]
+        values = self._fitting(io.read_map(path := self.wanted.file(column, self.name)), path)
+        if column != "levels":
+            return [({"crf": "CRF map"}.get(column, column), Cell(map_picture(values)))]
+        return [
+            (f"level {level} (≥{threshold:g})", Cell(mask_picture(values >= threshold), self.outline))
+            for level, threshold in enumerate(self.wanted.thresholds, start=1)
+        ]
 
+    def _predicted(self, predict: Predict, run: str, colour: tuple[int, int, int]) -> Cell:
+        mask, caption = self._fitting(predict(self.name), f"{run}, {self.name}"), ""
+        if self.wanted.with_dice:
+            scored = None if self.label.ignore is None else ~self.label.ignore
+            score = dice(count(mask, self.label.mask, scored))
+            caption = "–" if score != score else f"{100 * score:.1f}"
+        return self._mask(mask, (*self.outline, (mask, colour)), caption)
 
-def _predicted(wanted: Wanted, name: str, picture, predictors, label: io.Label, outline) -> list[tuple[str, Cell]]:
-    cells = []
-    for (run, predict), colour in zip(predictors.items(), itertools.cycle(RUN_COLOURS.values()), strict=False):
-        mask = _fitting(predict(name), picture, f"{run}, {name}")
-        scored = None if label.ignore is None else ~label.ignore
-        score = dice(count(mask, label.mask, scored)) if wanted.with_dice else None
-        caption = "" if score is None else "–" if score != score else f"{100 * score:.1f}"
-        if wanted.style == "contours":
-            cells.append((run, Cell(picture, (*outline, (mask, colour)), caption=caption)))
-        else:
-            cells.append((run, Cell(with_ignored(mask_picture(mask), label.ignore), caption=caption)))
-    return cells
+    def _mask(self, mask: np.ndarray, outlines: tuple, caption: str = "") -> Cell:
+        if self.wanted.style == "contours":
+            return Cell(with_ignored(self.picture, self.label.ignore), outlines, caption=caption)
+        return Cell(with_ignored(mask_picture(mask), self.label.ignore), caption=caption)
 
-
-def _fitting(values: np.ndarray, picture: np.ndarray, what: object) -> np.ndarray:
-    if values.shape != picture.shape[:2]:
-        height, width = picture.shape[:2]
-        raise ValueError(
-            f"{what}: expected the image's size, {width}x{height}, found {values.shape[1]}x{values.shape[0]}; make it "
-            "again from this image"
-        )
-    return values
+    def _fitting(self, values: np.ndarray, what: object) -> np.ndarray:
+        height, width = self.picture.shape[:2]
+        if values.shape != (height, width):
+            raise ValueError(
+                f"{what}: expected the image's size, {width}x{height}, found {values.shape[1]}x{values.shape[0]}; make "
+                "it again from this image"
+            )
+        return values
 
 
 def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     """What gives the mask (H,W) bool of a case: a folder of predictions, or a checkpoint."""
     if run.path.is_file():
-        # They bring torch along, which takes a while to import and which folders of predictions do without.
+        # It brings torch along, which takes a while to import and which folders of predictions do without.
         from inference.predictor import Predictor
-        from utils.devices import pick_device
 
-        predictor = Predictor([run.path], pick_device(wanted.device))
-        return lambda name: predictor(_file(wanted, "image", name)) > wanted.threshold
-    folder = run.path / PREDICTIONS_FOLDER
+        predictor = Predictor(run.path, wanted.device)
+        return lambda name: predictor(wanted.file("image", name)) > wanted.threshold
     if not run.path.is_dir():
         raise FileNotFoundError(f"{run.path}: expected a results folder or a checkpoint, found none")
-    paths = {name: find_file(folder, name, (".png",)) for name in wanted.names}
+    paths = {name: find_file(run.path / PREDICTIONS_FOLDER, name, (".png",)) for name in wanted.names}
     for path in paths.values():
         if not path.is_file():
             raise FileNotFoundError(
@@ -263,7 +243,7 @@ def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     return lambda name: io.read_mask(paths[name])
 
 
-def _said_of_colours(wanted: Wanted, columns: Sequence[str], with_truth: bool) -> list[str]:
+def _said_of_colours(wanted: Wanted, columns: Sequence[str], *, with_truth: bool) -> list[str]:
     hatched = with_truth and {"predictions", "truth"} & set(columns)
     ignored = ["grey hatching: not scored"] if hatched and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":

@@ -10,7 +10,7 @@ from torch import nn
 
 from datasets.dicom import is_dicom
 from datasets.spacing import dicom_geometry
-from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, write_per_case
+from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, at_even_steps, write_per_case
 from evaluation.scores import ENSEMBLE, Case, Spacing, all_logits, evaluate, full_size_probabilities
 from evaluation.summary import summarize
 from reporting.visualize import grid, prediction_row
@@ -34,21 +34,19 @@ def score(
     group: Group = SINGLE,
     **options,
 ) -> dict[str, dict]:
-    """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
+    """Evaluate as ``scored``; write the per-case table and, with ``examples``, a picture from the worst to the best.
 
-    Args:
-        examples: picture some cases, from the worst to the best.
-        group: the processes that share the cases; that of rank 0 writes.
-        options: and the other arguments, as of ``scored``.
+    Of the processes that share the cases (``group``), that of rank 0 writes.
 
     Returns:
-        The metrics by level, as ``summarize`` makes them.
+        The metrics by level, as ``summarize`` makes them, with intervals.
     """
     table = scored(model, loader, dataset, device, group=group, **options)
     if group.is_main:
         write_per_case(folder / per_case_file, table)
         if examples:
-            chosen = _spread(table[table[LEVEL] == ENSEMBLE], NUM_EXAMPLES)
+            by_dice = table[table[LEVEL] == ENSEMBLE].sort_values(["dice", NAME], na_position="first")
+            chosen = at_even_steps(by_dice[NAME].tolist(), NUM_EXAMPLES)
             picture = examples_picture(model, dataset, chosen, device, options.get("threshold", THRESHOLD))
             write_image(folder / EXAMPLES_FILE, picture)
     return summarize(table, intervals=True)
@@ -74,7 +72,7 @@ def scored(
         writers: called with every case.
     """
 
-    def on_case(case: Case) -> None:
+    def write(case: Case) -> None:
         for writer in writers:
             writer(case)
 
@@ -85,7 +83,7 @@ def scored(
         threshold=threshold,
         distances=True,
         spacing_of=lambda name: spacing_mm or _spacing_of(dataset.path("images", name)),
-        on_case=on_case if writers else None,
+        on_case=write if writers else None,
         group=group,
         network=network,
     )
@@ -129,9 +127,3 @@ def _resized(label: torch.Tensor | None, size) -> np.ndarray | None:
     if label is None:
         return None
     return torch.nn.functional.interpolate(label[None], size=tuple(size), mode="nearest")[0, 0].numpy() > 0
-
-
-def _spread(of_ensemble: pd.DataFrame, count: int) -> list[str]:
-    """Names from the worst to the best Dice at even steps, so that a picture shows failures too."""
-    ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
-    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]

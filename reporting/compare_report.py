@@ -9,8 +9,7 @@ import numpy as np
 
 from datasets import get_spec, io
 from datasets.files import find_file, sample_path
-from evaluation.comparison import Compared, settings_of
-from evaluation.paired import ComparedRun, groups_of
+from evaluation.comparison import Compared, ComparedRun, groups_of, settings_of
 from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import summarize

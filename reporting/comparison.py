@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluation.comparison import Compared
+from evaluation.comparison import Compared, Comparison
 from evaluation.metrics import MEASURES
-from evaluation.paired import Comparison
 from reporting.comparison_table import comparisons_csv, paired_csv
 from reporting.publication import paper_style, write_figure
 from reporting.qualitative_figure import MM_PER_INCH, wrap_title

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from evaluation.comparison import Comparison
 from evaluation.metrics import MEASURES
-from evaluation.paired import MIN_TESTED, Comparison
-from evaluation.statistics import NUM_RESAMPLES
+from evaluation.statistics import MIN_TESTED, NUM_RESAMPLES
 from reporting.markdown import NOTHING, escaped, markdown_table
 
 

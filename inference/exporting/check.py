@@ -1,5 +1,6 @@
 """The written file against the network that it was written from."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from torch import Tensor
 from datasets.files import files_by_name
 from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
-from inference.exporting.formats import Runner
-from inference.exporting.network import Exported
+from inference.exporting.network import Exported, Runner
 from inference.predictor import Predictor
 
 # Of a folder: at even steps through its names.
@@ -30,28 +30,26 @@ def find_images(paths: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            if not path.is_file():
-                raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
+        if path.is_dir():
+            images = [files[0] for files in files_by_name(path, IMAGE_EXTS).values()]
+            if not images:
+                raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
+            count = min(len(images), IMAGES_OF_A_FOLDER)
+            found += [images[index * len(images) // count] for index in range(count)]
+        elif path.is_file():
             found.append(path)
-            continue
-        names = files_by_name(path, IMAGE_EXTS)
-        images = [files[0] for files in names.values()]
-        if not images:
-            raise ValueError(f"--check_images {path}: expected a folder with images, found none in it")
-        count = min(len(images), IMAGES_OF_A_FOLDER)
-        found += [images[index * len(images) // count] for index in range(count)]
+        else:
+            raise FileNotFoundError(f"--check_images {path}: expected an image or a folder of images, found none")
     return found
 
 
 def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]:
     """The network's input of each file, (C,S,S); of noise, the same each time, where there is none."""
+    needs = predictor.preprocessing
     if paths:
-        return [predictor.preprocessing.prepared(path)[0] for path in paths]
+        return [needs.prepared(path)[0] for path in paths]
     draw = torch.Generator().manual_seed(0)
-    return list(
-        torch.randn(2, predictor.preprocessing.channels, *2 * [predictor.preprocessing.spatial_size], generator=draw)
-    )
+    return list(torch.randn(2, needs.channels, needs.spatial_size, needs.spatial_size, generator=draw))
 
 
 def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -105,27 +103,20 @@ def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
         ``level_logits`` relative to the largest logit of the batch (at least 1), the absolute one in
         ``logits_absolute``.
     """
-    shapes = []
-    worst = dict.fromkeys(("probability", "logits", "logits_absolute"), 0.0)
+    shapes, differences = [], []
     for batch, expected in answers:
         shapes.append(list(batch.shape))
         found = run(batch)
         scale = max(1.0, *(float(expected[name].abs().max()) for name in ("logits", "level_logits")))
         absolute = max(_difference(expected[name], found[name]) for name in ("logits", "level_logits"))
-        of_batch = {
-            "probability": _difference(expected["probability"], found["probability"]),
-            "logits": absolute / scale,
-            "logits_absolute": absolute,
-        }
-        worst = {key: max(worst[key], value) for key, value in of_batch.items()}
-    return {"shapes": shapes, **worst}
+        probability = _difference(expected["probability"], found["probability"])
+        differences.append({"probability": probability, "logits": absolute / scale, "logits_absolute": absolute})
+    return {"shapes": shapes, **{key: max(of_batch[key] for of_batch in differences) for key in differences[0]}}
 
 
 def _difference(expected: Tensor, found: Tensor) -> float:
-    if expected.shape != found.shape:
-        return float("inf")
-    difference = float((expected - found).abs().max())
-    return difference if difference == difference else float("inf")
+    difference = float((expected - found).abs().max()) if expected.shape == found.shape else math.inf
+    return math.inf if math.isnan(difference) else difference
 
 
 def check_differences(differences: dict, tolerance: float) -> None:

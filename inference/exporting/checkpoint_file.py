@@ -1,12 +1,11 @@
 """A checkpoint of this project with weights of half precision and nothing of training: what predict needs."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from inference.exporting.network import Exported
+from inference.exporting.network import Exported, Runner
 from inference.predictor import Predictor
 from models.checkpoint import load_checkpoint, save_checkpoint
 
@@ -53,7 +52,7 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     return {}
 
 
-def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def load(path: Path) -> Runner:
     """Read it back; see ``formats.Format``."""
     network = Exported(Predictor([path], torch.device("cpu")).model).eval()
     return torch.inference_mode()(network)

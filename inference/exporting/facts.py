@@ -1,6 +1,7 @@
 """What is known of a network that is exported: from its checkpoints, its data and its results."""
 
-from collections.abc import Iterable, Mapping
+import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from evaluation.summary import SUMMARY_FILE, read_summary
@@ -48,10 +49,10 @@ SELECTED_ON = {"val": "validation", "test": "test"}
 def checkpoint_facts(path: Path) -> dict:
     """What a checkpoint says of itself: file, checksum, iteration, data, architecture, recipe; unknown is None."""
     checkpoint = load_checkpoint(path)
-    config = checkpoint.get("config") or {}
-    said = checkpoint.get("opt")
-    # Released checkpoints hold a Namespace.
-    options = said if isinstance(said, Mapping) else vars(said) if hasattr(said, "__dict__") else {}
+    config, options = checkpoint.get("config") or {}, checkpoint.get("opt", {})
+    if isinstance(options, argparse.Namespace):
+        # As in released checkpoints.
+        options = vars(options)
     iteration = checkpoint.get("iteration")
     architecture = config.get("model") or {"name": "unet", **(infer_unet_architecture(checkpoint["state_dict"]) or {})}
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
@@ -76,25 +77,22 @@ def _used(architecture: Mapping) -> dict:
     """The arguments of ``build_model`` that do something in this network."""
     unused = set(LEVEL_KEYS) - {"name", *takes(architecture.get("name", "unet"))}
     unused |= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
-    return {
-        str(key): list(value) if isinstance(value, tuple) else value
-        for key, value in architecture.items()
-        if key not in unused
-    }
+    used = {key: value for key, value in architecture.items() if key not in unused}
+    return {str(key): list(value) if isinstance(value, tuple) else value for key, value in used.items()}
 
 
 def preprocessing(predictor: Predictor) -> dict:
     """How an image becomes the network's input, in words and numbers."""
-    side = predictor.preprocessing.spatial_size
-    antialias = (
-        "with anti-aliasing (a triangle as wide as the pixels that become one)"
-        if predictor.preprocessing.antialias
-        else "without anti-aliasing"
+    needs, side = predictor.preprocessing, predictor.preprocessing.spatial_size
+    antialias = "with anti-aliasing (a triangle as wide as the pixels that become one)"
+    resize = (
+        f"resize to {side}x{side}, bilinear between pixel centres, "
+        f"{antialias if needs.antialias else 'without anti-aliasing'}"
     )
-    resize = f"resize to {side}x{side}, bilinear between pixel centres, {antialias}"
-    grey, rgb = "grey; colour becomes its luminance (ITU-R 601)", "colour; grey is repeated three times"
-    colour = rgb if predictor.preprocessing.channels == 3 else grey
-    if predictor.preprocessing.normalisation == "imagenet":
+    colour = "grey; colour becomes its luminance (ITU-R 601)"
+    if needs.channels == 3:
+        colour = "colour; grey is repeated three times"
+    if needs.needs_8_bit:
         return {
             "image": f"8 bits a channel, {colour}",
             "steps": ["divide by 255", resize, "subtract the mean and divide by the standard deviation of the channel"],
@@ -149,51 +147,49 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
 
 def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], tta: bool) -> dict[str, tuple]:
     """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
-    iteration, here = checkpoints[0]["iteration"], {checkpoint["iteration"] for checkpoint in checkpoints}
-    iterations = [result.get("iteration") for result in summary["results"].values()] or [None]
-    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
-    files = _files(summary, checkpoints)
-    first = checkpoints[0]
-    known = {key: value for key, value in first["architecture"].items() if key in ALIKE}
-    known |= {key: first[key] for key in ("data", "level_thresholds") if first[key]}
+    first, files = checkpoints[0], _files(summary, checkpoints)
+    evaluated = [result.get("iteration") for result in summary["results"].values()] or [None]
+    # Of several checkpoints, the results are of any.
+    is_there = any(checkpoint["iteration"] in evaluated for checkpoint in checkpoints)
+    # Of what is known by its files, there may be results on other data.
+    known = {} if files else {key: value for key, value in first["architecture"].items() if key in ALIKE}
+    known |= {} if files else {key: first[key] for key in ("data", "level_thresholds") if first[key]}
     exported = {
-        # Of what is known by its files, there may be results on other data.
-        **({} if files else known),
+        **known,
         **first["recipe"],
-        "iteration": iteration,
+        "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,
         "ensemble": predictor.model.ensemble,
         "tta": tta,
         "threshold": THRESHOLD,
     }
-    evaluated = {
+    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
+    said = {
+        # There were no flips when summaries did not tell of them.
         "tta": False,
         **{key: value for key, value in recipe.items() if value is not None},
         **summary,
-        "iteration": iteration if here & {*iterations} else iterations[0],
+        "iteration": first["iteration"] if is_there else evaluated[0],
     }
-    # What older summaries do not tell is not held against them; there were no flips then.
-    pairs = {key: (evaluated[key], here) for key, here in exported.items() if key in evaluated}
-    pairs |= {"checkpoint": files} if files else {}
+    # What older summaries do not tell is not held against them.
+    pairs = {key: (said[key], here) for key, here in exported.items() if key in said} | files
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
 
 
-def _files(summary: dict, exported: list[dict]) -> tuple[str, str] | None:
-    """What a summary says of the files that were evaluated, and the same of those exported; None if it says nothing.
+def _files(summary: dict, checkpoints: list[dict]) -> dict[str, tuple[str, str]]:
+    """What a summary says of the files that were evaluated, and the same of those exported; empty if it says nothing.
 
     By their checksums if it has them, as iterations and names are alike in many runs, else by their names.
     """
     sums, paths = summary.get("checkpoint_sha256"), summary.get("checkpoints")
     if isinstance(sums, list):
-        return _joined(sums), _joined(checkpoint["sha256"] for checkpoint in exported)
-    if isinstance(paths, list):
-        return _joined(Path(str(path)).name for path in paths), _joined(checkpoint["file"] for checkpoint in exported)
-    return None
-
-
-def _joined(values: Iterable) -> str:
+        there, here = sums, [checkpoint["sha256"] for checkpoint in checkpoints]
+    elif isinstance(paths, list):
+        there, here = [Path(str(path)).name for path in paths], [checkpoint["file"] for checkpoint in checkpoints]
+    else:
+        return {}
     # Whatever the order, an average is the same.
-    return ", ".join(sorted(map(str, values)))
+    return {"checkpoint": (", ".join(sorted(map(str, there))), ", ".join(sorted(here)))}
 
 
 def _results(summary: dict, checkpoints: list[dict]) -> dict:

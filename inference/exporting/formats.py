@@ -5,13 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from torch import Tensor
-
 from inference.exporting import checkpoint_file, onnx_file, torch_export
-from inference.exporting.network import Exported
+from inference.exporting.network import Exported, Runner
 from inference.predictor import Predictor
 
-Runner = Callable[[Tensor], dict[str, Tensor]]
 REQUIREMENTS = "requirements-export.txt"
 
 
@@ -19,17 +16,17 @@ class Format(NamedTuple):
     """One format.
 
     Attributes:
-        endings: of its files, the usual one first.
+        ending: of its files.
         packages: that it needs beside torch.
         write: (network, predictor that it is made from, path) -> facts for the card; may write further files beside it.
-        load: path -> a function from an image (B,C,H,W) to the outputs by name, run by what users of the file have.
+        load: path -> a function of an image, run by what users of the file have.
         usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both; None
             where this project is what reads it.
         note: a sentence for the card, or nothing.
         tolerance: how far probabilities, and logits relative to the largest, may be from the network's.
     """
 
-    endings: tuple[str, ...]
+    ending: str
     packages: tuple[str, ...]
     write: Callable[[Exported, Predictor, Path], dict]
     load: Callable[[Path], Runner]
@@ -51,7 +48,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     "onnx": Format(
-        (".onnx",),
+        ".onnx",
         ("onnx", "onnxscript", "onnxruntime"),
         onnx_file.write,
         onnx_file.load,
@@ -62,7 +59,7 @@ FORMATS = {
         ),
     ),
     "torch.export": Format(
-        (".pt2",),
+        ".pt2",
         (),
         torch_export.write,
         torch_export.load,
@@ -74,7 +71,7 @@ FORMATS = {
         "PyTorch does not promise to read it in other versions than the one that wrote it, named below.",
     ),
     "checkpoint": Format(
-        (".pth",),
+        ".pth",
         (),
         checkpoint_file.write,
         checkpoint_file.load,
@@ -91,11 +88,9 @@ def pick_format(name: str | None, path: Path) -> str:
     Raises:
         ValueError: for an ending that does not belong to it, or to none.
     """
-    fitting = [key for key, format_ in FORMATS.items() if path.suffix.lower() in format_.endings]
-    if name is None and fitting:
-        return fitting[0]
-    if name in fitting:
-        return name
+    fitting = [key for key, format_ in FORMATS.items() if path.suffix.lower() == format_.ending]
+    if fitting and name in (None, *fitting):
+        return name or fitting[0]
     expected = {name: FORMATS[name]} if name else FORMATS
-    endings = "; ".join(f"{' or '.join(format_.endings)} for {key}" for key, format_ in expected.items())
+    endings = "; ".join(f"{format_.ending} for {key}" for key, format_ in expected.items())
     raise ValueError(f"--to {path}: expected a file name ending in {endings}, found {path.suffix or 'no ending'}")

@@ -1,9 +1,13 @@
 """The network that is written to a file: logits, levels and probability from one image, and nothing of training."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 INPUT = "image"
 OUTPUTS = ("logits", "level_logits", "probability")
+# From an image (B,C,H,W) to the outputs by name.
+Runner = Callable[[Tensor], dict[str, Tensor]]
 
 
 class Exported(nn.Module):

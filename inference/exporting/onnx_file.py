@@ -2,14 +2,13 @@
 
 import copy
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, OUTPUTS, Exported
+from inference.exporting.network import INPUT, OUTPUTS, Exported, Runner
 from inference.exporting.torch_export import record
 from inference.predictor import Predictor
 
@@ -26,9 +25,8 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 def write(module: Exported, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
     program = record(_with_plain_group_norm(module), predictor.preprocessing.channels)
-    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
-        # Of torch's and onnxscript's own calls.
-        warnings.simplefilter("ignore")
+    # Warnings are of torch's and onnxscript's own calls.
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings(action="ignore"):
         written = torch.onnx.export(
             program,
             dynamo=True,
@@ -80,7 +78,7 @@ def _with_plain_group_norm(module: nn.Module) -> nn.Module:
     return module
 
 
-def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def load(path: Path) -> Runner:
     """Read a file with onnxruntime, on the CPU; see ``formats.Format``."""
     import onnxruntime
 

@@ -53,16 +53,13 @@ Image.fromarray(np.uint8(255 * (probability > 0.5))).save(mask)
 
 def usage(predictor: Predictor, format_: Format) -> str:
     """Python that takes the file, a picture, and a name for the mask on its command line."""
-    size = (predictor.preprocessing.spatial_size, predictor.preprocessing.spatial_size)
+    needs = predictor.preprocessing
     importing, loading, running = format_.usage
+    reading = READ.format(mode="RGB" if needs.channels == 3 else "L", channels=needs.channels)
+    size = (needs.spatial_size, needs.spatial_size)
+    normalising = NORMALISE[needs.normalisation].format(
+        size=size, antialias=needs.antialias, mean=IMAGENET_MEAN, std=IMAGENET_STD
+    )
     return PROGRAM.format(
-        importing=importing,
-        loading=loading,
-        reading=READ.format(
-            mode="RGB" if predictor.preprocessing.channels == 3 else "L", channels=predictor.preprocessing.channels
-        ),
-        normalising=NORMALISE[predictor.preprocessing.normalisation].format(
-            size=size, antialias=predictor.preprocessing.antialias, mean=IMAGENET_MEAN, std=IMAGENET_STD
-        ),
-        running=running,
+        importing=importing, loading=loading, reading=reading, normalising=normalising, running=running
     )

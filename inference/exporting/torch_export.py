@@ -2,15 +2,13 @@
 
 import io
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, Exported
+from inference.exporting.network import INPUT, Exported, Runner
 from inference.predictor import Predictor
 
 # Any would do: neither a size nor the batch is kept. Different ones, so that torch takes none for the other.
@@ -22,9 +20,8 @@ def record(module: Exported, channels: int) -> ExportedProgram:
     batch, *size = EXAMPLE_SIZE
     open_axes = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
     # Otherwise a side of 1 in the deepest layer, that of a 16x16 image, and a batch of 1 would be cases of their own.
-    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings():
-        # Of torch's own calls; what is recorded is checked on several sizes.
-        warnings.simplefilter("ignore")
+    # Warnings are of torch's own calls; what is recorded is checked on several sizes.
+    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings(action="ignore"):
         program = torch.export.export(module, (torch.zeros(batch, channels, *size),), dynamic_shapes={INPUT: open_axes})
     for graph_module in program.graph_module.modules():
         for node in getattr(getattr(graph_module, "graph", None), "nodes", ()):
@@ -35,8 +32,7 @@ def record(module: Exported, channels: int) -> ExportedProgram:
 def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     """Write the program; see ``formats.Format``."""
     program = record(module, predictor.preprocessing.channels)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         # On a full disk torch's own writer ends the process.
         whole = io.BytesIO()
         torch.export.save(program, whole)
@@ -44,8 +40,7 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     return {}
 
 
-def load(path: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def load(path: Path) -> Runner:
     """Read a program back; see ``formats.Format``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return torch.export.load(path).module()

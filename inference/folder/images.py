@@ -8,38 +8,50 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.specs import IMAGE_EXTS
+from evaluation.per_case import listed
 from utils.inputs import open_input
 
+# Folder and ending of what is written of an image.
+KINDS = {
+    "mask": ("masks", ".png"),
+    "geometry": ("masks", ".json"),
+    "overlay": ("overlays", ".jpg"),
+    "probability": ("probabilities", ".png"),
+}
+FOLDERS = tuple(dict.fromkeys(folder for folder, _ in KINDS.values()))
+# Where it lies, the folders beside it hold results.
+JOURNAL_FILE = "predictions.jsonl"
 RENAME = "end the names of DICOM files in .dcm"
 # On every medium with DICOM files: their list, in the same format.
 DICOM_LIST = "dicomdir"
 
 
 class FoundImage(NamedTuple):
-    """A file, and its name: that of the file without its ending, after the sub-folders in which it was found."""
+    """An image to predict.
+
+    Attributes:
+        name: that of the file without its ending, after the sub-folders in which it was found.
+        path: the file.
+        finished_from: the SHA-256 of the file from which all its results are there already, if they are.
+    """
 
     name: str
     path: Path
+    finished_from: str | None = None
 
 
 def find_images(
-    given: Sequence[str],
-    *,
-    recursive: bool = False,
-    avoid: Sequence[Path] = (),
-    beside: tuple[str, Sequence[str]] = ("", ()),
+    given: Sequence[str], out: Path, recursive: bool = False
 ) -> tuple[list[FoundImage], list[tuple[Path, str]]]:
     """All images among files and in folders, by their endings in upper or lower case.
 
-    In folders, hidden files and folders are left out and links to folders are not followed. Whether a file can be
-    read shows itself later.
+    In folders, hidden files and folders are left out, links to folders are not followed, and results, these or those of
+    other calls, are not looked into. Whether a file can be read shows itself later.
 
     Args:
         given: files and folders.
+        out: the folder of results, among which nothing that was named may lie.
         recursive: look into the folders' sub-folders, too.
-        avoid: folders of results: not looked into, and nothing that was named may lie there.
-        beside: the name of a file, and names of folders that are not looked into where such a file lies beside them:
-            the results of other calls.
 
     Returns:
         The images, in the order given, those of a folder sorted, each once; and the files that were named and are none
@@ -47,17 +59,17 @@ def find_images(
 
     Raises:
         FileNotFoundError: for a path that there is not.
-        ValueError: if there is no image at all, if two would have the same results, or if one lies in ``avoid``.
+        ValueError: if there is no image at all, if two would have the same results, or if one lies among results.
         OSError: for a folder that cannot be read.
     """
-    avoided = [os.path.realpath(folder) for folder in avoid]
+    avoided = [os.path.realpath(out / name) for name in FOLDERS]
     found: dict[FoundImage, None] = {}
     refused = []
     for path in map(Path, given):
         if not os.path.lexists(path):
             raise FileNotFoundError(f"--images {path}: expected a file or a folder, found none")
         if os.path.isdir(path):
-            found |= dict.fromkeys(_in_folder(path, recursive, avoided, beside))
+            found |= dict.fromkeys(_in_folder(path, recursive, avoided))
         elif _is_image(path.name):
             found[FoundImage(path.stem, path)] = None
         else:
@@ -65,7 +77,7 @@ def find_images(
             refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
         raise ValueError(
-            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {_listed(given)}; {RENAME}, and for "
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {listed(given, 3)}; {RENAME}, and for "
             "sub-folders give --recursive"
         )
     _check_outside(found, avoided)
@@ -100,9 +112,7 @@ def _begins_as_dicom(path: Path) -> bool:
         return False
 
 
-def _in_folder(
-    folder: Path, recursive: bool, avoided: Sequence[str], beside: tuple[str, Sequence[str]]
-) -> Iterator[FoundImage]:
+def _in_folder(folder: Path, recursive: bool, avoided: Sequence[str]) -> Iterator[FoundImage]:
     def fail(error: OSError) -> None:
         raise error
 
@@ -110,14 +120,9 @@ def _in_folder(
         inner = Path(place).relative_to(folder)
         for name in sorted(filter(_is_image, files)):
             yield FoundImage((inner / Path(name).stem).as_posix(), Path(place, name))
-        mark, marked = beside
-        if mark in files:
-            folders[:] = [name for name in folders if name not in marked]
-        folders[:] = sorted(
-            name
-            for name in folders
-            if recursive and not name.startswith(".") and os.path.realpath(os.path.join(place, name)) not in avoided
-        )
+        results = FOLDERS if JOURNAL_FILE in files else ()
+        wanted = [name for name in folders if recursive and not name.startswith(".") and name not in results]
+        folders[:] = sorted(name for name in wanted if os.path.realpath(os.path.join(place, name)) not in avoided)
 
 
 def _is_image(name: str) -> bool:
@@ -146,10 +151,5 @@ def _check_names(found: Sequence[FoundImage]) -> None:
     folders = {parent for name in first for parent in Path(name).parents}
     for name, path in first.items():
         # A folder "a.png" and an image "a.tif": the mask of one is where the masks of the other's images go.
-        if any(Path(f"{name}{ending}") in folders for ending in (".png", ".json", ".jpg")):
+        if any(Path(f"{name}{ending}") in folders for _, ending in KINDS.values()):
             raise ValueError(f"{path}: expected no folder of the name of its mask, found one; rename one of them")
-
-
-def _listed(given: Sequence[str]) -> str:
-    more = f" and {len(given) - 3} others" if len(given) > 3 else ""
-    return ", ".join(given[:3]) + more

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from utils.files import named_in_errors
@@ -26,9 +27,8 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         self._file = open(path, "a+b")  # noqa: SIM115 (closed by close)
-        self._place: dict[str, int] = {}
-        # Those without a record, too: of what was begun and not finished.
-        self.mentioned: set[str] = set()
+        # By name, where its record is; None for one that is gone.
+        self._place: dict[str, int | None] = {}
         self._read()
 
     def _read(self) -> None:
@@ -40,52 +40,53 @@ class Journal:
                 break
             try:
                 record = json.loads(line)
-                name, gone = record["name"], record.get(GONE)
-                if not isinstance(name, str):
-                    raise TypeError(name)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if not isinstance(record["name"], str):
+                    raise TypeError(record["name"])
+            except (ValueError, KeyError, TypeError) as error:
                 self._file.close()
                 raise ValueError(
                     f"{self.path}: expected a record in line {number}, found something else; restore the file, or "
                     "begin anew in another folder"
                 ) from error
-            self.mentioned.add(name)
-            if gone:
-                self._place.pop(name, None)
-            else:
-                self._place[name] = place
+            self._remember(record, place)
             place += len(line)
+
+    def _remember(self, record: dict, place: int) -> None:
+        self._place[record["name"]] = None if record.get(GONE) else place
 
     @property
     def names(self) -> list[str]:
         """The names that have a record, sorted."""
-        return sorted(self._place)
+        return sorted(name for name in self._place if name in self)
+
+    @property
+    def mentioned(self) -> Collection[str]:
+        """The names with a record and those without: of what was begun and not finished."""
+        return self._place.keys()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._place
+        return self._place.get(name) is not None
 
     def __getitem__(self, name: str) -> dict:
-        """The record of a name, with ``name``; KeyError if there is none."""
+        """The record of a name that has one, with ``name``."""
         self._file.seek(self._place[name])
         return json.loads(self._file.readline())
 
     def add(self, name: str, record: dict) -> None:
         """Add a record of plain values; a kill after the call does not lose it."""
-        self._place[name] = self._append({"name": name, **record})
+        self._append({"name": name, **record})
 
     def remove(self, name: str) -> None:
         """Take the record of a name out."""
         self._append({"name": name, GONE: True})
-        self._place.pop(name, None)
 
-    def _append(self, content: dict) -> int:
+    def _append(self, content: dict) -> None:
         place = self._file.seek(0, os.SEEK_END)
         # ASCII alone: names that are no UTF-8 come back as they were.
         with named_in_errors(self.path):
             self._file.write(json.dumps(content).encode("ascii") + b"\n")
             self._file.flush()
-        self.mentioned.add(content["name"])
-        return place
+        self._remember(content, place)
 
     def sync(self) -> None:
         """Have the records outlive a failure of the machine, too."""

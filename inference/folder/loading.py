@@ -1,12 +1,13 @@
 """Images from files, in batches; what cannot be read is said and not raised."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from datasets.loaders import worker_options
 from inference.folder.images import FoundImage
@@ -14,13 +15,8 @@ from utils.inputs import sha256_of
 
 # Above what any image takes that is read; some files under /proc claim to be as large as the memory may be.
 MAX_FILE_BYTES = 2**32
-
-
-class Job(NamedTuple):
-    """An image, and the SHA-256 of the file from which all its results are there already, if they are."""
-
-    image: FoundImage
-    finished_from: str | None = None
+# An image file to the network's input (C,S,S) and its own (height, width) in pixels.
+Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
 
 
 class Loaded(NamedTuple):
@@ -40,57 +36,44 @@ class Loaded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images in the order of the jobs, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
+    """Images in their order, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
 
     The input of an image that is refused or finished is 0. The last bits of a prediction depend on the size of its
     batch, and are to be the same whether it is made at once or by a call that continues.
     """
 
-    images: list[Loaded]
+    images: Sequence[Loaded]
     inputs: Tensor | None
 
 
-Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
+def image_loader(images: Sequence[FoundImage], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
+    """A loader of ``Batch`` over the images once, in order; no more than a few batches are there at a time.
 
-
-class ImageFiles(Dataset):
-    """Jobs as pairs of ``Loaded`` and the network's input (C,S,S), or None in its place; raises nothing."""
-
-    def __init__(self, jobs: Sequence[Job], prepare: Prepare):
-        self.jobs, self.prepare = jobs, prepare
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __getitem__(self, index: int) -> tuple[Loaded, Tensor | None]:
-        image, finished_from = self.jobs[index]
-        sha256 = None
-        try:
-            sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
-            if sha256 == finished_from:
-                return Loaded(image, sha256), None
-            tensor, size = self.prepare(image.path)
-        except Exception as error:  # a damaged file can raise anything, and the rest is to be done
-            return Loaded(image, sha256, refused=_reason(image.path, error)), None
-        return Loaded(image, sha256, size_px=size), tensor
-
-
-def image_loader(jobs: Sequence[Job], prepare: Prepare, *, batch_size: int, num_worker: int) -> DataLoader:
-    """A loader of ``Batch`` over the jobs once, in order; no more than a few batches are there at a time.
-
-    ``prepare`` takes an image file to the network's input (C,S,S) and its own (height, width) in pixels; picklable.
+    ``prepare`` is to be picklable, for loader processes.
     """
-    return DataLoader(
-        ImageFiles(jobs, prepare), batch_size=batch_size, collate_fn=_collate, **worker_options(num_worker)
-    )
+    options = worker_options(num_worker)
+    return DataLoader(images, batch_size=batch_size, collate_fn=functools.partial(_batch, prepare), **options)
 
 
-def _collate(samples: Sequence[tuple[Loaded, Tensor | None]]) -> Batch:
-    nothing = next((torch.zeros_like(tensor) for _, tensor in samples if tensor is not None), None)
-    images, tensors = zip(*samples, strict=True)
+def load(image: FoundImage, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
+    """An image and the network's input, None where there is nothing to predict; raises nothing."""
+    sha256 = None
+    try:
+        sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
+        if sha256 == image.finished_from:
+            return Loaded(image, sha256), None
+        tensor, size = prepare(image.path)
+    except Exception as error:  # a damaged file can raise anything, and the rest is to be done
+        return Loaded(image, sha256, refused=_reason(image.path, error)), None
+    return Loaded(image, sha256, size_px=size), tensor
+
+
+def _batch(prepare: Prepare, images: Sequence[FoundImage]) -> Batch:
+    loaded, tensors = zip(*(load(image, prepare) for image in images), strict=True)
+    nothing = next((torch.zeros_like(tensor) for tensor in tensors if tensor is not None), None)
     if nothing is None:
-        return Batch(list(images), None)
-    return Batch(list(images), torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
+        return Batch(loaded, None)
+    return Batch(loaded, torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
 
 
 def _reason(path: Path, error: Exception) -> str:

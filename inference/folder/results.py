@@ -7,28 +7,18 @@ table is written from the journal when the work ends.
 import contextlib
 import csv
 import errno
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from datasets.dicom import is_dicom
-from inference.folder.images import FoundImage
+from inference.folder.images import FOLDERS, JOURNAL_FILE, KINDS, FoundImage
 from inference.folder.journal import Journal
-from inference.folder.loading import Job
 from utils.files import read_json, replacing, write_json
 from utils.inputs import sha256_of
 
-SETTINGS_FILE, JOURNAL_FILE = "settings.json", "predictions.jsonl"
-TABLE_FILE, ERRORS_FILE = "predictions.csv", "errors.csv"
+SETTINGS_FILE, TABLE_FILE, ERRORS_FILE = "settings.json", "predictions.csv", "errors.csv"
 COMMAND = "predict"
-KINDS = {
-    "mask": ("masks", ".png"),
-    "geometry": ("masks", ".json"),
-    "overlay": ("overlays", ".jpg"),
-    "probability": ("probabilities", ".png"),
-}
-FOLDERS = tuple(dict.fromkeys(folder for folder, _ in KINDS.values()))
 # What the masks depend on; the rest of the settings is there to be read.
 DECISIVE = ("ckpt_path", "ensemble", "tta", "spatial_size", "threshold", "spacing_mm")
 COLUMNS = (
@@ -53,9 +43,15 @@ class Results:
 
     def path_of(self, kind: str, name: str) -> Path:
         """Where a result is; ``kind`` is one of ``KINDS``. ValueError for a name that leads out of the folder."""
-        return _path_of(self.folder, kind, name)
+        # A journal comes from outside, too.
+        if not name or os.path.isabs(name) or not set(name.split("/")).isdisjoint(("", ".", "..")):
+            raise ValueError(
+                f"{self.folder}: expected names of images in {JOURNAL_FILE}, found {name!r}, which leads elsewhere"
+            )
+        place, ending = KINDS[kind]
+        return self.folder / place / f"{name}{ending}"
 
-    def jobs(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[Job]:
+    def compared(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[FoundImage]:
         """The images, each with what it is finished from if its results of all ``kinds`` are there.
 
         The tables are removed, since the work that follows makes them untrue.
@@ -63,9 +59,9 @@ class Results:
         Raises:
             ValueError: for an image whose name has results of another file; the tables are left.
         """
-        jobs = [Job(image, self._finished_from(image, set(kinds))) for image in images]
-        _remove_tables(self.folder)
-        return jobs
+        compared = [image._replace(finished_from=self._finished_from(image, set(kinds))) for image in images]
+        self.remove_tables()
+        return compared
 
     def _finished_from(self, image: FoundImage, kinds: set[str]) -> str | None:
         if image.name not in self.journal:
@@ -93,15 +89,28 @@ class Results:
             if there:
                 raise ValueError(f"{there}: expected nothing of this name, found a file of other origin; move it away")
         if name not in self.journal or self.journal[name].get("sha256") != sha256:
-            _remove_files(self.folder, name)
+            self.remove_files(name)
             self.journal.remove(name)
 
     def forget(self, name: str) -> None:
         """Remove the results of a name, whole or in part; nothing to do where there are none."""
         if name in self.journal.mentioned:
-            _remove_files(self.folder, name)
+            self.remove_files(name)
         if name in self.journal:
             self.journal.remove(name)
+
+    def remove_files(self, name: str) -> None:
+        for kind in KINDS:
+            try:
+                self.path_of(kind, name).unlink(missing_ok=True)
+            except OSError as error:
+                # Names that are just short enough for .png are not for .json: there is no such file.
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+
+    def remove_tables(self) -> None:
+        for name in (TABLE_FILE, ERRORS_FILE):
+            (self.folder / name).unlink(missing_ok=True)
 
     def write_tables(self, refused: Sequence[tuple[str, str]]) -> None:
         """Write the table of all results in the folder, and that of the files refused now, if there are any."""
@@ -132,26 +141,19 @@ def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) ->
     elif overwrite:
         _remove_results(folder)
     else:
-        _check_same(folder, before, json.loads(json.dumps(settings)))
+        _check_same(folder, before, settings)
     write_json(folder / SETTINGS_FILE, settings)
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
+        results = Results(folder, journal)
         for name in journal.names:
-            if not _path_of(folder, "mask", name).is_file():
+            if not results.path_of("mask", name).is_file():
                 journal.remove(name)
         try:
-            yield Results(folder, journal)
+            yield results
         finally:
             journal.sync()
             if not journal.names:
-                _remove_traces(folder)
-
-
-def _path_of(folder: Path, kind: str, name: str) -> Path:
-    # A journal comes from outside, too.
-    if not name or os.path.isabs(name) or not set(name.split("/")).isdisjoint(("", ".", "..")):
-        raise ValueError(f"{folder}: expected names of images in {JOURNAL_FILE}, found {name!r}, which leads elsewhere")
-    place, ending = KINDS[kind]
-    return folder / place / f"{name}{ending}"
+                _remove_traces(results)
 
 
 def _read_settings(folder: Path) -> dict:
@@ -192,48 +194,33 @@ def _check_same(folder: Path, before: Mapping, now: Mapping) -> None:
 
 def _said(value) -> str:
     """For comparing and for people: of checkpoints their contents, for they may have moved."""
-    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-        return " ".join(f"sha256:{item.get('sha256')}" for item in value)
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return f"sha256:{value.get('sha256')}"
+    return ",".join(map(_said, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _remove_results(folder: Path) -> None:
     """The settings are left: until they are replaced, a later call sees whose the rest is."""
-    _remove_tables(folder)
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
+        results = Results(folder, journal)
+        results.remove_tables()
         for name in journal.mentioned:
-            _remove_files(folder, name)
-    (folder / JOURNAL_FILE).unlink()
+            results.remove_files(name)
+    journal.path.unlink()
 
 
-def _remove_files(folder: Path, name: str) -> None:
-    for kind in KINDS:
-        try:
-            _path_of(folder, kind, name).unlink(missing_ok=True)
-        except OSError as error:
-            # Names that are just short enough for .png are not for .json: there is no such file.
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-
-
-def _remove_traces(folder: Path) -> None:
-    for name in FOLDERS:
-        for place, *_ in os.walk(folder / name, topdown=False):
-            # Not empty: somebody else's.
-            with contextlib.suppress(OSError):
-                os.rmdir(place)
-    if any((folder / name).exists() for name in FOLDERS):
-        # Of an image that a stop left unfinished: without the settings, a later call would take it for another's.
-        return
-    _remove_tables(folder)
-    # The settings last: a journal without them would be another's.
-    for name in (JOURNAL_FILE, SETTINGS_FILE):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _remove_tables(folder: Path) -> None:
-    for name in (TABLE_FILE, ERRORS_FILE):
-        (folder / name).unlink(missing_ok=True)
+def _remove_traces(results: Results) -> None:
+    folders = [results.folder / name for name in FOLDERS]
+    for place in (place for folder in folders for place, *_ in os.walk(folder, topdown=False)):
+        # Not empty: somebody else's.
+        with contextlib.suppress(OSError):
+            os.rmdir(place)
+    # Else something is of an image that a stop left unfinished, which without the settings a later call would take for
+    # another's. They go last: so would a journal be taken without them.
+    if not any(folder.exists() for folder in folders):
+        results.remove_tables()
+        for name in (JOURNAL_FILE, SETTINGS_FILE):
+            (results.folder / name).unlink(missing_ok=True)
 
 
 def _sha256_if_any(path: Path) -> str | None:

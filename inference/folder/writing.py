@@ -28,10 +28,10 @@ class Writer:
     """Writes the results of one image after the other, in any number of threads.
 
     Attributes:
-        path_of: where a kind of result of a name goes; see ``inference.folder.results.KINDS``.
+        path_of: where a kind of result of a name goes; see ``inference.folder.images.KINDS``.
         threshold: foreground is where the probability is above it.
         spacing_mm: (row, column) of every image's pixels; None for what DICOM headers say.
-        overlay, save_prob: whether these are wanted.
+        overlay, save_prob: whether these are wanted beside the mask.
     """
 
     path_of: Callable[[str, str], Path]
@@ -48,11 +48,7 @@ class Writer:
     # Of this thread: the caller's does not reach here.
     @torch.inference_mode()
     def __call__(self, loaded: Loaded, logits: Tensor) -> dict:
-        """Write everything of one image, but for a mask that is there.
-
-        Args:
-            loaded: which it is, of what size.
-            logits: (1,S,S) float32.
+        """Write everything of one image, but for a mask that is there; ``logits`` (1,S,S) float32.
 
         Returns:
             What is to be remembered: ``file``, ``source`` (its absolute path), ``sha256``, the figures of the table,
@@ -62,10 +58,12 @@ class Writer:
             OSError: where something cannot be written.
             ValueError: if the image has changed so that it can no longer be read.
         """
-        (name, path), (height, width) = loaded.image, loaded.size_px
+        name, path, (height, width) = loaded.image.name, loaded.image.path, loaded.size_px
         probability = full_size_probabilities(logits[None], (height, width))[0, 0].cpu().numpy()
         mask = probability > self.threshold
-        place = self._place(path)
+        place = dicom_geometry(path) if is_dicom(path) else {}
+        if self.spacing_mm is not None:
+            place |= {"pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
         if self.save_prob:
             write_image(self.path_of("probability", name), probability_picture(probability))
         if self.overlay:
@@ -75,7 +73,7 @@ class Writer:
         # Where other results were missing: it is of the same image and settings, and may have been corrected by hand.
         if not (place_of_mask := self.path_of("mask", name)).is_file():
             write_image(place_of_mask, mask.astype(np.uint8) * 255)
-        shape, spacing = measure_mask(mask, probability), place["pixel_spacing_mm"]
+        shape, spacing = measure_mask(mask, probability), place.get("pixel_spacing_mm")
         return {
             "file": str(path),
             "source": str(path.absolute()),
@@ -84,15 +82,9 @@ class Writer:
             "width_px": width,
             "area_mm2": shape["area_px"] * spacing[0] * spacing[1] if spacing else None,
             **shape,
-            "pixel_spacing_source": place["pixel_spacing_source"],
+            "pixel_spacing_source": place.get("pixel_spacing_source"),
             "problem": place.get("problem"),
         }
-
-    def _place(self, path: Path) -> dict:
-        header = dicom_geometry(path) if is_dicom(path) else {"pixel_spacing_mm": None, "pixel_spacing_source": None}
-        if self.spacing_mm is None:
-            return header
-        return {**header, "pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
 
 
 def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float | None]:

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.metrics import MEASURES
-from evaluation.paired import DECIMALS
 from evaluation.per_case import ENSEMBLE
+from evaluation.statistics import DECIMALS
 from reporting.html.records import ReportRun
 from utils.inputs import printable
 

@@ -353,7 +353,7 @@ class TestRefusedFiles:
         def explode(path):
             raise ZeroDivisionError("odd header")
 
-        sample = loading.ImageFiles([loading.Job(loading.FoundImage("i0", images / "i0.png"))], explode)[0][0]
+        sample = loading.load(loading.FoundImage("i0", images / "i0.png"), explode)[0]
         assert sample.refused.endswith("expected an image, found an unreadable file (ZeroDivisionError: odd header)")
 
 
@@ -574,15 +574,15 @@ class TestContinuing:
         assert after == before
 
     def test_a_wish_to_stop_ends_after_a_batch_with_a_table(self, checkpoint, images, tmp_path, capsys, monkeypatch):
-        out, original = tmp_path / "out", loading.ImageFiles.__getitem__
+        out, original = tmp_path / "out", loading.load
 
-        def signalling(dataset, index):
-            if index == 2:
+        def signalling(image, prepare):
+            if image.name == "i2":
                 signal.raise_signal(signal.SIGTERM)
-            return original(dataset, index)
+            return original(image, prepare)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loading.ImageFiles, "__getitem__", signalling)
+            patch.setattr(loading, "load", signalling)
             assert predict(checkpoint, images, out) == 130
         assert "stopped (SIGTERM); the same command continues" in capsys.readouterr().out
         assert [row["name"] for row in table(out)] == [f"i{index}" for index in range(4)]
@@ -632,28 +632,29 @@ class TestContinuing:
         """Last bits depend on it, and are to be those of an undisturbed call."""
         (images / "i1.jpg").write_bytes(b"broken")
         finished = {"i2": sha256_of(images / "i2.bmp")}
-        jobs = [loading.Job(image, finished.get(image.name)) for image in find_images([str(images)])[0]]
-        loader = loading.image_loader(jobs, lambda path: (read_one(path), (20, 30)), batch_size=4, num_worker=0)
+        found, _ = find_images([str(images)], images / "out")
+        found = [image._replace(finished_from=finished.get(image.name)) for image in found]
+        loader = loading.image_loader(found, lambda path: (read_one(path), (20, 30)), batch_size=4, num_worker=0)
         first, last = loader
         assert [image.image.name for image in (*first.images, *last.images)] == [f"i{index}" for index in range(5)]
         assert first.inputs.shape == (4, 3, 2, 2) and last.inputs.shape == (1, 3, 2, 2)
         assert first.inputs.abs().sum(dim=(1, 2, 3)).bool().tolist() == [True, False, False, True]
         assert [bool(image.refused) for image in first.images] == [False, True, False, False]
-        assert next(iter(loading.image_loader(jobs[2:3], read_one, batch_size=4, num_worker=0))).inputs is None
+        assert next(iter(loading.image_loader(found[2:3], read_one, batch_size=4, num_worker=0))).inputs is None
 
     def test_no_more_than_a_few_batches_are_there_at_a_time(self, images, monkeypatch):
-        jobs = [loading.Job(loading.FoundImage(str(i), images / "i0.png")) for i in range(40)]
+        found = [loading.FoundImage(str(i), images / "i0.png") for i in range(40)]
         asked = []
 
         def prepare(path):
             asked.append(path)
             return torch.zeros(3, 4, 4), (20, 30)
 
-        batches = iter(loading.image_loader(jobs, prepare, batch_size=2, num_worker=0))
+        batches = iter(loading.image_loader(found, prepare, batch_size=2, num_worker=0))
         for count in range(1, 6):
             assert next(batches).inputs.shape == (2, 3, 4, 4)
             assert len(asked) == 2 * count
-        loader = loading.image_loader(jobs, prepare, batch_size=2, num_worker=2)
+        loader = loading.image_loader(found, prepare, batch_size=2, num_worker=2)
         assert loader.prefetch_factor * loader.num_workers == 4
 
 

@@ -1,10 +1,10 @@
-"""Bootstrap intervals."""
+"""Bootstrap intervals, and tests against answers by hand."""
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from evaluation.statistics import bootstrap_interval
+from evaluation.statistics import bootstrap_interval, holm, signed_rank_p
 
 
 def test_the_same_draws_and_numbers_as_scipy_has():
@@ -34,3 +34,19 @@ def test_same_values_same_interval_and_another_seed_another():
 @pytest.mark.parametrize(("values", "groups"), [([], None), ([0.3], None), ([0.3, 0.4], ["a", "a"])])
 def test_nothing_can_be_said_from_fewer_than_two_groups(values, groups):
     assert bootstrap_interval(values, groups) is None
+
+
+def test_p_with_zeros_is_that_of_the_others():
+    assert signed_rank_p([0, 0, 0, 1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
+
+
+def test_too_few_to_test():
+    assert signed_rank_p([1, 2, 3, 4, 5]) is None and signed_rank_p([]) is None
+    assert signed_rank_p([1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
+
+
+def test_holm_by_hand():
+    # In order .01, .02, .03 times 3, 2, 1: .03, .04, and .03 may not fall below .04.
+    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.5, None, 0.9]) == [1, None, 1]
+    assert holm([0.2]) == [0.2] and holm([]) == []

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from evaluation.paired import ComparedRun, compare_runs, paired_table
+from evaluation.comparison import ComparedRun, compare_runs, paired_table
 from evaluation.per_case import table_of
 from reporting.comparison import draw_comparison
 

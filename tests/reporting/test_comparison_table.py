@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from evaluation.paired import Comparison
+from evaluation.comparison import Comparison
 from reporting.comparison_table import comparison_rows, comparisons_markdown
 
 ONE = Comparison(

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ def touch(*paths):
         path.write_bytes(b"")
 
 
-def names(*given, **options):
-    return [image.name for image in find_images([str(path) for path in given], **options)[0]]
+def names(*given, out=Path("predicted"), recursive=False):
+    return [image.name for image in find_images([str(path) for path in given], out, recursive)[0]]
 
 
 def test_a_folder_gives_its_images_sorted_and_nothing_else(tmp_path):
@@ -46,7 +47,9 @@ def test_links_to_files_are_files_and_links_to_folders_are_not_followed(tmp_path
 
 def test_a_named_file_of_another_ending_or_hidden_is_refused_alone(tmp_path):
     touch(tmp_path / "a.png", tmp_path / "Thumbs.db", tmp_path / ".tmp-a.png")
-    images, refused = find_images([str(tmp_path / name) for name in ("a.png", "Thumbs.db", ".tmp-a.png")])
+    images, refused = find_images(
+        [str(tmp_path / name) for name in ("a.png", "Thumbs.db", ".tmp-a.png")], tmp_path / "out"
+    )
     assert [image.name for image in images] == ["a"]
     assert [path.name for path, _ in refused] == ["Thumbs.db", ".tmp-a.png"]
     assert "found another ending, or a hidden file" in refused[0][1]
@@ -76,17 +79,17 @@ def test_a_folder_in_the_place_of_a_mask_is_refused(tmp_path):
 def test_results_are_no_images(tmp_path):
     masks = tmp_path / "out" / "masks"
     touch(tmp_path / "a.png", masks / "a.png", masks / "sub" / "a.png")
-    assert names(tmp_path, recursive=True, avoid=[masks]) == ["a"]
+    assert names(tmp_path, recursive=True, out=tmp_path / "out") == ["a"]
     os.symlink(masks, tmp_path / "link")
     for given in (masks, masks / "sub", masks / "a.png", tmp_path / "link"):
         with pytest.raises(ValueError, match="found a file in the folder of results; choose another --out"):
-            names(given, avoid=[masks])
+            names(given, out=tmp_path / "out")
 
 
 def test_results_of_other_calls_are_no_images(tmp_path):
     touch(*(tmp_path / name for name in ("a.png", "masks/b.png", "out/masks/a.png", "out/more/c.png")))
-    touch(tmp_path / "out" / "journal")
-    assert names(tmp_path, recursive=True, beside=("journal", ["masks"])) == ["a", "masks/b", "out/more/c"]
+    touch(tmp_path / "out" / "predictions.jsonl")
+    assert names(tmp_path, recursive=True) == ["a", "masks/b", "out/more/c"]
 
 
 def test_nothing_there(tmp_path):
@@ -128,4 +131,4 @@ def test_links_to_themselves_pipes_and_what_may_not_be_read_are_no_unnamed_dicom
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "scan").write_bytes(bytes(128) + b"DICM")
     assert passed_over([str(tmp_path)], tmp_path / "out")[1] == [tmp_path / "scan"]
-    assert [image.path.name for image in find_images([str(tmp_path)])[0]] == ["loop.png"]
+    assert [image.path.name for image in find_images([str(tmp_path)], tmp_path / "out")[0]] == ["loop.png"]

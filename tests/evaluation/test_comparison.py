@@ -8,16 +8,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evaluation.paired import (
+from evaluation.comparison import (
     ComparedRun,
     check_level,
     check_same_cases,
     choose_metrics,
     compare_runs,
     groups_of,
-    holm,
     paired_table,
-    signed_rank_p,
 )
 
 
@@ -97,22 +95,6 @@ def test_rounding_is_no_difference():
     # 0.1 + 0.2 - 0.3 is 6e-17, and is no win.
     c = one(compared("A", [0.3] * 6), compared("B", [0.1 + 0.2] * 6))
     assert (c.wins, c.ties, c.wilcoxon_p) == (0, 6, 1)
-
-
-def test_p_with_zeros_is_that_of_the_others():
-    assert signed_rank_p([0, 0, 0, 1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
-
-
-def test_too_few_to_test():
-    assert signed_rank_p([1, 2, 3, 4, 5]) is None and signed_rank_p([]) is None
-    assert signed_rank_p([1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 64)
-
-
-def test_holm_by_hand():
-    # In order .01, .02, .03 times 3, 2, 1: .03, .04, and .03 may not fall below .04.
-    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.5, None, 0.9]) == [1, None, 1]
-    assert holm([0.2]) == [0.2] and holm([]) == []
 
 
 def test_holm_counts_the_runs_of_a_metric():
