@@ -12,7 +12,6 @@ from datasets.loaders import training_loader
 from datasets.splits import train_list_sha256
 from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
-from losses import OBJECTIVES
 from trainer import TrainState, train
 from training.build import (
     build_average,
@@ -40,7 +39,7 @@ from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, Validate
 from training.results import finish
 from training.rounds import remove_rounds, train_rounds
 from training.run import Data, Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE
 from training.schedule import schedule
 from training.seeding import seed_everything
 from training.seeds import train_seeds
@@ -201,26 +200,17 @@ def _train(run: Run, deadline: Deadline) -> str | None:
 @contextlib.contextmanager
 def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
     """All hooks in their order, closed at the end; a validation that a stop has left over is made up before them."""
-    settings, group = run.settings, run.group
-    validate = _validation(run, request)
+    settings, shown = run.settings, run.data.train.showcase(NUM_PICTURES)
+    validate = ValidateHook(
+        run,
+        request,
+        on_best=lambda: save(run, BEST_FILE),
+        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
+    )
     # Before others look at the clock.
     if validate.catch_up(run.state):
         # There may be no step left that would.
         save(run, LATEST_FILE)
-    log = LogHook(
-        run.log,
-        step=settings.log_step,
-        max_ite=settings.max_ite,
-        start=run.state.iteration,
-        images_a_step=len(run.data.train) / run.state.iterations_per_epoch,
-        device=run.device,
-    )
-    forecast = ForecastHook(run.log, settings, run.device, start=run.state.iteration)
-    to_close = [log]
-    if settings.profile and group.is_main:
-        to_close.append(
-            ProfileHook(run.folder / PROFILE_FOLDER, steps=settings.profile, device=run.device, log=run.log)
-        )
 
     def save_latest(state: TrainState, terms: dict, lr: float) -> None:
         due = state.iteration % settings.save_step == 0
@@ -229,28 +219,10 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
         if due and settings.keep_all:
             save(run, f"model_ite{state.iteration}.pth")
 
+    average = [AverageHook(run)] if run.average is not None else []
+    to_close = [LogHook(run), *([ProfileHook(run)] if settings.profile and run.group.is_main else [])]
     try:
-        average = [AverageHook(run.average, run.model, max_ite=settings.max_ite)] if run.average is not None else []
-        yield [*average, StopHook(request, group), *to_close, forecast, validate, save_latest]
+        yield [*average, StopHook(request, run.group), *to_close, ForecastHook(run), validate, save_latest]
     finally:
         for hook in to_close:
             hook.close()
-
-
-def _validation(run: Run, request: StopRequest) -> ValidateHook:
-    data, settings = run.data, run.settings
-    shown = data.train.showcase(NUM_PICTURES)
-    return ValidateHook(
-        run.network,
-        run.loader(data.selection) if data.selection else None,
-        run.device,
-        run.log,
-        split=data.selection_split or "",
-        selected_by=OBJECTIVES[settings.mode].selected_by,
-        step=settings.val_step,
-        max_ite=settings.max_ite,
-        group=run.group,
-        request=request,
-        on_best=lambda: save(run, BEST_FILE),
-        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
-    )
