@@ -55,7 +55,7 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
     )
     if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
-        before = first_options(Path(settings.exp_path)).get("without_map")
+        before = first_options(settings.folder).get("without_map")
         train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
     sharing = group.on_this_machine if settings.cache == "memory" else 1

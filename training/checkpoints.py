@@ -12,8 +12,7 @@ from torch import Tensor
 from datasets import SegmentationDataset
 from datasets.gaze.map_files import LABELS_FILE
 from datasets.splits import train_list_sha256
-from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
-from evaluation.summary import TRAIN_LIST
+from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
 from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
@@ -23,10 +22,9 @@ from models.registry import load_weights
 from training.build import model_settings
 from training.data_options import check_settings, id_numbers, remembered_settings
 from training.run import Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
-from utils.devices import amp_of
 from utils.distributed import Group
 from utils.inputs import sha256_of
 
@@ -69,11 +67,15 @@ def save(run: Run, file: str) -> None:
     settings, state = run.settings, run.state
     if not run.group.is_main:
         return
+    raw = {}
+    if run.average is not None:
+        # Which training goes on from, beside their EMA, which predicts.
+        raw = {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
     save_checkpoint(
         run.folder / file,
         {
             "state_dict": run.network.state_dict(),
-            **trained_weights(run),
+            **raw,
             "opt": settings.flat(),
             "epoch": state.epoch,
             "iteration": state.iteration,
@@ -84,7 +86,7 @@ def save(run: Run, file: str) -> None:
             "selection_ids": _selection_ids(run),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
-            "amp": amp_of(settings.amp, settings.fp16, run.device),
+            "amp": run.amp,
             "state": {key: getattr(state, key) for key in STATE_KEYS},
             "random": random_states(),
             "config": {
@@ -115,13 +117,6 @@ def _named_weights(settings: Settings) -> str | None:
     return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
 
 
-def trained_weights(run: Run) -> dict:
-    """The raw weights, which training goes on from, beside their EMA, which predicts."""
-    if run.average is None:
-        return {}
-    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
-
-
 class Start(NamedTuple):
     """What a run begins with.
 
@@ -140,38 +135,43 @@ class Start(NamedTuple):
     fell_back: bool = False
 
 
-def checkpoint_to_start_from(settings: Settings, folder: Path, data: SegmentationDataset) -> Start:
+def checkpoint_to_start_from(settings: Settings, data: SegmentationDataset) -> Start:
     """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
 
     ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
+
+    Raises:
+        ValueError: for an earlier run; for one to resume that has other options or data, or began with weights that it
+            has to be given again; and as ``weights_to_start_from``.
     """
-    latest = folder / LATEST_FILE
-    if settings.resume:
-        _check_goes_on_from_its_own(settings, folder)
-        # The weights that it began with are not what it goes on from.
-        given = None if _are_start(settings.ckpt_path, first_options(folder)) else settings.ckpt_path
-        path, note = given or latest, None
-        if given:
-            checkpoint = load_checkpoint(path)
-        elif has_checkpoint(folder):
-            checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
-            path = latest if note is None else folder / PREVIOUS_FILE
-        else:
-            return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
-        _check_resumable(settings, checkpoint, path)
-        _check_same_settings(data, checkpoint.get("config") or {}, path)
-        notes = (note,) if note else ()
-        anew = _why_chosen_anew(settings, checkpoint, folder / BEST_FILE)
-        if anew:
-            # The validation of its iteration is made up, where one is due.
-            state = {**checkpoint["state"], "validated": 0}
-            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
-            notes += (f"{anew}; it is chosen anew",)
-        return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
-    if not settings.makes_labels:
-        # The folders of rounds have been looked at before their labels were made.
-        check_no_earlier(settings, [folder])
-    return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
+    folder, note = settings.folder, None
+    if not settings.resume:
+        if not settings.makes_labels:
+            # The folders of rounds have been looked at before their labels were made.
+            check_no_earlier(settings, [folder])
+        return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
+    if settings.ckpt_path and not _began_with(settings.ckpt_path, folder):
+        path = Path(settings.ckpt_path)
+        checkpoint = load_checkpoint(path)
+    elif has_checkpoint(folder):
+        checkpoint, note = load_latest(folder / LATEST_FILE, folder / PREVIOUS_FILE)
+        path = folder / (PREVIOUS_FILE if note else LATEST_FILE)
+    elif weights := start_weights(folder):
+        raise ValueError(
+            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
+            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
+        )
+    else:
+        return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
+    _check_resumable(settings, checkpoint, path)
+    _check_same_settings(data, checkpoint.get("config") or {}, path)
+    notes = (note,) if note else ()
+    if anew := _why_chosen_anew(settings, checkpoint):
+        # The validation of its iteration is made up, where one is due.
+        state = {**checkpoint["state"], "validated": 0}
+        checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
+        notes += (f"{anew}; it is chosen anew",)
+    return Start(checkpoint, path, resumes=True, notes=notes, fell_back=note is not None)
 
 
 def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
@@ -185,19 +185,33 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
         )
 
 
-def _are_start(path: str | None, before: Mapping) -> bool:
-    """Whether the weights at a path are those that a run began with, by its options, or it began with none.
+def start_weights(folder: Path) -> str | None:
+    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
 
-    However the path is spelled; by their content where run and weights have moved, or the working folder is another.
+    Raises:
+        ValueError: if its options cannot be read.
     """
-    start = None if before.get("resume") else before.get("ckpt_path")
-    if None in (path, start) or os.path.realpath(path) == os.path.realpath(start):
-        return (path is None) == (start is None)
-    return os.path.isfile(path) and sha256_of(path) == before.get(START_SHA256)
+    first = first_options(folder)
+    # What was resumed from a checkpoint had begun before.
+    return None if first.get("resume") else first.get("ckpt_path")
 
 
-def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:
+def _began_with(path: str | None, folder: Path) -> bool:
+    """Whether a run began with the weights at a path, however it is spelled, or without any, where that is None.
+
+    By their content where run and weights have moved, or the working folder is another.
+    """
+    start = start_weights(folder)
+    if path is None or start is None:
+        return path is start
+    if os.path.realpath(path) == os.path.realpath(start):
+        return True
+    return os.path.isfile(path) and sha256_of(path) == first_options(folder).get(START_SHA256)
+
+
+def _why_chosen_anew(settings: Settings, checkpoint: Mapping) -> str | None:
     """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
+    best = settings.folder / BEST_FILE
     if checkpoint["best_performance"] is None:
         return None
     if not best.is_file():
@@ -216,45 +230,17 @@ def check_same_start(iteration: int, folder: Path, group: Group) -> None:
         )
 
 
-def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
-    """Take away what an earlier run left and the new one does not go on from."""
-    if overwrite:
-        remove_run(folder)
-    if start.fell_back:
-        # Else the next save would keep the broken one as the previous one.
-        (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
-
-
-def remove_run(folder: Path) -> None:
-    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
-    # Masks of a run, which others would take for those of the next one.
-    masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
-    for pattern in (*RUN_FILES, *masks):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run can go on from one of its own."""
     return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
 
 
-def start_weights(folder: Path) -> str | None:
-    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
-
-    Raises:
-        ValueError: if its options cannot be read.
-    """
-    first = first_options(folder)
-    return None if first.get("resume") else first.get("ckpt_path")
-
-
-def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
-    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights, or
-    on other training images."""
-    path = Path(one.exp_path) / ARGS_FILE
+def check_same_options_as_before(one: Settings, ckpt_path: str | None) -> None:
+    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or other weights to
+    start from (``ckpt_path``), or on other training images."""
+    path = one.folder / ARGS_FILE
     if path.is_file():
-        before = first_options(path.parent)
+        before = first_options(one.folder)
         check_same_options(one, before, path)
         # Earlier runs do not say it.
         if before.get(TRAIN_LIST) and before[TRAIN_LIST] != train_list_sha256(one.root):
@@ -262,13 +248,12 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
                 f"{path}: expected the training images that the run began with, found other ids in "
                 f"{Path(one.root, 'train.txt')}; restore the split files, or start a new run (--exp_path)"
             )
-        # What was resumed from a checkpoint had begun before.
-        if not before.get("resume") and not _are_start(start_weights, before):
+        if not before.get("resume") and not _began_with(ckpt_path, one.folder):
             raise ValueError(
                 f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
-                f"{start_weights}: what is left would start otherwise; name the same"
+                f"{ckpt_path}: what is left would start otherwise; name the same"
             )
-    elif (path.parent / SUMMARY_FILE).is_file():
+    elif (one.folder / SUMMARY_FILE).is_file():
         raise ValueError(
             f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
             "folder, or choose another --exp_path"
@@ -312,16 +297,6 @@ def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
                 f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
                 "elsewhere, or choose another --exp_path"
             )
-
-
-def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
-    """A run that began with the weights at --ckpt_path is not to begin without them."""
-    weights = start_weights(folder)
-    if weights and _are_start(settings.ckpt_path or weights, first_options(folder)) and not has_checkpoint(folder):
-        raise ValueError(
-            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
-            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
-        )
 
 
 def _check_resumable(settings: Settings, checkpoint: dict, path) -> None:
@@ -446,10 +421,9 @@ def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
 
 
 def _check_same_ground(run: Run, checkpoint: dict) -> None:
-    amp = amp_of(run.settings.amp, run.settings.fp16, run.device)
-    if checkpoint["amp"] != amp:
+    if checkpoint["amp"] != run.amp:
         raise ValueError(
-            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {amp} on {run.device}; "
+            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on {run.device}; "
             "resume it on the kind of device that it began on"
         )
     split, ids = run.data.selection_split, _selection_ids(run)

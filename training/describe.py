@@ -15,7 +15,7 @@ from training.run import Run
 from training.run_folder import ARGS_FILE
 from training.schedule import schedule
 from training.settings import Settings
-from utils.devices import amp_of, device_name, has_bfloat16
+from utils.devices import device_name, has_bfloat16
 from utils.log import code_version
 
 
@@ -86,7 +86,7 @@ def _counted(number: int, noun: str, ending: str = "s") -> str:
 
 def _computation(run: Run) -> str:
     settings = run.settings
-    amp = amp_of(settings.amp, settings.fp16, run.device)
+    amp = run.amp
     parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
     if amp == "bf16" and not has_bfloat16(run.device):
         parts += f" (which this {run.device.type} only emulates, some ten times slower: --amp auto takes float32 then)"

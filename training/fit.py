@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
@@ -28,7 +27,6 @@ from training.checkpoints import (
     Start,
     check_same_start,
     checkpoint_to_start_from,
-    prepare_folder,
     restore,
     save,
 )
@@ -37,9 +35,9 @@ from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
-from training.rounds import remove_rounds, train_rounds
+from training.rounds import clear_the_way, remove_rounds, train_rounds
 from training.run import Data, Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, remove_run
 from training.schedule import schedule
 from training.seeding import seed_everything
 from training.seeds import train_seeds
@@ -79,29 +77,37 @@ def fit(settings: Settings) -> int:
         if device.type == "cpu":
             keep_freed_memory()
 
-        def train_all(one: Settings) -> int:
-            if one.makes_labels:
-                return train_rounds(one, lambda of_round: train_one(of_round, group, device, deadline), group, device)
+        def train_alone(one: Settings) -> int:
             return train_one(one, group, device, deadline)
 
-        return train_seeds(settings, train_all, group) if settings.seeds else train_all(settings)
+        def train_of_seed(one: Settings) -> int:
+            return train_rounds(one, train_alone, group, device) if one.makes_labels else train_alone(one)
+
+        if settings.seeds:
+            return train_seeds(settings, train_of_seed, group)
+        if settings.makes_labels:
+            clear_the_way(settings, [settings], group)
+        return train_of_seed(settings)
 
 
 def train_one(settings: Settings, group: Group, device: torch.device, deadline: Deadline) -> int:
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
-    folder = Path(settings.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
-    data = build_data(settings, group)
-    start = checkpoint_to_start_from(settings, folder, data.train)
-    run = _build_run(settings, folder, data, start, device, group)
+    data, folder = build_data(settings, group), settings.folder
+    start = checkpoint_to_start_from(settings, data.train)
+    run = _build_run(settings, data, start, device, group)
     # All processes have looked before one writes.
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
-        if settings.overwrite and not settings.makes_labels:
+        if settings.overwrite and settings.makes_labels:
+            remove_run(folder)
+        elif settings.overwrite:
             # Of an earlier run with rounds, too.
             remove_rounds(settings)
-        prepare_folder(folder, start, overwrite=settings.overwrite)
-    with _log(settings, folder, run.state, group) as log:
+        if start.fell_back:
+            # Else the next save would keep the broken one as the previous one.
+            (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
+    with _log(settings, run.state, group) as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
@@ -122,7 +128,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     return STOPPED_CODE if stopped_by else 0
 
 
-def _build_run(settings: Settings, folder: Path, data: Data, start: Start, device: torch.device, group: Group) -> Run:
+def _build_run(settings: Settings, data: Data, start: Start, device: torch.device, group: Group) -> Run:
     """The run where it starts, without its log: nothing is written yet."""
     seed_everything(settings.seed)
     if settings.deterministic:
@@ -131,13 +137,13 @@ def _build_run(settings: Settings, folder: Path, data: Data, start: Start, devic
     _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
     optimizer, average = build_optimizer(settings, model), build_average(settings, model)
-    run = Run(settings, folder, data, model, optimizer, scaler, state, device, NoLog(), group, average)
+    run = Run(settings, data, model, optimizer, scaler, state, device, NoLog(), group, average)
     restore(run, start)
     return run
 
 
 @contextlib.contextmanager
-def _log(settings: Settings, folder: Path, state: TrainState, group: Group) -> Iterator[RunLog | NoLog]:
+def _log(settings: Settings, state: TrainState, group: Group) -> Iterator[RunLog | NoLog]:
     """The log of the run, which the main process alone writes."""
     if not group.is_main:
         yield NoLog()
@@ -146,9 +152,12 @@ def _log(settings: Settings, folder: Path, state: TrainState, group: Group) -> I
     mirror = contextlib.nullcontext()
     if settings.wandb:
         mirror = wandb_mirror(
-            folder, settings.flat(), resume=settings.resume, is_finished=lambda: state.iteration >= settings.max_ite
+            settings.folder,
+            settings.flat(),
+            resume=settings.resume,
+            is_finished=lambda: state.iteration >= settings.max_ite,
         )
-    with mirror, RunLog(folder, redo_from=redo_from) as log:
+    with mirror, RunLog(settings.folder, redo_from=redo_from) as log:
         yield log
 
 
@@ -167,7 +176,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
         size=group.size,
     )
 
-    autocast, _ = precision(amp_of(settings.amp, settings.fp16, run.device), run.device)
+    autocast, _ = precision(run.amp, run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as hooks:
         start = state.iteration
         of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)

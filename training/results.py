@@ -19,7 +19,7 @@ from training.describe import what_is_trained
 from training.run import Run
 from training.run_folder import BEST_FILE, LATEST_FILE, first_options
 from training.settings import Settings
-from utils.devices import amp_of, device_name
+from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version
 
@@ -103,7 +103,7 @@ def _recipe(run: Run) -> dict:
         recipe["skip_missing_gaze"] = True
     if settings.amp == "auto":
         # What it means differs from one machine to another.
-        recipe["amp"] = amp_of(settings.amp, settings.fp16, run.device)
+        recipe["amp"] = run.amp
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),

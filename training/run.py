@@ -11,6 +11,7 @@ from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
 from trainer import TrainState
 from training.settings import Settings
+from utils.devices import amp_of
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
@@ -28,7 +29,6 @@ class Run(NamedTuple):
     """What the parts of a run share."""
 
     settings: Settings
-    folder: Path
     data: Data
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -38,6 +38,16 @@ class Run(NamedTuple):
     log: RunLog | NoLog
     group: Group
     average: AveragedModel | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.settings.folder
+
+    @property
+    def amp(self) -> str:
+        """The mixed precision in use: ``off``, ``bf16`` or ``fp16``."""
+        return amp_of(self.settings.amp, self.settings.fp16, self.device)
 
     @property
     def network(self) -> nn.Module:

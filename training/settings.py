@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.augment import AUGMENTATIONS
@@ -342,6 +343,11 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         if unknown:
             raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
         return cls(**own, objective=objective).checked()
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return Path(self.exp_path)
 
     @property
     def makes_labels(self) -> bool:
