@@ -12,39 +12,22 @@ from datasets.splits import train_list_sha256
 from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
 from trainer import TrainState, train
-from training.build import (
-    build_average,
-    build_data,
-    build_network,
-    build_optimizer,
-    check_batch_size,
-    memory_layout,
-    objective_of,
-    smallest_batch,
-)
-from training.checkpoints import (
-    START_SHA256,
-    Start,
-    check_same_start,
-    checkpoint_to_start_from,
-    restore,
-    save,
-)
+from training.build import build_data, build_run, check_batch_size, memory_layout, objective_of
+from training.checkpoints import START_SHA256, check_same_start, checkpoint_to_start_from, restore, save
 from training.data_options import complete
 from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
 from training.rounds import clear_the_way, remove_rounds, train_rounds
-from training.run import Data, Run
+from training.run import Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, remove_run
 from training.schedule import schedule
-from training.seeding import seed_everything
 from training.seeds import train_seeds
 from training.settings import Settings
 from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
-from utils.devices import amp_of, keep_freed_memory, make_deterministic, precision, use_cores
+from utils.devices import keep_freed_memory, precision, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.inputs import sha256_of
@@ -95,7 +78,8 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     data, folder = build_data(settings, group), settings.folder
     start = checkpoint_to_start_from(settings, data.train)
-    run = _build_run(settings, data, start, device, group)
+    run = build_run(settings, data, device, group)
+    restore(run, start)
     # All processes have looked before one writes.
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
@@ -126,20 +110,6 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     # torchrun ends all processes once one has ended with another code than 0: none is to do so while rank 0 writes.
     group.barrier()
     return STOPPED_CODE if stopped_by else 0
-
-
-def _build_run(settings: Settings, data: Data, start: Start, device: torch.device, group: Group) -> Run:
-    """The run where it starts, without its log: nothing is written yet."""
-    seed_everything(settings.seed)
-    if settings.deterministic:
-        make_deterministic(device)
-    model = build_network(settings, device, smallest_batch(settings, len(data.train), group), group)
-    _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
-    state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
-    optimizer, average = build_optimizer(settings, model), build_average(settings, model)
-    run = Run(settings, data, model, optimizer, scaler, state, device, NoLog(), group, average)
-    restore(run, start)
-    return run
 
 
 @contextlib.contextmanager

@@ -1,7 +1,17 @@
-"""Learning rates: one value an epoch, as released, or one an iteration."""
+"""Optimizers, and learning rates: one value an epoch, as released, or one an iteration."""
 
+import functools
 import math
 from collections.abc import Callable
+
+import torch
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": functools.partial(torch.optim.SGD, momentum=0.99, nesterov=True),
+    "adam": torch.optim.Adam,
+    # In one pass over the weights, which a small network notices on a CPU, too.
+    "adamw": functools.partial(torch.optim.AdamW, fused=True),
+}
 
 
 def _cosine(done: float, lr: float, lr_min: float) -> float:

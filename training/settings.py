@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from models.propagation import SIMILARITIES
 from models.registry import takes
 from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
 from training.recipes import RECIPES
-from training.schedule import SCHEDULERS
+from training.schedule import OPTIMIZERS, SCHEDULERS
 from utils.settings import (
     NATURAL,
     NOT_NEGATIVE,
@@ -36,7 +36,6 @@ from utils.settings import (
 )
 
 RELEASED_ENSEMBLE = "logits"
-OPTIMIZERS = ("sgd", "adam", "adamw")
 AMP_MODES = ("off", "bf16", "fp16", "auto")
 SELECTIONS = ("best", "last")
 
@@ -358,6 +357,10 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         """A copy with other values, given as to ``of``; they are not checked."""
         own, objective = _parted(options)
         return dataclasses.replace(self, **own, objective={**self.objective, **objective})
+
+    def some(self, names: Iterable[str]) -> dict[str, Any]:
+        """Some of a training's own, by name."""
+        return {name: getattr(self, name) for name in names}
 
     def flat(self) -> dict[str, Any]:
         """All by name, those of the objective among the others; as kept in run folder and checkpoint."""
