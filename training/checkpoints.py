@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from datasets import SegmentationDataset
 from datasets.gaze.map_files import LABELS_FILE
 from datasets.splits import train_list_sha256
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
@@ -21,7 +20,7 @@ from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from training.build import model_settings
 from training.data_options import check_settings, id_numbers, remembered_settings
-from training.run import Run
+from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
@@ -83,7 +82,7 @@ def save(run: Run, file: str) -> None:
             "best_iteration": state.best_iteration,
             "selected_on": run.data.selection_split,
             "selected_by": OBJECTIVES[settings.mode].selected_by,
-            "selection_ids": _selection_ids(run),
+            "selection_ids": _selection_ids(run.data),
             "optimizer": run.optimizer.state_dict(),
             "scaler": run.scaler.state_dict(),
             "amp": run.amp,
@@ -118,24 +117,16 @@ def _named_weights(settings: Settings) -> str | None:
 
 
 class Start(NamedTuple):
-    """What a run begins with.
+    """What a run begins with."""
 
-    Attributes:
-        checkpoint: to take the weights from, or None.
-        path: its file.
-        resumes: whether it is to be continued, and not only its weights to be used.
-        notes: what to tell the user of it.
-        fell_back: whether it is the previous one, since the latest is broken.
-    """
-
-    checkpoint: dict | None
+    checkpoint: dict | None  # to take the weights from
     path: Path | None = None
-    resumes: bool = False
-    notes: tuple[str, ...] = ()
-    fell_back: bool = False
+    resumes: bool = False  # whether it is to be continued, and not only its weights to be used
+    notes: tuple[str, ...] = ()  # what to tell the user of it
+    fell_back: bool = False  # whether it is the previous one, since the latest is broken
 
 
-def checkpoint_to_start_from(settings: Settings, data: SegmentationDataset) -> Start:
+def checkpoint_to_start_from(settings: Settings, data: Data) -> Start:
     """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
 
     ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
@@ -164,13 +155,13 @@ def checkpoint_to_start_from(settings: Settings, data: SegmentationDataset) -> S
     else:
         return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
     _check_resumable(settings, checkpoint, path)
-    _check_same_settings(data, checkpoint.get("config") or {}, path)
     notes = (note,) if note else ()
     if anew := _why_chosen_anew(settings, checkpoint):
         # The validation of its iteration is made up, where one is due.
         state = {**checkpoint["state"], "validated": 0}
         checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
         notes += (f"{anew}; it is chosen anew",)
+    _check_same_data(data, checkpoint, path)
     return Start(checkpoint, path, resumes=True, notes=notes, fell_back=note is not None)
 
 
@@ -323,18 +314,20 @@ def check_same_options(settings: Settings, before: Mapping, path) -> None:
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
 
 
-def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
-    check_settings(data.spec, config, path)
-    ignored, now = data.spec.ignore_value, list(data.thresholds or ())
-    if config.get("ignore_value") != ignored:
-        raise ValueError(
-            f"{path}: expected the ignore_value of the run to resume, {config.get('ignore_value')}, found {ignored}; "
-            "restore it in dataset.toml, or start a new run (--exp_path)"
-        )
-    before = config.get("level_thresholds", now)
-    if before != now:
-        raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
-    ids = id_numbers(data.names)
+def _check_same_data(data: Data, checkpoint: Mapping, path: Path) -> None:
+    config, train = checkpoint.get("config") or {}, data.train
+    check_settings(train.spec, config, path)
+    thresholds = list(train.thresholds or ())
+    for name, before, now in (
+        ("ignore_value", config.get("ignore_value"), train.spec.ignore_value),
+        ("thresholds", config.get("level_thresholds", thresholds), thresholds),
+    ):
+        if before != now:
+            raise ValueError(
+                f"{path}: expected the {name} of the run to resume, {before}, found {now}; restore it in dataset.toml, "
+                "or start a new run (--exp_path)"
+            )
+    ids = id_numbers(train.names)
     trained = config.get("train_ids", ids)
     # The order counts too: the loader draws by it.
     if trained != ids:
@@ -343,6 +336,18 @@ def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
             f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files, case_pattern "
             "and, with --skip_missing_gaze, the gaze maps, or start a new run (--exp_path)"
         )
+    split, ids = data.selection_split, _selection_ids(data)
+    chosen_on, chosen_ids = checkpoint["selected_on"], checkpoint["selection_ids"]
+    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
+        raise ValueError(
+            f"{path}: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
+            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
+            "as they were, or start a new run (--exp_path)"
+        )
+
+
+def _selection_ids(data: Data) -> list[int]:
+    return id_numbers(data.selection.names) if data.selection else []
 
 
 def plain(value):
@@ -356,8 +361,7 @@ def restore(run: Run, start: Start) -> None:
     Of a run to resume, put optimizer, scaler, random states and progress back to where the checkpoint left them, too.
 
     Raises:
-        ValueError: for weights or states that do not fit, or if the run would go on in another precision, or choose
-            its best checkpoint on another split.
+        ValueError: for weights or states that do not fit, or if the run would go on in another precision.
     """
     if start.checkpoint is None:
         return
@@ -374,7 +378,11 @@ def restore(run: Run, start: Start) -> None:
 
 
 def _restore_state(run: Run, checkpoint: dict) -> None:
-    _check_same_ground(run, checkpoint)
+    if checkpoint["amp"] != run.amp:
+        raise ValueError(
+            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on {run.device}; "
+            "resume it on the kind of device that it began on"
+        )
     restore_optimizer(run.optimizer, checkpoint["optimizer"])
     # What no run changes is not taken from a file.
     run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
@@ -418,23 +426,3 @@ def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
         return False
     low, high = map(float, value.aminmax())
     return math.isfinite(low + high) and (low >= 0 or key not in ("step", "exp_avg_sq"))
-
-
-def _check_same_ground(run: Run, checkpoint: dict) -> None:
-    if checkpoint["amp"] != run.amp:
-        raise ValueError(
-            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on {run.device}; "
-            "resume it on the kind of device that it began on"
-        )
-    split, ids = run.data.selection_split, _selection_ids(run)
-    chosen_on, chosen_ids = checkpoint["selected_on"], checkpoint["selection_ids"]
-    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
-        raise ValueError(
-            f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
-            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
-            "as they were, or start a new run (--exp_path)"
-        )
-
-
-def _selection_ids(run: Run) -> list[int]:
-    return id_numbers(run.data.selection.names) if run.data.selection else []

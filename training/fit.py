@@ -77,7 +77,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
     data, folder = build_data(settings, group), settings.folder
-    start = checkpoint_to_start_from(settings, data.train)
+    start = checkpoint_to_start_from(settings, data)
     run = build_run(settings, data, device, group)
     restore(run, start)
     # All processes have looked before one writes.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.registry import load_weights
@@ -23,7 +22,7 @@ from training.checkpoints import (
     weights_to_start_from,
 )
 from training.forecast import work
-from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels, masks_drawn
+from training.labels import MAPS_FOLDER, check_sources, describe_quality, labels_asked_for, make_labels
 from training.run_folder import LATEST_FILE, remove_files, remove_run
 from training.settings import Settings
 from utils.distributed import Group
@@ -175,8 +174,8 @@ def _check_maps_are_ours(settings: Settings) -> None:
 
 def check_same_labels(settings: Settings) -> None:
     """Raise ValueError if the rounds that are there have labels of another policy, of other masks, or of other gaze."""
-    drawn = sorted(masks_drawn(settings, get_spec(settings.data, settings.root)))
-    asked = {"policy": settings.pseudo, "masks": drawn, "fixations_sha256": gaze_sha256(settings)}
+    asked = labels_asked_for(settings)
+    asked["masks"].sort()
     for folder in round_folders(settings):
         labels = read_labels(folder)
         if labels is None:
