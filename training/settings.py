@@ -35,7 +35,6 @@ from utils.settings import (
     setting,
 )
 
-RELEASED_ENSEMBLE = "logits"
 AMP_MODES = ("off", "bf16", "fp16", "auto")
 SELECTIONS = ("best", "last")
 
@@ -161,8 +160,8 @@ class Levels:
     prop_similarity: str = setting("dot", "dot as released, cosine as in the paper's text", choices=SIMILARITIES)
     prop_kernel_size: int = setting(5, "side of the window, odd", POSITIVE_INT)
     prop_dilation: int = setting(2, "step in the window, pixels", POSITIVE_INT)
-    ensemble: str | None = setting(
-        None,
+    ensemble: str = setting(
+        "logits",
         "what the prediction averages over levels, and so what the best checkpoint is chosen by (default: logits, as "
         "released; with --test as trained)",
         choices=ENSEMBLES,
@@ -202,7 +201,7 @@ class Recipe:
     """recipe (defaults: as released)"""
 
     max_ite: int = setting(15000, "iterations", POSITIVE_INT)
-    spatial_size: int | None = setting(None, "side of the network input, pixels (default: 224)", number(int, 16))
+    spatial_size: int = setting(RELEASED_SPATIAL_SIZE, "side of the network input, pixels", number(int, 16))
     opt: str = setting("sgd", "sgd: Nesterov momentum 0.99", optimizer, choices=OPTIMIZERS)
     lr: float = setting(1e-2, "highest learning rate", POSITIVE)
     lr_min: float = setting(1e-4, "last learning rate", NOT_NEGATIVE)
@@ -373,10 +372,8 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         Raises:
             ValueError: for values out of range, or that contradict each other.
         """
-        values = {one.name: checked_value(one, getattr(self, one.name)) for one in declared_settings(Settings)}
-        further = declared_by_objectives()
-        objective = {name: checked_value(one, self.objective.get(name, one.default)) for name, one in further.items()}
-        done = dataclasses.replace(self, **values, objective=objective)
+        declared, given = [*declared_settings(Settings), *declared_by_objectives().values()], self.flat()
+        done = self.replace(**{one.name: checked_value(one, given.get(one.name, one.default)) for one in declared})
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
             # Labels that are all there need none of a recipe's.
@@ -388,8 +385,6 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
             raise ValueError(message)
         if not done.seeds:
             done.seed = done.seed or 0
-        done.spatial_size = done.spatial_size or RELEASED_SPATIAL_SIZE
-        done.ensemble = done.ensemble or RELEASED_ENSEMBLE
         return done
 
 
