@@ -35,28 +35,21 @@ MADE_THRESHOLDS = (0.5, 0.3)
 
 
 def build_data(settings: Settings, group: Group = SINGLE) -> Data:
-    """The data sets of a training; see ``evaluation_sets``.
-
-    The bound on the cache is that of all processes of the group on this machine, which share a file, but not their
-    memory.
-    """
+    """The data sets of a training; see ``evaluation_sets``."""
     gaze, spec = learns_from_gaze(settings.mode), get_spec(settings.data, settings.root)
     train_set = build_dataset(
         settings.data,
         split="train",
-        data_size_rate=settings.data_size_rate,
-        draw_subset=settings.draw_subset,
         level_thresholds=level_thresholds(settings, spec) if gaze else None,
         has_labels=not gaze,
-        skip_missing_gaze=settings.skip_missing_gaze,
-        map_folder=settings.map_folder,
-        **settings.some(DATA_KEYS),
+        **settings.some((*DATA_KEYS, "data_size_rate", "draw_subset", "skip_missing_gaze", "map_folder")),
     )
     if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
         before = first_options(settings.folder).get("without_map")
         train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
+    # The bound is that of all processes on this machine, which share a file, but not their memory.
     sharing = group.on_this_machine if settings.cache == "memory" else 1
     train_set.use_cache(settings.cache, max_gb=settings.cache_gb / sharing, folder=settings.cache_dir)
     # Looked at in every round, so that what is wrong shows before the first; the last alone scores it.

@@ -63,57 +63,45 @@ def save(run: Run, file: str) -> None:
 
     The process of rank 0 writes it; a latest one of an earlier iteration is kept as the previous one.
     """
-    settings, state = run.settings, run.state
+    settings, state, train_set = run.settings, run.state, run.data.train
     if not run.group.is_main:
         return
-    raw = {}
+    source = settings.encoder_weights
+    if is_local(source) and not source.startswith(PACKAGE):
+        # Of a file its name, as where it lay is nobody's business.
+        source = Path(source).name
+    config = {
+        "model": {"name": settings.model, **model_settings(settings), "encoder_weights": source},
+        "data": settings.data,
+        **remembered_settings(train_set.spec),
+        "level_thresholds": list(train_set.thresholds or ()),
+        "train_ids": id_numbers(train_set.names),
+        **settings.some(("spatial_size", "antialias", "val_fraction", "seed")),
+    }
+    content = {
+        "state_dict": run.network.state_dict(),
+        "opt": settings.flat(),
+        "epoch": state.epoch,
+        "iteration": state.iteration,
+        "best_performance": state.best_performance,
+        "best_iteration": state.best_iteration,
+        "selected_on": run.data.selection_split,
+        "selected_by": OBJECTIVES[settings.mode].selected_by,
+        "selection_ids": _selection_ids(run.data),
+        "optimizer": run.optimizer.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "amp": run.amp,
+        "state": {key: getattr(state, key) for key in STATE_KEYS},
+        "random": random_states(),
+        "config": config,
+    }
     if run.average is not None:
-        # Which training goes on from, beside their EMA, which predicts.
-        raw = {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
-    save_checkpoint(
-        run.folder / file,
-        {
-            "state_dict": run.network.state_dict(),
-            **raw,
-            "opt": settings.flat(),
-            "epoch": state.epoch,
-            "iteration": state.iteration,
-            "best_performance": state.best_performance,
-            "best_iteration": state.best_iteration,
-            "selected_on": run.data.selection_split,
-            "selected_by": OBJECTIVES[settings.mode].selected_by,
-            "selection_ids": _selection_ids(run.data),
-            "optimizer": run.optimizer.state_dict(),
-            "scaler": run.scaler.state_dict(),
-            "amp": run.amp,
-            "state": {key: getattr(state, key) for key in STATE_KEYS},
-            "random": random_states(),
-            "config": {
-                "model": {
-                    "name": settings.model,
-                    **model_settings(settings),
-                    "encoder_weights": _named_weights(settings),
-                },
-                "data": settings.data,
-                **remembered_settings(run.data.train.spec),
-                "level_thresholds": list(run.data.train.thresholds or ()),
-                "train_ids": id_numbers(run.data.train.names),
-                "spatial_size": settings.spatial_size,
-                "antialias": settings.antialias,
-                "val_fraction": settings.val_fraction,
-                "seed": settings.seed,
-            },
-        },
-        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and state.saved != state.iteration else None,
-    )
+        # The raw weights, which training goes on from, beside their EMA, which predicts.
+        content |= {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
+    keeps = file == LATEST_FILE and state.saved != state.iteration
+    save_checkpoint(run.folder / file, content, previous=run.folder / PREVIOUS_FILE if keeps else None)
     if file == LATEST_FILE:
         state.saved = state.iteration
-
-
-def _named_weights(settings: Settings) -> str | None:
-    """Where the encoder began; of a file its name, as where it lay is nobody's business."""
-    source = settings.encoder_weights
-    return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
 
 
 class Start(NamedTuple):
@@ -261,7 +249,8 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         ValueError: for one whose encoder was fed otherwise, for weights or maps that ``overwrite`` would remove; and
             see ``load_checkpoint``.
     """
-    _check_inputs_stay(settings, folders)
+    if settings.overwrite:
+        _check_inputs_stay(settings, folders)
     if not settings.ckpt_path:
         return None
     checkpoint = load_checkpoint(settings.ckpt_path)
@@ -275,15 +264,15 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
 
 
 def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
-    if not settings.overwrite:
-        return
-    replaced = {os.path.realpath(part) for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*"))}
+    replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
     for option in ("ckpt_path", "encoder_weights", "map_folder"):
         path = getattr(settings, option)
-        place = os.path.dirname(os.path.realpath(path)) if path and os.path.exists(path) else None
+        if not path or not os.path.exists(path):
+            continue
+        place = Path(os.path.realpath(path)).parent
         # The maps of a round go with it; where labels are made, they are its own.
-        goes = option != "map_folder" or (place and (Path(place) / LABELS_FILE).is_file() and not settings.makes_labels)
-        if goes and place in replaced:
+        goes = option != "map_folder" or ((place / LABELS_FILE).is_file() and not settings.makes_labels)
+        if goes and str(place) in replaced:
             raise ValueError(
                 f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
                 "elsewhere, or choose another --exp_path"

@@ -1,6 +1,7 @@
 """A training from its options to its scores: data, model, objective, loop, one evaluation at the end."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -53,15 +54,13 @@ def fit(settings: Settings) -> int:
     deadline = Deadline(settings.max_minutes)
     with process_group(settings.device) as (group, device):
         check_batch_size(settings, group)
-        cores = use_cores(
-            device, threads=settings.threads, loaders=settings.num_worker, processes=group.on_this_machine
-        )
+        asked = {"threads": settings.threads, "loaders": settings.num_worker}
+        cores = use_cores(device, **asked, processes=group.on_this_machine)
         settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)
         if device.type == "cpu":
             keep_freed_memory()
 
-        def train_alone(one: Settings) -> int:
-            return train_one(one, group, device, deadline)
+        train_alone = functools.partial(train_one, group=group, device=device, deadline=deadline)
 
         def train_of_seed(one: Settings) -> int:
             return train_rounds(one, train_alone, group, device) if one.makes_labels else train_alone(one)
@@ -101,9 +100,9 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
         describe(run, start)
         stopped_by = _train(run, deadline)
         if stopped_by:
-            at = f"iteration {run.state.iteration}"
             log.info(
-                f"stopped after {at} ({stopped_by}); the same command with --resume continues, without --overwrite"
+                f"stopped after iteration {run.state.iteration} ({stopped_by}); the same command with --resume "
+                "continues, without --overwrite"
             )
         else:
             finish(run)
@@ -136,11 +135,8 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     settings, state, group = run.settings, run.state, run.group
     loader = training_loader(
         run.data.train,
-        batch_size=settings.batch_size,
-        max_ite=settings.max_ite,
+        **settings.some(("batch_size", "max_ite", "seed", "num_worker")),
         start=state.iteration,
-        seed=settings.seed,
-        num_worker=settings.num_worker,
         pin_memory=run.device.type == "cuda",
         rank=group.rank,
         size=group.size,

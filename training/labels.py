@@ -45,9 +45,7 @@ def make_labels(
 
     Args:
         settings: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
-        folder: of the round.
-        previous: the checkpoint of the round before; None in the first.
-        device: where that predicts.
+        previous: the checkpoint of the round before, which predicts on ``device``; None in the first.
         say: is told in a sentence.
 
     Raises:

@@ -18,7 +18,6 @@ from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
 from training.run_folder import BEST_FILE, LATEST_FILE, first_options
-from training.settings import Settings
 from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version
@@ -40,11 +39,7 @@ def finish(run: Run) -> None:
     settings = run.settings
     summary = {
         "what": what_is_trained(settings),
-        "data": settings.data,
-        "mode": settings.mode,
-        "num_levels": settings.num_levels,
-        "cons_mode": settings.cons_mode,
-        "seed": settings.seed,
+        **settings.some(("data", "mode", "num_levels", "cons_mode", "seed")),
         "recipe": _recipe(run),
         "spatial_size": settings.spatial_size,
         "num_train": len(run.data.train),
@@ -104,35 +99,31 @@ def _recipe(run: Run) -> dict:
     if settings.amp == "auto":
         # What it means differs from one machine to another.
         recipe["amp"] = run.amp
+    # The fixation table or the folder of maps that the labels come from, beside what lies in the data folder.
+    key = "fixations" if settings.makes_labels else "map_folder"
+    source = getattr(settings, key)
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),
         **remembered_settings(run.data.train.spec),
         # Gaze maps of another preparation lie in another folder, under the same names.
         "root": os.path.normpath(settings.root),
-        **_gaze_source(settings),
+        **({key: os.path.normpath(source)} if source else {}),
         "selected_on": run.data.selection_split,
         "start_weights": start_weights(run.folder),
     }
 
 
-def _gaze_source(settings: Settings) -> dict:
-    """The fixation table or the folder of maps that the labels come from, beside what lies in the data folder."""
-    key = "fixations" if settings.makes_labels else "map_folder"
-    path = getattr(settings, key)
-    return {key: os.path.normpath(path)} if path else {}
-
-
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:
     main_result = label == headline
-    writes_masks = run.settings.save_pred and main_result
+    writers = [functools.partial(write_mask, run.folder / PREDICTIONS_FOLDER)] if run.settings.save_pred else []
     metrics = score(
         model,
         loader,
         run.data.test,
         run.device,
         run.folder,
-        writers=[functools.partial(write_mask, run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
+        writers=writers if main_result else [],
         examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",

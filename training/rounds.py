@@ -42,7 +42,6 @@ def clear_the_way(settings: Settings, runs: Sequence[Settings], group: Group) ->
     Args:
         settings: of all.
         runs: those of each seed, which may have rounds.
-        group: the processes, which all call this.
 
     Raises:
         ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or runs to go on with that have
@@ -75,13 +74,12 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         settings: of one seed.
         train_one: trains a run; 0, or another exit code where it stopped early.
         group: the processes; that of rank 0 makes the labels while the others wait.
-        device: of the processes' own.
 
     Returns:
         0 with the table of the rounds written, or the code of the round that stopped.
 
     Raises:
-        ValueError: as ``make_labels``.
+        FileNotFoundError, ValueError: as ``make_labels``.
     """
     folders = round_folders(settings)
     say = functools.partial(print, flush=True) if group.is_main else lambda _: None
@@ -140,12 +138,8 @@ def going_on(one: Settings) -> Settings:
 
 
 def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
-    """Raise what would end a training as it begins, before labels take minutes and before earlier runs go.
-
-    Args:
-        settings: of one seed.
-        folders: of all runs that go with ``overwrite``.
-    """
+    """Raise what would end a training as it begins, before labels take minutes and before earlier runs, those in
+    ``folders``, go."""
     check_sources(settings)
     smallest = min(settings.spatial_size, settings_of_round(settings, 1).spatial_size)
     network = build_network(settings.replace(spatial_size=smallest), torch.device("cpu"), settings.batch_size)

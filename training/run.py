@@ -41,7 +41,6 @@ class Run(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
         return self.settings.folder
 
     @property

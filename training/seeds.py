@@ -24,7 +24,6 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
         settings: with ``seeds``. With ``resume`` finished runs are skipped, interrupted ones continued,
             and the others begun, from ``ckpt_path`` if there is one; with ``overwrite`` all are replaced.
         train_one: trains one run; returns 0, or another exit code where it stopped early.
-        group: the processes, which all call this; that of rank 0 writes and talks.
 
     Returns:
         0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
