@@ -93,20 +93,6 @@ def level_thresholds(settings: Settings, spec: DatasetSpec) -> Sequence[float]:
     return settings.level_thresholds or default_thresholds(ends, settings.num_levels)
 
 
-def model_settings(settings: Settings) -> dict:
-    """The arguments of ``build_model``."""
-    return settings.some(MODEL_KEYS)
-
-
-def check_batch_size(settings: Settings, group: Group) -> None:
-    """``-bs`` is the batch of all processes together; a ValueError if it cannot be shared out."""
-    if settings.batch_size % group.size:
-        raise ValueError(
-            f"-bs {settings.batch_size}: expected a multiple of {group.size}, the number of processes, which share "
-            "each batch; change -bs or --nproc_per_node"
-        )
-
-
 def build_run(settings: Settings, data: Data, device: torch.device, group: Group) -> Run:
     """A run that has not begun, and has no log: nothing is written yet."""
     seed_everything(settings.seed)
@@ -144,7 +130,7 @@ def build_network(
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(settings.model, **model_settings(settings))
+    model = build_model(settings.model, **settings.some(MODEL_KEYS))
     model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
         images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])

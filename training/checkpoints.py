@@ -18,7 +18,7 @@ from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
-from training.build import model_settings
+from training.build import MODEL_KEYS
 from training.data_options import check_settings, id_numbers, remembered_settings
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
@@ -71,7 +71,7 @@ def save(run: Run, file: str) -> None:
         # Of a file its name, as where it lay is nobody's business.
         source = Path(source).name
     config = {
-        "model": {"name": settings.model, **model_settings(settings), "encoder_weights": source},
+        "model": {"name": settings.model, **settings.some(MODEL_KEYS), "encoder_weights": source},
         "data": settings.data,
         **remembered_settings(train_set.spec),
         "level_thresholds": list(train_set.thresholds or ()),
@@ -249,23 +249,8 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         ValueError: for one whose encoder was fed otherwise, for weights or maps that ``overwrite`` would remove; and
             see ``load_checkpoint``.
     """
-    if settings.overwrite:
-        _check_inputs_stay(settings, folders)
-    if not settings.ckpt_path:
-        return None
-    checkpoint = load_checkpoint(settings.ckpt_path)
-    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
-    if fed != settings.encoder_input:
-        raise ValueError(
-            f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
-            f"{fed}; name the same --encoder_weights as it was trained with"
-        )
-    return checkpoint
-
-
-def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
     replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
-    for option in ("ckpt_path", "encoder_weights", "map_folder"):
+    for option in ("ckpt_path", "encoder_weights", "map_folder") if settings.overwrite else ():
         path = getattr(settings, option)
         if not path or not os.path.exists(path):
             continue
@@ -277,6 +262,16 @@ def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
                 f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
                 "elsewhere, or choose another --exp_path"
             )
+    if not settings.ckpt_path:
+        return None
+    checkpoint = load_checkpoint(settings.ckpt_path)
+    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
+    if fed != settings.encoder_input:
+        raise ValueError(
+            f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
+            f"{fed}; name the same --encoder_weights as it was trained with"
+        )
+    return checkpoint
 
 
 def _check_resumable(settings: Settings, checkpoint: dict, path) -> None:
@@ -352,35 +347,33 @@ def restore(run: Run, start: Start) -> None:
     Raises:
         ValueError: for weights or states that do not fit, or if the run would go on in another precision.
     """
-    if start.checkpoint is None:
+    checkpoint, state = start.checkpoint, run.state
+    if checkpoint is None:
         return
     try:
         resumes_mean = start.resumes and run.average is not None
-        load_weights(run.model, start.checkpoint["trained" if resumes_mean else "state_dict"])
+        load_weights(run.model, checkpoint["trained" if resumes_mean else "state_dict"])
         if run.average is not None:
-            load_weights(run.average.module, start.checkpoint["state_dict"])
-            run.average.n_averaged.fill_(start.checkpoint["averaged"] if resumes_mean else 0)
-        if start.resumes:
-            _restore_state(run, start.checkpoint)
+            load_weights(run.average.module, checkpoint["state_dict"])
+            run.average.n_averaged.fill_(checkpoint["averaged"] if resumes_mean else 0)
+        if not start.resumes:
+            return
+        if checkpoint["amp"] != run.amp:
+            raise ValueError(
+                f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on "
+                f"{run.device}; resume it on the kind of device that it began on"
+            )
+        restore_optimizer(run.optimizer, checkpoint["optimizer"])
+        # What no run changes is not taken from a file.
+        run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
+        state.iteration = state.saved = checkpoint["iteration"] or 0
+        state.best_performance = checkpoint["best_performance"]
+        state.best_iteration = checkpoint["best_iteration"] or 0
+        for key, value in checkpoint["state"].items():
+            setattr(state, key, value)
+        restore_random_states(checkpoint["random"])
     except ValueError as error:
         raise ValueError(f"{start.path}: {error}") from error
-
-
-def _restore_state(run: Run, checkpoint: dict) -> None:
-    if checkpoint["amp"] != run.amp:
-        raise ValueError(
-            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on {run.device}; "
-            "resume it on the kind of device that it began on"
-        )
-    restore_optimizer(run.optimizer, checkpoint["optimizer"])
-    # What no run changes is not taken from a file.
-    run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
-    run.state.iteration = run.state.saved = checkpoint["iteration"] or 0
-    run.state.best_performance = checkpoint["best_performance"]
-    run.state.best_iteration = checkpoint["best_iteration"] or 0
-    for key in STATE_KEYS:
-        setattr(run.state, key, checkpoint["state"].get(key, getattr(run.state, key)))
-    restore_random_states(checkpoint["random"])
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:

@@ -13,7 +13,7 @@ from datasets.splits import train_list_sha256
 from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
 from trainer import TrainState, train
-from training.build import build_data, build_run, check_batch_size, memory_layout, objective_of
+from training.build import build_data, build_run, memory_layout, objective_of
 from training.checkpoints import START_SHA256, check_same_start, checkpoint_to_start_from, restore, save
 from training.data_options import complete
 from training.describe import describe
@@ -53,7 +53,11 @@ def fit(settings: Settings) -> int:
         check_wandb()
     deadline = Deadline(settings.max_minutes)
     with process_group(settings.device) as (group, device):
-        check_batch_size(settings, group)
+        if settings.batch_size % group.size:
+            raise ValueError(
+                f"-bs {settings.batch_size}: expected a multiple of {group.size}, the number of processes, which share "
+                "each batch; change -bs or --nproc_per_node"
+            )
         asked = {"threads": settings.threads, "loaders": settings.num_worker}
         cores = use_cores(device, **asked, processes=group.on_this_machine)
         settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)

@@ -90,7 +90,7 @@ def labels_asked_for(settings: Settings) -> dict:
     """
     return {
         "policy": settings.pseudo,
-        "masks": masks_drawn(settings, get_spec(settings.data, settings.root)),
+        "masks": sorted(masks_drawn(settings, get_spec(settings.data, settings.root))),
         "fixations_sha256": sha256_of(settings.fixations) if settings.pseudo in NEED_GAZE else None,
     }
 

@@ -50,11 +50,11 @@ def clear_the_way(settings: Settings, runs: Sequence[Settings], group: Group) ->
     folders = [folder for one in runs for folder in round_folders(one)]
     check_no_earlier(settings, folders)
     for one in runs:
+        parts = [one]
         if settings.makes_labels:
-            _check_maps_are_ours(one)
-        if settings.resume and settings.makes_labels:
             check_same_labels(one)
-        for part in _rounds_of(one) if settings.resume else ():
+            parts = [settings_of_round(one, number) for number in range(1, settings.rounds + 1)]
+        for part in parts if settings.resume else ():
             check_same_options_as_before(part, settings.ckpt_path)
     if settings.overwrite or settings.makes_labels:
         check_can_begin(runs[0], folders)
@@ -98,12 +98,6 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
     if group.is_main:
         _write_table(folders)
     return 0
-
-
-def _rounds_of(settings: Settings) -> list[Settings]:
-    if not settings.makes_labels:
-        return [settings]
-    return [settings_of_round(settings, number) for number in range(1, settings.rounds + 1)]
 
 
 def settings_of_round(settings: Settings, number: int) -> Settings:
@@ -157,21 +151,17 @@ def remove_rounds(settings: Settings) -> None:
             remove_files(folder, (f"{MAPS_FOLDER}/*.png", TABLE_FILE, FIGURE_FILE, LABELS_FILE))
 
 
-def _check_maps_are_ours(settings: Settings) -> None:
+def check_same_labels(settings: Settings) -> None:
+    """Raise ValueError if there are maps of somebody else, or with ``resume`` rounds that have labels of another
+    policy, of other masks, or of other gaze."""
+    asked = labels_asked_for(settings) if settings.resume else {}
     for folder in round_folders(settings):
         if any(folder.glob(f"{MAPS_FOLDER}/*.png")) and not (folder / LABELS_FILE).is_file():
             raise ValueError(
                 f"{folder / MAPS_FOLDER}: expected no images, or those of a round, found others; "
                 "choose another --exp_path"
             )
-
-
-def check_same_labels(settings: Settings) -> None:
-    """Raise ValueError if the rounds that are there have labels of another policy, of other masks, or of other gaze."""
-    asked = labels_asked_for(settings)
-    asked["masks"].sort()
-    for folder in round_folders(settings):
-        labels = read_labels(folder)
+        labels = read_labels(folder) if settings.resume else None
         if labels is None:
             continue
         # Earlier ones do not say of which gaze they are.
