@@ -46,8 +46,7 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
     )
     if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
-        before = first_options(settings.folder).get("without_map")
-        train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
+        train_set.leave_out({*first_options(settings.folder).get("without_map", ())})
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
     # The bound is that of all processes on this machine, which share a file, but not their memory.
     sharing = group.on_this_machine if settings.cache == "memory" else 1
@@ -84,11 +83,7 @@ def _with_masks(settings: Settings, split: str, *, demanded: bool = False) -> Se
 
 
 def level_thresholds(settings: Settings, spec: DatasetSpec) -> Sequence[float]:
-    """The thresholds given, or those of the maps that the run makes, or the data set's own.
-
-    Raises:
-        ValueError: where the data set has too few.
-    """
+    """The thresholds given, or those of the maps that the run makes, or the data set's own; ValueError if too few."""
     ends = spec.end_thresholds if settings.pseudo == "levels" else MADE_THRESHOLDS
     return settings.level_thresholds or default_thresholds(ends, settings.num_levels)
 
@@ -117,9 +112,8 @@ def _smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
 
 def memory_layout(settings: Settings, device: torch.device) -> torch.memory_format:
     """The memory format of images and weights: as ``--channels_last`` says, else the fastest."""
-    if settings.channels_last is None:
-        return fastest_layout(device)
-    return torch.channels_last if settings.channels_last else torch.contiguous_format
+    layouts = {True: torch.channels_last, False: torch.contiguous_format, None: fastest_layout(device)}
+    return layouts[settings.channels_last]
 
 
 def build_network(

@@ -110,7 +110,7 @@ class Start(NamedTuple):
     checkpoint: dict | None  # to take the weights from
     path: Path | None = None
     resumes: bool = False  # whether it is to be continued, and not only its weights to be used
-    notes: tuple[str, ...] = ()  # what to tell the user of it
+    notes: Sequence[str] = ()  # what to tell the user of it
     fell_back: bool = False  # whether it is the previous one, since the latest is broken
 
 
@@ -141,14 +141,15 @@ def checkpoint_to_start_from(settings: Settings, data: Data) -> Start:
             f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
         )
     else:
-        return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
+        return Start(None, notes=[f"nothing to resume: no checkpoint in {folder} yet; started from scratch"])
     _check_resumable(settings, checkpoint, path)
-    notes = (note,) if note else ()
+    notes = [note] if note else []
     if anew := _why_chosen_anew(settings, checkpoint):
         # The validation of its iteration is made up, where one is due.
         state = {**checkpoint["state"], "validated": 0}
         checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
-        notes += (f"{anew}; it is chosen anew",)
+        notes.append(f"{anew}; it is chosen anew")
+    notes.append(f"resumed at iteration {checkpoint['iteration'] or 0}")
     _check_same_data(data, checkpoint, path)
     return Start(checkpoint, path, resumes=True, notes=notes, fell_back=note is not None)
 
@@ -165,11 +166,7 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
 
 
 def start_weights(folder: Path) -> str | None:
-    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
-
-    Raises:
-        ValueError: if its options cannot be read.
-    """
+    """The checkpoint whose weights the run in a folder began with, by its ``first_options``."""
     first = first_options(folder)
     # What was resumed from a checkpoint had begun before.
     return None if first.get("resume") else first.get("ckpt_path")

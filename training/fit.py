@@ -101,7 +101,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
             facts[TRAIN_LIST] = train_list_sha256(settings.root)
             facts[START_SHA256] = sha256_of(start.path) if start.path and not start.resumes else None
             write_json(folder / ARGS_FILE, settings.flat() | facts)
-        describe(run, start)
+        describe(run, start.notes)
         stopped_by = _train(run, deadline)
         if stopped_by:
             log.info(

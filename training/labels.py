@@ -83,11 +83,8 @@ def make_labels(
 
 
 def labels_asked_for(settings: Settings) -> dict:
-    """What labels know of how they were made: policy, names of the masks given, and hash of the gaze if there is any.
-
-    Raises:
-        ValueError: as ``masks_drawn``.
-    """
+    """What labels know of how they were made: policy, names of the masks given (errors as of ``masks_drawn``), and hash
+    of the gaze if there is any."""
     return {
         "policy": settings.pseudo,
         "masks": sorted(masks_drawn(settings, get_spec(settings.data, settings.root))),

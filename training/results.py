@@ -45,7 +45,7 @@ def finish(run: Run) -> None:
         "num_train": len(run.data.train),
         TRAIN_LIST: first_options(run.folder).get(TRAIN_LIST),
         "num_without_map": len(run.data.train.without_map),
-        "num_test": len(run.data.test) if run.data.test else 0,
+        "num_test": len(run.data.test or ()),
         "selected_on": run.data.selection_split,
         "headline": headline if results else None,
         "results": results,
@@ -62,7 +62,7 @@ def finish(run: Run) -> None:
         final = {name: results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
         known = {name: value for name, value in final.items() if value is not None}
         run.log.hyperparameters(summary["recipe"] | {"seed": settings.seed}, known, run.state.iteration)
-    if not results and settings.is_last_round:
+    elif settings.is_last_round:
         run.log.info("no masks or no test.txt: nothing was evaluated on test images")
     _tell_of_best(run)
 

@@ -15,12 +15,7 @@ from models.registry import load_weights
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import (
-    check_no_earlier,
-    check_same_options_as_before,
-    has_checkpoint,
-    weights_to_start_from,
-)
+from training.checkpoints import check_no_earlier, check_same_options_as_before, has_checkpoint, weights_to_start_from
 from training.forecast import work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, labels_asked_for, make_labels
 from training.run_folder import LATEST_FILE, remove_files, remove_run
@@ -76,10 +71,7 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         group: the processes; that of rank 0 makes the labels while the others wait.
 
     Returns:
-        0 with the table of the rounds written, or the code of the round that stopped.
-
-    Raises:
-        FileNotFoundError, ValueError: as ``make_labels``.
+        0 with the table of the rounds written, or the code of the round that stopped; errors as of ``make_labels``.
     """
     folders = round_folders(settings)
     say = functools.partial(print, flush=True) if group.is_main else lambda _: None

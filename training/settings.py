@@ -358,11 +358,7 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         return {**own, **self.objective}
 
     def checked(self) -> Settings:
-        """A copy with what follows from other settings.
-
-        Raises:
-            ValueError: for values out of range, or that contradict each other.
-        """
+        """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
         declared, given = [*declared_settings(Settings), *declared_by_objectives().values()], self.flat()
         done = self.replace(**{one.name: checked_value(one, given.get(one.name, one.default)) for one in declared})
         gaze = learns_from_gaze(done.mode)
