@@ -21,7 +21,7 @@ from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
 from models.registry import takes
 from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
-from training.recipes import RECIPES
+from training.recipes import RECIPES, typed
 from training.schedule import OPTIMIZERS, SCHEDULERS
 from utils.settings import (
     NATURAL,
@@ -48,10 +48,6 @@ def optimizer(text: str) -> str:
             "expected an optimizer, found 'a', the reference's default, which is none: its scripts say --opt sgd"
         )
     return text
-
-
-def _list(values) -> str:
-    return ",".join(map(str, values))
 
 
 @dataclass(kw_only=True)
@@ -114,7 +110,7 @@ class Model:
     in_channels: int | None = setting(None, "image channels (default: the data set's)", POSITIVE_INT)
     features: tuple[int, ...] = setting(
         RELEASED_FEATURES,
-        f"channels of the unet: five resolutions and the last stage (default: {_list(RELEASED_FEATURES)})",
+        f"channels of the unet: five resolutions and the last stage (default: {typed(RELEASED_FEATURES)})",
         numbers(int),
         metavar="F,F,F,F,F,F",
     )
@@ -129,7 +125,7 @@ class Model:
     )
     decoder_channels: tuple[int, ...] = setting(
         DECODER_CHANNELS,
-        f"of the smp-unet, from the smallest resolution on (default: {_list(DECODER_CHANNELS)}); with one less it ends "
+        f"of the smp-unet, from the smallest resolution on (default: {typed(DECODER_CHANNELS)}); with one less it ends "
         "at half the image's resolution, and is resized",
         numbers(int),
         metavar="C,C,...",
