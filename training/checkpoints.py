@@ -173,16 +173,13 @@ def start_weights(folder: Path) -> str | None:
 
 
 def _began_with(path: str | None, folder: Path) -> bool:
-    """Whether a run began with the weights at a path, however it is spelled, or without any, where that is None.
-
-    By their content where run and weights have moved, or the working folder is another.
-    """
+    """Whether a run began with the weights at a path, however it is spelled, or without any, where that is None; by
+    their content where run and weights have moved, or the working folder is another."""
     start = start_weights(folder)
     if path is None or start is None:
         return path is start
-    if os.path.realpath(path) == os.path.realpath(start):
-        return True
-    return os.path.isfile(path) and sha256_of(path) == first_options(folder).get(START_SHA256)
+    same_place = os.path.realpath(path) == os.path.realpath(start)
+    return same_place or (os.path.isfile(path) and sha256_of(path) == first_options(folder).get(START_SHA256))
 
 
 def _why_chosen_anew(settings: Settings, checkpoint: Mapping) -> str | None:
