@@ -36,10 +36,8 @@ MASK_STREAM = 5
 DRAW_KEYS = ("data_size_rate", "draw_subset", "val_fraction", "seed")
 
 
-def make_labels(
-    settings: Settings, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
-) -> None:
-    """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last:
+def make_labels(settings: Settings, previous: Path | None, device: torch.device, say: Callable[[str], None]) -> None:
+    """Write the maps of a round into its folder's ``maps``, and what they are into ``labels.json``, which comes last:
     ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and the ``quality`` of the other labels
     where there are masks to score them by, which nothing else depends on.
 
@@ -52,7 +50,7 @@ def make_labels(
         FileNotFoundError: for images without gaze or map.
         ValueError: for masks or fixations that do not suffice, or labels that have collapsed.
     """
-    spec, root = get_spec(settings.data, settings.root), Path(settings.root)
+    spec, root, folder = get_spec(settings.data, settings.root), Path(settings.root), settings.folder
     facts, given = labels_asked_for(settings), _masks_given(settings, spec)
     predictor = Predictor([previous], device, tta=True) if previous else None
     size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size

@@ -83,7 +83,7 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
         one = settings_of_round(settings, number)
         if group.is_main and read_labels(folder) is None:
             previous = folders[number - 2] / LATEST_FILE if number > 1 else None
-            make_labels(one, folder, previous, device, say)
+            make_labels(one, previous, device, say)
         group.barrier()
         if code := train_one(one):
             return code
@@ -113,11 +113,11 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
 
 
 def going_on(one: Settings) -> Settings:
-    """Of several runs, the settings of one that was begun with weights: they are nothing to go on from (``resume``).
+    """Of one of several runs, with ``resume``: ``ckpt_path`` is what it began with, and not what it goes on from.
 
-    One that was stopped before its first checkpoint begins with them anew.
+    One that was stopped before its first checkpoint is trained anew.
     """
-    if not (one.resume and one.ckpt_path):
+    if not one.resume:
         return one
     begun = has_checkpoint(one.folder)
     return one.replace(resume=begun, overwrite=not begun, ckpt_path=None if begun else one.ckpt_path)

@@ -56,7 +56,7 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
         work_after=work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
     )
     # Rounds look at the folder of each.
-    return one if one.makes_labels else going_on(one)
+    return going_on(one) if one.ckpt_path and not one.makes_labels else one
 
 
 def _report(folder: Path, runs: Iterable[Settings]) -> None:
