@@ -58,9 +58,7 @@ class Basics:
     root: str = setting(MISSING, "its folder")
     mode: str = setting("gaze_sup", "supervision", choices=OBJECTIVES, flags=("-m", "--mode", "--method"))
     recipe: str = setting(
-        "released",
-        f"a set of defaults, listed at the end; an option that is given goes before: {', '.join(RECIPES)}",
-        choices=RECIPES,
+        "released", "a set of defaults, listed at the end; an option that is given goes before", choices=RECIPES
     )
     exp_path: str | None = setting(None, "run folder (default: exp/<data>_<mode>_..., printed)")
     resume: bool = setting(
