@@ -116,12 +116,9 @@ def train(
 def take_step(
     optimizer: torch.optim.Optimizer, scaler: torch.GradScaler, terms: dict[str, Tensor], state: TrainState
 ) -> str | None:
-    """Step if the loss and all gradients are finite, else skip and count.
+    """Step if the loss and all gradients are finite; else skip, count, and return what was wrong.
 
     Every process decides alike: the terms are those of the whole batch, and gradients are averaged already.
-
-    Returns:
-        None, or what was wrong.
     """
     scaler.unscale_(optimizer)
     gradients = [p.grad for part in optimizer.param_groups for p in part["params"] if p.grad is not None]

@@ -183,12 +183,8 @@ class ProfileHook:
 
     def __init__(self, run: Run):
         self.run, self.written = run, False
-        activities = [torch.profiler.ProfilerActivity.CPU]
-        if run.device.type == "cuda":
-            activities.append(torch.profiler.ProfilerActivity.CUDA)
         steps = run.settings.profile
         self.profiler = torch.profiler.profile(
-            activities=activities,
             schedule=torch.profiler.schedule(wait=PROFILE_WAIT, warmup=PROFILE_WARMUP, active=steps, repeat=1),
             on_trace_ready=self._write,
             profile_memory=True,

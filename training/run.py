@@ -55,9 +55,8 @@ class Run(NamedTuple):
 
     def loader(self, dataset: SegmentationDataset):
         """A loader of this process's part of a data set, to evaluate."""
-        part = dataset.only(self.group.part(dataset.names))
         return evaluation_loader(
-            part,
+            dataset.only(self.group.part(dataset.names)),
             batch_size=-(-self.settings.batch_size // self.group.size),
             num_worker=self.settings.num_worker,
             pin_memory=self.device.type == "cuda",
