@@ -113,10 +113,8 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
 
 
 def going_on(one: Settings) -> Settings:
-    """Of one of several runs, with ``resume``: ``ckpt_path`` is what it began with, and not what it goes on from.
-
-    One that was stopped before its first checkpoint is trained anew.
-    """
+    """One of several runs as ``resume`` goes on with it: from its own checkpoint, never from ``ckpt_path``; or anew,
+    where it has none yet."""
     if not one.resume:
         return one
     begun = has_checkpoint(one.folder)
