@@ -18,36 +18,20 @@ MAX_OVERFLOWS = 50
 
 @dataclass
 class TrainState:
-    """How far a run is: what resuming needs beside weights, optimizer and scaler.
+    """How far a run is: what resuming needs beside weights, optimizer and scaler."""
 
-    Attributes:
-        iterations_per_epoch: steps in one pass over the training samples.
-        iteration: steps taken, skipped ones included; it decides the learning rate and the place in the data.
-        best_performance: of the best validation, the ensemble's mean of the metric that chooses, or None before the
-            first.
-        best_iteration: when that was.
-        validated: the iteration of the last validation.
-        saved: that of the latest checkpoint.
-        skipped: steps not taken, since the loss or a gradient was not finite.
-        overflows: steps not taken, since float16 overflowed in the gradients alone.
-        in_a_row: how many of either the last steps were.
-        skipped_in_a_row: how many of them for a loss or gradient that was not finite.
-        seconds: spent in training, over all calls.
-        stopped: set by a hook to end the run after the current step.
-    """
-
-    iterations_per_epoch: int
-    iteration: int = 0
-    best_performance: float | None = None
+    iterations_per_epoch: int  # steps in one pass over the training samples
+    iteration: int = 0  # steps taken, skipped ones included; it decides the learning rate and the place in the data
+    best_performance: float | None = None  # the ensemble's mean of the metric that chooses; None before a validation
     best_iteration: int = 0
-    validated: int = 0
-    skipped: int = 0
-    overflows: int = 0
-    in_a_row: int = 0
-    skipped_in_a_row: int = 0
-    seconds: float = 0.0
-    saved: int = field(default=0, compare=False)
-    stopped: bool = field(default=False, compare=False)
+    validated: int = 0  # the iteration of the last validation
+    skipped: int = 0  # steps not taken, since the loss or a gradient was not finite
+    overflows: int = 0  # steps not taken, since float16 overflowed in the gradients alone
+    in_a_row: int = 0  # how many of either the last steps were
+    skipped_in_a_row: int = 0  # how many of them for a loss or gradient that was not finite
+    seconds: float = 0.0  # spent in training, over all calls
+    saved: int = field(default=0, compare=False)  # the iteration of the latest checkpoint
+    stopped: bool = field(default=False, compare=False)  # set by a hook to end the run after the current step
 
     @property
     def epoch(self) -> int:
@@ -81,12 +65,11 @@ def train(
         model: maps an image batch to outputs; of several processes, the wrapped one (``Group.wrap``).
         objective: maps outputs and batch to the loss and its detached terms by name, ``loss`` among them: means
             over the batch.
-        optimizer: over the model's parameters; its learning rate is set here.
+        optimizer: its learning rate is set here.
         loader: yields dicts with ``image`` and what the objective needs, from ``state.iteration`` on; of several
             processes, this one's part of each batch.
         learning_rate: from the steps taken to the learning rate of the next.
         state: advanced in place.
-        device: where the model is.
         autocast, scaler: of mixed precision; see ``utils.devices.precision``.
         hooks: called after every step with the state, the terms over the whole batch, and the learning rate.
         group, share: the processes, and from iteration to this one's samples relative to the mean over processes.
@@ -133,12 +116,9 @@ def train(
 def take_step(
     optimizer: torch.optim.Optimizer, scaler: torch.GradScaler, terms: dict[str, Tensor], state: TrainState
 ) -> str | None:
-    """Step if the loss and all gradients are finite, else skip and count.
+    """Step if the loss and all gradients are finite; else skip, count, and return what was wrong.
 
     Every process decides alike: the terms are those of the whole batch, and gradients are averaged already.
-
-    Returns:
-        None, or what was wrong.
     """
     scaler.unscale_(optimizer)
     gradients = [p.grad for part in optimizer.param_groups for p in part["params"] if p.grad is not None]

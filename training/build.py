@@ -16,58 +16,46 @@ from losses.objectives import OBJECTIVES, Objective, learns_from_gaze, settings_
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.smp_unet import SmpLevelUNet, freeze
-from training.run import Data
+from trainer import TrainState
+from training.run import Data, Run
 from training.run_folder import first_options
+from training.schedule import OPTIMIZERS
+from training.seeding import seed_everything
 from training.settings import Levels, Model, Settings, names_of
-from utils.devices import fastest_layout
+from utils.devices import amp_of, fastest_layout, make_deterministic, precision
 from utils.distributed import SINGLE, Group
+from utils.log import NoLog
 
 # The arguments of ``build_model``.
 MODEL_KEYS = ("encoder_input", *(key for key in names_of(Model, Levels) if key not in ("model", "level_thresholds")))
+# Of ``build_dataset``, for every split.
+DATA_KEYS = ("root", "spatial_size", "val_fraction", "seed", "antialias")
 # Ends of levels on maps whose target is where they are above 0.5.
 MADE_THRESHOLDS = (0.5, 0.3)
 
 
 def build_data(settings: Settings, group: Group = SINGLE) -> Data:
-    """The data sets of a training; see ``evaluation_sets``.
-
-    The bound on the cache is that of all processes of the group on this machine, which share a file, but not their
-    memory.
-    """
+    """The data sets of a training; see ``evaluation_sets``."""
     gaze, spec = learns_from_gaze(settings.mode), get_spec(settings.data, settings.root)
-    common = {
-        "root": settings.root,
-        "spatial_size": settings.spatial_size,
-        "val_fraction": settings.val_fraction,
-        "seed": settings.seed,
-        "antialias": settings.antialias,
-    }
     train_set = build_dataset(
         settings.data,
         split="train",
-        data_size_rate=settings.data_size_rate,
-        draw_subset=settings.draw_subset,
         level_thresholds=level_thresholds(settings, spec) if gaze else None,
         has_labels=not gaze,
-        skip_missing_gaze=settings.skip_missing_gaze,
-        map_folder=settings.map_folder,
-        **common,
+        **settings.some((*DATA_KEYS, "data_size_rate", "draw_subset", "skip_missing_gaze", "map_folder")),
     )
     if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
-        before = first_options(Path(settings.exp_path)).get("without_map")
-        train_set.leave_out({*map(str, before)} if isinstance(before, list) else ())
+        train_set.leave_out({*first_options(settings.folder).get("without_map", ())})
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
+    # The bound is that of all processes on this machine, which share a file, but not their memory.
     sharing = group.on_this_machine if settings.cache == "memory" else 1
     train_set.use_cache(settings.cache, max_gb=settings.cache_gb / sharing, folder=settings.cache_dir)
     # Looked at in every round, so that what is wrong shows before the first; the last alone scores it.
     validation, test = evaluation_sets(settings)
     test = test if settings.is_last_round else None
-    if settings.select == "last":
-        return Data(train_set, None, None, test)
-    if validation:
-        return Data(train_set, validation, "validation", test)
-    return Data(train_set, test, "test" if test else None, test)
+    selection = None if settings.select == "last" else validation or test
+    return Data(train_set, selection, "validation" if validation else "test" if selection else None, test)
 
 
 def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, SegmentationDataset | None]:
@@ -76,53 +64,46 @@ def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, Seg
     None where there is none, or none of its images has a mask: whoever has drawn masks of some training images has
     nothing to evaluate on. The images of both are there all the same: ids with endings have no masks either.
     """
-    root, there = Path(settings.root), similar_files(Path(settings.root) / "masks")
-    spec, drawn = get_spec(settings.data, root), {"val_fraction": settings.val_fraction, "seed": settings.seed}
-    common = {key: getattr(settings, key) for key in ("root", "spatial_size", "val_fraction", "seed", "antialias")}
+    test = _with_masks(settings, "test")
+    if settings.select == "last":
+        return None, test
+    # Who wants to choose on a share of the training images does not mean the test images.
+    return _with_masks(settings, "val", demanded=bool(test and settings.val_fraction)), test
 
-    def has_masks(split: str) -> bool:
-        if not (root / f"{split}.txt").is_file() and not (split == "val" and settings.val_fraction):
-            return False
-        if any(plain_id(name).casefold() in there for name in split_names(spec, root, split, **drawn)):
-            return True
-        build_dataset(settings.data, split=split, has_labels=False, **common)
-        return False
 
-    wanted = {
-        "val": settings.select != "last" and has_masks("val"),
-        "test": has_masks("test"),
-    }
-    if wanted["test"] and settings.select != "last":
-        # Who wants to choose on a share of the training images does not mean the test images.
-        wanted["val"] |= bool(settings.val_fraction)
-    return tuple(build_dataset(settings.data, split=split, **common) if wanted[split] else None for split in wanted)
+def _with_masks(settings: Settings, split: str, *, demanded: bool = False) -> SegmentationDataset | None:
+    root, spec = Path(settings.root), get_spec(settings.data, settings.root)
+    if not (root / f"{split}.txt").is_file() and not (split == "val" and settings.val_fraction):
+        return None
+    names = split_names(spec, root, split, val_fraction=settings.val_fraction, seed=settings.seed)
+    there = similar_files(root / "masks")
+    has_masks = demanded or any(plain_id(name).casefold() in there for name in names)
+    dataset = build_dataset(settings.data, split=split, has_labels=has_masks, **settings.some(DATA_KEYS))
+    return dataset if has_masks else None
 
 
 def level_thresholds(settings: Settings, spec: DatasetSpec) -> Sequence[float]:
-    """The thresholds given, or those of the maps that the run makes, or the data set's own.
-
-    Raises:
-        ValueError: where the data set has too few.
-    """
+    """The thresholds given, or those of the maps that the run makes, or the data set's own; ValueError if too few."""
     ends = spec.end_thresholds if settings.pseudo == "levels" else MADE_THRESHOLDS
     return settings.level_thresholds or default_thresholds(ends, settings.num_levels)
 
 
-def model_settings(settings: Settings) -> dict:
-    """The arguments of ``build_model``."""
-    return {key: getattr(settings, key) for key in MODEL_KEYS}
+def build_run(settings: Settings, data: Data, device: torch.device, group: Group) -> Run:
+    """A run that has not begun, and has no log: nothing is written yet."""
+    seed_everything(settings.seed)
+    if settings.deterministic:
+        make_deterministic(device)
+    model = build_network(settings, device, _smallest_batch(settings, len(data.train), group), group)
+    optimizer, average = build_optimizer(settings, model), None
+    if settings.ema:
+        # The exponential moving average of weights and statistics, a copy of the model at first.
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
+    state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
+    return Run(settings, data, model, optimizer, scaler, state, device, NoLog(), group, average)
 
 
-def check_batch_size(settings: Settings, group: Group) -> None:
-    """``-bs`` is the batch of all processes together; a ValueError if it cannot be shared out."""
-    if settings.batch_size % group.size:
-        raise ValueError(
-            f"-bs {settings.batch_size}: expected a multiple of {group.size}, the number of processes, which share "
-            "each batch; change -bs or --nproc_per_node"
-        )
-
-
-def smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
+def _smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
     """The smallest batch size that a process meets."""
     reaches_last = settings.max_ite >= -(-num_samples // settings.batch_size)
     last = num_samples % settings.batch_size if reaches_last else 0
@@ -131,9 +112,8 @@ def smallest_batch(settings: Settings, num_samples: int, group: Group) -> int:
 
 def memory_layout(settings: Settings, device: torch.device) -> torch.memory_format:
     """The memory format of images and weights: as ``--channels_last`` says, else the fastest."""
-    if settings.channels_last is None:
-        return fastest_layout(device)
-    return torch.channels_last if settings.channels_last else torch.contiguous_format
+    layouts = {True: torch.channels_last, False: torch.contiguous_format, None: fastest_layout(device)}
+    return layouts[settings.channels_last]
 
 
 def build_network(
@@ -144,7 +124,7 @@ def build_network(
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(settings.model, **model_settings(settings))
+    model = build_model(settings.model, **settings.some(MODEL_KEYS))
     model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
         images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
@@ -163,25 +143,10 @@ def build_network(
     return model
 
 
-def build_average(settings: Settings, model: nn.Module) -> AveragedModel | None:
-    """The exponential moving average (EMA) of weights and statistics, a copy of the model at first; None without."""
-    return (
-        AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
-        if settings.ema
-        else None
-    )
-
-
 def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimizer:
     """The optimizer over all parameters that train; frozen ones (the released head) are left out."""
     parameters = [p for p in model.parameters() if p.requires_grad]
-    common = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    if settings.opt == "sgd":
-        return torch.optim.SGD(parameters, momentum=0.99, nesterov=True, **common)
-    if settings.opt == "adam":
-        return torch.optim.Adam(parameters, **common)
-    # In one pass over the weights, which a small network notices on a CPU, too.
-    return torch.optim.AdamW(parameters, fused=True, **common)
+    return OPTIMIZERS[settings.opt](parameters, lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 def objective_of(settings: Settings) -> Objective:

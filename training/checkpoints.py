@@ -9,24 +9,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from datasets import SegmentationDataset
 from datasets.gaze.map_files import LABELS_FILE
 from datasets.splits import train_list_sha256
-from evaluation.per_case import PREDICTIONS_FOLDER, SUMMARY_FILE
-from evaluation.summary import TRAIN_LIST
+from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
 from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
-from training.build import model_settings
+from training.build import MODEL_KEYS
 from training.data_options import check_settings, id_numbers, remembered_settings
-from training.run import Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, RUN_FILES, first_options
+from training.run import Data, Run
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
-from utils.devices import amp_of
 from utils.distributed import Group
 from utils.inputs import sha256_of
 
@@ -66,112 +63,95 @@ def save(run: Run, file: str) -> None:
 
     The process of rank 0 writes it; a latest one of an earlier iteration is kept as the previous one.
     """
-    settings, state = run.settings, run.state
+    settings, state, train_set = run.settings, run.state, run.data.train
     if not run.group.is_main:
         return
-    save_checkpoint(
-        run.folder / file,
-        {
-            "state_dict": run.network.state_dict(),
-            **trained_weights(run),
-            "opt": settings.flat(),
-            "epoch": state.epoch,
-            "iteration": state.iteration,
-            "best_performance": state.best_performance,
-            "best_iteration": state.best_iteration,
-            "selected_on": run.data.selection_split,
-            "selected_by": OBJECTIVES[settings.mode].selected_by,
-            "selection_ids": _selection_ids(run),
-            "optimizer": run.optimizer.state_dict(),
-            "scaler": run.scaler.state_dict(),
-            "amp": amp_of(settings.amp, settings.fp16, run.device),
-            "state": {key: getattr(state, key) for key in STATE_KEYS},
-            "random": random_states(),
-            "config": {
-                "model": {
-                    "name": settings.model,
-                    **model_settings(settings),
-                    "encoder_weights": _named_weights(settings),
-                },
-                "data": settings.data,
-                **remembered_settings(run.data.train.spec),
-                "level_thresholds": list(run.data.train.thresholds or ()),
-                "train_ids": id_numbers(run.data.train.names),
-                "spatial_size": settings.spatial_size,
-                "antialias": settings.antialias,
-                "val_fraction": settings.val_fraction,
-                "seed": settings.seed,
-            },
-        },
-        previous=run.folder / PREVIOUS_FILE if file == LATEST_FILE and state.saved != state.iteration else None,
-    )
+    source = settings.encoder_weights
+    if is_local(source) and not source.startswith(PACKAGE):
+        # Of a file its name, as where it lay is nobody's business.
+        source = Path(source).name
+    config = {
+        "model": {"name": settings.model, **settings.some(MODEL_KEYS), "encoder_weights": source},
+        "data": settings.data,
+        **remembered_settings(train_set.spec),
+        "level_thresholds": list(train_set.thresholds or ()),
+        "train_ids": id_numbers(train_set.names),
+        **settings.some(("spatial_size", "antialias", "val_fraction", "seed")),
+    }
+    content = {
+        "state_dict": run.network.state_dict(),
+        "opt": settings.flat(),
+        "epoch": state.epoch,
+        "iteration": state.iteration,
+        "best_performance": state.best_performance,
+        "best_iteration": state.best_iteration,
+        "selected_on": run.data.selection_split,
+        "selected_by": OBJECTIVES[settings.mode].selected_by,
+        "selection_ids": _selection_ids(run.data),
+        "optimizer": run.optimizer.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "amp": run.amp,
+        "state": {key: getattr(state, key) for key in STATE_KEYS},
+        "random": random_states(),
+        "config": config,
+    }
+    if run.average is not None:
+        # The raw weights, which training goes on from, beside their EMA, which predicts.
+        content |= {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
+    keeps = file == LATEST_FILE and state.saved != state.iteration
+    save_checkpoint(run.folder / file, content, previous=run.folder / PREVIOUS_FILE if keeps else None)
     if file == LATEST_FILE:
         state.saved = state.iteration
 
 
-def _named_weights(settings: Settings) -> str | None:
-    """Where the encoder began; of a file its name, as where it lay is nobody's business."""
-    source = settings.encoder_weights
-    return Path(source).name if is_local(source) and not source.startswith(PACKAGE) else source
-
-
-def trained_weights(run: Run) -> dict:
-    """The raw weights, which training goes on from, beside their EMA, which predicts."""
-    if run.average is None:
-        return {}
-    return {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
-
-
 class Start(NamedTuple):
-    """What a run begins with.
+    """What a run begins with."""
 
-    Attributes:
-        checkpoint: to take the weights from, or None.
-        path: its file.
-        resumes: whether it is to be continued, and not only its weights to be used.
-        notes: what to tell the user of it.
-        fell_back: whether it is the previous one, since the latest is broken.
-    """
-
-    checkpoint: dict | None
+    checkpoint: dict | None  # to take the weights from
     path: Path | None = None
-    resumes: bool = False
-    notes: tuple[str, ...] = ()
-    fell_back: bool = False
+    resumes: bool = False  # whether it is to be continued, and not only its weights to be used
+    notes: Sequence[str] = ()  # what to tell the user of it
+    fell_back: bool = False  # whether it is the previous one, since the latest is broken
 
 
-def checkpoint_to_start_from(settings: Settings, folder: Path, data: SegmentationDataset) -> Start:
+def checkpoint_to_start_from(settings: Settings, data: Data) -> Start:
     """The checkpoint to resume or to take weights from; refuses to run over an earlier run.
 
     ``--resume`` starts from scratch where the folder has no checkpoint yet: the run was stopped before its first.
+
+    Raises:
+        ValueError: for an earlier run; for one to resume that has other options or data, or began with weights that it
+            has to be given again; and as ``weights_to_start_from``.
     """
-    latest = folder / LATEST_FILE
-    if settings.resume:
-        _check_goes_on_from_its_own(settings, folder)
-        # The weights that it began with are not what it goes on from.
-        given = None if _are_start(settings.ckpt_path, first_options(folder)) else settings.ckpt_path
-        path, note = given or latest, None
-        if given:
-            checkpoint = load_checkpoint(path)
-        elif has_checkpoint(folder):
-            checkpoint, note = load_latest(latest, folder / PREVIOUS_FILE)
-            path = latest if note is None else folder / PREVIOUS_FILE
-        else:
-            return Start(None, notes=(f"nothing to resume: no checkpoint in {folder} yet; started from scratch",))
-        _check_resumable(settings, checkpoint, path)
-        _check_same_settings(data, checkpoint.get("config") or {}, path)
-        notes = (note,) if note else ()
-        anew = _why_chosen_anew(settings, checkpoint, folder / BEST_FILE)
-        if anew:
-            # The validation of its iteration is made up, where one is due.
-            state = {**checkpoint["state"], "validated": 0}
-            checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
-            notes += (f"{anew}; it is chosen anew",)
-        return Start(checkpoint, Path(path), resumes=True, notes=notes, fell_back=note is not None)
-    if not settings.makes_labels:
-        # The folders of rounds have been looked at before their labels were made.
-        check_no_earlier(settings, [folder])
-    return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
+    folder, note = settings.folder, None
+    if not settings.resume:
+        if not settings.makes_labels:
+            # The folders of rounds have been looked at before their labels were made.
+            check_no_earlier(settings, [folder])
+        return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
+    if settings.ckpt_path and not _began_with(settings.ckpt_path, folder):
+        path = Path(settings.ckpt_path)
+        checkpoint = load_checkpoint(path)
+    elif has_checkpoint(folder):
+        checkpoint, note = load_latest(folder / LATEST_FILE, folder / PREVIOUS_FILE)
+        path = folder / (PREVIOUS_FILE if note else LATEST_FILE)
+    elif weights := start_weights(folder):
+        raise ValueError(
+            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
+            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
+        )
+    else:
+        return Start(None, notes=[f"nothing to resume: no checkpoint in {folder} yet; started from scratch"])
+    _check_resumable(settings, checkpoint, path)
+    notes = [note] if note else []
+    if anew := _why_chosen_anew(settings, checkpoint):
+        # The validation of its iteration is made up, where one is due.
+        state = {**checkpoint["state"], "validated": 0}
+        checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
+        notes.append(f"{anew}; it is chosen anew")
+    notes.append(f"resumed at iteration {checkpoint['iteration'] or 0}")
+    _check_same_data(data, checkpoint, path)
+    return Start(checkpoint, path, resumes=True, notes=notes, fell_back=note is not None)
 
 
 def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
@@ -185,19 +165,26 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
         )
 
 
-def _are_start(path: str | None, before: Mapping) -> bool:
-    """Whether the weights at a path are those that a run began with, by its options, or it began with none.
-
-    However the path is spelled; by their content where run and weights have moved, or the working folder is another.
-    """
-    start = None if before.get("resume") else before.get("ckpt_path")
-    if None in (path, start) or os.path.realpath(path) == os.path.realpath(start):
-        return (path is None) == (start is None)
-    return os.path.isfile(path) and sha256_of(path) == before.get(START_SHA256)
+def start_weights(folder: Path) -> str | None:
+    """The checkpoint whose weights the run in a folder began with, by its ``first_options``."""
+    first = first_options(folder)
+    # What was resumed from a checkpoint had begun before.
+    return None if first.get("resume") else first.get("ckpt_path")
 
 
-def _why_chosen_anew(settings: Settings, checkpoint: Mapping, best: Path) -> str | None:
+def _began_with(path: str | None, folder: Path) -> bool:
+    """Whether a run began with the weights at a path, however it is spelled, or without any, where that is None; by
+    their content where run and weights have moved, or the working folder is another."""
+    start = start_weights(folder)
+    if path is None or start is None:
+        return path is start
+    same_place = os.path.realpath(path) == os.path.realpath(start)
+    return same_place or (os.path.isfile(path) and sha256_of(path) == first_options(folder).get(START_SHA256))
+
+
+def _why_chosen_anew(settings: Settings, checkpoint: Mapping) -> str | None:
     """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
+    best = settings.folder / BEST_FILE
     if checkpoint["best_performance"] is None:
         return None
     if not best.is_file():
@@ -216,45 +203,17 @@ def check_same_start(iteration: int, folder: Path, group: Group) -> None:
         )
 
 
-def prepare_folder(folder: Path, start: Start, *, overwrite: bool) -> None:
-    """Take away what an earlier run left and the new one does not go on from."""
-    if overwrite:
-        remove_run(folder)
-    if start.fell_back:
-        # Else the next save would keep the broken one as the previous one.
-        (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
-
-
-def remove_run(folder: Path) -> None:
-    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
-    # Masks of a run, which others would take for those of the next one.
-    masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
-    for pattern in (*RUN_FILES, *masks):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run can go on from one of its own."""
     return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
 
 
-def start_weights(folder: Path) -> str | None:
-    """The checkpoint whose weights the run in a folder began with; the command line of a resumed run does not name it.
-
-    Raises:
-        ValueError: if its options cannot be read.
-    """
-    first = first_options(folder)
-    return None if first.get("resume") else first.get("ckpt_path")
-
-
-def check_same_options_as_before(one: Settings, start_weights: str | None) -> None:
-    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or start weights, or
-    on other training images."""
-    path = Path(one.exp_path) / ARGS_FILE
+def check_same_options_as_before(one: Settings, ckpt_path: str | None) -> None:
+    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or other weights to
+    start from (``ckpt_path``), or on other training images."""
+    path = one.folder / ARGS_FILE
     if path.is_file():
-        before = first_options(path.parent)
+        before = first_options(one.folder)
         check_same_options(one, before, path)
         # Earlier runs do not say it.
         if before.get(TRAIN_LIST) and before[TRAIN_LIST] != train_list_sha256(one.root):
@@ -262,13 +221,12 @@ def check_same_options_as_before(one: Settings, start_weights: str | None) -> No
                 f"{path}: expected the training images that the run began with, found other ids in "
                 f"{Path(one.root, 'train.txt')}; restore the split files, or start a new run (--exp_path)"
             )
-        # What was resumed from a checkpoint had begun before.
-        if not before.get("resume") and not _are_start(start_weights, before):
+        if not before.get("resume") and not _began_with(ckpt_path, one.folder):
             raise ValueError(
                 f"{path}: expected the weights that the run started from, --ckpt_path {before.get('ckpt_path')}, found "
-                f"{start_weights}: what is left would start otherwise; name the same"
+                f"{ckpt_path}: what is left would start otherwise; name the same"
             )
-    elif (path.parent / SUMMARY_FILE).is_file():
+    elif (one.folder / SUMMARY_FILE).is_file():
         raise ValueError(
             f"{path}: expected the options of the finished run beside its {SUMMARY_FILE}, found none; remove that "
             "folder, or choose another --exp_path"
@@ -285,7 +243,19 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         ValueError: for one whose encoder was fed otherwise, for weights or maps that ``overwrite`` would remove; and
             see ``load_checkpoint``.
     """
-    _check_inputs_stay(settings, folders)
+    replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
+    for option in ("ckpt_path", "encoder_weights", "map_folder") if settings.overwrite else ():
+        path = getattr(settings, option)
+        if not path or not os.path.exists(path):
+            continue
+        place = Path(os.path.realpath(path)).parent
+        # The maps of a round go with it; where labels are made, they are its own.
+        goes = option != "map_folder" or ((place / LABELS_FILE).is_file() and not settings.makes_labels)
+        if goes and str(place) in replaced:
+            raise ValueError(
+                f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
+                "elsewhere, or choose another --exp_path"
+            )
     if not settings.ckpt_path:
         return None
     checkpoint = load_checkpoint(settings.ckpt_path)
@@ -296,32 +266,6 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
             f"{fed}; name the same --encoder_weights as it was trained with"
         )
     return checkpoint
-
-
-def _check_inputs_stay(settings: Settings, folders: Sequence[Path]) -> None:
-    if not settings.overwrite:
-        return
-    replaced = {os.path.realpath(part) for folder in folders for part in (folder, *Path(folder).glob("round[0-9]*"))}
-    for option in ("ckpt_path", "encoder_weights", "map_folder"):
-        path = getattr(settings, option)
-        place = os.path.dirname(os.path.realpath(path)) if path and os.path.exists(path) else None
-        # The maps of a round go with it; where labels are made, they are its own.
-        goes = option != "map_folder" or (place and (Path(place) / LABELS_FILE).is_file() and not settings.makes_labels)
-        if goes and place in replaced:
-            raise ValueError(
-                f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
-                "elsewhere, or choose another --exp_path"
-            )
-
-
-def _check_goes_on_from_its_own(settings: Settings, folder: Path) -> None:
-    """A run that began with the weights at --ckpt_path is not to begin without them."""
-    weights = start_weights(folder)
-    if weights and _are_start(settings.ckpt_path or weights, first_options(folder)) and not has_checkpoint(folder):
-        raise ValueError(
-            f"{folder}: expected a checkpoint to resume, found a run that began with the weights at {weights} and has "
-            f"none yet; call it with --overwrite --ckpt_path {weights} in place of --resume"
-        )
 
 
 def _check_resumable(settings: Settings, checkpoint: dict, path) -> None:
@@ -348,18 +292,20 @@ def check_same_options(settings: Settings, before: Mapping, path) -> None:
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
 
 
-def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
-    check_settings(data.spec, config, path)
-    ignored, now = data.spec.ignore_value, list(data.thresholds or ())
-    if config.get("ignore_value") != ignored:
-        raise ValueError(
-            f"{path}: expected the ignore_value of the run to resume, {config.get('ignore_value')}, found {ignored}; "
-            "restore it in dataset.toml, or start a new run (--exp_path)"
-        )
-    before = config.get("level_thresholds", now)
-    if before != now:
-        raise ValueError(f"{path}: expected the thresholds of the run to resume, {before}, found {now}")
-    ids = id_numbers(data.names)
+def _check_same_data(data: Data, checkpoint: Mapping, path: Path) -> None:
+    config, train = checkpoint.get("config") or {}, data.train
+    check_settings(train.spec, config, path)
+    thresholds = list(train.thresholds or ())
+    for name, before, now in (
+        ("ignore_value", config.get("ignore_value"), train.spec.ignore_value),
+        ("thresholds", config.get("level_thresholds", thresholds), thresholds),
+    ):
+        if before != now:
+            raise ValueError(
+                f"{path}: expected the {name} of the run to resume, {before}, found {now}; restore it in dataset.toml, "
+                "or start a new run (--exp_path)"
+            )
+    ids = id_numbers(train.names)
     trained = config.get("train_ids", ids)
     # The order counts too: the loader draws by it.
     if trained != ids:
@@ -368,6 +314,18 @@ def _check_same_settings(data: SegmentationDataset, config: dict, path) -> None:
             f"{len(ids)}, of which {len(set(ids) - set(trained))} are others; restore the split files, case_pattern "
             "and, with --skip_missing_gaze, the gaze maps, or start a new run (--exp_path)"
         )
+    split, ids = data.selection_split, _selection_ids(data)
+    chosen_on, chosen_ids = checkpoint["selected_on"], checkpoint["selection_ids"]
+    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
+        raise ValueError(
+            f"{path}: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
+            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
+            "as they were, or start a new run (--exp_path)"
+        )
+
+
+def _selection_ids(data: Data) -> list[int]:
+    return id_numbers(data.selection.names) if data.selection else []
 
 
 def plain(value):
@@ -381,42 +339,39 @@ def restore(run: Run, start: Start) -> None:
     Of a run to resume, put optimizer, scaler, random states and progress back to where the checkpoint left them, too.
 
     Raises:
-        ValueError: for weights or states that do not fit, or if the run would go on in another precision, or choose
-            its best checkpoint on another split.
+        ValueError: for weights or states that do not fit, or if the run would go on in another precision.
     """
-    if start.checkpoint is None:
+    checkpoint, state = start.checkpoint, run.state
+    if checkpoint is None:
         return
     try:
         resumes_mean = start.resumes and run.average is not None
-        load_weights(run.model, start.checkpoint["trained" if resumes_mean else "state_dict"])
+        load_weights(run.model, checkpoint["trained" if resumes_mean else "state_dict"])
         if run.average is not None:
-            load_weights(run.average.module, start.checkpoint["state_dict"])
-            run.average.n_averaged.fill_(start.checkpoint["averaged"] if resumes_mean else 0)
-        if start.resumes:
-            _restore_state(run, start.checkpoint)
+            load_weights(run.average.module, checkpoint["state_dict"])
+            run.average.n_averaged.fill_(checkpoint["averaged"] if resumes_mean else 0)
+        if not start.resumes:
+            return
+        if checkpoint["amp"] != run.amp:
+            raise ValueError(
+                f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {run.amp} on "
+                f"{run.device}; resume it on the kind of device that it began on"
+            )
+        restore_optimizer(run.optimizer, checkpoint["optimizer"])
+        # What no run changes is not taken from a file.
+        run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
+        state.iteration = state.saved = checkpoint["iteration"] or 0
+        state.best_performance = checkpoint["best_performance"]
+        state.best_iteration = checkpoint["best_iteration"] or 0
+        for key, value in checkpoint["state"].items():
+            setattr(state, key, value)
+        restore_random_states(checkpoint["random"])
     except ValueError as error:
         raise ValueError(f"{start.path}: {error}") from error
 
 
-def _restore_state(run: Run, checkpoint: dict) -> None:
-    _check_same_ground(run, checkpoint)
-    restore_optimizer(run.optimizer, checkpoint["optimizer"])
-    # What no run changes is not taken from a file.
-    run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
-    run.state.iteration = run.state.saved = checkpoint["iteration"] or 0
-    run.state.best_performance = checkpoint["best_performance"]
-    run.state.best_iteration = checkpoint["best_iteration"] or 0
-    for key in STATE_KEYS:
-        setattr(run.state, key, checkpoint["state"].get(key, getattr(run.state, key)))
-    restore_random_states(checkpoint["random"])
-
-
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:
-    """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters stay as they are.
-
-    Args:
-        optimizer: with one group of parameters.
-        saved: of its ``state_dict``.
+    """Load the ``state_dict`` of an optimizer with one group (momentum, Adam's moments); hyperparameters stay its own.
 
     Raises:
         ValueError: for other entries than the optimizer's own, or such as do not fit their parameters.
@@ -443,24 +398,3 @@ def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
         return False
     low, high = map(float, value.aminmax())
     return math.isfinite(low + high) and (low >= 0 or key not in ("step", "exp_avg_sq"))
-
-
-def _check_same_ground(run: Run, checkpoint: dict) -> None:
-    amp = amp_of(run.settings.amp, run.settings.fp16, run.device)
-    if checkpoint["amp"] != amp:
-        raise ValueError(
-            f"--amp: expected {checkpoint['amp']}, in which the run to resume began, found {amp} on {run.device}; "
-            "resume it on the kind of device that it began on"
-        )
-    split, ids = run.data.selection_split, _selection_ids(run)
-    chosen_on, chosen_ids = checkpoint["selected_on"], checkpoint["selection_ids"]
-    if checkpoint["best_performance"] is not None and (chosen_on, chosen_ids) != (split, ids):
-        raise ValueError(
-            f"--resume: expected to choose the best checkpoint on the {len(chosen_ids)} images of the {chosen_on} "
-            f"split, as so far, found {split} with {len(ids)}, not all the same; restore val.txt, test.txt and masks "
-            "as they were, or start a new run (--exp_path)"
-        )
-
-
-def _selection_ids(run: Run) -> list[int]:
-    return id_numbers(run.data.selection.names) if run.data.selection else []

@@ -1,7 +1,7 @@
 """The first lines of a run's log."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -9,18 +9,17 @@ import torch
 from datasets.splits import has_validation_file
 from losses.objectives import learns_from_gaze
 from training.build import memory_layout, objective_of
-from training.checkpoints import Start
 from training.data_options import describe_left_out
 from training.run import Run
 from training.run_folder import ARGS_FILE
 from training.schedule import schedule
 from training.settings import Settings
-from utils.devices import amp_of, device_name, has_bfloat16
+from utils.devices import device_name, has_bfloat16
 from utils.log import code_version
 
 
-def describe(run: Run, start: Start) -> None:
-    """The first lines of the log: machine, versions, sizes, and what an option does not do here."""
+def describe(run: Run, notes: Sequence[str]) -> None:
+    """The first lines of the log: machine, versions, sizes, what an option does not do here, and further notes."""
     settings, data, log = run.settings, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
     validation = data.selection if data.selection_split == "validation" else ()
@@ -39,10 +38,8 @@ def describe(run: Run, start: Start) -> None:
     if data.train.without_map:
         log.info(describe_left_out(data.train.without_map, len(data.train), ARGS_FILE))
     log.info(data.train.cache_note)
-    for note in (*_notes(run), *start.notes):
+    for note in (*_notes(run), *notes):
         log.info(note)
-    if start.resumes:
-        log.info(f"resumed at iteration {run.state.iteration}")
 
 
 def _notes(run: Run) -> Iterator[str]:
@@ -85,8 +82,7 @@ def _counted(number: int, noun: str, ending: str = "s") -> str:
 
 
 def _computation(run: Run) -> str:
-    settings = run.settings
-    amp = amp_of(settings.amp, settings.fp16, run.device)
+    settings, amp = run.settings, run.amp
     parts = {"off": "float32", "bf16": "bfloat16 autocast", "fp16": "float16 autocast with scaled gradients"}[amp]
     if amp == "bf16" and not has_bfloat16(run.device):
         parts += f" (which this {run.device.type} only emulates, some ten times slower: --amp auto takes float32 then)"

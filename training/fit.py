@@ -1,9 +1,9 @@
 """A training from its options to its scores: data, model, objective, loop, one evaluation at the end."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
@@ -12,42 +12,23 @@ from datasets.loaders import training_loader
 from datasets.splits import train_list_sha256
 from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
-from losses import OBJECTIVES
 from trainer import TrainState, train
-from training.build import (
-    build_average,
-    build_data,
-    build_network,
-    build_optimizer,
-    check_batch_size,
-    memory_layout,
-    objective_of,
-    smallest_batch,
-)
-from training.checkpoints import (
-    START_SHA256,
-    Start,
-    check_same_start,
-    checkpoint_to_start_from,
-    prepare_folder,
-    restore,
-    save,
-)
+from training.build import build_data, build_run, memory_layout, objective_of
+from training.checkpoints import START_SHA256, check_same_start, checkpoint_to_start_from, restore, save
 from training.data_options import complete
 from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
-from training.rounds import remove_rounds, train_rounds
-from training.run import Data, Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PROFILE_FOLDER
+from training.rounds import clear_the_way, remove_rounds, train_rounds
+from training.run import Run
+from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, remove_run
 from training.schedule import schedule
-from training.seeding import seed_everything
 from training.seeds import train_seeds
 from training.settings import Settings
 from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
-from utils.devices import amp_of, keep_freed_memory, make_deterministic, precision, use_cores
+from utils.devices import keep_freed_memory, precision, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.inputs import sha256_of
@@ -72,49 +53,60 @@ def fit(settings: Settings) -> int:
         check_wandb()
     deadline = Deadline(settings.max_minutes)
     with process_group(settings.device) as (group, device):
-        check_batch_size(settings, group)
-        cores = use_cores(
-            device, threads=settings.threads, loaders=settings.num_worker, processes=group.on_this_machine
-        )
+        if settings.batch_size % group.size:
+            raise ValueError(
+                f"-bs {settings.batch_size}: expected a multiple of {group.size}, the number of processes, which share "
+                "each batch; change -bs or --nproc_per_node"
+            )
+        asked = {"threads": settings.threads, "loaders": settings.num_worker}
+        cores = use_cores(device, **asked, processes=group.on_this_machine)
         settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)
         if device.type == "cpu":
             keep_freed_memory()
 
-        def train_all(one: Settings) -> int:
-            if one.makes_labels:
-                return train_rounds(one, lambda of_round: train_one(of_round, group, device, deadline), group, device)
-            return train_one(one, group, device, deadline)
+        train_alone = functools.partial(train_one, group=group, device=device, deadline=deadline)
 
-        return train_seeds(settings, train_all, group) if settings.seeds else train_all(settings)
+        def train_of_seed(one: Settings) -> int:
+            return train_rounds(one, train_alone, group, device) if one.makes_labels else train_alone(one)
+
+        if settings.seeds:
+            return train_seeds(settings, train_of_seed, group)
+        if settings.makes_labels:
+            clear_the_way(settings, [settings], group)
+        return train_of_seed(settings)
 
 
 def train_one(settings: Settings, group: Group, device: torch.device, deadline: Deadline) -> int:
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
-    folder = Path(settings.exp_path)
     # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
-    data = build_data(settings, group)
-    start = checkpoint_to_start_from(settings, folder, data.train)
-    run = _build_run(settings, folder, data, start, device, group)
+    data, folder = build_data(settings, group), settings.folder
+    start = checkpoint_to_start_from(settings, data)
+    run = build_run(settings, data, device, group)
+    restore(run, start)
     # All processes have looked before one writes.
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
-        if settings.overwrite and not settings.makes_labels:
+        if settings.overwrite and settings.makes_labels:
+            remove_run(folder)
+        elif settings.overwrite:
             # Of an earlier run with rounds, too.
             remove_rounds(settings)
-        prepare_folder(folder, start, overwrite=settings.overwrite)
-    with _log(settings, folder, run.state, group) as log:
+        if start.fell_back:
+            # Else the next save would keep the broken one as the previous one.
+            (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
+    with _log(settings, run.state, group) as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
             facts[TRAIN_LIST] = train_list_sha256(settings.root)
             facts[START_SHA256] = sha256_of(start.path) if start.path and not start.resumes else None
             write_json(folder / ARGS_FILE, settings.flat() | facts)
-        describe(run, start)
+        describe(run, start.notes)
         stopped_by = _train(run, deadline)
         if stopped_by:
-            at = f"iteration {run.state.iteration}"
             log.info(
-                f"stopped after {at} ({stopped_by}); the same command with --resume continues, without --overwrite"
+                f"stopped after iteration {run.state.iteration} ({stopped_by}); the same command with --resume "
+                "continues, without --overwrite"
             )
         else:
             finish(run)
@@ -123,22 +115,8 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
     return STOPPED_CODE if stopped_by else 0
 
 
-def _build_run(settings: Settings, folder: Path, data: Data, start: Start, device: torch.device, group: Group) -> Run:
-    """The run where it starts, without its log: nothing is written yet."""
-    seed_everything(settings.seed)
-    if settings.deterministic:
-        make_deterministic(device)
-    model = build_network(settings, device, smallest_batch(settings, len(data.train), group), group)
-    _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
-    state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
-    optimizer, average = build_optimizer(settings, model), build_average(settings, model)
-    run = Run(settings, folder, data, model, optimizer, scaler, state, device, NoLog(), group, average)
-    restore(run, start)
-    return run
-
-
 @contextlib.contextmanager
-def _log(settings: Settings, folder: Path, state: TrainState, group: Group) -> Iterator[RunLog | NoLog]:
+def _log(settings: Settings, state: TrainState, group: Group) -> Iterator[RunLog | NoLog]:
     """The log of the run, which the main process alone writes."""
     if not group.is_main:
         yield NoLog()
@@ -147,9 +125,12 @@ def _log(settings: Settings, folder: Path, state: TrainState, group: Group) -> I
     mirror = contextlib.nullcontext()
     if settings.wandb:
         mirror = wandb_mirror(
-            folder, settings.flat(), resume=settings.resume, is_finished=lambda: state.iteration >= settings.max_ite
+            settings.folder,
+            settings.flat(),
+            resume=settings.resume,
+            is_finished=lambda: state.iteration >= settings.max_ite,
         )
-    with mirror, RunLog(folder, redo_from=redo_from) as log:
+    with mirror, RunLog(settings.folder, redo_from=redo_from) as log:
         yield log
 
 
@@ -158,17 +139,14 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     settings, state, group = run.settings, run.state, run.group
     loader = training_loader(
         run.data.train,
-        batch_size=settings.batch_size,
-        max_ite=settings.max_ite,
+        **settings.some(("batch_size", "max_ite", "seed", "num_worker")),
         start=state.iteration,
-        seed=settings.seed,
-        num_worker=settings.num_worker,
         pin_memory=run.device.type == "cuda",
         rank=group.rank,
         size=group.size,
     )
 
-    autocast, _ = precision(amp_of(settings.amp, settings.fp16, run.device), run.device)
+    autocast, _ = precision(run.amp, run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as hooks:
         start = state.iteration
         of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)
@@ -201,26 +179,17 @@ def _train(run: Run, deadline: Deadline) -> str | None:
 @contextlib.contextmanager
 def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
     """All hooks in their order, closed at the end; a validation that a stop has left over is made up before them."""
-    settings, group = run.settings, run.group
-    validate = _validation(run, request)
+    settings, shown = run.settings, run.data.train.showcase(NUM_PICTURES)
+    validate = ValidateHook(
+        run,
+        request,
+        on_best=lambda: save(run, BEST_FILE),
+        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
+    )
     # Before others look at the clock.
     if validate.catch_up(run.state):
         # There may be no step left that would.
         save(run, LATEST_FILE)
-    log = LogHook(
-        run.log,
-        step=settings.log_step,
-        max_ite=settings.max_ite,
-        start=run.state.iteration,
-        images_a_step=len(run.data.train) / run.state.iterations_per_epoch,
-        device=run.device,
-    )
-    forecast = ForecastHook(run.log, settings, run.device, start=run.state.iteration)
-    to_close = [log]
-    if settings.profile and group.is_main:
-        to_close.append(
-            ProfileHook(run.folder / PROFILE_FOLDER, steps=settings.profile, device=run.device, log=run.log)
-        )
 
     def save_latest(state: TrainState, terms: dict, lr: float) -> None:
         due = state.iteration % settings.save_step == 0
@@ -229,28 +198,10 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
         if due and settings.keep_all:
             save(run, f"model_ite{state.iteration}.pth")
 
+    average = [AverageHook(run)] if run.average is not None else []
+    to_close = [LogHook(run), *([ProfileHook(run)] if settings.profile and run.group.is_main else [])]
     try:
-        average = [AverageHook(run.average, run.model, max_ite=settings.max_ite)] if run.average is not None else []
-        yield [*average, StopHook(request, group), *to_close, forecast, validate, save_latest]
+        yield [*average, StopHook(request, run.group), *to_close, ForecastHook(run), validate, save_latest]
     finally:
         for hook in to_close:
             hook.close()
-
-
-def _validation(run: Run, request: StopRequest) -> ValidateHook:
-    data, settings = run.data, run.settings
-    shown = data.train.showcase(NUM_PICTURES)
-    return ValidateHook(
-        run.network,
-        run.loader(data.selection) if data.selection else None,
-        run.device,
-        run.log,
-        split=data.selection_split or "",
-        selected_by=OBJECTIVES[settings.mode].selected_by,
-        step=settings.val_step,
-        max_ite=settings.max_ite,
-        group=run.group,
-        request=request,
-        on_best=lambda: save(run, BEST_FILE),
-        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
-    )

@@ -2,12 +2,11 @@
 
 import time
 
-import torch
 from torch import Tensor
 
 from trainer import TrainState
+from training.run import Run
 from training.settings import Settings
-from utils.log import RunLog
 
 # After the first, which warms up.
 NUM_TIMED = 5
@@ -18,20 +17,15 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 class ForecastHook:
-    """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more.
+    """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more; and with
+    what other rounds and seeds have still to do (``work``)."""
 
-    Args:
-        settings: of the run; ``work_after`` is what other rounds and seeds have still to do, see ``work``.
-        start: the iteration that the run is at.
-    """
-
-    def __init__(self, log: RunLog, settings: Settings, device: torch.device, *, start: int):
-        self.log, self.settings, self.device, self.start = log, settings, device, start
-        self.since = time.monotonic()
+    def __init__(self, run: Run):
+        self.run, self.start, self.since = run, run.state.iteration, time.monotonic()
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
         steps = state.iteration - self.start
-        if steps == 1 and self.device.type == "cpu":
+        if steps == 1 and self.run.device.type == "cpu":
             self._say(state, time.monotonic() - self.since)
         elif steps == 1 + NUM_TIMED:
             self._say(state, (time.monotonic() - self.since) / NUM_TIMED)
@@ -39,17 +33,17 @@ class ForecastHook:
             self.since = time.monotonic()
 
     def _say(self, state: TrainState, seconds: float) -> None:
-        settings, left = self.settings, self.settings.max_ite - state.iteration
+        settings, kind = self.run.settings, "CPU" if self.run.device.type == "cpu" else "GPU"
+        left = settings.max_ite - state.iteration
         if not left:
             return
         here, after = left * seconds, settings.work_after / settings.spatial_size**2 * seconds
-        kind = "CPU" if self.device.type == "cpu" else "GPU"
         text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {kind}"
         if after:
             text += f"; with the rounds and seeds after it {duration(here + after)}"
-        if here + after > LONG and self.device.type == "cpu" and settings.recipe not in CPU_RECIPES:
+        if here + after > LONG and kind == "CPU" and settings.recipe not in CPU_RECIPES:
             text += f"; --recipe {' and --recipe '.join(CPU_RECIPES)} are made for a CPU"
-        self.log.info(text)
+        self.run.log.info(text)
 
 
 def work(settings: Settings, *, after: int = 0) -> int:

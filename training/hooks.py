@@ -1,25 +1,25 @@
 """What happens after a step: log, stop, validate, save, profile. Each is called with state, terms and learning rate."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor
 from tqdm import tqdm
 
 from evaluation.scores import ENSEMBLE, collapsed_levels, evaluate
 from evaluation.summary import describe_metrics, summarize
+from losses import OBJECTIVES
 from trainer import TrainState
 from training.forecast import duration
+from training.run import Run
+from training.run_folder import PROFILE_FOLDER
 from utils.devices import peak_memory_gb
 from utils.distributed import Group
 from utils.files import write_text
 from utils.interrupt import StopRequest
-from utils.log import RunLog
 
 # Of a profile: steps before it that are let go by, and those that are traced but not kept.
 PROFILE_WAIT, PROFILE_WARMUP = 2, 1
@@ -32,33 +32,33 @@ SAME_MEAN = 1e-9
 
 
 class LogHook:
-    """The progress bar, a log line and TensorBoard scalars every ``step`` iterations.
+    """The progress bar, a log line and TensorBoard scalars every ``--log_step`` iterations.
 
     Images a second are those since the line before, with what else was done meanwhile: validations, checkpoints.
-
-    Args:
-        images_a_step: of all processes together, on average: the last batch of an epoch may be smaller.
     """
 
-    def __init__(self, log: RunLog, *, step: int, max_ite: int, start: int, images_a_step: float, device: torch.device):
-        self.log, self.step, self.images_a_step, self.device = log, step, images_a_step, device
-        self.bar = tqdm(total=max_ite, initial=start, unit="it", desc="train", disable=log.no_bar, dynamic_ncols=True)
+    def __init__(self, run: Run):
+        self.run, start = run, run.state.iteration
+        total, silent = run.settings.max_ite, run.log.no_bar
+        self.bar = tqdm(total=total, initial=start, unit="it", desc="train", disable=silent, dynamic_ncols=True)
+        # Of all processes together, on average: the last batch of an epoch may be smaller.
+        self.images_a_step = len(run.data.train) / run.state.iterations_per_epoch
         self.since, self.since_iteration = time.monotonic(), start
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
         if not self.bar.disable:
             self.bar.set_postfix(loss=f"{float(terms['loss']):.4f}", refresh=False)
             self.bar.update()
-        if state.iteration % self.step and state.iteration != 1:
+        if state.iteration % self.run.settings.log_step and state.iteration != 1:
             return
         values = {name: float(value) for name, value in terms.items()}
         now = time.monotonic()
         per_second = (state.iteration - self.since_iteration) / max(now - self.since, 1e-9)
         self.since, self.since_iteration = now, state.iteration
         left = self.bar.total - state.iteration
-        images_per_second, memory = per_second * self.images_a_step, peak_memory_gb(self.device)
+        images_per_second, memory = per_second * self.images_a_step, peak_memory_gb(self.run.device)
         listed = ", ".join(f"{name}: {value:.6f}" for name, value in values.items())
-        self.log.info(
+        self.run.log.info(
             f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
             f"{images_per_second:.3g} images/s, peak {memory:.2f} GB"
             + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
@@ -66,34 +66,31 @@ class LogHook:
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
         # No curve of zeros.
         counts = {"skipped_steps": state.skipped or None, "float16_overflows": state.overflows or None}
-        self.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
+        self.run.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
 
     def close(self) -> None:
         """Take the bar away."""
         self.bar.close()
 
 
+@dataclass
 class AverageHook:
-    """Updates the EMA of the weights each step from the middle of the run on; before, the average is a copy.
+    """Updates the EMA of the weights each step from the middle of the run on; before, the average is a copy."""
 
-    Args:
-        average: of the model that is trained.
-    """
-
-    def __init__(self, average: AveragedModel, model: nn.Module, *, max_ite: int):
-        self.average, self.model, self.max_ite = average, model, max_ite
+    run: Run
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
-        if state.iteration <= self.max_ite // 2:
-            self.average.n_averaged.zero_()
-        self.average.update_parameters(self.model)
+        if state.iteration <= self.run.settings.max_ite // 2:
+            self.run.average.n_averaged.zero_()
+        self.run.average.update_parameters(self.run.model)
 
 
+@dataclass
 class StopHook:
     """Ends the run after the current step once any process was asked to stop; stands before the hook that saves."""
 
-    def __init__(self, request: StopRequest, group: Group):
-        self.request, self.group = request, group
+    request: StopRequest
+    group: Group
 
     def __call__(self, state: TrainState, terms: dict[str, Tensor], lr: float) -> None:
         state.stopped = self.group.any(bool(self.request)) or state.stopped
@@ -101,34 +98,23 @@ class StopHook:
 
 @dataclass
 class ValidateHook:
-    """Evaluates every ``step`` iterations and at the end, and calls ``on_best`` at each new best mean.
+    """Evaluates every ``--val_step`` iterations and at the end, and calls ``on_best`` at each new best mean.
 
     Of equal ones the first is the best, one of 0 too; where no case has a value, there is none.
     A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
 
     Args:
-        loader: of this process's part of the cases; None to evaluate nothing.
-        split: what it evaluates on, for the log: ``validation`` or ``test``.
-        selected_by: the metric whose mean over cases is to be high.
         request: looked at between batches, where there is one process.
         picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
     """
 
-    model: nn.Module
-    loader: Iterable[dict] | None
-    device: torch.device
-    log: RunLog
-    _: KW_ONLY
-    split: str
-    selected_by: str = "dice"
-    step: int
-    max_ite: int
-    group: Group
+    run: Run
     request: StopRequest
     on_best: Callable[[], None]
     picture: Callable[[], object]
 
     def __post_init__(self):
+        self.loader = self.run.loader(self.run.data.selection) if self.run.data.selection else None
         self.highest = 0.0  # mean Dice of any level so far
         self.empty: dict[str, bool] = {}  # levels without foreground in the last validation; whether training had begun
 
@@ -138,36 +124,33 @@ class ValidateHook:
 
     def catch_up(self, state: TrainState) -> bool:
         """Validate if that is due at the state's iteration and has not been done; whether it has been now."""
-        due = state.iteration and (state.iteration % self.step == 0 or state.iteration == self.max_ite)
-        if not due or state.validated == state.iteration:
+        run, iteration = self.run, state.iteration
+        due = iteration and (iteration % run.settings.val_step == 0 or iteration == run.settings.max_ite)
+        if not due or state.validated == iteration:
             return False
         if self.loader is not None:
-            table = evaluate(
-                self.model,
-                self.loader,
-                self.device,
-                group=self.group,
-                stop=self.request if self.group.size == 1 else None,
-                network=f"the network at iteration {state.iteration}",
-            )
+            stop = self.request if run.group.size == 1 else None
+            network = f"the network at iteration {iteration}"
+            table = evaluate(run.network, self.loader, run.device, group=run.group, stop=stop, network=network)
             if table is None:
                 state.stopped = True
                 return False
             self._judge(table, state)
-        state.validated = state.iteration
-        if self.group.is_main:
-            self.log.picture("train", self.picture(), state.iteration)
+        state.validated = iteration
+        if run.group.is_main:
+            run.log.picture("train", self.picture(), iteration)
         return True
 
     def _judge(self, table: pd.DataFrame, state: TrainState) -> None:
-        metrics = summarize(table)
-        self.log.info(f"[{self.split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
+        metrics, split, log = summarize(table), self.run.data.selection_split, self.run.log
+        log.info(f"[{split} | Epoch {state.epoch} Ite {state.iteration}] {describe_metrics(metrics)}")
         for level, values in metrics.items():
             # The number of cases is the same each time, and no curve.
             curves = {name: value for name, value in values.items() if name != "num_cases"}
-            self.log.scalars(f"{self.split}_{level}", curves, state.iteration)
+            log.scalars(f"{split}_{level}", curves, state.iteration)
         self._tell_of_empty_levels(table, metrics, state)
-        performance, best = metrics[ENSEMBLE][f"{self.selected_by}_mean"], state.best_performance
+        selected_by = OBJECTIVES[self.run.settings.mode].selected_by
+        performance, best = metrics[ENSEMBLE][f"{selected_by}_mean"], state.best_performance
         if performance is not None and (best is None or performance > best + SAME_MEAN):
             state.best_performance, state.best_iteration = performance, state.iteration
             self.on_best()
@@ -186,24 +169,22 @@ class ValidateHook:
         empty = dict.fromkeys(collapsed_levels(table), begun)
         for level in sorted(empty):
             if self.empty.get(level) != begun:
-                self.log.info(f"[{self.split} | Ite {state.iteration}] level {level} {advice}")
+                split = self.run.data.selection_split
+                self.run.log.info(f"[{split} | Ite {state.iteration}] level {level} {advice}")
         self.empty = empty
 
 
 class ProfileHook:
-    """Traces some steps with torch's profiler, from the fourth on.
+    """Traces ``--profile`` steps with torch's profiler, from the fourth on.
 
     Writes ``trace.json`` (for chrome://tracing or https://ui.perfetto.dev) and ``operations.txt``, the operations that
-    took longest, into ``folder``.
+    took longest, into the folder ``profile`` of the run.
     """
 
-    def __init__(self, folder: Path, *, steps: int, device: torch.device, log: RunLog):
-        self.folder, self.log, self.device, self.written = folder, log, device, False
-        activities = [torch.profiler.ProfilerActivity.CPU]
-        if device.type == "cuda":
-            activities.append(torch.profiler.ProfilerActivity.CUDA)
+    def __init__(self, run: Run):
+        self.run, self.written = run, False
+        steps = run.settings.profile
         self.profiler = torch.profiler.profile(
-            activities=activities,
             schedule=torch.profiler.schedule(wait=PROFILE_WAIT, warmup=PROFILE_WARMUP, active=steps, repeat=1),
             on_trace_ready=self._write,
             profile_memory=True,
@@ -219,12 +200,14 @@ class ProfileHook:
         self.profiler.stop()
         if not self.written:
             first = PROFILE_WAIT + PROFILE_WARMUP + 1
-            self.log.info(f"profile: expected {first} steps or more, the first of which are not traced, found fewer")
+            self.run.log.info(
+                f"profile: expected {first} steps or more, the first of which are not traced, found fewer"
+            )
 
     def _write(self, profiler: torch.profiler.profile) -> None:
-        self.written = True
-        self.folder.mkdir(parents=True, exist_ok=True)
-        profiler.export_chrome_trace(str(self.folder / "trace.json"))
-        by = f"self_{self.device.type}_time_total"
-        write_text(self.folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
-        self.log.info(f"profile: {self.folder / 'trace.json'}, {self.folder / 'operations.txt'}")
+        self.written, folder = True, self.run.folder / PROFILE_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        profiler.export_chrome_trace(str(folder / "trace.json"))
+        by = f"self_{self.run.device.type}_time_total"
+        write_text(folder / "operations.txt", profiler.key_averages().table(sort_by=by, row_limit=NUM_OPERATIONS))
+        self.run.log.info(f"profile: {folder / 'trace.json'}, {folder / 'operations.txt'}")

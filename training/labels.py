@@ -20,6 +20,7 @@ from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from inference.predictor import Predictor
 from training.build import build_data, evaluation_sets, level_thresholds
+from training.run_folder import remove_files
 from training.settings import Settings
 from utils.files import read_json, write_json
 from utils.images import write_image
@@ -31,33 +32,29 @@ MOST_COLLAPSED = 0.5
 BATCH_SIZE = 8  # of images that the network labels
 # Apart from other draws of the same seed.
 MASK_STREAM = 5
+# What decides which images of the split are trained on.
+DRAW_KEYS = ("data_size_rate", "draw_subset", "val_fraction", "seed")
 
 
-def make_labels(
-    settings: Settings, folder: Path, previous: Path | None, device: torch.device, say: Callable[[str], None]
-) -> None:
-    """Write the maps of a round into ``folder/maps``, and what they are into ``folder/labels.json``, which comes last:
+def make_labels(settings: Settings, previous: Path | None, device: torch.device, say: Callable[[str], None]) -> None:
+    """Write the maps of a round into its folder's ``maps``, and what they are into ``labels.json``, which comes last:
     ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and the ``quality`` of the other labels
     where there are masks to score them by, which nothing else depends on.
 
     Args:
         settings: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
-        folder: of the round.
-        previous: the checkpoint of the round before; None in the first.
-        device: where that predicts.
+        previous: the checkpoint of the round before, which predicts on ``device``; None in the first.
         say: is told in a sentence.
 
     Raises:
         FileNotFoundError: for images without gaze or map.
         ValueError: for masks or fixations that do not suffice, or labels that have collapsed.
     """
-    spec, root = get_spec(settings.data, settings.root), Path(settings.root)
-    names = _training_names(settings, spec)
-    given = _masks_given(settings, spec)
+    spec, root, folder = get_spec(settings.data, settings.root), Path(settings.root), settings.folder
+    facts, given = labels_asked_for(settings), _masks_given(settings, spec)
     predictor = Predictor([previous], device, tta=True) if previous else None
     size = predictor.preprocessing.spatial_size if predictor else settings.spatial_size
-    evidence = _evidence(settings, spec, names, size)
-    facts = {"policy": settings.pseudo, "masks": [*given], "fixations_sha256": gaze_sha256(settings)}
+    evidence = _evidence(settings, spec, size)
     prepared = read_json(root / REPORT_FILE, "what is known of gaze maps").get("fixations_sha256")
     if not previous and facts["fixations_sha256"] and prepared not in (None, facts["fixations_sha256"]):
         # A table may have been prepared in parts.
@@ -72,25 +69,25 @@ def make_labels(
     facts |= {"thresholds": thresholds, "fit": asdict(policy)}
     # By it the maps are known as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})
-    for path in (folder / MAPS_FOLDER).glob("*.png"):
-        # Of a call that was killed: of another policy it may have had maps of more images.
-        path.unlink()
+    # Of a call that was killed: of another policy it may have had maps of more images.
+    remove_files(folder / MAPS_FOLDER, ("*.png",))
     for name, values in (maps | given).items():
         write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(values * 255).astype(np.uint8))
-    judged, masks = {}, {}
-    for name in [name for name in maps if name not in given]:
-        mask = _mask_of(spec, root, name, size)
-        if mask is not None:
-            masks[name], scored = mask
-            judged[name] = (maps[name] >= thresholds[0]) & scored
-    quality = label_quality(judged, masks.get)
+    known = {name: _mask_of(spec, root, name, size) for name in maps if name not in given}
+    judged = {name: (maps[name] >= thresholds[0]) & pair[1] for name, pair in known.items() if pair}
+    quality = label_quality(judged, lambda name: known[name][0])
     write_json(folder / LABELS_FILE, {"finished": True, **facts, "quality": quality})
     say(f"labels by {settings.pseudo}: {describe_quality(quality)}")
 
 
-def gaze_sha256(settings: Settings) -> str | None:
-    """Of the fixation table, by which labels know their gaze; None where none is asked for."""
-    return sha256_of(settings.fixations) if settings.pseudo in NEED_GAZE else None
+def labels_asked_for(settings: Settings) -> dict:
+    """What labels know of how they were made: policy, names of the masks given (errors as of ``masks_drawn``), and hash
+    of the gaze if there is any."""
+    return {
+        "policy": settings.pseudo,
+        "masks": sorted(masks_drawn(settings, get_spec(settings.data, settings.root))),
+        "fixations_sha256": sha256_of(settings.fixations) if settings.pseudo in NEED_GAZE else None,
+    }
 
 
 def check_sources(settings: Settings) -> None:
@@ -129,7 +126,7 @@ def masks_drawn(settings: Settings, spec: DatasetSpec) -> list[str]:
 
 
 def _masks_given(settings: Settings, spec: DatasetSpec) -> dict[str, np.ndarray]:
-    """The masks that are drawn, (H,W) bool by name."""
+    """(H,W) bool by name."""
     paths = {name: sample_path(spec, Path(settings.root), "masks", name) for name in masks_drawn(settings, spec)}
     return {name: io.read_label(path, spec.ignore_value)[0] > 0 for name, path in paths.items()}
 
@@ -146,15 +143,10 @@ def describe_quality(quality: Mapping | None) -> str:
 
 
 def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
-    return split_names(spec, Path(settings.root), "train", **_drawn(settings))
+    return split_names(spec, Path(settings.root), "train", **settings.some(DRAW_KEYS))
 
 
-def _drawn(settings: Settings) -> dict:
-    """What decides which images of the split are trained on."""
-    return {key: getattr(settings, key) for key in ("data_size_rate", "draw_subset", "val_fraction", "seed")}
-
-
-def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int) -> dict[str, Evidence]:
+def _evidence(settings: Settings, spec: DatasetSpec, size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
     maps, fixations = _gaze_files(settings)
 
@@ -165,7 +157,7 @@ def _evidence(settings: Settings, spec: DatasetSpec, names: list[str], size: int
             return Evidence(crf=resized(io.read_map(maps[name]), size))
         return read_evidence(spec, Path(settings.root), name, fixations[name], size)
 
-    return {name: read(name) for name in names}
+    return {name: read(name) for name in _training_names(settings, spec)}
 
 
 def _gaze_files(settings: Settings) -> tuple[dict[str, Path], Mapping | None]:
@@ -174,8 +166,8 @@ def _gaze_files(settings: Settings) -> tuple[dict[str, Path], Mapping | None]:
     Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.
     """
     of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
-    common = {"root": settings.root, "split": "train", "spatial_size": settings.spatial_size, "has_labels": False}
-    dataset = build_dataset(settings.data, **common, **_drawn(settings), **of_maps)
+    keys = ("root", "spatial_size", *DRAW_KEYS)
+    dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.some(keys), **of_maps)
     if not of_maps:
         return {}, None
     maps = {name: dataset.path("map", name) for name in dataset.names}

@@ -45,13 +45,15 @@ RECIPES: dict[str, dict] = {
 
 def described() -> str:
     """The recipes in a few lines, for ``--help``."""
-    return "; ".join(
-        f"{name}: " + (" ".join(f"--{key}{_said(value)}" for key, value in of.items()) or "as released (default)")
-        for name, of in RECIPES.items()
-    )
+    said = []
+    for name, of in RECIPES.items():
+        options = " ".join(f"--{key} {typed(value)}".rstrip() for key, value in of.items())
+        said.append(f"{name}: {options or 'as released (default)'}")
+    return "; ".join(said)
 
 
-def _said(value) -> str:
-    if value is True:
-        return ""
-    return " " + (",".join(map(str, value)) if isinstance(value, tuple) else str(value))
+def typed(value: object) -> str:
+    """The value of an option as it is typed; nothing for a switch."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is True else str(value)

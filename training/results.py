@@ -18,8 +18,7 @@ from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
 from training.run_folder import BEST_FILE, LATEST_FILE, first_options
-from training.settings import Settings
-from utils.devices import amp_of, device_name
+from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version
 
@@ -40,17 +39,13 @@ def finish(run: Run) -> None:
     settings = run.settings
     summary = {
         "what": what_is_trained(settings),
-        "data": settings.data,
-        "mode": settings.mode,
-        "num_levels": settings.num_levels,
-        "cons_mode": settings.cons_mode,
-        "seed": settings.seed,
+        **settings.some(("data", "mode", "num_levels", "cons_mode", "seed")),
         "recipe": _recipe(run),
         "spatial_size": settings.spatial_size,
         "num_train": len(run.data.train),
         TRAIN_LIST: first_options(run.folder).get(TRAIN_LIST),
         "num_without_map": len(run.data.train.without_map),
-        "num_test": len(run.data.test) if run.data.test else 0,
+        "num_test": len(run.data.test or ()),
         "selected_on": run.data.selection_split,
         "headline": headline if results else None,
         "results": results,
@@ -67,7 +62,7 @@ def finish(run: Run) -> None:
         final = {name: results[headline]["metrics"][ENSEMBLE][f"{name}_mean"] for name in HEADLINE}
         known = {name: value for name, value in final.items() if value is not None}
         run.log.hyperparameters(summary["recipe"] | {"seed": settings.seed}, known, run.state.iteration)
-    if not results and settings.is_last_round:
+    elif settings.is_last_round:
         run.log.info("no masks or no test.txt: nothing was evaluated on test images")
     _tell_of_best(run)
 
@@ -103,36 +98,32 @@ def _recipe(run: Run) -> dict:
         recipe["skip_missing_gaze"] = True
     if settings.amp == "auto":
         # What it means differs from one machine to another.
-        recipe["amp"] = amp_of(settings.amp, settings.fp16, run.device)
+        recipe["amp"] = run.amp
+    # The fixation table or the folder of maps that the labels come from, beside what lies in the data folder.
+    key = "fixations" if settings.makes_labels else "map_folder"
+    source = getattr(settings, key)
     return recipe | {
         # As used, whether they were given or are the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),
         **remembered_settings(run.data.train.spec),
         # Gaze maps of another preparation lie in another folder, under the same names.
         "root": os.path.normpath(settings.root),
-        **_gaze_source(settings),
+        **({key: os.path.normpath(source)} if source else {}),
         "selected_on": run.data.selection_split,
         "start_weights": start_weights(run.folder),
     }
 
 
-def _gaze_source(settings: Settings) -> dict:
-    """The fixation table or the folder of maps that the labels come from, beside what lies in the data folder."""
-    key = "fixations" if settings.makes_labels else "map_folder"
-    path = getattr(settings, key)
-    return {key: os.path.normpath(path)} if path else {}
-
-
 def _score(run: Run, model: nn.Module, loader, label: str, headline: str, iteration: int) -> dict:
     main_result = label == headline
-    writes_masks = run.settings.save_pred and main_result
+    writers = [functools.partial(write_mask, run.folder / PREDICTIONS_FOLDER)] if run.settings.save_pred else []
     metrics = score(
         model,
         loader,
         run.data.test,
         run.device,
         run.folder,
-        writers=[functools.partial(write_mask, run.folder / PREDICTIONS_FOLDER)] if writes_masks else [],
+        writers=writers if main_result else [],
         examples=main_result,
         group=run.group,
         per_case_file=PER_CASE_FILE if main_result else f"per_case_{label}.csv",

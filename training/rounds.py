@@ -3,28 +3,22 @@
 The last round is the run in the run folder, those before lie in ``round1``, ``round2``, ... inside it.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from datasets import get_spec
 from datasets.gaze.map_files import LABELS_FILE, read_labels
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.registry import load_weights
 from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
-from training.checkpoints import (
-    check_no_earlier,
-    check_same_options_as_before,
-    has_checkpoint,
-    remove_run,
-    weights_to_start_from,
-)
+from training.checkpoints import check_no_earlier, check_same_options_as_before, has_checkpoint, weights_to_start_from
 from training.forecast import work
-from training.labels import MAPS_FOLDER, check_sources, describe_quality, gaze_sha256, make_labels, masks_drawn
-from training.run_folder import LATEST_FILE
+from training.labels import MAPS_FOLDER, check_sources, describe_quality, labels_asked_for, make_labels
+from training.run_folder import LATEST_FILE, remove_files, remove_run
 from training.settings import Settings
 from utils.distributed import Group
 from utils.files import write_text
@@ -34,49 +28,64 @@ TABLE_FILE, FIGURE_FILE = "rounds.md", "rounds.png"
 
 def round_folders(settings: Settings) -> list[Path]:
     """The folders of all rounds, the run folder last."""
-    folder = Path(settings.exp_path)
-    return [*(folder / f"round{number}" for number in range(1, settings.rounds)), folder]
+    return [*(settings.folder / f"round{number}" for number in range(1, settings.rounds)), settings.folder]
+
+
+def clear_the_way(settings: Settings, runs: Sequence[Settings], group: Group) -> None:
+    """Look at all that several runs find in their folders before the first begins, and with ``overwrite`` remove it.
+
+    Args:
+        settings: of all.
+        runs: those of each seed, which may have rounds.
+
+    Raises:
+        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or runs to go on with that have
+            other options, other labels or other weights to start from; and as ``check_can_begin``.
+    """
+    folders = [folder for one in runs for folder in round_folders(one)]
+    check_no_earlier(settings, folders)
+    for one in runs:
+        parts = [one]
+        if settings.makes_labels:
+            check_same_labels(one)
+            parts = [settings_of_round(one, number) for number in range(1, settings.rounds + 1)]
+        for part in parts if settings.resume else ():
+            check_same_options_as_before(part, settings.ckpt_path)
+    if settings.overwrite or settings.makes_labels:
+        check_can_begin(runs[0], folders)
+    # All processes have looked before one writes.
+    group.barrier()
+    if settings.overwrite and group.is_main:
+        # All at once: a later --resume would take those left for new ones.
+        for one in runs:
+            remove_rounds(one)
+    group.barrier()
 
 
 def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group: Group, device: torch.device) -> int:
-    """Train all rounds, going on with ``--resume`` where an earlier call stopped.
+    """Train all rounds, going on with ``resume`` where an earlier call stopped, once ``clear_the_way`` is done.
 
     Args:
         settings: of one seed.
         train_one: trains a run; 0, or another exit code where it stopped early.
         group: the processes; that of rank 0 makes the labels while the others wait.
-        device: of the processes' own.
 
     Returns:
-        0 with the table of the rounds written, or the code of the round that stopped.
-
-    Raises:
-        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or rounds of other options, or
-            the network cannot be built; see also ``make_labels``.
+        0 with the table of the rounds written, or the code of the round that stopped; errors as of ``make_labels``.
     """
     folders = round_folders(settings)
-    _check_folders(settings, folders)
-    if settings.resume:
-        for number in range(1, len(folders) + 1):
-            check_same_options_as_before(settings_of_round(settings, number), settings.ckpt_path)
-    check_can_begin(settings, folders)
-    if settings.overwrite:
-        # All processes have looked before one writes.
-        group.barrier()
-        if group.is_main:
-            remove_rounds(settings)
-    group.barrier()
-    say = (lambda text: print(text, flush=True)) if group.is_main else lambda text: None
+    say = functools.partial(print, flush=True) if group.is_main else lambda _: None
     for number, folder in enumerate(folders, start=1):
         done = settings.resume and (folder / SUMMARY_FILE).is_file()
         say(f"round {number} of {len(folders)}: {folder}{', finished before' if done else ''}")
         if done:
             continue
+        one = settings_of_round(settings, number)
         if group.is_main and read_labels(folder) is None:
             previous = folders[number - 2] / LATEST_FILE if number > 1 else None
-            make_labels(settings_of_round(settings, number), folder, previous, device, say)
+            make_labels(one, previous, device, say)
         group.barrier()
-        if code := train_one(settings_of_round(settings, number)):
+        if code := train_one(one):
             return code
     if group.is_main:
         _write_table(folders)
@@ -86,35 +95,35 @@ def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group
 def settings_of_round(settings: Settings, number: int) -> Settings:
     """The settings of one round."""
     folder, is_last = round_folders(settings)[number - 1], number == settings.rounds
-    begun = settings.resume and has_checkpoint(folder)
+    early = {
+        "max_ite": settings.round_ite or settings.max_ite,
+        "spatial_size": settings.round_size or settings.spatial_size,
+        "save_pred": False,
+    }
     one = settings.replace(
         exp_path=str(folder),
         map_folder=str(folder / MAPS_FOLDER),
-        # One that was stopped before its first checkpoint is trained anew.
-        overwrite=settings.resume and not begun,
-        resume=begun,
-        ckpt_path=None if begun else settings.ckpt_path,
         is_last_round=is_last,
         work_after=settings.work_after + work(settings, after=number),
         # Of the network's own labels there are none in the first round but the masks.
         skip_missing_gaze=settings.skip_missing_gaze or (settings.pseudo == "network" and number == 1),
+        **({} if is_last else early),
     )
-    if is_last:
+    return going_on(one)
+
+
+def going_on(one: Settings) -> Settings:
+    """One of several runs as ``resume`` goes on with it: from its own checkpoint, never from ``ckpt_path``; or anew,
+    where it has none yet."""
+    if not one.resume:
         return one
-    return one.replace(
-        max_ite=settings.round_ite or settings.max_ite,
-        spatial_size=settings.round_size or settings.spatial_size,
-        save_pred=False,
-    )
+    begun = has_checkpoint(one.folder)
+    return one.replace(resume=begun, overwrite=not begun, ckpt_path=None if begun else one.ckpt_path)
 
 
 def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
-    """Raise what would end a training as it begins, before labels take minutes and before earlier runs go.
-
-    Args:
-        settings: of one seed.
-        folders: of all runs that go with ``overwrite``.
-    """
+    """Raise what would end a training as it begins, before labels take minutes and before earlier runs, those in
+    ``folders``, go."""
     check_sources(settings)
     smallest = min(settings.spatial_size, settings_of_round(settings, 1).spatial_size)
     network = build_network(settings.replace(spatial_size=smallest), torch.device("cpu"), settings.batch_size)
@@ -125,39 +134,24 @@ def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
 
 def remove_rounds(settings: Settings) -> None:
     """Remove the files of the run at ``settings.exp_path`` and of its rounds, however many an earlier one had."""
-    earlier = (path.parent for path in Path(settings.exp_path).glob(f"round[0-9]*/{LABELS_FILE}"))
+    earlier = (path.parent for path in settings.folder.glob(f"round[0-9]*/{LABELS_FILE}"))
     for folder in dict.fromkeys((*round_folders(settings), *earlier)):
-        _remove_round(folder)
+        remove_run(folder)
+        if (folder / LABELS_FILE).is_file():
+            remove_files(folder, (f"{MAPS_FOLDER}/*.png", TABLE_FILE, FIGURE_FILE, LABELS_FILE))
 
 
-def _remove_round(folder: Path) -> None:
-    """Remove the files of a round, and nothing else."""
-    remove_run(folder)
-    if not (folder / LABELS_FILE).is_file():
-        return
-    for pattern in (f"{MAPS_FOLDER}/*.png", TABLE_FILE, FIGURE_FILE, LABELS_FILE):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
-def _check_folders(settings: Settings, folders: list[Path]) -> None:
-    check_no_earlier(settings, folders)
-    for folder in folders:
+def check_same_labels(settings: Settings) -> None:
+    """Raise ValueError if there are maps of somebody else, or with ``resume`` rounds that have labels of another
+    policy, of other masks, or of other gaze."""
+    asked = labels_asked_for(settings) if settings.resume else {}
+    for folder in round_folders(settings):
         if any(folder.glob(f"{MAPS_FOLDER}/*.png")) and not (folder / LABELS_FILE).is_file():
             raise ValueError(
                 f"{folder / MAPS_FOLDER}: expected no images, or those of a round, found others; "
                 "choose another --exp_path"
             )
-    if settings.resume:
-        check_same_labels(settings)
-
-
-def check_same_labels(settings: Settings) -> None:
-    """Raise ValueError if the rounds that are there have labels of another policy, of other masks, or of other gaze."""
-    drawn = sorted(masks_drawn(settings, get_spec(settings.data, settings.root)))
-    asked = {"policy": settings.pseudo, "masks": drawn, "fixations_sha256": gaze_sha256(settings)}
-    for folder in round_folders(settings):
-        labels = read_labels(folder)
+        labels = read_labels(folder) if settings.resume else None
         if labels is None:
             continue
         # Earlier ones do not say of which gaze they are.

@@ -11,6 +11,7 @@ from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
 from trainer import TrainState
 from training.settings import Settings
+from utils.devices import amp_of
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
@@ -28,7 +29,6 @@ class Run(NamedTuple):
     """What the parts of a run share."""
 
     settings: Settings
-    folder: Path
     data: Data
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -40,15 +40,23 @@ class Run(NamedTuple):
     average: AveragedModel | None = None
 
     @property
+    def folder(self) -> Path:
+        return self.settings.folder
+
+    @property
+    def amp(self) -> str:
+        """The mixed precision in use: ``off``, ``bf16`` or ``fp16``."""
+        return amp_of(self.settings.amp, self.settings.fp16, self.device)
+
+    @property
     def network(self) -> nn.Module:
         """What predicts: the mean of the weights where there is one, else the model that is trained."""
         return self.model if self.average is None else self.average.module
 
     def loader(self, dataset: SegmentationDataset):
         """A loader of this process's part of a data set, to evaluate."""
-        part = dataset.only(self.group.part(dataset.names))
         return evaluation_loader(
-            part,
+            dataset.only(self.group.part(dataset.names)),
             batch_size=-(-self.settings.batch_size // self.group.size),
             num_worker=self.settings.num_worker,
             pin_memory=self.device.type == "cuda",

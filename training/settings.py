@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets.augment import AUGMENTATIONS
@@ -20,8 +21,8 @@ from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
 from models.registry import takes
 from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
-from training.recipes import RECIPES
-from training.schedule import SCHEDULERS
+from training.recipes import RECIPES, typed
+from training.schedule import OPTIMIZERS, SCHEDULERS
 from utils.settings import (
     NATURAL,
     NOT_NEGATIVE,
@@ -33,11 +34,6 @@ from utils.settings import (
     numbers,
     setting,
 )
-
-RELEASED_ENSEMBLE = "logits"
-OPTIMIZERS = ("sgd", "adam", "adamw")
-AMP_MODES = ("off", "bf16", "fp16", "auto")
-SELECTIONS = ("best", "last")
 
 
 def scheduler(text: str) -> str:
@@ -54,10 +50,6 @@ def optimizer(text: str) -> str:
     return text
 
 
-def _list(values) -> str:
-    return ",".join(map(str, values))
-
-
 @dataclass(kw_only=True)
 class Basics:
     """what most runs need"""
@@ -66,9 +58,7 @@ class Basics:
     root: str = setting(MISSING, "its folder")
     mode: str = setting("gaze_sup", "supervision", choices=OBJECTIVES, flags=("-m", "--mode", "--method"))
     recipe: str = setting(
-        "released",
-        f"a set of defaults, listed at the end; an option that is given goes before: {', '.join(RECIPES)}",
-        choices=RECIPES,
+        "released", "a set of defaults, listed at the end; an option that is given goes before", choices=RECIPES
     )
     exp_path: str | None = setting(None, "run folder (default: exp/<data>_<mode>_..., printed)")
     resume: bool = setting(
@@ -118,7 +108,7 @@ class Model:
     in_channels: int | None = setting(None, "image channels (default: the data set's)", POSITIVE_INT)
     features: tuple[int, ...] = setting(
         RELEASED_FEATURES,
-        f"channels of the unet: five resolutions and the last stage (default: {_list(RELEASED_FEATURES)})",
+        f"channels of the unet: five resolutions and the last stage (default: {typed(RELEASED_FEATURES)})",
         numbers(int),
         metavar="F,F,F,F,F,F",
     )
@@ -133,7 +123,7 @@ class Model:
     )
     decoder_channels: tuple[int, ...] = setting(
         DECODER_CHANNELS,
-        f"of the smp-unet, from the smallest resolution on (default: {_list(DECODER_CHANNELS)}); with one less it ends "
+        f"of the smp-unet, from the smallest resolution on (default: {typed(DECODER_CHANNELS)}); with one less it ends "
         "at half the image's resolution, and is resized",
         numbers(int),
         metavar="C,C,...",
@@ -161,8 +151,8 @@ class Levels:
     prop_similarity: str = setting("dot", "dot as released, cosine as in the paper's text", choices=SIMILARITIES)
     prop_kernel_size: int = setting(5, "side of the window, odd", POSITIVE_INT)
     prop_dilation: int = setting(2, "step in the window, pixels", POSITIVE_INT)
-    ensemble: str | None = setting(
-        None,
+    ensemble: str = setting(
+        "logits",
         "what the prediction averages over levels, and so what the best checkpoint is chosen by (default: logits, as "
         "released; with --test as trained)",
         choices=ENSEMBLES,
@@ -202,7 +192,7 @@ class Recipe:
     """recipe (defaults: as released)"""
 
     max_ite: int = setting(15000, "iterations", POSITIVE_INT)
-    spatial_size: int | None = setting(None, "side of the network input, pixels (default: 224)", number(int, 16))
+    spatial_size: int = setting(RELEASED_SPATIAL_SIZE, "side of the network input, pixels", number(int, 16))
     opt: str = setting("sgd", "sgd: Nesterov momentum 0.99", optimizer, choices=OPTIMIZERS)
     lr: float = setting(1e-2, "highest learning rate", POSITIVE)
     lr_min: float = setting(1e-4, "last learning rate", NOT_NEGATIVE)
@@ -251,7 +241,7 @@ class Further:
         number(float, 0, 1),
         metavar="DECAY",
     )
-    select: str = setting("best", "the checkpoint: best on the split at hand, or the last", choices=SELECTIONS)
+    select: str = setting("best", "the checkpoint: best on the split at hand, or the last", choices=("best", "last"))
 
 
 @dataclass(kw_only=True)
@@ -259,7 +249,7 @@ class Engine:
     """computation (results agree up to rounding, or exactly)"""
 
     amp: str | None = setting(
-        None, "mixed precision (default: off); auto: bf16 if computed natively", choices=AMP_MODES
+        None, "mixed precision (default: off); auto: bf16 if computed natively", choices=("off", "bf16", "fp16", "auto")
     )
     fp16: bool = setting(False, "as --amp fp16 on a GPU, and --amp bf16 on the CPU")
     channels_last: bool | None = setting(
@@ -313,21 +303,15 @@ TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loadi
 
 @dataclass(kw_only=True)
 class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model, Running, Basics):
-    """All settings of a training; ``data`` and ``root`` have to be given, the others are as released.
-
-    Attributes:
-        objective: those that the objective declares and that have no field here, as ``seg_loss`` and ``cons_weight``.
-        encoder_input: the normalisation that the encoder expects; follows from its weights and the data set.
-        is_last_round: or one before, which is not evaluated.
-        work_after: what rounds and seeds after this one have to do; see ``training.forecast.work``.
-    """
+    """All settings of a training; ``data`` and ``root`` have to be given, the others are as released."""
 
     command: ClassVar[str] = "train"
 
+    # Those that the objective declares and that have no field here, as ``seg_loss`` and ``cons_weight``.
     objective: Mapping[str, Any] = field(default_factory=dict)
-    encoder_input: str | None = None
-    is_last_round: bool = True
-    work_after: int = 0
+    encoder_input: str | None = None  # the normalisation that it expects; follows from its weights and the data set
+    is_last_round: bool = True  # or one before, which is not evaluated
+    work_after: int = 0  # what rounds and seeds after this one have to do; see ``training.forecast.work``
 
     @classmethod
     def of(cls, **options: Any) -> Settings:
@@ -344,6 +328,11 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         return cls(**own, objective=objective).checked()
 
     @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return Path(self.exp_path)
+
+    @property
     def makes_labels(self) -> bool:
         """Whether labels are made for this run, in one round or several; else it trains on maps that are there."""
         return self.rounds > 1 or self.pseudo != "levels" or self.masks > 0
@@ -353,21 +342,19 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         own, objective = _parted(options)
         return dataclasses.replace(self, **own, objective={**self.objective, **objective})
 
+    def some(self, names: Iterable[str]) -> dict[str, Any]:
+        """Some of a training's own, by name."""
+        return {name: getattr(self, name) for name in names}
+
     def flat(self) -> dict[str, Any]:
         """All by name, those of the objective among the others; as kept in run folder and checkpoint."""
         own = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "objective"}
         return {**own, **self.objective}
 
     def checked(self) -> Settings:
-        """A copy with what follows from other settings.
-
-        Raises:
-            ValueError: for values out of range, or that contradict each other.
-        """
-        values = {one.name: checked_value(one, getattr(self, one.name)) for one in declared_settings(Settings)}
-        further = declared_by_objectives()
-        objective = {name: checked_value(one, self.objective.get(name, one.default)) for name, one in further.items()}
-        done = dataclasses.replace(self, **values, objective=objective)
+        """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
+        declared, given = [*declared_settings(Settings), *declared_by_objectives().values()], self.flat()
+        done = self.replace(**{one.name: checked_value(one, given.get(one.name, one.default)) for one in declared})
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
             # Labels that are all there need none of a recipe's.
@@ -375,12 +362,9 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
                 setattr(done, name, plain)
         if done.num_levels is None and done.level_thresholds:
             done.num_levels = len(done.level_thresholds)
-        for message in _contradictions(done, gaze):
-            raise ValueError(message)
+        _check_together(done, gaze)
         if not done.seeds:
             done.seed = done.seed or 0
-        done.spatial_size = done.spatial_size or RELEASED_SPATIAL_SIZE
-        done.ensemble = done.ensemble or RELEASED_ENSEMBLE
         return done
 
 
@@ -403,45 +387,38 @@ def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return own, {name: value for name, value in options.items() if name not in names}
 
 
-def _contradictions(chosen: Settings, gaze: bool) -> Iterator[str]:
-    if chosen.level_thresholds and not gaze:
-        yield f"--level_thresholds: expected -m gaze_sup, found -m {chosen.mode}, which has no pseudo-masks"
-    if chosen.level_thresholds and len(chosen.level_thresholds) != chosen.num_levels:
-        yield f"--level_thresholds: expected {chosen.num_levels} (--num_levels), found {len(chosen.level_thresholds)}"
-    if chosen.skip_missing_gaze and not gaze:
-        yield f"--skip_missing_gaze: expected -m gaze_sup, found -m {chosen.mode}, which needs no gaze"
-    for name, default in (("encoder", DEFAULT_ENCODER), ("encoder_weights", None), ("frozen_stages", 0)):
-        if getattr(chosen, name) != default and "encoder" not in takes(chosen.model):
-            yield f"--{name}: expected --model smp-unet, found --model {chosen.model}, which has an encoder of its own"
-    if len(chosen.features) != len(RELEASED_FEATURES):
+def _check_together(chosen: Settings, gaze: bool) -> None:
+    mode, thresholds, channels = f"-m {chosen.mode}", chosen.level_thresholds or (), list(chosen.decoder_channels)
+    pseudo, fewest = f"--pseudo {chosen.pseudo}", NEED_MASKS.get(chosen.pseudo, 0)
+    own_encoder = f"--model {chosen.model}, which has an encoder of its own"
+    no_encoder = "encoder" not in takes(chosen.model)
+    makes_labels, labels = chosen.makes_labels, "--rounds, --pseudo and --masks"
+    features, released = len(chosen.features), len(RELEASED_FEATURES)
+    wrong_levels = thresholds and len(thresholds) != chosen.num_levels
+    wrong_channels = not 1 <= len(channels) <= STAGES or min(channels) < 1
+    unfit_to_freeze = chosen.frozen_stages and not (chosen.encoder_weights or chosen.ckpt_path)
+    # Each: whether it contradicts, the option, what is expected, what is found.
+    for wrong, option, expected, found in (
+        (thresholds and not gaze, "--level_thresholds", "-m gaze_sup", f"{mode}, which has no pseudo-masks"),
+        (wrong_levels, "--level_thresholds", f"{chosen.num_levels} (--num_levels)", len(thresholds)),
+        (chosen.skip_missing_gaze and not gaze, "--skip_missing_gaze", "-m gaze_sup", f"{mode}, which needs no gaze"),
+        (no_encoder and chosen.encoder != DEFAULT_ENCODER, "--encoder", "--model smp-unet", own_encoder),
+        (no_encoder and chosen.encoder_weights is not None, "--encoder_weights", "--model smp-unet", own_encoder),
+        (no_encoder and chosen.frozen_stages != 0, "--frozen_stages", "--model smp-unet", own_encoder),
         # A checkpoint with others is not read, whichever network takes them.
-        yield f"--features: expected {len(RELEASED_FEATURES)} numbers, found {len(chosen.features)}"
-    if not 1 <= len(chosen.decoder_channels) <= STAGES or min(chosen.decoder_channels) < 1:
-        found = list(chosen.decoder_channels)
-        yield f"--decoder_channels: expected up to {STAGES} numbers of 1 or more, found {found}"
-    if chosen.frozen_stages and not (chosen.encoder_weights or chosen.ckpt_path):
-        yield "--frozen_stages: expected --encoder_weights, as stages of random weights would stay so, found none"
-    if chosen.lr_min > chosen.lr:
-        yield f"--lr_min {chosen.lr_min}: expected at most --lr, found --lr {chosen.lr}"
-    if chosen.prop_kernel_size % 2 == 0:
-        yield f"--prop_kernel_size: expected an odd number, found {chosen.prop_kernel_size}"
-    if chosen.cache_dir and chosen.cache != "disk":
-        yield f"--cache_dir: expected --cache disk, found --cache {chosen.cache}"
-    if chosen.amp and chosen.fp16:
-        yield f"--fp16: expected without --amp, found --amp {chosen.amp}"
-    if chosen.resume and chosen.overwrite:
-        yield "--resume: expected without --overwrite, found both"
-    yield from _contradictions_of_rounds(chosen, gaze)
-    if chosen.seeds and chosen.seed is not None:
-        yield "--seeds: expected without --seed, found both"
-
-
-def _contradictions_of_rounds(chosen: Settings, gaze: bool) -> Iterator[str]:
-    if not gaze and chosen.makes_labels:
-        yield f"--rounds, --pseudo, --masks: expected -m gaze_sup, found -m {chosen.mode}, which has every mask"
-    if chosen.pseudo in NEED_GAZE and not chosen.fixations:
-        yield f"--pseudo {chosen.pseudo}: expected --fixations, the fixation table, found none"
-    if chosen.masks < (fewest := NEED_MASKS.get(chosen.pseudo, 0)):
-        yield f"--pseudo {chosen.pseudo}: expected --masks {fewest} or more, found {chosen.masks or 'none'}"
-    if chosen.map_folder and chosen.makes_labels:
-        yield "--map_folder: expected without --rounds, --pseudo and --masks, which make maps of their own, found both"
+        (features != released, "--features", f"{released} numbers", features),
+        (wrong_channels, "--decoder_channels", f"up to {STAGES} numbers of 1 or more", channels),
+        (unfit_to_freeze, "--frozen_stages", "--encoder_weights, as stages of random weights would stay so", "none"),
+        (chosen.lr_min > chosen.lr, f"--lr_min {chosen.lr_min}", "at most --lr", f"--lr {chosen.lr}"),
+        (chosen.prop_kernel_size % 2 == 0, "--prop_kernel_size", "an odd number", chosen.prop_kernel_size),
+        (chosen.cache_dir and chosen.cache != "disk", "--cache_dir", "--cache disk", f"--cache {chosen.cache}"),
+        (chosen.amp and chosen.fp16, "--fp16", "without --amp", f"--amp {chosen.amp}"),
+        (chosen.resume and chosen.overwrite, "--resume", "without --overwrite", "both"),
+        (makes_labels and not gaze, "--rounds, --pseudo, --masks", "-m gaze_sup", f"{mode}, which has every mask"),
+        (chosen.pseudo in NEED_GAZE and not chosen.fixations, pseudo, "--fixations, the fixation table", "none"),
+        (chosen.masks < fewest, pseudo, f"--masks {fewest} or more", chosen.masks or "none"),
+        (chosen.map_folder and makes_labels, "--map_folder", f"without {labels}, which make maps of their own", "both"),
+        (chosen.seeds and chosen.seed is not None, "--seeds", "without --seed", "both"),
+    ):
+        if wrong:
+            raise ValueError(f"{option}: expected {expected}, found {found}")

@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PROJECT = "gaze_sup"  # the reference's
-REQUIREMENTS = "requirements-wandb.txt"
 
 
 def check_wandb() -> None:
-    """Whether the package is there; a ValueError if not."""
+    """Raise ValueError if the package is not there."""
     try:
         import wandb  # noqa: F401
     except ImportError as error:
         raise ValueError(
-            f"--wandb: expected the package wandb, found it missing ({error}); pip install -r {REQUIREMENTS}, "
-            "or leave the option out"
+            f"--wandb: expected the package wandb, found it missing ({error}); pip install -r "
+            "requirements-wandb.txt, or leave the option out"
         ) from error
 
 
@@ -25,11 +24,11 @@ def wandb_mirror(
 ) -> Iterator[None]:
     """What TensorBoard's writers opened within are told, scalars and pictures, Weights & Biases is told too.
 
-    Mode, account and server are those that the package reads from its environment (``WANDB_MODE=offline`` ...). Its
-    own files lie in ``<folder>/wandb``.
+    Mode, account and server are those that the package reads from its environment (``WANDB_MODE=offline`` ...).
 
     Args:
-        folder: the run folder, which gives the run's name, below the folder that it is in.
+        folder: the run folder, which gives the run's name, below the folder that it is in; the package's own files lie
+            in its ``wandb``.
         options: kept as the run's configuration.
         resume: go on with the run that was stopped or cut off here, if one was; not known to the offline mode.
         is_finished: asked at the end: a run that is not is left open for ``resume``.
@@ -45,14 +44,9 @@ def wandb_mirror(
     if not resume:
         # By it the package would go on with the run before.
         (folder / "wandb" / "wandb-resume.json").unlink(missing_ok=True)
+    name = "/".join(folder.resolve().parts[-2:])
     try:
-        run = wandb.init(
-            project=PROJECT,
-            name="/".join(folder.resolve().parts[-2:]),
-            dir=folder,
-            config=dict(options),
-            resume="auto",
-        )
+        run = wandb.init(project=PROJECT, name=name, dir=folder, config=dict(options), resume="auto")
     except (wandb.Error, OSError) as error:
         wandb.tensorboard.unpatch()
         reason = " ".join(str(error).split())

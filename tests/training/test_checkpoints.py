@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import run
-from training.checkpoints import Start, check_same_start, prepare_folder, restore_optimizer
+from training.checkpoints import check_same_start, restore_optimizer
+from training.run_folder import remove_run
 from utils.distributed import SINGLE, Group
 
 
@@ -40,7 +41,7 @@ def test_masks_of_an_overwritten_run_go(tmp_path):
     (tmp_path / "predictions").mkdir()
     for name in ("args.json", "predictions/a.png", "predictions/notes.txt"):
         (tmp_path / name).touch()
-    prepare_folder(tmp_path, Start(None), overwrite=True)
+    remove_run(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["notes.txt", "predictions"]
 
 

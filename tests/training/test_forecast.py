@@ -1,6 +1,7 @@
 """How long a training will take."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -24,9 +25,9 @@ def said(device, *, monkeypatch, steps=10, start=0, first=9.0, each=2.0, **optio
     clock = [100.0]
     monkeypatch.setattr(forecast.time, "monotonic", lambda: clock[0])
     options = {"max_ite": 106, "spatial_size": 64, "recipe": "small"} | options
-    args = Settings(data="kvasir", root="data", **options)
-    lines = Lines()
-    hook = ForecastHook(lines, args, torch.device(device), start=start)
+    lines, settings = Lines(), Settings(data="kvasir", root="data", **options)
+    state = TrainState(iterations_per_epoch=5, iteration=start)
+    hook = ForecastHook(SimpleNamespace(log=lines, settings=settings, device=torch.device(device), state=state))
     for step in range(1, steps + 1):
         clock[0] += first if step == 1 else each
         hook(TrainState(iterations_per_epoch=5, iteration=start + step), {}, 0.1)

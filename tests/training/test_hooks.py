@@ -1,6 +1,7 @@
 """Hooks by themselves, on a model that needs no training."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainer import TrainState
 from training.hooks import AverageHook, LogHook, ProfileHook, ValidateHook
+from training.settings import Settings
 from utils.distributed import SINGLE
 
 CPU = torch.device("cpu")
@@ -49,12 +51,20 @@ def batches(count=2):
     return [{"image": image, "label": [(image[0] > 0).float()], "name": [f"case{i}"]} for i in range(count)]
 
 
-def validation(log, request, loader=None, best=None, model=None, **more):
-    return ValidateHook(
-        model or Levels(), batches() if loader is None else loader, CPU, log, split="validation", step=3, max_ite=10,
-        group=SINGLE, request=request, on_best=lambda: [] if best is None else best.append(1), picture=lambda: None,
-        **more,
-    )  # fmt: skip
+def a_run(log=None, *, options=None, **parts):
+    """What hooks look at of a run: 30 training images, and two cases to validate on."""
+    settings = Settings(data="kvasir", root="data", max_ite=10, val_step=3, log_step=2).replace(**options or {})
+    usual = {
+        "settings": settings, "log": log, "device": CPU, "group": SINGLE, "state": TrainState(iterations_per_epoch=5),
+        "data": SimpleNamespace(train=range(30), selection=batches(), selection_split="validation"),
+        "network": Levels(), "loader": lambda cases: cases,
+    }  # fmt: skip
+    return SimpleNamespace(**usual | parts)
+
+
+def validation(log, request, best=None, model=None, **more):
+    run = a_run(log, network=model or Levels(), **more)
+    return ValidateHook(run, request, lambda: [] if best is None else best.append(1), picture=lambda: None)
 
 
 def test_a_collapsed_level_is_reported_by_its_number():
@@ -96,12 +106,14 @@ def test_of_equal_dice_the_first_is_the_best(best_so_far, better):
     assert (bool(best), state.best_iteration) == ((True, 3) if better else (False, 1))
 
 
-@pytest.mark.parametrize(("by", "expected"), [("dice", 4 / 5), ("iou", 2 / 3)])
-def test_the_best_is_chosen_by_the_metric_that_is_named(by, expected):
+@pytest.mark.parametrize(("mode", "expected"), [("gaze_sup", 4 / 5), ("full_sup", 2 / 3)])
+def test_the_best_is_chosen_by_the_metric_that_the_objective_names(mode, expected):
+    """Dice or IoU."""
     state = TrainState(iterations_per_epoch=5, iteration=3)
     # Two of three pixels are found.
     cases = [{**case, "label": [torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])]} for case in batches()]
-    validation(Recorder(), False, loader=cases, model=Levels(1000.0), selected_by=by).catch_up(state)
+    options = {"model": Levels(1000.0), "loader": lambda _: cases, "options": {"mode": mode}}
+    validation(Recorder(), False, **options).catch_up(state)
     assert state.best_performance == pytest.approx(expected)
 
 
@@ -138,7 +150,7 @@ def test_validation_is_due_at_its_steps_and_at_the_end(iteration, due):
 
 def test_the_log_counts_images():
     log = Recorder()
-    hook = LogHook(log, step=2, max_ite=10, start=0, images_a_step=6, device=CPU)
+    hook = LogHook(a_run(log))
     hook.since -= 3.0
     hook(TrainState(iterations_per_epoch=5, iteration=1), {"loss": torch.tensor(0.5)}, 0.1)
     values = log.values["train", 1]
@@ -151,7 +163,7 @@ def test_the_log_counts_images():
 @pytest.mark.parametrize("steps", [4, 9])
 def test_a_profile_begins_with_the_fourth_step(tmp_path, steps):
     log = Recorder()
-    hook = profiled(log, tmp_path / "profile", steps)
+    hook = profiled(log, tmp_path, steps)
     path = tmp_path / "profile" / "trace.json"
     assert log.lines == [f"profile: {path}, {tmp_path / 'profile' / 'operations.txt'}"] and hook.written
     # torch counts steps from 0; what has begun is kept.
@@ -161,13 +173,13 @@ def test_a_profile_begins_with_the_fourth_step(tmp_path, steps):
 
 def test_a_run_too_short_for_a_profile_says_so(tmp_path):
     log = Recorder()
-    profiled(log, tmp_path / "profile", 2)
+    profiled(log, tmp_path, 2)
     assert log.lines == ["profile: expected 4 steps or more, the first of which are not traced, found fewer"]
     assert not (tmp_path / "profile").exists()
 
 
 def profiled(log, folder, steps):
-    hook = ProfileHook(folder, steps=2, device=CPU, log=log)
+    hook = ProfileHook(a_run(log, options={"profile": 2}, folder=folder))
     for _ in range(steps):
         torch.ones(2).exp()
         hook(TrainState(iterations_per_epoch=5), {}, 0.1)
@@ -178,7 +190,7 @@ def profiled(log, folder, steps):
 def test_the_mean_of_weights_begins_in_the_middle():
     model = nn.Linear(1, 1, bias=False)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
-    hook, means = AverageHook(average, model, max_ite=4), []
+    hook, means = AverageHook(a_run(options={"max_ite": 4}, average=average, model=model)), []
     for iteration in (1, 2, 3, 4):
         model.weight.data.fill_(iteration)
         hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)

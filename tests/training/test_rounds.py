@@ -105,7 +105,7 @@ def test_stopped_anywhere_they_go_on_to_the_same_end(root, tmp_path, monkeypatch
     def fail(*args):
         calls.append(args)
         if len(calls) == stopped_in:
-            raise OSError(28, "No space left on device", str(args[1] / "maps"))
+            raise OSError(28, "No space left on device", str(args[0].folder / "maps"))
         return made(*args)
 
     monkeypatch.setattr(rounds, "make_labels", fail)
