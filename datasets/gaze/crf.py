@@ -95,11 +95,6 @@ def _infer_pydensecrf(
 CRF_ENGINES = {"compiled": _infer_compiled, "pydensecrf": _infer_pydensecrf}
 
 
-def warm_up_crf(engine: str = "compiled") -> None:
-    """Have the engine compiled (about 6 s, once a machine) and cached before several processes start to use it."""
-    refine_with_crf(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32), engine=engine)
-
-
 def crf_image(image: np.ndarray) -> np.ndarray:
     """The RGB image that the CRF sees: 8-bit colour as it is; others, (H,W) or (H,W,C), scaled to 0..255, grey thrice.
 

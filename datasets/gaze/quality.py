@@ -147,6 +147,17 @@ def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.
     return {"num_images": len(masks), **{name: _rounded(mean) for name, mean in means.items()}}
 
 
+def write_quality(root: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> dict | None:
+    """Write ``gaze/per_image.csv`` under a folder, from rows by name, and return their means, as of ``summarize``.
+
+    Of an image whose row has no ``seconds``, those of an earlier table are kept.
+    """
+    seconds = read_seconds(root / PER_IMAGE_FILE)
+    rows = {name: {"seconds": seconds.get(name), **row} for name, row in rows.items()}
+    write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+    return summarize(list(rows.values()), thresholds)
+
+
 def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> None:
     """Write a row an image, by name: empty cells where there is no number."""
     import pandas as pd
