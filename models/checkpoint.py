@@ -34,19 +34,15 @@ def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path 
     path = Path(path)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
-            _write(content, file, path)
+            try:
+                torch.save(dict(content), file)
+            except RuntimeError as error:
+                # torch's writer puts its own error before that of the file.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
         if previous is not None and path.is_file():
             _keep(path, Path(previous))
-
-
-def _write(content: Mapping, file, path: Path) -> None:
-    try:
-        torch.save(dict(content), file)
-    except RuntimeError as error:
-        # torch's writer puts its own error before that of the file.
-        if isinstance(error.__context__, OSError):
-            raise OSError(error.__context__.errno, error.__context__.strerror, str(path)) from error
-        raise
 
 
 def _keep(path: Path, previous: Path) -> None:

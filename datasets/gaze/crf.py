@@ -100,11 +100,9 @@ def crf_image(image: np.ndarray) -> np.ndarray:
 
     A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
     """
-    image = np.asarray(image)
-    image = image[..., None] if image.ndim == 2 else image
+    image = np.atleast_3d(image)
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)
-    span = values.max() - values.min()
-    scaled = (values - values.min()) / (span or 1) * 255
+    scaled = (values - values.min()) / (np.ptp(values) or 1) * 255
     return np.repeat(scaled.astype(np.uint8), 3 // image.shape[-1], axis=-1)
