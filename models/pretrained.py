@@ -54,15 +54,13 @@ def is_local(source: str | None) -> bool:
 
 
 def encoder_input(encoder: str | None, source: str | None, normalisation: str) -> str:
-    """What an encoder of these weights is to be fed, one of ``INPUTS``.
+    """What an encoder is to be fed, one of ``INPUTS``; FileNotFoundError or ValueError for a file that is absent or no
+    checkpoint.
 
     Args:
         encoder: its name; where the source does not say, timm's are fed as timm's own weights of them are.
-        source: as ``--encoder_weights`` takes it.
+        source: of its weights, as ``--encoder_weights`` takes it.
         normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
-
-    Raises:
-        FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
     if normalisation != "imagenet" or not source:
         return INPUTS[0]

@@ -122,15 +122,11 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 
 
 def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.ndarray | None]) -> dict | None:
-    """Mean Dice, and how many labels are bad, too large or too small.
+    """Mean Dice of labels, (S,S) bool by name, and how many are bad, too large or too small.
 
-    Args:
-        labels: (S,S) bool by name.
-        mask_of: the mask of a name, (S,S) bool; None where there is none.
-
-    Returns:
-        ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
-        ``share_too_small``, each in 0..1, rounded; None where there is no such image.
+    ``mask_of`` gives the mask of a name, (S,S) bool, or None. Returns ``num_images`` with a mask that is not empty,
+    ``dice``, ``share_below_0.6``, ``share_too_large`` and ``share_too_small``, each in 0..1, rounded; None where there
+    is no such image.
     """
     masks = {name: mask for name in labels if (mask := mask_of(name)) is not None and mask.any()}
     if not masks:

@@ -27,11 +27,8 @@ class Packing(NamedTuple):
 
 
 def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> Packing:
-    """The packing for an image of (height, width) pixels.
-
-    Args:
-        image_size: height and width.
-        sxy, srgb: standard deviations of the kernel, in pixels of the image plane and in grey values of 0..255.
+    """The packing for an image of (height, width) pixels, and a kernel whose standard deviations are ``sxy`` pixels and
+    ``srgb`` grey values of 0..255.
 
     Raises:
         ValueError: if sxy or srgb is not above 0, or so small that coordinates leave the lattice's 16 bits, where
