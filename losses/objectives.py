@@ -92,11 +92,7 @@ OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup
 
 
 def settings_of(mode: str) -> dict[str, Field]:
-    """The declared settings of an objective by name.
-
-    Raises:
-        KeyError: for an objective that is not registered.
-    """
+    """The declared settings of an objective by name; KeyError for one that is not registered."""
     return {declared.name: declared for declared in declared_settings(OBJECTIVES[mode])}
 
 

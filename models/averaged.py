@@ -14,9 +14,8 @@ NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
 class Averaged(nn.Module):
     """Ensemble of models of equal levels, each on the image as it is and, on demand, on its three mirror images.
 
-    ``forward`` keeps the output contract of ``MultiLevelModel``: ``logits`` (B,1,H,W), ``level_logits`` (L,B,1,H,W). A
-    level is averaged over models and views, and the prediction is the average of the levels, so that all of them have
-    the same say.
+    ``forward`` keeps the output contract of ``MultiLevelModel``. A level is averaged over models and views, and the
+    prediction is the average of the levels, so that all of them have the same say.
 
     Args:
         models: one or more ``MultiLevelModel`` with the same number of levels.

@@ -73,23 +73,19 @@ class UpCat(nn.Module):
 
 
 class BasicUNet(nn.Module):
-    """U-Net from an image to a full-resolution feature map.
+    """U-Net from an image (B,in_channels,H,W) to a feature map (B,out_channels,H,W); H and W are at least 16.
 
-    Args:
-        in_channels: image channels.
-        out_channels: channels of the feature map.
-        features: channels of the five resolutions (finest first) and of the last decoder stage, each a
-            multiple of 4.
-
-    ``forward`` maps (B,in_channels,H,W) to (B,out_channels,H,W); H and W are at least 16.
-
-    Raises:
-        ValueError: for features that are not six multiples of 4.
+    ``features`` are the channels of the five resolutions (finest first) and of the last decoder stage; ValueError for
+    what is not six multiples of 4.
     """
 
     def __init__(self, in_channels: int, out_channels: int, features: Sequence[int]):
         super().__init__()
-        check_features(features)
+        if len(features) != 6 or any(f <= 0 or f % NORM_GROUPS for f in features):
+            raise ValueError(
+                f"features: expected six positive multiples of {NORM_GROUPS} (GroupNorm), "
+                f"found {','.join(map(str, features))}; the released recipe has 64,128,256,512,1024,128"
+            )
         f0, f1, f2, f3, f4, last = features
         self.conv_0 = TwoConv(in_channels, f0)
         self.down_1 = Down(f0, f1)
@@ -113,12 +109,3 @@ class BasicUNet(nn.Module):
         x = self.upcat_2(x, x1)
         x = self.upcat_1(x, x0)
         return self.final_conv(x)
-
-
-def check_features(features: Sequence[int]) -> None:
-    """Raise ValueError unless ``features`` are six positive multiples of the number of norm groups."""
-    if len(features) != 6 or any(f <= 0 or f % NORM_GROUPS for f in features):
-        raise ValueError(
-            f"features: expected six positive multiples of {NORM_GROUPS} (GroupNorm), "
-            f"found {','.join(map(str, features))}; the released recipe has 64,128,256,512,1024,128"
-        )

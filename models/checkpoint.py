@@ -1,9 +1,7 @@
 """Checkpoints: written whole or not at all, read without running anything that they contain."""
 
 import argparse
-import contextlib
 import os
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoint_file import check_file
+from models.checkpoint_file import SCALARS, RefusedError, check_file
 from models.checkpoint_schema import check_content, named, plain
 from utils.files import replacing
 
@@ -22,44 +20,34 @@ _SCALAR = np.float64(0).__reduce__()[0]
 SAFE_GLOBALS = [
     *((_SCALAR, f"{module}.multiarray.scalar") for module in ("numpy.core", "numpy._core")),
     np.dtype,
-    *(type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "u1", "?")),
+    *(type(np.dtype(code)) for code in SCALARS),
     argparse.Namespace,
 ]
 
 
 def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path | None = None) -> None:
-    """Write a checkpoint under a temporary name and rename it; an older one survives any failure.
+    """Write tensors and plain values under a temporary name and rename the file; an older one survives any failure.
 
-    Args:
-        path: its file.
-        content: tensors and plain values.
-        previous: the name under which an older ``path`` is kept.
-
-    Raises:
-        OSError: with ``path``, if it cannot be written, as on a full disk.
+    ``previous`` is the name under which an older ``path`` is kept. OSError, with ``path``, if it cannot be written, as
+    on a full disk.
     """
     path = Path(path)
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
-            _write(content, file, path)
+            try:
+                torch.save(dict(content), file)
+            except RuntimeError as error:
+                # torch's writer puts its own error before that of the file.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
         if previous is not None and path.is_file():
             _keep(path, Path(previous))
 
 
-def _write(content: Mapping, file, path: Path) -> None:
-    try:
-        torch.save(dict(content), file)
-    except RuntimeError as error:
-        # torch's writer puts its own error before that of the file.
-        if isinstance(error.__context__, OSError):
-            raise OSError(error.__context__.errno, error.__context__.strerror, str(path)) from error
-        raise
-
-
 def _keep(path: Path, previous: Path) -> None:
     """Name a file ``previous`` too; it keeps its own name meanwhile, where the file system has links."""
-    with contextlib.suppress(FileNotFoundError):
-        previous.unlink()
+    previous.unlink(missing_ok=True)
     try:
         os.link(path, previous)
     except OSError:
@@ -67,10 +55,7 @@ def _keep(path: Path, previous: Path) -> None:
 
 
 def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | None]:
-    """The newest whole checkpoint of a run.
-
-    Returns:
-        The checkpoint, and what is to be said if it is the previous one, else None.
+    """The newest whole checkpoint of a run, and what is to be said if it is the previous one, else None.
 
     Raises:
         FileNotFoundError: if there is neither.
@@ -91,14 +76,12 @@ def load_checkpoint(path: str | Path) -> dict:
 
     Returns:
         A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training,
-        ``torch.compile`` and Lightning; the other entries as saved (``iteration``, ``best_performance``,
-        ``best_iteration``, ``config``, ...), as ``models.checkpoint_schema`` describes them.
+        ``torch.compile`` and Lightning; the other entries as saved, as ``models.checkpoint_schema`` describes them.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        OSError: if there is no such file, or it may not be read.
         ValueError: if it is corrupt (by its checksums, where it has some), no checkpoint, holds what it may not hold,
             or would need code of its own to be read.
-        OSError: if it may not be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -124,34 +107,23 @@ def _read(path: Path) -> Any:
         check_file(path)
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"{path}: expected weights and plain values, found {_refused(error)}") from error
+    except RefusedError as error:
+        raise ValueError(f"{path}: expected weights and plain values, found {error}") from error
     except Exception as error:  # a damaged pickle stream can raise anything
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise ValueError(f"{path}: expected a checkpoint, found a corrupt or foreign file ({reason})") from error
 
 
-def _refused(error: Exception) -> str:
-    """What torch's safe reader stumbled over, in words."""
-    # torch's two wordings: of modules that can do harm, and of any other.
-    named = re.search(r"unsupported (?:global: )?GLOBAL (\S+)", str(error), re.IGNORECASE)
-    if named and named[1].startswith("torch."):
-        return f"a tensor or an object of type {named[1][:80]}; save the weights as dense ones on the CPU, in float32"
-    if named:
-        return f"an object of type {named[1][:80]}, which is not loaded for safety; do not trust this file"
-    return "something else: the file is corrupt, or would run code when loaded; do not trust it"
-
-
 def _with_state_dict(content: Any) -> dict:
-    if isinstance(content, Mapping) and _is_state_dict(content):
+    if _is_state_dict(content):
         content = {"state_dict": content}
-    entries = dict(content) if isinstance(content, Mapping) else {}
-    weighty = [name for name, value in entries.items() if isinstance(value, Mapping) and _is_state_dict(value)]
+    entries = content if isinstance(content, dict) else {}
+    weighty = [name for name, value in entries.items() if _is_state_dict(value)]
     # Others call theirs model or model_state_dict.
     name = weighty[0] if len(weighty) == 1 and "state_dict" not in entries else "state_dict"
     if name not in weighty:
-        names = entries or ([] if isinstance(content, Mapping) else [type(content).__name__])
-        found = ", ".join(map(named, list(names)[:5]))
+        names = list(entries) if isinstance(content, dict) else [type(content).__name__]
+        found = ", ".join(map(named, names[:5]))
         raise ValueError(f"expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
     state_dict = entries.pop(name)
     weights = {_unwrapped(key): value for key, value in state_dict.items()}
@@ -171,5 +143,6 @@ def _unwrapped(key: str) -> str:
     return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)
 
 
-def _is_state_dict(content: Mapping) -> bool:
-    return bool(content) and all(type(key) is str and isinstance(value, Tensor) for key, value in content.items())
+def _is_state_dict(content: Any) -> bool:
+    is_dict = isinstance(content, dict) and len(content) > 0
+    return is_dict and all(type(key) is str and isinstance(value, Tensor) for key, value in content.items())

@@ -21,10 +21,10 @@ SCALARS = ("f2", "f4", "f8", "i4", "i8", "u1", "b1")
 REALS, WHOLES = ("Float", "Double", "Half", "BFloat16"), ("Long", "Int", "Short", "Char", "Byte", "Bool")
 COMPLEX = ("ComplexFloat", "ComplexDouble")
 
-Anything = Callable[[tuple], bool]
+Test = Callable[[tuple], bool]
 
 # What a pickle may name, and with which arguments it may call it; None: not to be called.
-GLOBALS: dict[str, Anything | None] = {
+GLOBALS: dict[str, Test | None] = {
     # Its items come after.
     "collections.OrderedDict": lambda args: args == (),
     "argparse.Namespace": lambda args: args == (),
@@ -41,7 +41,7 @@ GLOBALS: dict[str, Anything | None] = {
     **{f"torch.{kind}Storage": None for kind in (*REALS, *WHOLES, *COMPLEX)},
 }
 # What may be done to an object once it is made.
-STATES: dict[str, Anything] = {
+STATES: dict[str, Test] = {
     "collections.OrderedDict": lambda state: True,
     "argparse.Namespace": lambda state: True,
     # Of a plain number there is nothing to set but the byte order.
@@ -56,8 +56,13 @@ OPCODES = (
 )
 
 
+class RefusedError(ValueError):
+    """For what torch, or this project, would never write: it says what was found."""
+
+
 def check_file(path: Path) -> None:
-    """Raise ValueError (or what a broken file makes of ``zipfile`` and ``pickle``) unless torch may read a file.
+    """Raise RefusedError for a type or function that is not to be read, ValueError (or what a broken file makes of
+    ``zipfile`` and ``pickle``) for anything else that torch is not to read.
 
     An archive holds each of its members once, as it is, with the checksum that fits. Where torch was told to write
     none, and in its format from before there were archives, there is nothing to compare. Reads the whole file.
@@ -115,14 +120,19 @@ class _Made:
 
 
 class _Follower(pickle._Unpickler):
-    """Python's own reader in Python, of what torch writes alone; UnpicklingError for any other type or function."""
+    """Python's own reader in Python, of what torch writes alone."""
 
     dispatch = {code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in OPCODES)}
 
     def find_class(self, module, name):
-        if f"{module}.{name}" not in GLOBALS:
-            raise pickle.UnpicklingError(f"Unsupported global: GLOBAL {module}.{name}")
-        return _Made(f"{module}.{name}")
+        of = f"{module}.{name}"
+        if of not in GLOBALS:
+            if of.startswith("torch."):
+                raise RefusedError(
+                    f"a tensor or an object of type {of[:80]}; save the weights as dense ones on the CPU, in float32"
+                )
+            raise RefusedError(f"an object of type {of[:80]}, which is not loaded for safety; do not trust this file")
+        return _Made(of)
 
     def persistent_load(self, _):
         return _Made("storage")

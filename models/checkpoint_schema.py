@@ -1,6 +1,7 @@
 """What a checkpoint may hold: the one description, against which everything that is read is checked."""
 
 import argparse
+import itertools
 import math
 import re
 import reprlib
@@ -115,7 +116,6 @@ CONFIG = {
     "val_fraction": number(0, 1),
     "seed": COUNT,
 }
-MERSENNE_TWISTER = list_of(whole(0, 2**32 - 1), 624)
 RANDOM = {
     "python": Entry("the state of Python's generator", lambda value: type(value) is tuple and len(value) == 3),
     "numpy": Entry(
@@ -124,7 +124,7 @@ RANDOM = {
             type(value) is tuple
             and len(value) == 5
             and value[0] == "MT19937"
-            and MERSENNE_TWISTER.fits(value[1])
+            and list_of(whole(0, 2**32 - 1), 624).fits(value[1])
             and whole(0, 624).fits(value[2])
             and whole(0, 1).fits(value[3])
             and number(-math.inf).fits(value[4])
@@ -160,12 +160,8 @@ CLOSED = ("config.model", "state")
 
 
 def check_content(content: Mapping, *, size: int) -> None:
-    """Raise ValueError for the first entry of a checkpoint that is not what it may be.
-
-    Args:
-        content: with a ``state_dict`` of tensors, as ``plain`` makes it.
-        size: of its file in bytes.
-    """
+    """Raise ValueError for the first entry of a checkpoint, as ``plain`` makes it, that is not what it may be; ``size``
+    is that of its file in bytes."""
     for where, expected, value in _misfits(content, CHECKPOINT):
         raise ValueError(f"expected {where} to be {expected}, found {shown(value)}")
     for weights in ("state_dict", "trained"):
@@ -198,17 +194,14 @@ def _check_weights(weights: Mapping[str, Tensor], size: int) -> None:
     claimed = sum(weight.numel() * weight.element_size() for weight in weights.values())
     if claimed > size:
         raise ValueError(f"expected weights that the file holds, found {claimed} bytes of them in {size}")
-    broken = [name for name, weight in weights.items() if not _finite(weight)]
+    # As they will be used; the extremes take a tenth of the time that looking at each takes.
+    extremes = {name: weight.aminmax() for name, weight in weights.items() if weight.numel()}
+    broken = [name for name, ends in extremes.items() if not all(end.float().isfinite() for end in ends)]
     if broken:
         raise ValueError(
             f"expected finite weights, found {len(broken)} entries that are not (first: {named(broken[0])}); take an "
             "earlier checkpoint"
         )
-
-
-def _finite(weight: Tensor) -> bool:
-    # As they will be used; the extremes take a tenth of the time that looking at each takes.
-    return not weight.numel() or all(bool(end.float().isfinite()) for end in weight.aminmax())
 
 
 def plain(value: Any) -> Any:
@@ -220,18 +213,16 @@ def plain(value: Any) -> Any:
     Raises:
         ValueError: for anything else, more of it than a checkpoint has, or a structure that contains itself.
     """
-    left = [MAX_VALUES]
+    number_of = itertools.count(1)
 
     def copy(value: Any, depth: int) -> Any:
-        left[0] -= 1
-        if depth > MAX_DEPTH or left[0] < 0:
+        if depth > MAX_DEPTH or next(number_of) > MAX_VALUES:
             raise ValueError(f"expected at most {MAX_VALUES} values, {MAX_DEPTH} deep, found more")
         if isinstance(value, dict):
-            items = dict.items(value)
-            return {copy(key, depth): copy(inner, depth + 1) for key, inner in items}
+            return {copy(key, depth): copy(inner, depth + 1) for key, inner in dict.items(value)}
         if isinstance(value, list | tuple):
-            inner = [copy(item, depth + 1) for item in value]
-            return inner if isinstance(value, list) else tuple(inner)
+            kind = list if isinstance(value, list) else tuple
+            return kind([copy(item, depth + 1) for item in value])
         if isinstance(value, argparse.Namespace):
             copied = argparse.Namespace()
             vars(copied).update(copy(vars(value), depth))

@@ -15,24 +15,18 @@ CONS_MODES = ("prop", "pure")
 INITS = ("copy", "independent")
 
 
-def mean_of_logits(level_logits: Tensor) -> Tensor:
-    """Level logits (L,B,1,H,W) to their mean (B,1,H,W), as released.
-
-    One level that is sure of the opposite outvotes all others: a logit of -100 weighs fifty times one of 2.
-    """
-    return level_logits.mean(dim=0)
-
-
 def logit_of_mean_probability(level_logits: Tensor) -> Tensor:
-    """Level logits (L,B,1,H,W) to the logit of the mean of their probabilities, (B,1,H,W).
+    """Level logits (L,B,1,H,W) to the logit of the mean of their probabilities, (B,1,H,W): each has the same say.
 
-    Each level has the same say, however sure it is. Finite for all finite logits: with p the probabilities, the logit
-    of their mean is log(sum p) - log(sum (1 - p)), and both sums are taken over logarithms.
+    Finite for all finite logits: with p the probabilities, the logit of their mean is log(sum p) - log(sum (1 - p)),
+    and both sums are taken over logarithms.
     """
     return F.logsigmoid(level_logits).logsumexp(dim=0) - F.logsigmoid(-level_logits).logsumexp(dim=0)
 
 
-ENSEMBLES = {"logits": mean_of_logits, "probs": logit_of_mean_probability}
+# Level logits (L,B,1,H,W) to (B,1,H,W). Of their mean, as released, one level that is sure of the opposite outvotes all
+# others: a logit of -100 weighs fifty times one of 2.
+ENSEMBLES = {"logits": lambda level_logits: level_logits.mean(dim=0), "probs": logit_of_mean_probability}
 
 
 class MultiLevelModel(nn.Module):
@@ -83,11 +77,7 @@ class MultiLevelModel(nn.Module):
         self.model = nn.ModuleList([first, *others])
         self.cons_mode = cons_mode
         self.ensemble = ensemble
-        self.propagation = {
-            "similarity": prop_similarity,
-            "kernel_size": prop_kernel_size,
-            "dilation": prop_dilation,
-        }
+        self.propagation = {"similarity": prop_similarity, "kernel_size": prop_kernel_size, "dilation": prop_dilation}
         self.checkpoint_levels = False
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Weights of encoders from a file, or from a package that ships them: no network has to be there."""
 
 import importlib.util
-import re
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from models.checkpoint import load_checkpoint
 
 PACKAGE = "package:"
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
-# What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it.
-PREFIXES = ("", "model.", "encoder.", "backbone.", "module.", "model.0.encoder.encoder.")
+# What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it, with
+# underscores for dots.
+PREFIXES = ("", "model_", "encoder_", "backbone_", "module_", "model_0_encoder_encoder_")
 OF_TIMM = "tu-"  # before the name of an encoder, in smp
 # How smp called timm's before, and still calls some.
 EARLIER_OF_TIMM = tuple(
@@ -53,15 +54,13 @@ def is_local(source: str | None) -> bool:
 
 
 def encoder_input(encoder: str | None, source: str | None, normalisation: str) -> str:
-    """What an encoder of these weights is to be fed, one of ``INPUTS``.
+    """What an encoder is to be fed, one of ``INPUTS``; FileNotFoundError or ValueError for a file that is absent or no
+    checkpoint.
 
     Args:
         encoder: its name; where the source does not say, timm's are fed as timm's own weights of them are.
-        source: as ``--encoder_weights`` takes it.
+        source: of its weights, as ``--encoder_weights`` takes it.
         normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
-
-    Raises:
-        FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
     if normalisation != "imagenet" or not source:
         return INPUTS[0]
@@ -166,16 +165,11 @@ def _by_name(encoder: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tenso
 
     Dots and underscores are one: timm's list of features writes ``blocks_0.0`` for ``blocks.0.0``.
     """
-    own = {_canonical(key): key for key in encoder.state_dict()}
-    given = {_canonical(key): weight for key, weight in given.items()}
-    prefixes = [(_canonical(mine), _canonical(theirs)) for mine in ("", "model.") for theirs in PREFIXES]
+    own = {key.replace(".", "_"): key for key in encoder.state_dict()}
+    given = {key.replace(".", "_"): weight for key, weight in given.items()}
 
     def under(mine: str, theirs: str) -> dict[str, Tensor]:
         renamed = {theirs + key.removeprefix(mine): name for key, name in own.items() if key.startswith(mine)}
         return {name: given[key] for key, name in renamed.items() if key in given}
 
-    return max((under(*pair) for pair in prefixes), key=len)
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[._]", "_", name)
+    return max((under(*pair) for pair in itertools.product(("", "model_"), PREFIXES)), key=len)

@@ -35,14 +35,8 @@ def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    of_level, of_all = _parted(settings)
-    return MultiLevelModel(_level_builder(name, **of_level), num_levels, **of_all)
-
-
-def _parted(settings: Mapping) -> tuple[dict, dict]:
-    """The settings of one level, and those of all together."""
-    of_level = {key: value for key, value in settings.items() if key in LEVEL_KEYS}
-    return of_level, {key: value for key, value in settings.items() if key not in of_level}
+    build_level, of_all = _parted(name, **settings)
+    return MultiLevelModel(build_level, num_levels, **of_all)
 
 
 def takes(name: str) -> frozenset[str]:
@@ -50,12 +44,15 @@ def takes(name: str) -> frozenset[str]:
     return frozenset(inspect.signature(MODELS[name]).parameters)
 
 
-def _level_builder(name: str, *, features: Sequence[int] = RELEASED_FEATURES, **settings) -> Callable[[], nn.Module]:
-    """What makes one level; arguments as of ``build_model``."""
+def _parted(
+    name: str, *, features: Sequence[int] = RELEASED_FEATURES, feat_dim: int | None = None, **settings
+) -> tuple[Callable[[], nn.Module], dict]:
+    """What makes one level, and the settings of all levels together; arguments as of ``build_model``."""
     if name not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
-    settings |= {"features": features, "feat_dim": settings.get("feat_dim") or features[-1]}
-    return lambda: MODELS[name](**{key: value for key, value in settings.items() if key in takes(name)})
+    given = settings | {"features": features, "feat_dim": feat_dim or features[-1]}
+    of_level = {key: value for key, value in given.items() if key in takes(name)}
+    return lambda: MODELS[name](**of_level), {key: value for key, value in settings.items() if key not in LEVEL_KEYS}
 
 
 def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
@@ -70,10 +67,9 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     """
     # Weights of no known architecture are compared with the released one.
     found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
-    arguments = dict(config or {"name": "unet", **found})
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
-    of_level, of_all = _parted(arguments)
-    build_level = _level_builder(**of_level | {"encoder_weights": None})
+    arguments = {**(config or {"name": "unet", **found}), "encoder_weights": None}
+    build_level, of_all = _parted(**arguments)
 
     def build_fitting_level() -> nn.Module:
         level, levels = build_level(), range(arguments["num_levels"])

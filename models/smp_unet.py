@@ -59,7 +59,10 @@ class SmpLevelUNet(nn.Module):
         if is_local(encoder_weights):
             load_encoder_weights(self.encoder.encoder, encoder, encoder_weights)
         self.classifier = nn.Conv2d(feat_dim, 1, kernel_size=1)
-        scale, shift = _to_input(encoder_input)
+        scale = shift = None
+        if encoder_input != INPUTS[0]:
+            mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+            scale, shift = std * 255 / 128, (mean * 255 - 127) / 128
         # Not among the weights: the setting says it.
         self.register_buffer("input_scale", scale, persistent=False)
         self.register_buffer("input_shift", shift, persistent=False)
@@ -105,11 +108,8 @@ def freeze(levels: Iterable[SmpLevelUNet], images: Tensor, stages: int = 0) -> N
 
     Args:
         levels: alike, on the CPU, in training mode; changed in place.
-        images: (B,C,S,S), as few as there will be in a batch.
+        images: (B,C,S,S), as few as there will be in a batch; ValueError if the network cannot be trained on such.
         stages: of the encoder to freeze, from the image on, each of half the resolution of the one before, in 0..5.
-
-    Raises:
-        ValueError: if the network cannot be trained on such images.
     """
     first, *_ = levels = list(levels)
     with frozen_batch_statistics(first), torch.random.fork_rng(devices=[]):
@@ -141,14 +141,6 @@ def checked_forward(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
             f"--encoder: expected a network that takes {number} image(s) of {side}x{side} at a time, found one that "
             f"does not ({reason}); choose another --spatial_size or, if the last batch is the trouble, another -bs"
         ) from error
-
-
-def _to_input(kind: str) -> tuple[Tensor | None, Tensor | None]:
-    """Factor and summand (3,1,1) from images normalised by ImageNet's statistics to what an encoder is fed."""
-    if kind == INPUTS[0]:
-        return None, None
-    mean, std = torch.tensor(IMAGENET_MEAN)[:, None, None], torch.tensor(IMAGENET_STD)[:, None, None]
-    return std * 255 / 128, (mean * 255 - 127) / 128
 
 
 def _build_smp_unet(

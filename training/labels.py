@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +195,8 @@ def _with_network(
             [predictor.preprocessing.prepared(sample_path(spec, root, "images", name))[0] for name in some]
         )
         logits = predictor.model(images.to(predictor.device))["logits"][:, 0].float().cpu().numpy()
-        said |= {name: evidence[name].with_logits(x.astype(np.float16)) for name, x in zip(some, logits, strict=True)}
+        for name, values in zip(some, logits, strict=True):
+            said[name] = replace(evidence[name], logits=values.astype(np.float16))
     return said
 
 

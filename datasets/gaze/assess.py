@@ -10,14 +10,7 @@ from datasets.files import check_finished, check_one_file_a_name, find_file, sam
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
 from datasets.gaze.prepare import images_to_prepare, level_thresholds
-from datasets.gaze.quality import (
-    PER_IMAGE_FILE,
-    QUALITY_FILE,
-    read_seconds,
-    score_image,
-    summarize,
-    write_per_image,
-)
+from datasets.gaze.quality import QUALITY_FILE, score_image, write_quality
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import write_json
 from utils.locks import lock_folder
@@ -41,8 +34,8 @@ def assess_gaze(
             for those that are masks that the round was given; the two files are then written beside it.
 
     Returns:
-        ``num_images``, ``without_map``: by kind of map, the number of images that have none, ``left_out`` with
-        reasons, and ``quality`` as ``summarize`` gives it.
+        What is written: ``num_images``, ``without_map`` (by kind of map, the number of images that have none),
+        ``left_out`` with reasons, and ``quality`` as ``summarize`` gives it.
 
     Raises:
         FileNotFoundError, ValueError: for a table or data folder that is not as described, or without maps.
@@ -75,30 +68,22 @@ def assess_gaze(
             + why_missing(spec, root, [result["name"] for result in done], fixations_csv)
         )
     out = root if made is None else made.parent
-    seconds = read_seconds(out / PER_IMAGE_FILE)
-    rows = {result["name"]: result["quality"] | {"seconds": seconds.get(result["name"])} for result in done}
-    report = {
-        "data": data,
-        "fixations": str(fixations_csv),
-        "num_images": len(done),
-        "without_map": without,
-        "num_left_out": len(left_out),
-        "left_out": left_out,
-        "quality": summarize(list(rows.values()), thresholds),
-    }
     with lock_folder(out / GAZE_FOLDER, "an assessment"):
-        write_per_image(out / PER_IMAGE_FILE, rows, thresholds)
+        report = {
+            "data": data,
+            "fixations": str(fixations_csv),
+            "num_images": len(done),
+            "without_map": without,
+            "num_left_out": len(left_out),
+            "left_out": left_out,
+            "quality": write_quality(out, {result["name"]: result["quality"] for result in done}, thresholds),
+        }
         write_json(out / QUALITY_FILE, report)
     return report
 
 
 def assess_image(
-    spec: DatasetSpec,
-    root: Path,
-    name: str,
-    fixations: Fixations,
-    thresholds: Sequence[float],
-    made: Path | None = None,
+    spec: DatasetSpec, root: Path, name: str, fixations: Fixations, thresholds: Sequence[float], made: Path | None
 ) -> dict:
     """Score one image; ``name`` with ``maps`` (the kinds found) and ``quality``, or with ``reason``."""
     try:

@@ -95,21 +95,14 @@ def _infer_pydensecrf(
 CRF_ENGINES = {"compiled": _infer_compiled, "pydensecrf": _infer_pydensecrf}
 
 
-def warm_up_crf(engine: str = "compiled") -> None:
-    """Have the engine compiled (about 6 s, once a machine) and cached before several processes start to use it."""
-    refine_with_crf(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32), engine=engine)
-
-
 def crf_image(image: np.ndarray) -> np.ndarray:
     """The RGB image that the CRF sees: 8-bit colour as it is; others, (H,W) or (H,W,C), scaled to 0..255, grey thrice.
 
     A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
     """
-    image = np.asarray(image)
-    image = image[..., None] if image.ndim == 2 else image
+    image = np.atleast_3d(image)
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)
-    span = values.max() - values.min()
-    scaled = (values - values.min()) / (span or 1) * 255
+    scaled = (values - values.min()) / (np.ptp(values) or 1) * 255
     return np.repeat(scaled.astype(np.uint8), 3 // image.shape[-1], axis=-1)

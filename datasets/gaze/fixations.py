@@ -70,14 +70,13 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
     image, ids = table.label_index, _ids(table)
     xy = np.column_stack([_positions(table, X, "width"), _positions(table, Y, "height")])
     duration_ms = _durations(table)
-    size = _sizes(table)
-    order = np.lexsort((_place_in_time(table), image))
+    columns = (table.numbers[name] for name in ORDER_COLUMNS if name in table.numbers)
+    in_time = next((values for values in columns if np.isfinite(values).all()), table.rows)
+    order = np.lexsort((in_time, image))
     starts = np.searchsorted(image[order], np.arange(len(ids)))
-    first = order[starts]
-    _check_one_size_an_image(table, size, first)
+    sizes = _sizes(table, order[starts])
     _check_one_eye_an_image(table)
     _check_repeats(table, np.column_stack([image, xy, duration_ms]))
-    sizes = (None if np.isnan(height) else (int(height), int(width)) for height, width in size[first])
     groups = zip(np.split(xy[order], starts[1:]), np.split(duration_ms[order], starts[1:]), sizes, strict=True)
     return {name: Fixations(*group) for name, group in zip(ids, groups, strict=True)}
 
@@ -136,19 +135,13 @@ def _durations(table: Table) -> np.ndarray:
     return values
 
 
-def _place_in_time(table: Table) -> np.ndarray:
-    """(N,) float64 that rises with the time of fixations on one image."""
-    columns = (table.numbers[name] for name in ORDER_COLUMNS if name in table.numbers)
-    return next((values for values in columns if np.isfinite(values).all()), np.arange(len(table.rows), dtype=float))
-
-
-def _sizes(table: Table) -> np.ndarray:
-    """(N,2) height and width, NaN where the table has none."""
+def _sizes(table: Table, first: np.ndarray) -> list[tuple[int, int] | None]:
+    """(height, width) of the images whose first rows these are; None where the table has none."""
     there = [column for column in SIZE_COLUMNS if column in table.numbers]
     if len(there) == 1:
         raise ValueError(f"{table.path}: expected both {' and '.join(SIZE_COLUMNS)} or none, found only {there[0]}")
     if not there:
-        return np.full((len(table.rows), 2), np.nan)
+        return [None] * len(first)
     sizes = np.column_stack([table.numbers[column] for column in SIZE_COLUMNS])
     whole = (sizes >= 1) & (sizes <= MAX_SIDE_PX) & (np.floor(sizes) == sizes)
     unknown = np.isnan(sizes).all(axis=1, keepdims=True)
@@ -156,18 +149,14 @@ def _sizes(table: Table) -> np.ndarray:
         if wrong.any():
             expected = f"a whole number of pixels in 1..{MAX_SIDE_PX}"
             table.refuse(wrong, column, expected, "leave both sides empty where the size is not known")
-    return sizes
-
-
-def _check_one_size_an_image(table: Table, sizes: np.ndarray, first: np.ndarray) -> None:
-    """``first`` has the index of each image's first row."""
-    first = first[table.label_index]
-    same = (sizes == sizes[first]) | (np.isnan(sizes) & np.isnan(sizes[first]))
-    for column, wrong in zip(SIZE_COLUMNS, ~same.T, strict=True):
+    first_alike = first[table.label_index]
+    other = ~((sizes == sizes[first_alike]) | (unknown & unknown[first_alike]))
+    for column, wrong in zip(SIZE_COLUMNS, other.T, strict=True):
         if wrong.any():
-            index = first[np.argmax(wrong)]
+            index = first_alike[np.argmax(wrong)]
             expected = f"{shown(table.text(index, column))} as in row {table.rows[index]}, the same image,"
             table.refuse(wrong, column, expected, "give an image one size")
+    return [None if np.isnan(height) else (int(height), int(width)) for height, width in sizes[first]]
 
 
 def _check_one_eye_an_image(table: Table) -> None:

@@ -34,15 +34,17 @@ def fixation_heatmap(
         (H,W) float32 in 0..1.
 
     Raises:
-        ValueError: if there is no fixation of positive duration, a position outside 0..1, a sigma that is
-            not above 0 or wider than the canvas, a map that is the same everywhere, or shapes that do not fit.
+        ValueError: for no fixation of positive duration, a position or sigma out of range, a map that is the same
+            everywhere, or shapes that do not fit.
 
     Source: the reference's preparation.
     """
     xy, duration_ms = np.asarray(xy, dtype=np.float64), np.asarray(duration_ms, dtype=np.float64)
     check_sigma(sigma_px, canvas_px)
     _check(xy, duration_ms, image_size)
-    density = _density(xy, _to_unit_scale(duration_ms), float(sigma_px), canvas_px)
+    # Times the power of two that puts the longest in 0.5..1: exact, and no sum can overflow.
+    weights = np.ldexp(duration_ms, -np.frexp(duration_ms.max())[1])
+    density = _density(xy, weights, float(sigma_px), canvas_px)
     low, high = density.min(), density.max()
     # Differences of the size of rounding errors would be blown up to a map of noise.
     if not high - low > FLAT * high:
@@ -53,9 +55,8 @@ def fixation_heatmap(
     # In place: the canvas is larger than most caches.
     density -= low
     density /= high - low
-    density = density.astype(np.float32)
     height, width = map(int, image_size)
-    resized = cv2.resize(density, (width, height), interpolation=cv2.INTER_CUBIC)
+    resized = cv2.resize(density.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     # Bicubic interpolation overshoots a little at both ends.
     return resized.clip(0, 1)
 
@@ -77,12 +78,8 @@ def to_uint8(unit_map: np.ndarray, *, half: bool = False) -> np.ndarray:
 
     ``half`` computes in float16, as the reference does for heatmaps (and only for them).
     """
-    if not half:
-        return (unit_map.astype(np.float32) * 255).clip(0, 255).astype(np.uint8)
-    # Looked up in all 15,361 numbers that there are, as arithmetic of float16 is slow; abs is for -0.
-    numbers = np.arange(np.float16(1).view(np.uint16) + 1, dtype=np.uint16).view(np.float16)
-    table = (numbers * np.float16(255)).astype(np.uint8)
-    return table[np.abs(unit_map.clip(0, 1)).astype(np.float16).view(np.uint16)]
+    kind = np.float16 if half else np.float32
+    return (unit_map.clip(0, 1).astype(kind) * kind(255)).astype(np.uint8)
 
 
 def _density(xy: np.ndarray, weights: np.ndarray, sigma_px: float, canvas_px: int) -> np.ndarray:
@@ -92,22 +89,13 @@ def _density(xy: np.ndarray, weights: np.ndarray, sigma_px: float, canvas_px: in
     place of a 561-tap filter over the canvas: a sum over fixations of outer products while they are few, and
     one over pixels, whose size does not grow with their number, where they are many.
     """
-    columns, rows = _canvas_index(xy[:, 0], canvas_px), _canvas_index(xy[:, 1], canvas_px)
+    # Clipped, so that a fixation on the border stays on its border.
+    columns, rows = np.clip(np.round(xy.T * canvas_px).astype(int) - 1, 0, canvas_px - 1)
     response = _border_response(canvas_px, sigma_px)
     if len(xy) <= canvas_px:
         return (response[:, rows] * weights) @ response[:, columns].T
     canvas = np.bincount(rows * canvas_px + columns, weights, minlength=canvas_px**2)
     return response @ canvas.reshape(canvas_px, canvas_px) @ response.T
-
-
-def _to_unit_scale(duration_ms: np.ndarray) -> np.ndarray:
-    """Durations times the power of two that puts the longest in 0.5..1: exact, and no sum can overflow."""
-    return np.ldexp(duration_ms, -np.frexp(duration_ms.max())[1])
-
-
-def _canvas_index(position: np.ndarray, canvas_px: int) -> np.ndarray:
-    """Canvas pixel of a position; clipped, so that a fixation on the border stays on its border."""
-    return np.clip(np.round(position * canvas_px).astype(int) - 1, 0, canvas_px - 1)
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -27,33 +27,22 @@ FORMULAS = "1"
 
 
 def map_ending(spec: DatasetSpec, map_format: str) -> str:
-    """The ending of maps to write: the data set's own, or ``.png``.
-
-    Raises:
-        ValueError: for a format other than those of ``MAP_FORMAT_CHOICES``.
-    """
+    """The ending of maps to write: the data set's own, or ``.png``; ValueError for none of ``MAP_FORMAT_CHOICES``."""
     if map_format not in MAP_FORMAT_CHOICES:
         raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMAT_CHOICES)}, found {map_format!r}")
     return spec.map_ext if map_format == "as-reference" else ".png"
 
 
 def read_labels(folder: Path) -> dict | None:
-    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished.
-
-    Raises:
-        ValueError: for a file that is something else.
-    """
+    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished,
+    ValueError for a file that is something else."""
     labels = read_json(folder / LABELS_FILE, "what is known of labels")
     return labels if labels.get("finished") else None
 
 
 def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:
-    """What to do about images without a map: why the last preparation left out the first of them, or how to make them.
-
-    Args:
-        names: of the images.
-        fixations: the table, for the command.
-    """
+    """What to do about images without a map: why the last preparation left out the first of them, or how to make them
+    from the table ``fixations``."""
     report = root / REPORT_FILE
     try:
         left_out = json.loads(report.read_text(encoding="utf-8"))["left_out"]
@@ -78,19 +67,16 @@ def fingerprint(*parts) -> str:
     return f"{OURS} {digest.hexdigest()}"
 
 
-def read_if_made_from(path: Path, made_from: str) -> np.ndarray | None:
-    """The pixels of a map, (H,W) uint8, if its file is there, whole, and was made from just that; else None."""
-    try:
+def kept_or_made(path: Path, made_from: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
+    """The pixels of a map as its readers see them, (H,W) uint8, and whether it was made: where its file is not there,
+    not whole, or made from something else."""
+    with contextlib.suppress(OSError, ValueError):
         values, comment = io.read_with_comment(path)
-    except (OSError, ValueError):
-        return None
-    return values if comment == made_from else None
-
-
-def write_map(path: Path, values: np.ndarray, made_from: str) -> np.ndarray:
-    """Write a map and return it as its readers will see it: JPEG changes it a little."""
-    write_image(path, values, comment=made_from)
-    return io.read_gray(path)
+        if comment == made_from:
+            return values, False
+    write_image(path, make(), comment=made_from)
+    # JPEG changes it a little.
+    return io.read_gray(path), True
 
 
 def remove_other_formats(path: Path) -> None:

@@ -8,7 +8,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +27,7 @@ from datasets.files import (
     sample_path,
     similar_files,
 )
-from datasets.gaze.crf import CRF_ENGINES, crf_image, refine_with_crf, warm_up_crf
+from datasets.gaze.crf import CRF_ENGINES, crf_image, refine_with_crf
 from datasets.gaze.dense_crf.packing import lattice_packing
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import check_sigma, fixation_heatmap, to_uint8
@@ -36,21 +36,12 @@ from datasets.gaze.map_files import (
     GAZE_FOLDER,
     MAP_FOLDERS,
     fingerprint,
+    kept_or_made,
     map_ending,
-    read_if_made_from,
     remove_other_formats,
     remove_ours,
-    write_map,
 )
-from datasets.gaze.quality import (
-    PER_IMAGE_FILE,
-    QUALITY_FILE,
-    THRESHOLDS,
-    read_seconds,
-    score_image,
-    summarize,
-    write_per_image,
-)
+from datasets.gaze.quality import QUALITY_FILE, THRESHOLDS, score_image, write_quality
 from datasets.specs import DatasetSpec, get_spec
 from utils.files import remove_temporary, write_json, write_text
 from utils.inputs import sha256_of
@@ -77,6 +68,7 @@ class GazeSettings:
         # 70 and 70.0 are one setting and must have one fingerprint.
         for name in ("sigma_px", "compat", "sxy", "srgb"):
             object.__setattr__(self, name, float(getattr(self, name)))
+        check_sigma(self.sigma_px)
 
 
 def prepare_gaze(
@@ -111,12 +103,10 @@ def prepare_gaze(
         masks exist, the quality of heatmap and CRF map; besides what is written, ``num_made``.
 
     Raises:
-        FileNotFoundError, ValueError: for a table or data folder that is not as described.
-        OSError: where a file cannot be written.
+        OSError, ValueError: for a table or data folder that is not as described, or a file that cannot be written.
     """
     spec, root = get_spec(data, root), Path(root).resolve()
     settings = settings or GazeSettings(sigma_px=spec.sigma_px)
-    check_sigma(settings.sigma_px)
     ending = map_ending(spec, map_format)
     fixations = read_fixations(fixations_csv)
     # Settings too small for the smallest image are a mistake; an image too large for them is left out alone.
@@ -126,19 +116,23 @@ def prepare_gaze(
     thresholds = level_thresholds(spec, num_levels)
     items = ((spec, root, name, fixations[name], settings, thresholds, ending) for name in names)
     with lock_folder(root / GAZE_FOLDER, "a preparation"):
-        making = _map(items, settings.engine, workers, dask, root)
+        if dask:
+            making = map_on_dask(prepare_image, items, dask, root)
+        else:
+            # Compiled once here (about 6 s, once a machine), or every process would do it for itself.
+            refine_with_crf(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32), engine=settings.engine)
+            making = map_in_processes(prepare_image, items, workers)
         _begin(root)
-        known_seconds = read_seconds(root / PER_IMAGE_FILE)
         rows, unscored, num_made = {}, [], 0
         for result in progress(making, total=len(names)):
             if "reason" in result:
                 left_out.append(result)
-            else:
-                rows[result["name"]] = _with_seconds(result, known_seconds)
-                num_made += result["made"]
-                if "unscored" in result:
-                    unscored.append({"name": result["name"], "reason": result["unscored"]})
-        write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+                continue
+            # Every result brings column names of its own, which would take most of the memory of a million rows.
+            rows[result["name"]] = {sys.intern(column): value for column, value in result["quality"].items()}
+            num_made += result["made"]
+            if "unscored" in result:
+                unscored.append({"name": result["name"], "reason": result["unscored"]})
         report = {
             "data": data,
             "fixations": str(fixations_csv),
@@ -149,12 +143,11 @@ def prepare_gaze(
             "num_left_out": len(left_out),
             "left_out": left_out,
             "unscored": unscored,
-            "quality": summarize(list(rows.values()), thresholds),
+            "quality": write_quality(root, rows, thresholds),
         }
         write_json(root / REPORT_FILE, report)
         if num_made:
-            # Of the maps before.
-            (root / QUALITY_FILE).unlink(missing_ok=True)
+            (root / QUALITY_FILE).unlink(missing_ok=True)  # of the maps before
         (root / UNFINISHED_FILE).unlink()
     return report | {"num_made": num_made}
 
@@ -166,15 +159,6 @@ def _begin(root: Path) -> None:
         remove_temporary(root / folder)
     write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
     (root / REPORT_FILE).unlink(missing_ok=True)
-
-
-def _map(items: Iterator[tuple], engine: str, workers: int, dask: str | None, root: Path) -> Iterator[dict]:
-    """``prepare_image`` of every item, here or on a cluster, of which the first is still to be made."""
-    if dask:
-        return map_on_dask(prepare_image, items, dask, root)
-    # Once here, or every process would compile for itself.
-    warm_up_crf(engine)
-    return map_in_processes(prepare_image, items, workers)
 
 
 def prepare_image(
@@ -190,8 +174,8 @@ def prepare_image(
 
     Returns:
         ``name``, and either ``reason`` (no map can be made of its image and fixations; outdated ones of ours
-        are removed) or ``made`` (whether any map was), ``seconds`` (spent on the maps), ``quality`` as
-        ``score_image`` gives it, and ``unscored``, the reason, where the mask cannot be used.
+        are removed) or ``made`` (whether any map was), ``quality`` as ``score_image`` gives it, with the ``seconds``
+        spent on maps where any was made, and ``unscored``, the reason, where the mask cannot be used.
     """
     # One thread a process: the processes already fill the cores.
     cv2.setNumThreads(1)
@@ -205,16 +189,17 @@ def prepare_image(
         foreign = sample_path(spec, root, "map", name).is_file()
         stays = "; its map, which this program did not make, stays, and is learnt from" if foreign else ""
         return {"name": name, "reason": f"{error}{stays}", "broken": True}
-    result = {"name": name, "made": made, "seconds": time.perf_counter() - started}
+    result = {"name": name, "made": made}
+    seconds = {"seconds": time.perf_counter() - started} if made else {}
     for path in paths.values():
         remove_other_formats(path)
     try:
         mask_path = sample_path(spec, root, "masks", name)
         mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
-        return result | {"quality": score_image(fixations, maps, mask, thresholds, ignore)}
+        return result | {"quality": score_image(fixations, maps, mask, thresholds, ignore) | seconds}
     except ValueError as error:
         # Masks score maps and have no part in making them.
-        return result | {"quality": score_image(fixations, maps, None, thresholds), "unscored": str(error)}
+        return result | {"quality": score_image(fixations, maps, None, thresholds) | seconds, "unscored": str(error)}
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
@@ -275,36 +260,23 @@ def _make_maps(
 ) -> tuple[dict[str, np.ndarray], bool]:
     """Both maps as saved, and whether any had to be made."""
     image = crf_image(io.read_image(image_path, spec.in_channels, needs_8_bit=spec.needs_8_bit))
-    size = image.shape[:2]
-    _check_size(image_path, fixations, size)
-    heatmap_from = fingerprint("heatmap", fixations.xy, fixations.duration_ms, size, settings.sigma_px)
-    heatmap = read_if_made_from(paths["heatmap"], heatmap_from)
-    made = heatmap is None
-    if heatmap is None:
-        values = fixation_heatmap(fixations.xy, fixations.duration_ms, size, sigma_px=settings.sigma_px)
-        heatmap = write_map(paths["heatmap"], to_uint8(values, half=True), heatmap_from)
-    crf_from = fingerprint("crf", heatmap, image, size, asdict(settings))
-    refined = read_if_made_from(paths["crf"], crf_from)
-    if refined is None:
-        made = True
-        # The CRF starts from the heatmap as saved, so that the two folders belong together.
-        of_crf = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
-        values = refine_with_crf(image, heatmap / np.float32(255), **of_crf)
-        refined = write_map(paths["crf"], to_uint8(values), crf_from)
-    return {"heatmap": heatmap, "crf": refined}, made
-
-
-def _check_size(image_path: Path, fixations: Fixations, size: tuple[int, int]) -> None:
-    seen = fixations.image_size
+    size, seen = image.shape[:2], fixations.image_size
     if seen not in (None, size):
         raise ValueError(
             f"{image_path}: expected the size that the fixation table gives, {seen[1]}x{seen[0]} (width x height), "
             f"found {size[1]}x{size[0]}; the table may belong to other images"
         )
-
-
-def _with_seconds(result: dict, known: dict[str, float]) -> dict:
-    """The quality row with the time that the maps took, when they were made."""
-    seconds = result["seconds"] if result["made"] else known.get(result["name"])
-    # Every result brings column names of its own, which would take most of the memory of a million rows.
-    return {sys.intern(column): value for column, value in result["quality"].items()} | {"seconds": seconds}
+    xy, duration_ms, sigma_px = fixations.xy, fixations.duration_ms, settings.sigma_px
+    heatmap, heatmap_made = kept_or_made(
+        paths["heatmap"],
+        fingerprint("heatmap", xy, duration_ms, size, sigma_px),
+        lambda: to_uint8(fixation_heatmap(xy, duration_ms, size, sigma_px=sigma_px), half=True),
+    )
+    of_crf = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
+    # The CRF starts from the heatmap as saved, so that the two folders belong together.
+    crf, crf_made = kept_or_made(
+        paths["crf"],
+        fingerprint("crf", heatmap, image, size, asdict(settings)),
+        lambda: to_uint8(refine_with_crf(image, heatmap / np.float32(255), **of_crf)),
+    )
+    return {"heatmap": heatmap, "crf": crf}, heatmap_made or crf_made

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from datasets.gaze.fixations import Fixations
@@ -34,24 +35,19 @@ def score_image(
         maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 or uint16 as saved.
         mask: (H,W) bool, the truth; None where there is none.
         thresholds: on the maps, of which the highest value of the type stands for 1.
-        ignore: (H,W) bool, pixels that are not to be scored: they and the fixations on them have no part in what is
-            held against the mask.
+        ignore: (H,W) bool, pixels that have no part in what is held against the mask, nor have the fixations on them.
 
     Returns:
-        ``num_fixations`` and ``gaze_ms``; with ``ignore`` ``ignored_px``; with a mask also ``share_inside`` and
-        ``share_inside_by_duration`` (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's
-        centroid, weighted by duration, less the mask's, as shares of width and height; to the right and
-        down are positive), and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and
-        prediction are both empty, offsets from an empty mask, and shares and offsets where all
-        fixations are on ignored pixels.
+        ``num_fixations`` and ``gaze_ms``; with a mask also ``ignored_px``, where there is ``ignore``; ``share_inside``
+        and ``share_inside_by_duration`` (of fixations, of their time); ``offset_x`` and ``offset_y`` (the gaze's
+        centroid, weighted by duration, less the mask's, as shares of width and height; to the right and down are
+        positive); and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and prediction are both empty, offsets
+        from an empty mask, and shares and offsets where all fixations are on ignored pixels.
 
     Raises:
         ValueError: if a map has not the mask's size.
     """
-    row: dict[str, float] = {
-        "num_fixations": len(fixations.duration_ms),
-        "gaze_ms": float(fixations.duration_ms.sum()),
-    }
+    row = {"num_fixations": len(fixations.duration_ms), "gaze_ms": float(fixations.duration_ms.sum())}
     if mask is None:
         return row
     row |= {} if ignore is None else {IGNORED_PX: int(ignore.sum())}
@@ -67,16 +63,8 @@ def dice_over_thresholds(
 ) -> list[float]:
     """Dice of ``values / 255 >= threshold`` (65535 for uint16) against a mask, for every threshold at once.
 
-    Args:
-        values: (H,W) uint8 or uint16.
-        mask: (H,W) bool.
-        ignore: (H,W) bool, pixels to leave out.
-
-    Returns:
-        One number a threshold, in 0..1; not a number where both are empty.
-
-    Raises:
-        ValueError: if the sizes differ.
+    Args as of ``score_image``; one number a threshold in 0..1, not a number where both are empty; ValueError if the
+    sizes differ.
     """
     if values.shape != mask.shape:
         raise ValueError(f"gaze quality: expected a map of the mask's size {mask.shape}, found {values.shape}")
@@ -86,26 +74,23 @@ def dice_over_thresholds(
     highest = np.iinfo(values.dtype).max
     of_all = np.bincount(values.ravel(), minlength=highest + 1)
     of_target = np.bincount(values[mask], minlength=highest + 1)
-    scores = []
+    true, scores = int(of_target.sum()), []
     for threshold in thresholds:
         above = np.arange(highest + 1) / highest >= threshold
-        tp, predicted, true = int(of_target[above].sum()), int(of_all[above].sum()), int(of_target.sum())
-        tn = values.size - predicted - true + tp
-        scores.append(dice(Counts(tp, predicted - tp, true - tp, tn)))
+        tp, predicted = int(of_target[above].sum()), int(of_all[above].sum())
+        scores.append(dice(Counts(tp, predicted - tp, true - tp, values.size - predicted - true + tp)))
     return scores
 
 
 def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] = THRESHOLDS) -> dict | None:
-    """Means over images.
-
-    Args:
-        rows: as ``score_image`` returns them.
+    """Means over images, from rows as ``score_image`` returns them.
 
     Returns:
         None where no image has a mask. Else ``num_images`` with a mask; ``dice``: by kind of map and
         threshold, the mean; ``fixations_inside``: mean and median over images of the share inside, and of the
         share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
-        deviation over images, in shares of width and height. Numbers that are none are left out of the means.
+        deviation over images, in shares of width and height. Numbers that are none are left out, and None is what
+        nothing is left of.
     """
     # Here and below: the processes that make maps do without it, and its 60 MB.
     import pandas as pd
@@ -117,14 +102,13 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
         kind: {f"{t:g}": _rounded(scored[key].mean()) for t in thresholds if (key := f"{kind}_dice_{t:g}") in scored}
         for kind in KINDS
     }
-    shares = {"share": "share_inside", "share_by_duration": "share_inside_by_duration"}
+    shares = {"share": scored["share_inside"], "share_by_duration": scored["share_inside_by_duration"]}
     offsets = {axis: scored[f"offset_{axis}"] for axis in ("x", "y")}
     return {
         "num_images": len(scored),
         "dice": {kind: means for kind, means in dices.items() if means},
         "fixations_inside": {
-            name: {"mean": _rounded(scored[column].mean()), "median": _rounded(scored[column].median())}
-            for name, column in shares.items()
+            name: {"mean": _rounded(share.mean()), "median": _rounded(share.median())} for name, share in shares.items()
         },
         "centroid_offset": {
             axis: {
@@ -138,15 +122,11 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 
 
 def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.ndarray | None]) -> dict | None:
-    """Mean Dice, and how many labels are bad, too large or too small.
+    """Mean Dice of labels, (S,S) bool by name, and how many are bad, too large or too small.
 
-    Args:
-        labels: (S,S) bool by name.
-        mask_of: the mask of a name, (S,S) bool; None where there is none.
-
-    Returns:
-        ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
-        ``share_too_small``, each in 0..1, rounded; None where there is no such image.
+    ``mask_of`` gives the mask of a name, (S,S) bool, or None. Returns ``num_images`` with a mask that is not empty,
+    ``dice``, ``share_below_0.6``, ``share_too_large`` and ``share_too_small``, each in 0..1, rounded; None where there
+    is no such image.
     """
     masks = {name: mask for name in labels if (mask := mask_of(name)) is not None and mask.any()}
     if not masks:
@@ -154,13 +134,24 @@ def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.
     counts = [((labels[name] & mask).sum(), labels[name].sum(), mask.sum()) for name, mask in masks.items()]
     both, found, true = np.array(counts).T
     dices = 2 * both / (found + true)
-    return {
-        "num_images": len(masks),
-        "dice": round(float(dices.mean()), 6),
-        f"share_below_{BAD_DICE}": round(float((dices < BAD_DICE).mean()), 6),
-        "share_too_large": round(float((found > TOO_LARGE * true).mean()), 6),
-        "share_too_small": round(float((found < TOO_SMALL * true).mean()), 6),
+    means = {
+        "dice": dices.mean(),
+        f"share_below_{BAD_DICE}": (dices < BAD_DICE).mean(),
+        "share_too_large": (found > TOO_LARGE * true).mean(),
+        "share_too_small": (found < TOO_SMALL * true).mean(),
     }
+    return {"num_images": len(masks), **{name: _rounded(mean) for name, mean in means.items()}}
+
+
+def write_quality(root: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> dict | None:
+    """Write ``gaze/per_image.csv`` under a folder, from rows by name, and return their means, as of ``summarize``.
+
+    Of an image whose row has no ``seconds``, those of an earlier table are kept.
+    """
+    seconds = read_seconds(root / PER_IMAGE_FILE)
+    rows = {name: {"seconds": seconds.get(name), **row} for name, row in rows.items()}
+    write_per_image(root / PER_IMAGE_FILE, rows, thresholds)
+    return summarize(list(rows.values()), thresholds)
 
 
 def write_per_image(path: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> None:
@@ -194,27 +185,19 @@ def _gaze_against(fixations: Fixations, mask: np.ndarray, ignore: np.ndarray | N
     if ignore is not None:
         scored = ~ignore[rows, columns]
         xy, weights, inside = xy[scored], weights[scored], inside[scored]
-    total = weights.sum()
+    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        gaze = (xy * weights[:, None]).sum(axis=0) / total
-        by_duration = (inside * weights).sum() / total
-    centre = _centroid(mask)
+        centroid = (xy * weights[:, None]).sum(axis=0) / weights.sum()
+        # The moments are of the pixels' upper left corners.
+        of_mask = (np.array([moments["m10"], moments["m01"]]) + moments["m00"] / 2) / moments["m00"] / (width, height)
+        by_duration = (inside * weights).sum() / weights.sum()
+    offset = centroid - of_mask
     return {
         "share_inside": float(inside.mean()) if len(inside) else math.nan,
         "share_inside_by_duration": float(by_duration),
-        "offset_x": float(gaze[0] - centre[0]),
-        "offset_y": float(gaze[1] - centre[1]),
+        "offset_x": float(offset[0]),
+        "offset_y": float(offset[1]),
     }
-
-
-def _centroid(mask: np.ndarray) -> tuple[float, float]:
-    """x and y of a mask's centre of mass, in 0..1; not a number for an empty one."""
-    if not mask.any():
-        return math.nan, math.nan
-    height, width = mask.shape
-    across, down = mask.sum(axis=0), mask.sum(axis=1)
-    x = float(across @ (np.arange(width) + 0.5)) / float(across.sum()) / width
-    return x, float(down @ (np.arange(height) + 0.5)) / float(down.sum()) / height
 
 
 def _rounded(value: float) -> float | None:

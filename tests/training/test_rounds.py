@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -191,7 +192,7 @@ def test_images_that_are_not_of_a_round_are_left(root, tmp_path, capsys):
 
 def test_a_round_that_collapses_is_named_and_those_before_stay(root, tmp_path, capsys, monkeypatch):
     def empty(evidence, *args):
-        return {name: one.with_logits(np.full((32, 32), -90.0)) for name, one in evidence.items()}
+        return {name: replace(one, logits=np.full((32, 32), -90.0)) for name, one in evidence.items()}
 
     monkeypatch.setattr("training.labels._with_network", empty)
     exp = tmp_path / "exp"

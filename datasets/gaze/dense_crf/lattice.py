@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from datasets.gaze.dense_crf.compiled import compiled
-from datasets.gaze.dense_crf.packing import AXES, lattice_packing, lattice_scale
+from datasets.gaze.dense_crf.packing import AXES, SCALE, lattice_packing
 
 # Pixels at a time: their temporaries stay in the first-level cache.
 BLOCK = 256
@@ -39,17 +39,6 @@ class Lattice(NamedTuple):
     after: np.ndarray
 
 
-class Packing(NamedTuple):
-    """A corner's first five coordinates (they add up to zero with the sixth) as one integer.
-
-    It is sum((coordinate - low) * stride); ``step`` (6,) is what one step along an axis adds, modulo 2^64.
-    """
-
-    low: np.ndarray
-    stride: np.ndarray
-    step: np.ndarray
-
-
 class Table(NamedTuple):
     """A hash table from a corner's integer to its number, 0 where a slot is free; the size is a power of 2."""
 
@@ -58,21 +47,15 @@ class Table(NamedTuple):
 
 
 def build_lattice(image: np.ndarray, sxy: float, srgb: float) -> Lattice:
-    """The lattice of an (H,W,3) uint8 image, at least one pixel.
-
-    Raises:
-        ValueError: if sxy or srgb is not above 0, or so small that coordinates leave the lattice's 16 bits.
-    """
+    """The lattice of an (H,W,3) uint8 image, at least one pixel; errors as of ``lattice_packing``."""
     # A copy of one type: arrays that are read-only or not contiguous would each be compiled for.
     pixels = np.array(image, order="C").reshape(-1, 3)
     deviation = np.array([sxy, sxy, srgb, srgb, srgb], dtype=np.float32)
-    low, stride = lattice_packing(image.shape[:2], sxy, srgb)
-    step = stride.sum() - AXES * np.append(stride, 0)
-    packing = Packing(low, stride.astype(np.uint64), step.astype(np.uint64))
+    packing = lattice_packing(image.shape[:2], sxy, srgb)
     weight = np.empty((len(pixels), AXES), np.float32)
     for index_type in (np.uint16, np.int32):
         corner, limit = np.empty((len(pixels), AXES), index_type), np.iinfo(index_type).max
-        count, table = _locate(pixels, image.shape[1], deviation, lattice_scale(), packing, limit, corner, weight)
+        count, table = _locate(pixels, image.shape[1], deviation, SCALE, packing, limit, corner, weight)
         if count <= limit:
             break
     before, after = np.zeros((AXES, count + 1), index_type), np.zeros((AXES, count + 1), index_type)

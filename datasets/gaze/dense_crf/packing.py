@@ -1,35 +1,34 @@
 """A corner of the permutohedral lattice as one integer, and the settings for which there is one."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 AXES = 6
 # Room around the coordinates for rounding, the corners of a simplex and their neighbours.
 MARGIN = 24
+# What brings each feature, x/sxy, y/sxy, r/srgb, g/srgb and b/srgb, to the lattice's unit: a filter of standard
+# deviation 1 (Adams, p. 5 and 6).
+_DEVIATION = float(np.float32(math.sqrt(2 / 3) * AXES))
+SCALE = np.array([1 / math.sqrt((i + 2) * (i + 1)) * _DEVIATION for i in range(AXES - 1)], dtype=np.float32)
 
 
-def lattice_scale() -> np.ndarray:
-    """What brings each feature to the lattice's unit: a filter of standard deviation 1 (Adams, p. 5 and 6).
+class Packing(NamedTuple):
+    """A corner's first five coordinates (they add up to zero with the sixth) as one integer, which tells corners apart.
 
-    Returns:
-        (5,) float32, a factor for each of x/sxy, y/sxy, r/srgb, g/srgb and b/srgb, which have no unit.
+    It is sum((coordinate - low) * stride), below 2^63. ``low`` (5,) float32, whole numbers, is below every coordinate
+    of the image; ``stride`` (5,) uint64; ``step`` (6,) uint64 is what one step along an axis adds, modulo 2^64.
     """
-    deviation = float(np.float32(math.sqrt(2 / 3) * AXES))
-    return np.array([1 / math.sqrt((i + 2) * (i + 1)) * deviation for i in range(AXES - 1)], dtype=np.float32)
+
+    low: np.ndarray
+    stride: np.ndarray
+    step: np.ndarray
 
 
-def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest value and stride of five coordinates, so that sum((coordinate - low) * stride) tells corners apart.
-
-    Args:
-        image_size: height and width in pixels, at least 1 each.
-        sxy: standard deviation of the kernel in the image plane, pixels, above 0.
-        srgb: the same in colour, grey values of 0..255, above 0.
-
-    Returns:
-        ``low`` (5,) float32, whole numbers, below every coordinate that such an image can have; ``stride`` (5,) int64,
-        the first 1. The sum stays below 2^63.
+def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> Packing:
+    """The packing for an image of (height, width) pixels, and a kernel whose standard deviations are ``sxy`` pixels and
+    ``srgb`` grey values of 0..255.
 
     Raises:
         ValueError: if sxy or srgb is not above 0, or so small that coordinates leave the lattice's 16 bits, where
@@ -40,7 +39,7 @@ def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> tup
     height, width = image_size
     largest = np.array([width - 1, height - 1, 255, 255, 255], dtype=np.float64)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        reach = largest / np.array([sxy, sxy, srgb, srgb, srgb], dtype=np.float32) * lattice_scale()
+        reach = largest / np.array([sxy, sxy, srgb, srgb, srgb], dtype=np.float32) * SCALE
         rest = np.append(np.cumsum(reach[::-1])[::-1], 0)
         lowest = np.array([0, *(-j * reach[j - 1] for j in range(1, AXES - 1))]) - MARGIN
         span = np.array([rest[j] - lowest[j] + MARGIN for j in range(AXES - 1)])
@@ -51,4 +50,6 @@ def lattice_packing(image_size: tuple[int, int], sxy: float, srgb: float) -> tup
             f"{sxy:g} and {srgb:g} for an image of {height}x{width}; try 80 and 13"
         )
     sizes = np.ceil(span).astype(np.int64) + 1
-    return np.floor(lowest).astype(np.float32), np.append(1, np.cumprod(sizes[:-1]))
+    stride = np.append(1, np.cumprod(sizes[:-1]))
+    step = stride.sum() - AXES * np.append(stride, 0)
+    return Packing(np.floor(lowest).astype(np.float32), stride.astype(np.uint64), step.astype(np.uint64))

@@ -33,7 +33,7 @@ class Area:
 
     A large target and a small one are equally well seen in a map; what differs is how likely a pixel belongs to them
     before it is looked at, by Bayes' rule a summand of its logit. The areas are learnt from the network's own: what
-    is wrong with a single one of them averages out over all images.
+    is wrong with a single one of them averages out over all images. Scores are (S,S) float32, logits.
 
     Attributes:
         weights: of 1 and ``FACTS``; None before there is a network: then the agreement is all.
@@ -53,7 +53,7 @@ class Area:
         seen = [one for one in evidence.values() if one.crf is not None and one.logits is not None]
         if len(seen) < FEWEST:
             return cls()
-        facts, own = np.stack([_facts(one) for one in seen]), np.array([network_odds(one) for one in seen])
+        facts, own = np.stack([_facts(one) for one in seen]), np.array([odds(one.logits > 0) for one in seen])
         gram = facts.T @ facts / len(seen) + RIDGE * np.diag([0.0] + [1.0] * len(FACTS))
         weights = np.linalg.solve(gram, facts.T @ own / len(seen))
         foretold = facts @ weights
@@ -64,26 +64,20 @@ class Area:
         return 0.0 if self.weights is None else float(_facts(evidence) @ np.array(self.weights)) - self.mean
 
     def score(self, evidence: Evidence) -> np.ndarray:
-        """(S,S) float32, a logit, above 0 on the target; errors as of ``agreement``."""
+        """Above 0 on the target; errors as of ``agreement``."""
         return self.bounded(self.unbounded(evidence), evidence)
 
     def unbounded(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area is looked at, (S,S) float32, a logit; errors as of ``agreement``."""
+        """The score before its area is looked at."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
     def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """A score, shifted where its area is further from the foretold one than most of the network's own are.
+        """A score, shifted where its area is further from the foretold one than most of the network's own are; as it is
+        of an image without gaze, and before there is a fit.
 
         There is a target wherever somebody has looked for long, also where the network finds none.
-
-        Args:
-            score: (S,S) float32, a logit.
-            evidence: of the image.
-
-        Returns:
-            (S,S) float32, a logit; the score as it is of an image without gaze, and before there is a fit.
         """
         if self.weights is None or evidence.crf is None:
             return score
@@ -95,13 +89,9 @@ class Area:
 
 
 def agreement(evidence: Evidence) -> np.ndarray:
-    """Where CRF map, gaze and network agree: the sum of what each says, without any mask.
+    """Where CRF map, gaze and network agree, (S,S) float32, a logit: the sum of what each says, without any mask.
 
-    Returns:
-        The score of every pixel, (S,S) float32, a logit; of an image without gaze, what the network says.
-
-    Raises:
-        ValueError: for an image with neither.
+    Of an image without gaze, what the network says; ValueError for one with neither.
     """
     if evidence.is_empty:
         raise ValueError("pseudo-masks: expected an image with gaze or a network that has seen it, found neither")
@@ -124,20 +114,10 @@ def hull_score(evidence: Evidence) -> np.ndarray:
 
 
 def _facts(evidence: Evidence) -> np.ndarray:
-    return np.array([1.0, *evidence.gaze_facts, map_odds(evidence)])
+    return np.array([1.0, *evidence.gaze_facts, odds(evidence.crf > evidence.map_cut)])
 
 
-def network_odds(evidence: Evidence) -> float:
-    """The log odds of the area that the network predicts."""
-    return odds((evidence.logits > 0).mean())
-
-
-def map_odds(evidence: Evidence) -> float:
-    """The log odds of the area of the CRF map."""
-    return odds((evidence.crf > evidence.map_cut).mean())
-
-
-def odds(share: float) -> float:
-    """log(a / (1 - a)) of an area a, of one that is almost nothing or all as of some."""
-    area = np.clip(share, LEAST_AREA, MOST_AREA)
+def odds(found: np.ndarray) -> float:
+    """The log odds of the area of a mask, of one that is almost nothing or all as of some."""
+    area = np.clip(found.mean(), LEAST_AREA, MOST_AREA)
     return float(np.log(area / (1 - area)))

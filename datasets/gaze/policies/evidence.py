@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -50,28 +50,21 @@ class Evidence:
         """Whether nothing is known."""
         return self.crf is None and self.logits is None
 
-    def with_logits(self, logits: np.ndarray) -> Evidence:
-        """The same, and what a network says."""
-        return replace(self, logits=logits)
-
 
 def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, size: int) -> Evidence:
     """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map`` and ``fixation_heatmap``.
 
     The CRF map has to be there; a heatmap that is not is made anew, as where the maps are the released ones.
     """
-    path = sample_path(spec, root, "heatmap", name)
-    crf = io.read_map(sample_path(spec, root, "map", name))
-    heatmap = (
-        io.read_map(path)
-        if path.is_file()
-        else fixation_heatmap(fixations.xy, fixations.duration_ms, crf.shape, sigma_px=spec.sigma_px)
-    )
-    heatmap, crf, distance = (
-        values.astype(np.float16)  # enough for what has eight bits, and half the memory of all images
-        for values in (resized(heatmap, size), resized(crf, size), hull_distance(fixations, size))
-    )
-    return Evidence(heatmap, crf, distance, gaze_facts(fixations), map_cut=float(np.mean(spec.end_thresholds)))
+    crf, path = io.read_map(sample_path(spec, root, "map", name)), sample_path(spec, root, "heatmap", name)
+    if path.is_file():
+        heatmap = io.read_map(path)
+    else:
+        heatmap = fixation_heatmap(fixations.xy, fixations.duration_ms, crf.shape, sigma_px=spec.sigma_px)
+    maps = resized(heatmap, size), resized(crf, size), hull_distance(fixations, size)
+    # Enough for what has eight bits, and half the memory of all images.
+    maps = [values.astype(np.float16) for values in maps]
+    return Evidence(*maps, gaze_facts(fixations), map_cut=float(np.mean(spec.end_thresholds)))
 
 
 def hull_distance(fixations: Fixations, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from datasets.gaze.policies.area import Area, hull_score, map_odds, network_logits, network_odds
+from datasets.gaze.policies.area import Area, hull_score, network_logits, odds
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
 # On every fourth pixel, to the square of the corrections of standardised features, so that a few masks that are unlike
@@ -71,9 +71,11 @@ def _features(evidence: Evidence, area: Area) -> np.ndarray:
     foretold, the network's own and the CRF map's; the hull of the fixations.
     """
     heat, crf = evidence.heatmap.astype(np.float64), evidence.crf.astype(np.float64)
-    network = np.zeros_like(heat) if evidence.logits is None else network_logits(evidence).astype(np.float64)
-    scalars = (area.foretold(evidence), 0.0 if evidence.logits is None else network_odds(evidence), map_odds(evidence))
-    maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, s) for s in scalars))
+    network, of_network = np.zeros_like(heat), 0.0
+    if evidence.logits is not None:
+        network, of_network = network_logits(evidence).astype(np.float64), odds(evidence.logits > 0)
+    areas = (area.foretold(evidence), of_network, odds(evidence.crf > evidence.map_cut))
+    maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, value) for value in areas))
     return np.stack([part.reshape(-1) for part in (*maps, hull_score(evidence))])
 
 

@@ -7,13 +7,13 @@ from PIL import Image
 from datasets.files import sample_path
 from datasets.gaze.map_files import (
     fingerprint,
+    kept_or_made,
     map_ending,
-    read_if_made_from,
     remove_other_formats,
     remove_ours,
-    write_map,
 )
 from datasets.specs import get_spec
+from utils.images import write_image
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -34,13 +34,13 @@ def test_unknown_format():
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_map_is_found_in_either_format(tmp_path, ending):
     path = tmp_path / "gaze" / "heatmap" / f"a.v2{ending}"
-    write_map(path, RAMP, "x")
+    write_image(path, RAMP, comment="x")
     assert sample_path(get_spec("kvasir"), tmp_path, "heatmap", "a.v2") == path
 
 
 def test_of_two_formats_the_data_sets_own_is_taken(tmp_path):
     for ending in (".jpg", ".png"):
-        write_map(tmp_path / "gaze" / "crf_compat1" / f"a{ending}", RAMP, "x")
+        write_image(tmp_path / "gaze" / "crf_compat1" / f"a{ending}", RAMP, comment="x")
     assert sample_path(get_spec("kvasir"), tmp_path, "map", "a").suffix == ".jpg"
     assert sample_path(get_spec("prostate"), tmp_path, "map", "a").suffix == ".png"
 
@@ -52,15 +52,16 @@ def test_absent_map_would_be_in_the_own_format(tmp_path):
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_file_tells_what_it_was_made_from(tmp_path, ending):
     path = tmp_path / f"a{ending}"
-    written = write_map(path, RAMP, fingerprint("one"))
-    np.testing.assert_array_equal(read_if_made_from(path, fingerprint("one")), written)
-    assert read_if_made_from(path, fingerprint("two")) is None
-    assert read_if_made_from(tmp_path / f"b{ending}", fingerprint("one")) is None
+    written, made = kept_or_made(path, fingerprint("one"), lambda: RAMP)
+    assert made
+    again, made = kept_or_made(path, fingerprint("one"), lambda: RAMP + 1)
+    np.testing.assert_array_equal(again, written)
+    assert not made and kept_or_made(path, fingerprint("two"), lambda: RAMP)[1]
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_fingerprint_does_not_change_the_pixels(tmp_path, ending):
-    write_map(tmp_path / f"a{ending}", RAMP, fingerprint("one"))
+    write_image(tmp_path / f"a{ending}", RAMP, comment=fingerprint("one"))
     Image.fromarray(RAMP).save(tmp_path / f"b{ending}")
     with Image.open(tmp_path / f"a{ending}") as ours, Image.open(tmp_path / f"b{ending}") as plain:
         assert ours.tobytes() == plain.tobytes()
@@ -70,9 +71,9 @@ def test_fingerprint_does_not_change_the_pixels(tmp_path, ending):
 def test_cut_file_is_not_taken_for_whole(tmp_path, ending):
     path = tmp_path / f"a{ending}"
     rng = np.random.default_rng(0)
-    write_map(path, rng.integers(0, 256, (64, 64)).astype(np.uint8), fingerprint("one"))
+    write_image(path, rng.integers(0, 256, (64, 64)).astype(np.uint8), comment=fingerprint("one"))
     path.write_bytes(path.read_bytes()[:-100])
-    assert read_if_made_from(path, fingerprint("one")) is None
+    assert kept_or_made(path, fingerprint("one"), lambda: RAMP)[1]
 
 
 def test_fingerprints_differ_with_every_part():
@@ -91,17 +92,17 @@ def test_fingerprints_differ_with_every_part():
 
 def test_a_map_replaces_its_other_format(tmp_path):
     for name in ("a.jpg", "a.png", "ab.png"):
-        write_map(tmp_path / name, RAMP, "x")
+        write_image(tmp_path / name, RAMP, comment="x")
     remove_other_formats(tmp_path / "a.jpg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "ab.png"]
 
 
 def test_only_maps_of_ours_are_removed(tmp_path):
-    write_map(tmp_path / "ours.jpg", RAMP, fingerprint("one"))
+    write_image(tmp_path / "ours.jpg", RAMP, comment=fingerprint("one"))
     Image.fromarray(RAMP).save(tmp_path / "theirs.jpg")
     Image.fromarray(RAMP).save(tmp_path / "commented.jpg", comment=b"made by hand")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    write_map(tmp_path / "ours.png", RAMP, fingerprint("one"))
+    write_image(tmp_path / "ours.png", RAMP, comment=fingerprint("one"))
     for name in ("ours", "theirs", "commented", "broken", "absent"):
         remove_ours(tmp_path, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jpg", "commented.jpg", "theirs.jpg"]

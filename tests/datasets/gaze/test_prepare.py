@@ -334,7 +334,7 @@ def test_crf_settings_that_fit_no_image_are_refused_before_any(tiny_root, engine
 def test_rows_of_all_images_share_their_column_names(tiny_root, monkeypatch):
     """With a name of its own in every cell, as processes send them, a million rows would take gigabytes."""
     seen = []
-    monkeypatch.setattr("datasets.gaze.prepare.write_per_image", lambda path, rows, _: seen.extend(rows.values()))
+    monkeypatch.setattr("datasets.gaze.quality.write_per_image", lambda path, rows, _: seen.extend(rows.values()))
     _prepare(tiny_root, workers=2)
     assert len(seen) == 9
     assert len({id(column) for row in seen for column in row}) == len({column for row in seen for column in row})

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.map_files import write_map
 from datasets.gaze.policies import POLICIES, Evidence
 from datasets.gaze.policies.area import agreement
 from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
 from datasets.gaze.quality import label_quality
 from datasets.specs import get_spec
+from utils.images import write_image
 
 UNSURE = np.full((2, 2), 0.5, np.float32)
 
@@ -42,7 +42,7 @@ def test_a_heatmap_that_is_not_there_is_made(tiny_root):
     """As where the maps are the released ones, which come without."""
     spec, fixations = get_spec("kvasir"), read_fixations(tiny_root / "fixations.csv")["polyp1"]
     made = read_evidence(spec, tiny_root, "polyp1", fixations, 32)
-    write_map(tiny_root / "gaze" / "heatmap" / "polyp1.jpg", np.full((48, 64), 51, np.uint8), "")
+    write_image(tiny_root / "gaze" / "heatmap" / "polyp1.jpg", np.full((48, 64), 51, np.uint8))
     read = read_evidence(spec, tiny_root, "polyp1", fixations, 32)
     assert made.heatmap.shape == (32, 32) and made.heatmap.max() > 0.9 and made.heatmap.min() < 0.1
     np.testing.assert_allclose(read.heatmap, 0.2, atol=0.01)
