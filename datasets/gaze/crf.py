@@ -35,8 +35,8 @@ def refine_with_crf(
         (H,W) float32 in 0..1; of an empty image, an empty one.
 
     Raises:
-        ValueError: if image and heatmap do not fit, sxy or srgb is not above 0 or far too small, or there is no
-            such engine.
+        ValueError: if image and heatmap do not fit, sxy or srgb is not above 0 or far too small, iterations are below
+            0, or there is no such engine.
 
     Source: Kraehenbuehl and Koltun, NIPS 2011, in the arithmetic of the package pydensecrf2.
     """
@@ -48,6 +48,8 @@ def refine_with_crf(
         )
     if engine not in CRF_ENGINES:
         raise ValueError(f"crf: expected an engine out of {', '.join(CRF_ENGINES)}, found {engine!r}")
+    if iterations < 0:
+        raise ValueError(f"crf: expected 0 iterations or more, found {iterations}")
     lattice_packing((height, width), sxy, srgb)
     if not height * width:
         return np.zeros((height, width), np.float32)
@@ -99,8 +101,11 @@ def crf_image(image: np.ndarray) -> np.ndarray:
     """The RGB image that the CRF sees: 8-bit colour as it is; others, (H,W) or (H,W,C), scaled to 0..255, grey thrice.
 
     A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
+    ValueError for other than 1 or 3 channels.
     """
     image = np.atleast_3d(image)
+    if image.shape[2:] not in ((1,), (3,)):
+        raise ValueError(f"crf: expected an image (H,W), (H,W,1) or (H,W,3), found {image.shape}")
     if image.shape[-1] == 3 and image.dtype == np.uint8:
         return image
     values = image.astype(np.float64)

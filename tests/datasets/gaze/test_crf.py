@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets import io
-from datasets.gaze.crf import crf_image, refine_with_crf
+from datasets.gaze.crf import CRF_ENGINES, crf_image, refine_with_crf
 from datasets.gaze.heatmap import to_uint8
 
 
@@ -84,3 +84,15 @@ def test_grey_without_channels_and_a_heatmap_of_8_bits():
     for heatmap, found in ((np.full((3, 4), 255, np.uint8), "255 to 255"), (np.full((3, 4), np.nan), "nan to nan")):
         with pytest.raises(ValueError, match=f"expected a heatmap in 0..1, found {found}; read files by"):
             refine_with_crf(crf_image(grey), heatmap)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 2), (4, 5, 4), (2, 4, 5, 3)])
+def test_image_of_other_channels_is_refused(shape):
+    with pytest.raises(ValueError, match="expected an image"):
+        crf_image(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("engine", CRF_ENGINES)
+def test_iterations_below_0_are_refused(engine):
+    with pytest.raises(ValueError, match="expected 0 iterations or more, found -1"):
+        refine_with_crf(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.float32), iterations=-1, engine=engine)
