@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import Parser, add_as_of_train, add_data, add_loading
+from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
@@ -19,7 +19,6 @@ from training.data_options import describe_left_out
 from training.run_folder import ARGS_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
-from utils.settings import number
 
 WHAT = "trivial predictors"
 PREDICTORS = ("everything", "mean_map")
@@ -28,8 +27,8 @@ PREDICTORS = ("everything", "mean_map")
 def add_options(parser: Parser) -> None:
     """Options of ``baseline``."""
     add_data(parser)
-    parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
-    parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
+    parser.add_argument("--exp_path", help="where the results go (default: exp/<data>_baseline)")
+    parser.add_argument("--spatial_size", type=SIDE, default=224, help="side of the mean map, pixels")
     add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from commands.options import Parser, add_report, words
+from commands.options import Parser, add_shared, words
 from commands.outputs import Folder, Output
 from datasets.specs import DATASETS
 from evaluation.comparison import Compared, compare
@@ -26,16 +26,15 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--metric",
         type=words(tuple(MEASURES)),
-        default=None,
         metavar="M,M,...",
         help=f"of {', '.join(MEASURES)} (default: all that every run has)",
     )
     parser.add_argument("--level", default="ensemble", help="ensemble, or the number of a level")
-    parser.add_argument("--to", default=None, metavar="FOLDER", help="write table, numbers, cases and figure there")
-    add_report(parser)
+    parser.add_argument("--to", metavar="FOLDER", help="write table, numbers, cases and figure there")
+    add_shared(parser, "report", "fixations")
     group = parser.add_argument_group("data of the report (default: as the runs' summaries say)")
-    group.add_argument("--data", choices=tuple(DATASETS), default=None, help="data set")
-    group.add_argument("--root", default=None, help="its folder")
+    group.add_argument("--data", choices=tuple(DATASETS), help="data set")
+    group.add_argument("--root", help="its folder")
     parser.add_argument("--seed", type=NATURAL, default=0, help="of the bootstrap")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from commands.options import Parser, add_checkpoints, add_overwrite
+from commands.options import SEVERAL, Parser, add_checkpoints, add_shared
 from commands.outputs import Output
 from inference.exporting.check import (
     batches,
@@ -51,22 +51,20 @@ POSTPROCESSING = (
 def add_options(parser: Parser) -> None:
     """Options of ``export``."""
     add_checkpoints(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the file (default: by its ending)")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="of the file (default: by its ending)")
     parser.add_argument(
         "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)"
     )
-    add_overwrite(parser)
+    add_shared(parser, "overwrite")
     parser.add_argument(
         "--check_images",
-        nargs="+",
-        action="extend",
+        **SEVERAL,
         default=[],
         metavar="PATH",
         help="images, or folders of which 8 are taken, to check the file on (default: made ones)",
     )
     parser.add_argument(
         "--results",
-        default=None,
         metavar="FOLDER",
         help="of evaluate, for the card (default: the summary beside a single checkpoint, where it fits)",
     )

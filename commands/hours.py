@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from commands.options import Parser, add_as_of_train, add_data, add_loading
+from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.gaze.fixations import read_fixations
@@ -23,7 +23,7 @@ from training.labels import check_sources
 from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, number, numbers
+from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, numbers
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -51,9 +51,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
     group.add_argument("--recipe", default="strong", help="of all runs")
-    group.add_argument(
-        "--spatial_size", type=number(int, 16), default=None, help="side of the network input (default: the recipe's)"
-    )
+    group.add_argument("--spatial_size", type=SIDE, help="side of the network input (default: the recipe's)")
     group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
     group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")

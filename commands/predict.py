@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold, given
+from commands.options import SEVERAL, Parser, add_checkpoints, add_loading, add_shared, given
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
@@ -32,12 +32,7 @@ def add_options(parser: Parser) -> None:
     """Options of ``predict``."""
     add_checkpoints(parser)
     parser.add_argument(
-        "--images",
-        required=True,
-        nargs="+",
-        action="extend",
-        metavar="PATH",
-        help="images, and folders of images; masks are not needed",
+        "--images", required=True, **SEVERAL, metavar="PATH", help="images, and folders of images; masks are not needed"
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
     group = parser.add_argument_group("results")
@@ -54,8 +49,7 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--overwrite", action="store_true", help="remove the predictions that are there first, of whatever settings"
     )
-    add_threshold(parser)
-    add_spacing(parser)
+    add_shared(parser, "threshold", "spacing_mm")
     add_loading(parser)
 
 

@@ -20,7 +20,6 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--root", required=True, help="folder of the data set to write")
     parser.add_argument(
         "--split_lists",
-        default=None,
         metavar="FOLDER",
         help="train.txt and test.txt to follow (default: the archive's names: 01 training, 03 test)",
     )

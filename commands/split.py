@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from commands.options import Parser
+from commands.options import SHARE, Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name
@@ -14,12 +14,12 @@ from datasets.settings import SETTINGS_FILE
 from datasets.specs import DATASETS, DatasetSpec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
-from utils.settings import NATURAL, number
+from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:
     """Options of ``split``."""
-    share = number(float, 0, 1)
+    share = SHARE
     parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
     parser.add_argument("--root", required=True, help="its folder, with images/")
     parser.add_argument("--val", type=share, default=0.1, help="share of the cases for val.txt; 0 for none")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from commands.options import Parser, add_overwrite
+from commands.options import Parser, add_shared
 from commands.outputs import Output
 from evaluation.experiments import find_runs, group_runs
 from reporting.tables import CSV_COLUMNS, experiments_csv, experiments_table
@@ -15,11 +15,11 @@ TABLE_FORM = r"^\| run \| what \||: nothing was evaluated\.|^Without a summary y
 def add_options(parser: Parser) -> None:
     """Options of ``summarize``."""
     parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
-    parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
+    parser.add_argument("--to", metavar="FILE", help="write the Markdown table there too")
     parser.add_argument(
-        "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
+        "--csv", metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
     )
-    add_overwrite(parser)
+    add_shared(parser, "overwrite")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

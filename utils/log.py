@@ -16,17 +16,6 @@ from tqdm import tqdm
 from utils.files import named_in_errors
 
 
-def write_scalars(folder: Path, groups: Mapping[str, Mapping[str, object]], iteration: int) -> None:
-    """TensorBoard events in ``folder``: of each group the plain numbers among its values, under ``group/name``."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder)) as writer:
-        for group, values in groups.items():
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    writer.add_scalar(f"{group}/{name}", value, iteration)
-
-
 class RunLog:
     """Console, ``train.log`` and TensorBoard events of one run folder.
 
@@ -59,11 +48,11 @@ class RunLog:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
 
-    def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
-        """Add numbers under ``group/name``; missing ones are skipped."""
+    def scalars(self, group: str, values: Mapping[str, object], iteration: int) -> None:
+        """Add the plain numbers among the values, under ``group/name``."""
         with named_in_errors(self.writer.log_dir):
             for name, value in values.items():
-                if value is not None:
+                if isinstance(value, int | float):
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
