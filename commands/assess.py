@@ -14,7 +14,6 @@ from reporting.gaze import print_named, print_quality, write_figure
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``assess``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     parser.add_argument(

@@ -25,7 +25,6 @@ PREDICTORS = ("everything", "mean_map")
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``baseline``."""
     add_data(parser)
     parser.add_argument("--exp_path", help="where the results go (default: exp/<data>_baseline)")
     parser.add_argument("--spatial_size", type=SIDE, default=224, help="side of the mean map, pixels")
@@ -34,13 +33,12 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of results."""
     names = (ARGS_FILE, SUMMARY_FILE, *map(_table_file, PREDICTORS))
     return [Folder("--exp_path", _folder(args), ours=f'"what": "{WHAT}"', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score both trivial predictors and write their results; returns 0."""
+    """Score both trivial predictors and write their results."""
     folder, device = _folder(args), pick_device(args.device)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     common = {"root": args.root, "spatial_size": args.spatial_size}

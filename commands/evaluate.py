@@ -39,7 +39,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score the checkpoint, write and print the results; returns 0."""
+    """Score the checkpoint, write and print the results."""
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)

@@ -49,7 +49,6 @@ POSTPROCESSING = (
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``export``."""
     add_checkpoints(parser)
     parser.add_argument("--format", choices=tuple(FORMATS), help="of the file (default: by its ending)")
     parser.add_argument(
@@ -71,12 +70,11 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the network, its card, and weights that are too many for one file."""
     return [Output("--to", Path(args.to), beside=(*CARD_ENDINGS, WEIGHTS_ENDING))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write, check, and describe the network; returns 0."""
+    """Write, check, and describe the network."""
     path = Path(args.to)
     name = pick_format(args.format, path)
     FORMATS[name].check_packages(name)

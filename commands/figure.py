@@ -22,7 +22,6 @@ from utils.settings import POSITIVE_INT, number, numbers
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``figure``."""
     add_data(parser)
     parser.add_argument("--fixations", metavar="CSV", help="fixation table, for the column fixations")
     cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
@@ -84,12 +83,11 @@ def _add_figure_look(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the figure, in every format asked for."""
     return [Output("--to", Path(path), tuple(f".{name}" for name in FORMATS), MADE_BY) for path in args.to]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Choose the cases, draw and write the figure, say what it shows; returns 0."""
+    """Choose the cases, draw and write the figure, say what it shows."""
     if args.by and args.ids:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")

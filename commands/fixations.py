@@ -31,7 +31,6 @@ TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``fixations``."""
     parser.add_argument(
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )
@@ -106,14 +105,13 @@ def _columns(text: str) -> dict[str, str]:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the fixation table, the table to fill in, or both."""
     # A template is filled in by hand, and then no longer to be replaced.
     options = (("--to", args.to, TABLE_FORM), ("--trials_template", args.trials_template, None))
     return [Output(option, Path(name), (".csv",), form) for option, name, form in options if name]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Read all recordings, list their trials or write the table, print what became of each; returns 0."""
+    """Read all recordings, list their trials or write the table, print what became of each."""
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
     paths = [Path(name) for name in args.recordings]

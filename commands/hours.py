@@ -37,7 +37,6 @@ SECONDS_AN_HOUR = 3600
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``hours``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, help="the fixation table")
     parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
@@ -74,9 +73,8 @@ class Point(NamedTuple):
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """The folder of the table and figure; each run looks after its own."""
     form = {"ours": f"^{','.join(COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE), "sign": NUMBERS_FILE}
-    # What a killed training left half-written, too.
+    # Each run looks after its own; but what a killed training left half-written goes, too.
     return [Folder("--exp_path", Path(args.exp_path), inside=("**",), **form)]
 
 

@@ -29,7 +29,6 @@ MAX_WRITERS = 4
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``predict``."""
     add_checkpoints(parser)
     parser.add_argument(
         "--images", required=True, **SEVERAL, metavar="PATH", help="images, and folders of images; masks are not needed"
@@ -54,7 +53,7 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of results, which looks itself at what is there."""
+    # What is there already is looked at when it is opened.
     return [Folder("--out", Path(args.out), inside=tuple(f"{name}/**" for name in FOLDERS))]
 
 

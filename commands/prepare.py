@@ -22,7 +22,6 @@ NUM_EXAMPLES = 4
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``prepare``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     parser.add_argument(

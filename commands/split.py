@@ -18,7 +18,6 @@ from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``split``."""
     share = SHARE
     parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
     parser.add_argument("--root", required=True, help="its folder, with images/")
@@ -32,12 +31,11 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: lists in the data set's folder."""
     return [Folder("--root", Path(args.root))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Draw, write and describe the splits; returns 0."""
+    """Draw, write and describe the splits."""
     root = Path(args.root)
     spec = get_spec(args.data, root)
     if args.by == "image" and spec.case_pattern is not None:

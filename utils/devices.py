@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import sys
@@ -60,10 +61,7 @@ def precision(
         device: where the model is.
     """
     dtype = AMP_DTYPES[amp]
-
-    def autocast() -> contextlib.AbstractContextManager:
-        return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
-
+    autocast = functools.partial(torch.autocast, device.type, dtype=dtype, enabled=dtype is not None)
     return autocast, torch.GradScaler(device.type, enabled=dtype is torch.float16)
 
 

@@ -1,5 +1,6 @@
 """One function over many items: in processes of this machine, or on a Dask cluster."""
 
+import importlib
 import os
 import pickle
 import sys
@@ -148,7 +149,7 @@ def _check_workers(client, module: str, folder: Path) -> None:
     except (OSError, CancelledError) as error:
         raise ValueError(f"--dask: expected workers that answer, found one that left ({error}); try again") from error
     for worker, answer in answers.items():
-        # The function that asks is part of this code, so a worker without it cannot even read the question.
+        # The function that asks is part of this code, so that a worker without it cannot even read the question.
         lacks = f"the code ({answer})" if isinstance(answer, Exception) else answer
         if lacks:
             raise ValueError(
@@ -158,10 +159,5 @@ def _check_workers(client, module: str, folder: Path) -> None:
 
 
 def _what_a_worker_lacks(module: str, folder: str) -> str | None:
-    import importlib
-
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        return f"the code ({error})"
+    importlib.import_module(module)
     return None if Path(folder).is_dir() else "the folder"

@@ -23,13 +23,9 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
             value = math.nan
         if not (low < value <= largest if open_low else low <= value <= largest):
             at_least = f"above {low}" if open_low else f"from {low}"
-            up_to = (
-                f" to {largest}"
-                if kind is int and value > largest
-                else ""
-                if high in (None, math.inf)
-                else f" to {high}"
-            )
+            # That of all numbers is said where it was passed.
+            has_end = high not in (None, math.inf) or (kind is int and value > largest)
+            up_to = f" to {largest}" if has_end else ""
             noun = "a whole number" if kind is int else "a number"
             raise argparse.ArgumentTypeError(f"expected {noun} {at_least}{up_to}, found {text!r}")
         return value
