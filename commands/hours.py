@@ -40,12 +40,9 @@ def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--fixations", required=True, help="the fixation table")
     parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
-    parser.add_argument(
-        "--masks", type=numbers(NATURAL, each_once=True), default="15,45,90,200", metavar="N,N,...", help="masks drawn"
-    )
-    parser.add_argument(
-        "--seeds", type=numbers(NATURAL, each_once=True), default="0,1,2", metavar="N,N,...", help="a run each"
-    )
+    listed = {"type": numbers(NATURAL, each_once=True), "metavar": "N,N,..."}
+    parser.add_argument("--masks", **listed, default="15,45,90,200", help="masks drawn")
+    parser.add_argument("--seeds", **listed, default="0,1,2", help="a run each")
     parser.add_argument("--gaze_seconds", type=POSITIVE, default=8.8, help="to look at an image (as published)")
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
@@ -73,9 +70,9 @@ class Point(NamedTuple):
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    form = {"ours": f"^{','.join(COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE), "sign": NUMBERS_FILE}
+    form, names = f"^{','.join(COLUMNS[:4])}", (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE)
     # Each run looks after its own; but what a killed training left half-written goes, too.
-    return [Folder("--exp_path", Path(args.exp_path), inside=("**",), **form)]
+    return [Folder("--exp_path", Path(args.exp_path), ours=form, names=names, sign=NUMBERS_FILE, inside=("**",))]
 
 
 def main(args: argparse.Namespace) -> int:

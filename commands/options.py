@@ -59,7 +59,7 @@ def pattern(text: str) -> str:
     return text
 
 
-def workers(text: str) -> int:
+def processes(text: str) -> int:
     """A type for a number of processes."""
     return -1 if text.strip() == "-1" else POSITIVE_INT(text)
 
@@ -101,7 +101,7 @@ class Shared:
     num_levels: int | None = setting(
         None, "whose thresholds are scored too (default: as many as the data set has)", POSITIVE_INT
     )
-    workers: int = setting(-1, "processes; -1 for one a core", workers)
+    workers: int = setting(-1, "processes; -1 for one a core", processes)
     overwrite: bool = setting(False, "replace files that are there, whoever wrote them")
 
 

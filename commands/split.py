@@ -18,11 +18,10 @@ from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:
-    share = SHARE
     parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
     parser.add_argument("--root", required=True, help="its folder, with images/")
-    parser.add_argument("--val", type=share, default=0.1, help="share of the cases for val.txt; 0 for none")
-    parser.add_argument("--test", type=share, default=0.1, help="share of the cases for test.txt")
+    parser.add_argument("--val", type=SHARE, default=0.1, help="share of the cases for val.txt; 0 for none")
+    parser.add_argument("--test", type=SHARE, default=0.1, help="share of the cases for test.txt")
     parser.add_argument(
         "--by", choices=("case", "image"), default="case", help="keep the images of a case together, or not"
     )

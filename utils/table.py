@@ -1,5 +1,6 @@
 """A comma-separated text file with a column of labels and columns of numbers, its rows as a spreadsheet counts."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -196,11 +197,8 @@ def check_width(path: Path, row: int, fields: list[str], width: int) -> None:
 def _numbers(texts: list[str]) -> np.ndarray:
     """As ``Table.numbers`` has them."""
     if _is_plain("".join(texts)):
-        try:
+        with contextlib.suppress(ValueError):
             numbers = np.array(list(map(float, texts)))
-        except ValueError:
-            pass
-        else:
             if np.isfinite(numbers).all():
                 return numbers
     return np.array([number_of(text.strip()) for text in texts])
