@@ -1,7 +1,5 @@
 """What a run says: lines on the console and in train.log, scalars and pictures for TensorBoard."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from tqdm import tqdm
 from utils.files import named_in_errors
 
 
-class RunLog:
+class RunLog(contextlib.AbstractContextManager):
     """Console, ``train.log`` and TensorBoard events of one run folder.
 
     Args:
@@ -91,20 +89,17 @@ class RunLog:
         if not issubclass(failure.exc_type, OSError):
             self._excepthook(failure)
 
-    def __enter__(self) -> RunLog:
-        return self
-
     def __exit__(self, *_) -> None:
         self.close()
 
 
 class NoLog:
-    """The log of a process that is not to say anything; the methods of ``RunLog``."""
+    """The log of a process that is not to say anything."""
 
     no_bar = True
 
     def info(self, *_) -> None:
-        """Nothing."""
+        pass
 
     scalars = hyperparameters = picture = info
 

@@ -108,20 +108,13 @@ def add_settings(group, declared: Iterable[Field]) -> None:
         elif one.default is False:
             given["action"] = "store_true"
         else:
-            given["type"] = said["kind"] or str
-            if said["choices"] is not None:
-                given["choices"] = tuple(said["choices"])
-            elif said["metavar"]:
-                given["metavar"] = said["metavar"]
+            choices = None if said["choices"] is None else tuple(said["choices"])
+            given |= {"type": said["kind"] or str, "choices": choices, "metavar": said["metavar"]}
         group.add_argument(*(said["flags"] or (f"--{one.name}",)), dest=one.name, **given)
 
 
 def checked_value(declared: Field, value: Any) -> Any:
-    """A setting's value as its option would give it.
-
-    Raises:
-        ValueError: for one that it would not take.
-    """
+    """A setting's value as its option would give it; ValueError for one that it would not take."""
     said, name = declared.metadata, f"--{declared.name}"
     if value is None and declared.default is None:
         return None

@@ -79,7 +79,6 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     do rows without content, and empty fields beyond the header's last name.
 
     Args:
-        path: the file.
         label: name of the column of text.
         needed, optional: names of columns of numbers; those of ``needed`` must be there.
 
@@ -112,9 +111,7 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
 def read_text(path: Path) -> bytes:
     """The bytes of a file that is UTF-8 text.
 
-    Raises:
-        OSError: if there is no such file or it cannot be read.
-        ValueError: for another kind of file, which is named with the way out, or other bytes, with their line.
+    OSError if it cannot be read; ValueError for another kind of file, with the way out, or other bytes, with the line.
     """
     try:
         raw = read_input(path)
