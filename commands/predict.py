@@ -65,8 +65,12 @@ def main(args: argparse.Namespace) -> int:
     """
     device, out = pick_device(args.device), Path(args.out)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
-    avoid = [out / name for name in FOLDERS]
-    images, refused = find_images(args.images, recursive=args.recursive, avoid=avoid, beside=(JOURNAL_FILE, FOLDERS))
+    images, refused = find_images(
+        args.images,
+        recursive=args.recursive,
+        avoid=[out / name for name in FOLDERS],
+        beside=(JOURNAL_FILE, FOLDERS),
+    )
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
         work = _Work(args, predictor, results)
