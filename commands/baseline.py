@@ -49,17 +49,16 @@ def main(args: argparse.Namespace) -> int:
         print(describe_left_out(train.without_map, len(train), SUMMARY_FILE))
     predictors = zip(PREDICTORS, (everything(args.spatial_size), mean_map(_pseudo_masks(train, args))), strict=True)
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
-    results, tables = {}, {}
-    for name, predictor in predictors:
-        table = scored(predictor.to(device), loader, test, device)
-        tables[name] = table[table["level"] == ENSEMBLE]
-        results[name] = {"iteration": None, "metrics": summarize(tables[name], intervals=True)}
-        print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
-    scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
-    summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
+    results: dict[str, dict] = {}
     with staged_folder(folder, last=SUMMARY_FILE) as staged:
-        for name, table in tables.items():
+        for name, predictor in predictors:
+            table = scored(predictor.to(device), loader, test, device)
+            table = table[table["level"] == ENSEMBLE]
             write_per_case(staged / _table_file(name), table)
+            results[name] = {"iteration": None, "metrics": summarize(table, intervals=True)}
+            print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
+        scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
+        summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
         write_json(staged / SUMMARY_FILE, summary)
     return 0
 

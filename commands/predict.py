@@ -58,11 +58,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped.
-
-    Raises:
-        ValueError: if none is done, or for options, checkpoints and folders that do not fit.
-    """
+    """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped."""
     device, out = pick_device(args.device), Path(args.out)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     images, refused = find_images(

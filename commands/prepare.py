@@ -41,11 +41,8 @@ def add_options(parser: Parser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all images, write report and picture, print the quality.
-
-    Returns:
-        1 if an image could not be prepared, a training image is left without gaze, or a mask was of no use; else 0.
-    """
+    """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, a training
+    image is left without gaze, or a mask was of no use, else 0."""
     spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,

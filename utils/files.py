@@ -22,13 +22,10 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
 
 @contextlib.contextmanager
 def named_in_errors(path: str | os.PathLike) -> Iterator[None]:
-    """Give an OSError within the name of this path, where it has none, as a failed write on a full disk, or that of a
-    temporary file, for which nobody has asked."""
+    """Give an OSError within the name of this path: a failed write, as on a full disk, does not know its file."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or (error.filename and not TEMPORARY_NAME.fullmatch(Path(error.filename).name)):
-            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
@@ -42,16 +39,21 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path, path.suffix)
-    with named_in_errors(path):
+    try:
         # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
         temporary.touch(exist_ok=False)
-        try:
-            with in_use(temporary):
-                yield temporary
-                _sync(temporary)
-                os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with in_use(temporary):
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)) or error.filename2:
+            raise
+        # Of a failed write, as on a full disk, which does not know its file, or of one that nobody has asked for.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _sync(path: Path) -> None:
