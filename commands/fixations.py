@@ -57,12 +57,8 @@ def add_options(parser: Parser) -> None:
         metavar="VALUE[,VALUE]",
         help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
     )
-    units = (
-        ("--time_unit", tuple(MS_PER_UNIT), "of times (default: by name or step)"),
-        ("--xy_unit", ("px", "fraction"), "of positions (default: by name, else px)"),
-    )
-    for option, choices, meaning in units:
-        group.add_argument(option, choices=choices, help=meaning)
+    group.add_argument("--time_unit", choices=tuple(MS_PER_UNIT), help="of times (default: by name or step)")
+    group.add_argument("--xy_unit", choices=("px", "fraction"), help="of positions (default: by name, else px)")
 
 
 def _add_fixations_images(parser: Parser) -> None:
