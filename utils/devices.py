@@ -74,7 +74,8 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def make_deterministic(device: torch.device) -> None:
-    """Have CUDA compute the same bits from the same input, or raise RuntimeError; a CPU does so anyway."""
+    """Have CUDA compute the same bits from the same input, at some cost; a CPU does so anyway. An operation that cannot
+    raises a RuntimeError that names it."""
     if device.type != "cuda":
         return
     # cuBLAS reads it when it starts.
@@ -84,10 +85,10 @@ def make_deterministic(device: torch.device) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep what is freed for the next training step, where it is glibc.
+    """Have the C library keep what is freed for the next training step, where it is glibc; numbers stay the same.
 
     It gives large blocks back to the system otherwise, which has to clear them anew in each step
-    (``benchmarks/step.md``). The peak is a tenth higher at most there.
+    (``benchmarks/step.md``). The peak is a tenth higher at most there. Without effect where there is no ``mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:

@@ -149,7 +149,7 @@ def _check_workers(client, module: str, folder: Path) -> None:
     except (OSError, CancelledError) as error:
         raise ValueError(f"--dask: expected workers that answer, found one that left ({error}); try again") from error
     for worker, answer in answers.items():
-        # The function that asks is part of this code, so that a worker without it cannot even read the question.
+        # The function that asks is part of this code, so a worker without it cannot even read the question.
         lacks = f"the code ({answer})" if isinstance(answer, Exception) else answer
         if lacks:
             raise ValueError(
