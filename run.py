@@ -86,7 +86,8 @@ def _run(args) -> int:
     guarded = importlib.import_module("commands.outputs").guarded
     outputs = command.outputs(args) if hasattr(command, "outputs") else []
     # One of several processes that waits for another could not hear it: that one may have ended.
-    with ended_as_by_ctrl_c(enabled=os.environ.get("WORLD_SIZE", "1") == "1"), guarded(args, outputs):
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    with ended_as_by_ctrl_c() if alone else contextlib.nullcontext(), guarded(args, outputs):
         return command.main(args)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options import Parser, add_assessing, add_data
+from commands.options import Parser, add_data, add_shared
 from commands.outputs import PARTLY_DONE_CODE
 from datasets.gaze.assess import assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE, QUALITY_FILE
@@ -14,13 +14,12 @@ from reporting.gaze import print_named, print_quality, write_figure
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``assess``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     parser.add_argument(
-        "--map_folder", default=None, help="maps of a round of training to score in place of the data folder's CRF maps"
+        "--map_folder", help="maps of a round of training to score in place of the data folder's CRF maps"
     )
-    add_assessing(parser)
+    add_shared(parser, "num_levels", "workers")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import Parser, add_as_of_train, add_data, add_loading
+from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
@@ -19,29 +19,26 @@ from training.data_options import describe_left_out
 from training.run_folder import ARGS_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
-from utils.settings import number
 
 WHAT = "trivial predictors"
 PREDICTORS = ("everything", "mean_map")
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``baseline``."""
     add_data(parser)
-    parser.add_argument("--exp_path", default=None, help="where the results go (default: exp/<data>_baseline)")
-    parser.add_argument("--spatial_size", type=number(int, 16), default=224, help="side of the mean map, pixels")
+    parser.add_argument("--exp_path", help="where the results go (default: exp/<data>_baseline)")
+    parser.add_argument("--spatial_size", type=SIDE, default=224, help="side of the mean map, pixels")
     add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of results."""
     names = (ARGS_FILE, SUMMARY_FILE, *map(_table_file, PREDICTORS))
     return [Folder("--exp_path", _folder(args), ours=f'"what": "{WHAT}"', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score both trivial predictors and write their results; returns 0."""
+    """Score both trivial predictors and write their results."""
     folder, device = _folder(args), pick_device(args.device)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     common = {"root": args.root, "spatial_size": args.spatial_size}
@@ -52,17 +49,16 @@ def main(args: argparse.Namespace) -> int:
         print(describe_left_out(train.without_map, len(train), SUMMARY_FILE))
     predictors = zip(PREDICTORS, (everything(args.spatial_size), mean_map(_pseudo_masks(train, args))), strict=True)
     loader = evaluation_loader(test, batch_size=args.batch_size, num_worker=args.num_worker)
-    results, tables = {}, {}
-    for name, predictor in predictors:
-        table = scored(predictor.to(device), loader, test, device)
-        tables[name] = table[table["level"] == ENSEMBLE]
-        results[name] = {"iteration": None, "metrics": summarize(tables[name], intervals=True)}
-        print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
-    scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
-    summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
+    results: dict[str, dict] = {}
     with staged_folder(folder, last=SUMMARY_FILE) as staged:
-        for name, table in tables.items():
+        for name, predictor in predictors:
+            table = scored(predictor.to(device), loader, test, device)
+            table = table[table["level"] == ENSEMBLE]
             write_per_case(staged / _table_file(name), table)
+            results[name] = {"iteration": None, "metrics": summarize(table, intervals=True)}
+            print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
+        scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
+        summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
         write_json(staged / SUMMARY_FILE, summary)
     return 0
 

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from commands.options import Parser, add_report, words
+from commands.options import Parser, add_shared, words
 from commands.outputs import Folder, Output
 from datasets.specs import DATASETS
-from evaluation.comparison import Compared, compare
+from evaluation.comparison import compare
 from evaluation.metrics import MEASURES
 from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_FILE, write_comparison
 from reporting.comparison_table import comparisons_markdown
@@ -16,7 +16,6 @@ from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``compare``."""
     parser.add_argument(
         "runs",
         nargs="+",
@@ -26,28 +25,26 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--metric",
         type=words(tuple(MEASURES)),
-        default=None,
         metavar="M,M,...",
         help=f"of {', '.join(MEASURES)} (default: all that every run has)",
     )
     parser.add_argument("--level", default="ensemble", help="ensemble, or the number of a level")
-    parser.add_argument("--to", default=None, metavar="FOLDER", help="write table, numbers, cases and figure there")
-    add_report(parser)
+    parser.add_argument("--to", metavar="FOLDER", help="write table, numbers, cases and figure there")
+    add_shared(parser, "report", "fixations")
     group = parser.add_argument_group("data of the report (default: as the runs' summaries say)")
-    group.add_argument("--data", choices=tuple(DATASETS), default=None, help="data set")
-    group.add_argument("--root", default=None, help="its folder")
+    group.add_argument("--data", choices=tuple(DATASETS), help="data set")
+    group.add_argument("--root", help="its folder")
     parser.add_argument("--seed", type=NATURAL, default=0, help="of the bootstrap")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of the comparison, on demand."""
     names = (TABLE_FILE, NUMBERS_FILE, PAIRED_FILE, *FIGURE_FILES, REPORT_FILE)
     form = r"^\| metric \| run \| cases \| baseline \|"
     return [Folder("--to", Path(args.to), ours=form, names=names, sign=TABLE_FILE)] if args.to is not None else []
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the table, and write it with numbers, cases and figure on demand; returns 0."""
+    """Print the table, and write it with numbers, cases and figure on demand."""
     if args.report and not args.to:
         raise ValueError("--report: expected with --to FOLDER, where it goes, found without")
     if args.fixations and not args.report:
@@ -56,20 +53,17 @@ def main(args: argparse.Namespace) -> int:
     table = comparisons_markdown(compared.comparisons, seed=args.seed, notes=compared.notes)
     print(table, end="")
     if args.to:
-        folder = Path(args.to)
+        report = Path(args.to) / REPORT_FILE
         # A report that is there is of another comparison.
-        older = folder / REPORT_FILE
-        with staged_folder(folder, last=TABLE_FILE, before_moving=lambda: older.unlink(missing_ok=True)) as staged:
+        with staged_folder(args.to, last=TABLE_FILE, before_moving=lambda: report.unlink(missing_ok=True)) as staged:
             write_comparison(staged, compared, table)
             if args.report:
-                _write_report(staged, args, compared)
+                # It brings torch along, which nothing else here needs.
+                from reporting.compare_report import write_report
+
+                size = write_report(
+                    staged, compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed
+                )
+                print(f"\nreport: {report}, {size / 1e6:.1f} MB")
         print(f"\nresults: {args.to}")
     return 0
-
-
-def _write_report(folder: Path, args: argparse.Namespace, compared: Compared) -> None:
-    # It brings torch along, which nothing else here needs.
-    from reporting.compare_report import write_report
-
-    size = write_report(folder, compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed)
-    print(f"\nreport: {Path(args.to) / REPORT_FILE}, {size / 1e6:.1f} MB")

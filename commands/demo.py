@@ -13,7 +13,6 @@ DEMO_DATA = {"kvasir": make_demo_dataset, "prostate": make_demo_prostate}
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``demo``."""
     parser.add_argument(
         "--data", choices=tuple(DEMO_DATA), default="kvasir", help="pictures of polyps, or MR slices of prostates"
     )
@@ -24,12 +23,11 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the data set."""
     return [Folder("--root", Path(args.root), whole=True)]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Make the data set and say what to do next; returns 0."""
+    """Make the data set and say what to do next."""
     DEMO_DATA[args.data](args.root, num_train=args.num_train, num_test=args.num_test, seed=args.seed)
     print(f"{args.num_train} training and {args.num_test} test images with simulated gaze are in {args.root}")
     print(f"next: python run.py prepare --data {args.data} --root {args.root} --fixations {args.root}/fixations.csv")

@@ -23,22 +23,23 @@ from training.describe import describe_ensemble
 from training.run_folder import ARGS_FILE, LATEST_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
-from utils.log import code_version, write_scalars
+from utils.log import RunLog, code_version
 
 RUN_NAME = "prediction"
+RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
 
 add_options = add_evaluate
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of results."""
-    names = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
-    names += (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROBABILITIES_FOLDER}/*",) * args.save_prob
-    return [Folder("--exp_path", results_folder(args), ours='"split": ', names=names, sign=SUMMARY_FILE)]
+    names = (
+        RESULT_FILES + (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROBABILITIES_FOLDER}/*",) * args.save_prob
+    )
+    return [Folder("--exp_path", _results_folder(args), ours='"split": ', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score the checkpoint, write and print the results; returns 0."""
+    """Score the checkpoint, write and print the results."""
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
@@ -46,14 +47,15 @@ def main(args: argparse.Namespace) -> int:
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
-    if _was_chosen_here(args, predictor, dataset):
+    summary = _summary(args, predictor, dataset)
+    if summary["chosen_on_these"]:
         print("warning: the checkpoint was chosen on these images, so that its score is optimistic")
-    folder = results_folder(args)
+    folder = _results_folder(args)
     pictures = CasePictures(dataset.spec, args.root, args.fixations) if args.report else None
     # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
-    with staged_folder(folder, before_moving=lambda: remove_earlier_results(folder), last=SUMMARY_FILE) as staged:
-        metrics = _write_results(args, predictor, dataset, pictures, staged)
-    size = predictor.preprocessing.spatial_size
+    with staged_folder(folder, before_moving=lambda: _remove_earlier_results(folder), last=SUMMARY_FILE) as staged:
+        metrics = _write_results(args, predictor, dataset, pictures, summary, staged)
+    size = summary["spatial_size"]
     print(f"{dataset.spec.name} {args.split}, {len(dataset)} cases at {size}x{size}, threshold {args.threshold:g}")
     print(metrics_table(metrics))
     if pictures:
@@ -68,12 +70,13 @@ def _write_results(
     predictor: Predictor,
     dataset: SegmentationDataset,
     pictures: CasePictures | None,
+    summary: dict,
     folder: Path,
 ) -> dict[str, dict]:
     """All files of an evaluation; returns the metrics by level."""
     writers: list = [partial(write_mask, folder / PREDICTIONS_FOLDER)] if args.save_pred else []
     writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if args.save_prob else []
-    report = _report(args, predictor, dataset, folder) if pictures else None
+    report = _report(predictor, summary, folder) if pictures else None
     if report:
         writers.append(partial(add_case, report, pictures, RUN_NAME))
     metrics = score(
@@ -88,42 +91,42 @@ def _write_results(
         examples=True,
         network=predictor.network,
     )
-    groups = {f"{args.split}_{level}": values for level, values in metrics.items()}
-    write_scalars(folder, groups, predictor.iteration or 0)
+    with RunLog(folder) as log:
+        for level, values in metrics.items():
+            log.scalars(f"{args.split}_{level}", values, predictor.iteration or 0)
     if report:
         report.runs[RUN_NAME].metrics = metrics
         report.close()
-    write_json(folder / SUMMARY_FILE, _summary(args, predictor, dataset, metrics))
+    results = {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}}
+    write_json(folder / SUMMARY_FILE, summary | {"results": results})
     return metrics
 
 
-def _report(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, folder: Path) -> ReportWriter:
+def _report(predictor: Predictor, summary: dict, folder: Path) -> ReportWriter:
     facts = [("checkpoint", path.name) for path in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
-    size = predictor.preprocessing.spatial_size
-    facts += [("split", args.split), ("network input", f"{size}x{size}"), ("threshold", f"above {args.threshold:g}")]
-    run = ReportRun(RUN_NAME, what=_what(args, predictor, dataset), facts=facts)
-    title, made_by = f"{dataset.spec.name}, {args.split} cases", f"run.py evaluate, version {code_version()}"
+    split, size, threshold = (summary[key] for key in ("split", "spatial_size", "threshold"))
+    facts += [("split", split), ("network input", f"{size}x{size}"), ("threshold", f"above {threshold:g}")]
+    run = ReportRun(RUN_NAME, what=summary["what"], facts=facts)
+    title, made_by = f"{summary['data']}, {split} cases", f"run.py evaluate, version {code_version()}"
     return ReportWriter(folder / REPORT_FILE, title=title, runs=[run], made_by=made_by)
 
 
-def results_folder(args: argparse.Namespace) -> Path:
+def _results_folder(args: argparse.Namespace) -> Path:
     """Where the results go: not into a run folder itself, whose own results they would replace."""
-    views = "_tta" if args.tta else ""
     several = f"_{len(args.ckpt_path)}checkpoints" if len(args.ckpt_path) > 1 else ""
-    name = f"evaluate_{args.split}{several}{views}"
+    name = f"evaluate_{args.split}{several}{'_tta' if args.tta else ''}"
     if not args.exp_path:
         return Path(args.ckpt_path[0]).parent / name
     folder = Path(args.exp_path)
     return folder / name if (folder / ARGS_FILE).is_file() else folder
 
 
-def remove_earlier_results(folder: Path) -> None:
+def _remove_earlier_results(folder: Path) -> None:
     """Take away what an earlier evaluation left: with other options it would have written other files."""
-    names = [SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE, "events.out.tfevents.*"]
-    names += [f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png"]
+    masks = (f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png")
     if (folder / SUMMARY_FILE).is_file():
-        for name in names:
+        for name in (*RESULT_FILES, "events.out.tfevents.*", *masks):
             for path in folder.glob(name):
                 path.unlink()
 
@@ -133,9 +136,10 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
     data = args.data or config.get("data")
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
-    spec = get_spec(data, args.root)
     # As it is fed: a released one does not say what it wants, and the predictor has decided.
-    check_settings(spec, config | asdict(predictor.preprocessing), first)
+    check_settings(get_spec(data, args.root), config | asdict(predictor.preprocessing), first)
+    # A val.txt at hand goes before what the checkpoint remembers of another folder.
+    remembered = 0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)
     dataset = build_dataset(
         data,
         root=args.root,
@@ -143,7 +147,7 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
         spatial_size=predictor.preprocessing.spatial_size,
         antialias=predictor.preprocessing.antialias,
         augment=False,
-        val_fraction=_val_fraction(args, config),
+        val_fraction=remembered if args.val_fraction is None else args.val_fraction,
         seed=config.get("seed", 0) if args.seed is None else args.seed,
     )
     # Of the training split, too.
@@ -151,33 +155,25 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
     return dataset
 
 
-def _val_fraction(args: argparse.Namespace, config: dict) -> float:
-    # A val.txt at hand goes before what the checkpoint remembers of another folder.
-    remembered = 0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)
-    return remembered if args.val_fraction is None else args.val_fraction
-
-
-def _what(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> str:
-    several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
-    views = ", flips averaged" if args.tta else ""
-    views += ", chosen on these images (optimistic)" if _was_chosen_here(args, predictor, dataset) else ""
-    return f"{several}, {predictor.model.num_levels} level(s){describe_ensemble(predictor.model.ensemble)}{views}"
-
-
-def _was_chosen_here(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> bool:
+def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationDataset) -> bool:
     """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
     if all(path.name == LATEST_FILE for path in predictor.checkpoints):
         return False
     if predictor.selection_ids:
         return not predictor.selection_ids.isdisjoint(id_numbers(dataset.names))
     # Earlier exported ones know no more than the split.
-    return SELECTED_ON.get(args.split) in predictor.selected_on
+    return SELECTED_ON.get(split) in predictor.selected_on
 
 
-def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset, metrics: dict) -> dict:
+def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> dict:
+    """All but the results."""
+    model, chosen_here = predictor.model, _was_chosen_here(args.split, predictor, dataset)
+    several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
+    views = ", flips averaged" if args.tta else ""
+    views += ", chosen on these images (optimistic)" if chosen_here else ""
     return {
-        "what": _what(args, predictor, dataset),
-        "chosen_on_these": _was_chosen_here(args, predictor, dataset),
+        "what": f"{several}, {model.num_levels} level(s){describe_ensemble(model.ensemble)}{views}",
+        "chosen_on_these": chosen_here,
         "checkpoint": str(predictor.checkpoints[0]),
         "checkpoints": list(map(str, predictor.checkpoints)),
         "checkpoint_sha256": list(predictor.sha256),
@@ -186,19 +182,17 @@ def _summary(args: argparse.Namespace, predictor: Predictor, dataset: Segmentati
         "split": args.split,
         "spatial_size": predictor.preprocessing.spatial_size,
         "antialias": predictor.preprocessing.antialias,
-        "ensemble": predictor.model.ensemble,
+        "ensemble": model.ensemble,
         "tta": args.tta,
         "threshold": args.threshold,
         "spacing_mm": args.spacing_mm,
         **({} if dataset.spec.ignore_value is None else {"ignore_value": dataset.spec.ignore_value}),
-        "results": {"checkpoint": {"iteration": predictor.iteration, "metrics": metrics}},
     }
 
 
 def _warn_of_training_images(names: list[str], split: str, predictor: Predictor) -> None:
     """A sentence and no error: other images may go by the same ids."""
-    trained = predictor.train_ids
-    both = [name for name, number in zip(names, id_numbers(names), strict=True) if number in trained]
+    both = [name for name, number in zip(names, id_numbers(names), strict=True) if number in predictor.train_ids]
     if both and split != "train":
         print(
             f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from commands.options import Parser, add_checkpoints, add_overwrite
+from commands.options import SEVERAL, Parser, add_checkpoints, add_shared
 from commands.outputs import Output
 from inference.exporting.check import (
     batches,
@@ -49,39 +49,36 @@ POSTPROCESSING = (
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``export``."""
     add_checkpoints(parser)
-    parser.add_argument("--format", choices=tuple(FORMATS), default=None, help="of the file (default: by its ending)")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="of the file (default: by its ending)")
     parser.add_argument(
         "--to", required=True, metavar="FILE", help="file to write: *.onnx, *.pt2 (torch.export) or *.pth (checkpoint)"
     )
-    add_overwrite(parser)
+    add_shared(parser, "overwrite")
     parser.add_argument(
         "--check_images",
-        nargs="+",
-        action="extend",
+        **SEVERAL,
         default=[],
         metavar="PATH",
         help="images, or folders of which 8 are taken, to check the file on (default: made ones)",
     )
     parser.add_argument(
         "--results",
-        default=None,
         metavar="FOLDER",
         help="of evaluate, for the card (default: the summary beside a single checkpoint, where it fits)",
     )
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the network, its card, and weights that are too many for one file."""
     return [Output("--to", Path(args.to), beside=(*CARD_ENDINGS, WEIGHTS_ENDING))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write, check, and describe the network; returns 0."""
+    """Write, check, and describe the network."""
     path = Path(args.to)
     name = pick_format(args.format, path)
-    FORMATS[name].check_packages(name)
+    format_ = FORMATS[name]
+    format_.check_packages(name)
     image_files = find_images(args.check_images)
     predictor = Predictor(args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     images = prepared_images(predictor, image_files)
@@ -93,26 +90,28 @@ def main(args: argparse.Namespace) -> int:
     answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
     with _writable(path), staged_folder(path.parent, last=path.name) as hidden:
         staged = hidden / path.name
-        file = _write(name, module, predictor, staged)
-        differences = largest_differences(answers, FORMATS[name].load(staged))
-        check_differences(differences, FORMATS[name].tolerance)
+        written = format_.write(module, predictor, staged)
+        differences = largest_differences(answers, format_.load(staged))
+        check_differences(differences, format_.tolerance)
+        checked = {"num_images": len(images), "real_images": bool(image_files), "tolerance": format_.tolerance}
         facts = {
-            **file,
-            **_of_network(predictor, name, tta=args.tta),
+            "file": path.name,
+            "format": name,
+            "note": format_.note,
+            **_of_files(staged),
+            **written,
+            **_of_network(predictor, tta=args.tta),
+            "usage": usage(predictor, format_) if format_.usage else None,
+            "licence": CODE_LICENCE,
             "data": data_facts(checkpoints),
             "checkpoints": checkpoints,
             "evaluation": evaluation,
-            "check": {
-                "num_images": len(images),
-                "real_images": bool(image_files),
-                "tolerance": FORMATS[name].tolerance,
-                **differences,
-            },
-            "versions": _versions(FORMATS[name]),
+            "check": checked | differences,
+            "versions": _versions(format_),
         }
         write_text(f"{staged}.md", model_card(facts))
         write_json(f"{staged}.json", facts)
-    if "weights_file" not in file:
+    if "weights_file" not in facts:
         # Of a larger network that was replaced.
         Path(f"{path}{WEIGHTS_ENDING}").unlink(missing_ok=True)
     _report(path, facts, time.monotonic() - start)
@@ -129,23 +128,13 @@ def _writable(path: Path) -> Iterator[None]:
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
 
 
-def _write(format_name: str, module: Exported, predictor: Predictor, path: Path) -> dict:
-    """Write the network; returns what is to be known of its file."""
-    written = FORMATS[format_name].write(module, predictor, path)
+def _of_files(path: Path) -> dict:
+    facts = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     weights = Path(f"{path}{WEIGHTS_ENDING}")
-    if weights.exists():
-        written = {**written, "weights_file": weights.name, "weights_sha256": sha256_of(weights)}
-    return {
-        "file": path.name,
-        "format": format_name,
-        "note": FORMATS[format_name].note,
-        "bytes": path.stat().st_size,
-        "sha256": sha256_of(path),
-        **written,
-    }
+    return facts | ({"weights_file": weights.name, "weights_sha256": sha256_of(weights)} if weights.exists() else {})
 
 
-def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
+def _of_network(predictor: Predictor, *, tta: bool) -> dict:
     model = predictor.model
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -168,8 +157,6 @@ def _of_network(predictor: Predictor, format_name: str, *, tta: bool) -> dict:
         "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
         "preprocessing": preprocessing(predictor),
         "postprocessing": POSTPROCESSING,
-        "usage": usage(predictor, FORMATS[format_name]) if FORMATS[format_name].usage else None,
-        "licence": CODE_LICENCE,
     }
 
 
@@ -181,12 +168,10 @@ def _versions(format_: Format) -> dict:
 
 def _report(path: Path, facts: dict, seconds: float) -> None:
     check = facts["check"]
-    images = (
-        f"{check['num_images']} {'real' if check['real_images'] else 'made'} images, {len(check['shapes'])} batches"
-    )
     print(f"{path}: {facts['format']}, {facts['bytes'] / 1e6:.1f} MB, {facts['levels']} level(s), {seconds:.1f} s")
     print(
-        f"checked on {images}: probabilities to {check['probability']:.1e}, logits to {check['logits_absolute']:.1e} "
-        f"({check['logits']:.1e} of the largest)"
+        f"checked on {check['num_images']} {'real' if check['real_images'] else 'made'} images, "
+        f"{len(check['shapes'])} batches: probabilities to {check['probability']:.1e}, logits to "
+        f"{check['logits_absolute']:.1e} ({check['logits']:.1e} of the largest)"
     )
     print(f"model card: {path}{CARD_ENDINGS[0]}, {path}{CARD_ENDINGS[1]}")

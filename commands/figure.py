@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_data, add_overwrite, given, words
+from commands.options import SEVERAL, SHARE, Parser, add_data, add_shared, given, words
 from commands.outputs import Output
 from datasets.files import plain_id
 from datasets.gaze.levels import default_thresholds
@@ -22,48 +22,38 @@ from utils.settings import POSITIVE_INT, number, numbers
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``figure``."""
     add_data(parser)
-    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table, for the column fixations")
+    parser.add_argument("--fixations", metavar="CSV", help="fixation table, for the column fixations")
     cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
-    cases.add_argument("--ids", nargs="+", action="extend", metavar="ID", help="these")
+    cases.add_argument("--ids", **SEVERAL, metavar="ID", help="these")
     for option, meaning in (
         ("--worst", "those of the lowest Dice"),
         ("--best", "those of the highest Dice"),
         ("--spread", "from the lowest Dice to the highest at even steps"),
     ):
         cases.add_argument(option, type=POSITIVE_INT, metavar="N", help=f"{meaning}, see --by")
-    parser.add_argument(
-        "--by", default=None, metavar="RUN", help="whose per_case.csv ranks the cases (default: the first of --runs)"
-    )
+    parser.add_argument("--by", metavar="RUN", help="whose per_case.csv ranks the cases (default: the first of --runs)")
     parser.add_argument(
         "--runs",
-        nargs="+",
-        action="extend",
+        **SEVERAL,
         default=[],
         metavar="[NAME=]RUN",
         help="results folders with predictions/, or checkpoints (.pth), which are run on the cases (default: none)",
     )
     parser.add_argument(
-        "--to",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="FILE",
-        help="files to write: .pdf, .svg (vector text), .png",
+        "--to", **SEVERAL, required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
     )
-    add_overwrite(parser)
+    add_shared(parser, "overwrite")
     _add_figure_look(parser)
     group = parser.add_argument_group("levels and checkpoints")
     group.add_argument(
         "--level_thresholds",
         type=numbers(float),
-        default=None,
         metavar="T,T,...",
         help="on the CRF map, a pseudo-mask each (default: the data set's)",
     )
-    group.add_argument("--threshold", type=number(float, 0, 1), default=0.5, help="on a checkpoint's probability")
-    group.add_argument("--device", default=None, help="CUDA index or cpu (default: the GPU if there is one)")
+    group.add_argument("--threshold", type=SHARE, default=0.5, help="on a checkpoint's probability")
+    group.add_argument("--device", help="CUDA index or cpu (default: the GPU if there is one)")
 
 
 def _add_figure_look(parser: Parser) -> None:
@@ -71,7 +61,6 @@ def _add_figure_look(parser: Parser) -> None:
     group.add_argument(
         "--columns",
         type=words(COLUMNS),
-        default=None,
         metavar="C,C,...",
         help=(
             f"of {', '.join(COLUMNS)}, in the order wanted (default: all but crf, as far as they are there; one "
@@ -94,12 +83,11 @@ def _add_figure_look(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the figure, in every format asked for."""
     return [Output("--to", Path(path), tuple(f".{name}" for name in FORMATS), MADE_BY) for path in args.to]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Choose the cases, draw and write the figure, say what it shows; returns 0."""
+    """Choose the cases, draw and write the figure, say what it shows."""
     if args.by and args.ids:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_overwrite, given, pattern
+from commands.options import Parser, add_shared, given, pattern
 from commands.outputs import Output
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.recordings.detect import formats, read_recording
@@ -31,17 +31,16 @@ TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``fixations``."""
     parser.add_argument(
         "recordings", nargs="+", metavar="IN", help="recordings, as the trackers' software exports them"
     )
-    parser.add_argument("--to", default=None, metavar="CSV", help="fixation table to write, for prepare --fixations")
+    parser.add_argument("--to", metavar="CSV", help="fixation table to write, for prepare --fixations")
     parser.add_argument("--list", action="store_true", help="print the trials that the recordings have")
     parser.add_argument(
-        "--trials_template", default=None, metavar="CSV", help="write a table of these trials to fill in, for --trials"
+        "--trials_template", metavar="CSV", help="write a table of these trials to fill in, for --trials"
     )
-    add_overwrite(parser)
-    parser.add_argument("--format", choices=formats(), default=None, help="of the files (default: by content)")
+    add_shared(parser, "overwrite")
+    parser.add_argument("--format", choices=formats(), help="of the files (default: by content)")
     _add_fixations_images(parser)
     group = parser.add_argument_group("fixations")
     add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])
@@ -49,31 +48,24 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--columns",
         type=_columns,
-        default=None,
         metavar="t=NAME,x=NAME,...",
         help=f"columns of {', '.join(PLAIN.columns)} (default: by usual names)",
     )
     group.add_argument(
         "--valid",
         type=lambda text: text.split(","),
-        default=None,
         metavar="VALUE[,VALUE]",
         help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
     )
-    units = (
-        ("--time_unit", tuple(MS_PER_UNIT), "of times (default: by name or step)"),
-        ("--xy_unit", ("px", "fraction"), "of positions (default: by name, else px)"),
-    )
-    for option, choices, meaning in units:
-        group.add_argument(option, choices=choices, default=None, help=meaning)
+    group.add_argument("--time_unit", choices=tuple(MS_PER_UNIT), help="of times (default: by name or step)")
+    group.add_argument("--xy_unit", choices=("px", "fraction"), help="of positions (default: by name, else px)")
 
 
 def _add_fixations_images(parser: Parser) -> None:
     group = parser.add_argument_group("which image, where and when")
-    group.add_argument("--image", default=None, help="the image, for recordings of one that do not say")
+    group.add_argument("--image", help="the image, for recordings of one that do not say")
     group.add_argument(
         "--trials",
-        default=None,
         metavar="CSV",
         help=(
             "table of trials with any of recording, number, trial, image, left, top, width, height (px on the screen), "
@@ -83,7 +75,6 @@ def _add_fixations_images(parser: Parser) -> None:
     group.add_argument(
         "--stimulus_rect",
         type=measures(4, positive=2),
-        default=None,
         metavar="LEFT,TOP,WIDTH,HEIGHT",
         help="where every image is, px of the screen (default: as the recording says, else the whole screen)",
     )
@@ -96,7 +87,7 @@ def _add_fixations_images(parser: Parser) -> None:
         ("--offset_message", "at which it vanishes (default: blank_screen and the like, else the end of the trial)"),
     )
     for option, meaning in messages:
-        group.add_argument(option, type=pattern, default=None, metavar="REGEX", help=f"EyeLink message {meaning}")
+        group.add_argument(option, type=pattern, metavar="REGEX", help=f"EyeLink message {meaning}")
 
 
 def _columns(text: str) -> dict[str, str]:
@@ -110,14 +101,13 @@ def _columns(text: str) -> dict[str, str]:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the fixation table, the table to fill in, or both."""
     # A template is filled in by hand, and then no longer to be replaced.
     options = (("--to", args.to, TABLE_FORM), ("--trials_template", args.trials_template, None))
     return [Output(option, Path(name), (".csv",), form) for option, name, form in options if name]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Read all recordings, list their trials or write the table, print what became of each; returns 0."""
+    """Read all recordings, list their trials or write the table, print what became of each."""
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
     paths = [Path(name) for name in args.recordings]

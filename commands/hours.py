@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from commands.options import Parser, add_as_of_train, add_data, add_loading
+from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.gaze.fixations import read_fixations
@@ -23,7 +23,7 @@ from training.labels import check_sources
 from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, number, numbers
+from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, numbers
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -37,23 +37,17 @@ SECONDS_AN_HOUR = 3600
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``hours``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, help="the fixation table")
     parser.add_argument("--exp_path", required=True, help="folder of all runs, the table and the figure")
-    parser.add_argument(
-        "--masks", type=numbers(NATURAL, each_once=True), default="15,45,90,200", metavar="N,N,...", help="masks drawn"
-    )
-    parser.add_argument(
-        "--seeds", type=numbers(NATURAL, each_once=True), default="0,1,2", metavar="N,N,...", help="a run each"
-    )
+    listed = {"type": numbers(NATURAL, each_once=True), "metavar": "N,N,..."}
+    parser.add_argument("--masks", **listed, default="15,45,90,200", help="masks drawn")
+    parser.add_argument("--seeds", **listed, default="0,1,2", help="a run each")
     parser.add_argument("--gaze_seconds", type=POSITIVE, default=8.8, help="to look at an image (as published)")
     parser.add_argument("--mask_seconds", type=POSITIVE, default=74.8, help="to draw a mask (as published)")
     group = parser.add_argument_group("training; as of train")
     group.add_argument("--recipe", default="strong", help="of all runs")
-    group.add_argument(
-        "--spatial_size", type=number(int, 16), default=None, help="side of the network input (default: the recipe's)"
-    )
+    group.add_argument("--spatial_size", type=SIDE, help="side of the network input (default: the recipe's)")
     group.add_argument("--rounds", type=POSITIVE_INT, default=3, help="where not every mask is there")
     group.add_argument("--round_ite", type=POSITIVE_INT, default=250, help="iterations of each round before the last")
     group.add_argument("--max_ite", type=POSITIVE_INT, default=400, help="of the last round; all masks have the sum")
@@ -76,10 +70,9 @@ class Point(NamedTuple):
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """The folder of the table and figure; each run looks after its own."""
-    form = {"ours": f"^{','.join(COLUMNS[:4])}", "names": (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE), "sign": NUMBERS_FILE}
-    # What a killed training left half-written, too.
-    return [Folder("--exp_path", Path(args.exp_path), inside=("**",), **form)]
+    form, names = f"^{','.join(COLUMNS[:4])}", (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE)
+    # Each run looks after its own; but what a killed training left half-written goes, too.
+    return [Folder("--exp_path", Path(args.exp_path), ours=form, names=names, sign=NUMBERS_FILE, inside=("**",))]
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,9 +3,13 @@
 import argparse
 import re
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
-from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, measures, number
+from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, measures, number, setting
+
+# Of options that take several words, all of them where they are named twice.
+SEVERAL = {"nargs": "+", "action": "extend"}
+SHARE, SIDE = number(float, 0, 1), number(int, 16)
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -55,7 +59,7 @@ def pattern(text: str) -> str:
     return text
 
 
-def workers(text: str) -> int:
+def processes(text: str) -> int:
     """A type for a number of processes."""
     return -1 if text.strip() == "-1" else POSITIVE_INT(text)
 
@@ -77,45 +81,33 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
     group.add_argument("--root", required=True, help="its folder")
 
 
-def add_checkpoints(parser: Parser) -> None:
-    """Which checkpoints predict, at what size, and what is averaged."""
-    # Here, as the registry brings torch along.
-    from models.multi_level import ENSEMBLES
+@dataclass
+class Shared:
+    """Options of several commands, which ``add_shared`` adds by name."""
 
-    parser.add_argument(
-        "--ckpt_path",
-        required=True,
-        nargs="+",
-        action="extend",
-        metavar="FILE",
-        help="checkpoint of this project or of the reference; several are averaged",
+    spatial_size: int | None = setting(
+        None, "side of the network input (default: as trained; 224 if the checkpoint does not say)", SIDE
     )
-    parser.add_argument(
-        "--spatial_size",
-        type=number(int, 16),
-        default=None,
-        help="side of the network input (default: as trained; 224 if the checkpoint does not say)",
+    tta: bool = setting(False, "average over the image and its three mirror images; four times the work")
+    threshold: float = setting(0.5, "foreground is where the probability is above it", SHARE)
+    spacing_mm: tuple[float, float] | None = setting(
+        None,
+        "height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",
+        spacing,
+        metavar="MM",
     )
-    parser.add_argument(
-        "--ensemble",
-        choices=tuple(ENSEMBLES),
-        default=None,
-        help="what the prediction averages over levels, checkpoints and flips (default: as trained; logits if the "
-        "checkpoint does not say)",
+    report: bool = setting(False, "write report.html: numbers, plots and every case")
+    fixations: str | None = setting(None, "fixation table to show in the report", metavar="CSV")
+    num_levels: int | None = setting(
+        None, "whose thresholds are scored too (default: as many as the data set has)", POSITIVE_INT
     )
-    parser.add_argument(
-        "--tta", action="store_true", help="average over the image and its three mirror images; four times the work"
-    )
+    workers: int = setting(-1, "processes; -1 for one a core", processes)
+    overwrite: bool = setting(False, "replace files that are there, whoever wrote them")
 
 
-def add_overwrite(parser: Parser) -> None:
-    """For commands that write single files."""
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there, whoever wrote them")
-
-
-def add_loading(parser: Parser) -> None:
-    """Batch size, threads, loader processes, device, in a group of their own."""
-    add_as_of_train(parser.add_argument_group("loading and device"), "batch_size", "threads", "num_worker", "device")
+def add_shared(group, *names: str) -> None:
+    """Some of the options that ``Shared`` declares."""
+    add_settings(group, declared_settings(Shared, names))
 
 
 def add_as_of_train(group, *names: str) -> None:
@@ -126,59 +118,49 @@ def add_as_of_train(group, *names: str) -> None:
     add_settings(group, declared_settings(Settings, names))
 
 
-def add_threshold(parser: Parser) -> None:
-    """Where a mask begins."""
+def add_loading(parser: Parser) -> None:
+    """Batch size, threads, loader processes, device, in a group of their own."""
+    add_as_of_train(parser.add_argument_group("loading and device"), "batch_size", "threads", "num_worker", "device")
+
+
+def add_checkpoints(parser: Parser) -> None:
+    """Which checkpoints predict, at what size, and what is averaged."""
+    # Here, as the registry brings torch along.
+    from models.multi_level import ENSEMBLES
+
     parser.add_argument(
-        "--threshold", type=number(float, 0, 1), default=0.5, help="foreground is where the probability is above it"
+        "--ckpt_path",
+        required=True,
+        **SEVERAL,
+        metavar="FILE",
+        help="checkpoint of this project or of the reference; several are averaged",
     )
-
-
-def add_spacing(parser: Parser) -> None:
-    """The size of pixels."""
+    add_shared(parser, "spatial_size")
     parser.add_argument(
-        "--spacing_mm",
-        type=spacing,
-        default=None,
-        metavar="MM",
-        help="height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",
+        "--ensemble",
+        choices=tuple(ENSEMBLES),
+        help="what the prediction averages over levels, checkpoints and flips (default: as trained; logits if the "
+        "checkpoint does not say)",
     )
-
-
-def add_report(parser: Parser) -> None:
-    """The page to look at."""
-    parser.add_argument("--report", action="store_true", help="write report.html: numbers, plots and every case")
-    parser.add_argument("--fixations", default=None, metavar="CSV", help="fixation table to show in the report")
-
-
-def add_assessing(parser: Parser) -> None:
-    """What is scored of gaze maps, and in how many processes."""
-    parser.add_argument(
-        "--num_levels",
-        type=POSITIVE_INT,
-        default=None,
-        help="whose thresholds are scored too (default: as many as the data set has)",
-    )
-    parser.add_argument("--workers", type=workers, default=-1, help="processes; -1 for one a core")
+    add_shared(parser, "tta")
 
 
 def add_evaluate(parser: Parser) -> None:
     """Options of ``evaluate``, which ``train --test`` means, too."""
     add_data(parser, required=False)
     add_checkpoints(parser)
-    parser.add_argument("--exp_path", default=None, help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--exp_path", help="where the results go (default: beside the checkpoint)")
     parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
-    add_threshold(parser)
+    add_shared(parser, "threshold")
     parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
     parser.add_argument(
         "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
     )
-    add_spacing(parser)
-    add_report(parser)
-    parser.add_argument("--seed", type=NATURAL, default=None, help="of the validation split (default: as trained)")
+    add_shared(parser, "spacing_mm", "report", "fixations")
+    parser.add_argument("--seed", type=NATURAL, help="of the validation split (default: as trained)")
     parser.add_argument_group("splits").add_argument(
         "--val_fraction",
         type=number(float, 0, 0.9),
-        default=None,
         help="share of the training cases kept apart for validation (default: as trained)",
     )
     add_loading(parser)

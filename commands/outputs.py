@@ -48,7 +48,7 @@ class Output:
         return [self.path, *(Path(f"{self.path}{ending}") for ending in self.beside)]
 
     def check(self, *, overwrite: bool) -> None:
-        """Raise ValueError where the path cannot be of such a file, or another's file is there."""
+        """Raise ValueError where it cannot be written there, or would replace what another wrote."""
         said = f"{self.option} {self.path}"
         if self.endings and self.path.suffix.lower() not in self.endings:
             raise ValueError(
@@ -91,11 +91,9 @@ class Folder(Output):
 
     @property
     def replaced(self) -> list[Path]:
-        """The files that go where they are there."""
         return [self.path / name for name in self.names]
 
     def check(self, *, overwrite: bool) -> None:
-        """Raise ValueError where a file is in its place, or files are in it that another wrote."""
         if not self.path.is_dir() and (self.path.exists() or self.path.is_symlink()):
             what = "a file" if self.path.exists() else "a link that leads nowhere"
             raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found {what}")
@@ -110,7 +108,6 @@ class Folder(Output):
 
     @contextlib.contextmanager
     def alone(self, what: str) -> Iterator[None]:
-        """Hold it, and take away what a killed process left there."""
         # Beside where a link leads to, and not in the folder itself where that is called ".".
         beside = self.path.resolve()
         with lock_output(beside, what) if self.whole else lock_folder(self.path, what):
@@ -165,9 +162,11 @@ def _is_data_set(folder: Path) -> bool:
 
 def _check_no_input(output: Output, args: argparse.Namespace, outputs: Sequence[Output]) -> None:
     own = {other.option.lstrip("-") for other in outputs}
-    for text in _texts(value for option, value in vars(args).items() if option not in own):
+    given = [value for option, value in vars(args).items() if option not in own]
+    words = itertools.chain.from_iterable(value if isinstance(value, list | tuple) else [value] for value in given)
+    for word in words:
         # Of NAME=PATH, too.
-        parts = text.split("=")
+        parts = word.split("=") if isinstance(word, str) else ()
         names = {"=".join(parts[index:]) for index in range(len(parts))} - {""}
         for name, path in itertools.product(names, output.replaced):
             if _are_same(name, path):
@@ -183,14 +182,6 @@ def _are_same(name: str, path: Path) -> bool:
         return os.path.realpath(name) == os.path.realpath(path) or os.path.samefile(name, path)
     except (OSError, ValueError):
         return False
-
-
-def _texts(values) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _texts(value)
 
 
 def _is_ours(path: Path, pattern: str | None) -> bool:

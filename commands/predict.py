@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import Parser, add_checkpoints, add_loading, add_spacing, add_threshold, given
+from commands.options import SEVERAL, Parser, add_checkpoints, add_loading, add_shared, given
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
@@ -29,15 +29,9 @@ MAX_WRITERS = 4
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``predict``."""
     add_checkpoints(parser)
     parser.add_argument(
-        "--images",
-        required=True,
-        nargs="+",
-        action="extend",
-        metavar="PATH",
-        help="images, and folders of images; masks are not needed",
+        "--images", required=True, **SEVERAL, metavar="PATH", help="images, and folders of images; masks are not needed"
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
     group = parser.add_argument_group("results")
@@ -54,22 +48,17 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--overwrite", action="store_true", help="remove the predictions that are there first, of whatever settings"
     )
-    add_threshold(parser)
-    add_spacing(parser)
+    add_shared(parser, "threshold", "spacing_mm")
     add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the folder of results, which looks itself at what is there."""
+    # What is there already is looked at when it is opened.
     return [Folder("--out", Path(args.out), inside=tuple(f"{name}/**" for name in FOLDERS))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped.
-
-    Raises:
-        ValueError: if none is done, or for options, checkpoints and folders that do not fit.
-    """
+    """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped."""
     device, out = pick_device(args.device), Path(args.out)
     args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
     images, refused = find_images(args.images, out, args.recursive)
@@ -150,15 +139,13 @@ class _Work:
         try:
             check_finite(logits, loaded.image.path, self.predictor.network)
             return loaded, self.write(loaded, logits[0])
-        except ValueError as error:
-            return loaded._replace(refused=str(error)), None
-        except OSError as error:
-            if error.errno is None:
-                # Of an image that went away meanwhile, which is read again for its overlay.
-                return loaded._replace(refused=str(error)), None
-            if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT):
+        except (ValueError, OSError) as error:
+            # None, too, where an image went away meanwhile, which is read again for its overlay.
+            number = getattr(error, "errno", None)
+            if number not in (None, errno.ENAMETOOLONG, errno.ENOENT):
                 raise
-            return loaded._replace(refused=f"{loaded.image.path}: {error.strerror} ({error.filename})"), None
+            reason = f"{loaded.image.path}: {error.strerror} ({error.filename})" if number else str(error)
+            return loaded._replace(refused=reason), None
 
     def _take(self, loaded: Loaded, record: dict | None) -> None:
         if record is not None:
@@ -177,17 +164,15 @@ class _Work:
         self.done["empty"] += record is not None and record.get("area_px") == 0
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Remember and say why a file is not taken."""
         self.refused.append((str(path), reason))
         _say(f"refused: {reason}")
 
 
 def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
+    files = zip(predictor.checkpoints, predictor.sha256, strict=True)
     return {
         "command": COMMAND,
-        "ckpt_path": [
-            {"file": str(p), "sha256": s} for p, s in zip(predictor.checkpoints, predictor.sha256, strict=True)
-        ],
+        "ckpt_path": [{"file": str(path), "sha256": sha256} for path, sha256 in files],
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "spatial_size": predictor.preprocessing.spatial_size,
@@ -212,16 +197,17 @@ def _tell_of_others(args: argparse.Namespace) -> None:
 
 
 def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) -> int:
-    made, kept, refused = work.done["made"], work.done["kept"], len(work.refused)
-    if not made and not kept and not stopped_by:
+    done, refused = work.done, len(work.refused)
+    predicted, at_detector = done["made"] + done["kept"], done["ImagerPixelSpacing"]
+    if not predicted and not stopped_by:
         raise ValueError(f"--images: expected images that can be predicted, found none among {refused}; see above")
-    print(f"predicted {made + kept} of {num_images} images ({kept} were up to date), refused {refused}")
-    if work.done["empty"]:
-        print(describe_empty_masks(work.done["empty"], made + kept))
-    if work.done["ImagerPixelSpacing"]:
+    print(f"predicted {predicted} of {num_images} images ({done['kept']} were up to date), refused {refused}")
+    if done["empty"]:
+        print(describe_empty_masks(done["empty"], predicted))
+    if at_detector:
         print(
-            f"area_mm2 of {work.done['ImagerPixelSpacing']} image(s) goes by ImagerPixelSpacing, that of the "
-            "detector; in the body it is smaller"
+            f"area_mm2 of {at_detector} image(s) goes by ImagerPixelSpacing, that of the detector; in the body it is "
+            "smaller"
         )
     for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
         # Neither is there where it was stopped before the first image was done.

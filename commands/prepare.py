@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options import Parser, add_assessing, add_data, given
+from commands.options import Parser, add_data, add_shared, given
 from commands.outputs import PARTLY_DONE_CODE
 from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
@@ -22,14 +22,10 @@ NUM_EXAMPLES = 4
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``prepare``."""
     add_data(parser)
     parser.add_argument("--fixations", required=True, metavar="CSV", help="fixation table")
     parser.add_argument(
-        "--sigma_px",
-        type=POSITIVE,
-        default=None,
-        help="Gaussian of the heatmap, canvas pixels (default: the data set's)",
+        "--sigma_px", type=POSITIVE, help="Gaussian of the heatmap, canvas pixels (default: the data set's)"
     )
     parser.add_argument(
         "--map_format",
@@ -38,20 +34,15 @@ def add_options(parser: Parser) -> None:
         help="as-reference: JPEG for Kvasir, PNG for the prostate, of a folder as its dataset.toml says",
     )
     parser.add_argument("--report", action="store_true", help="write the quality figure too, as assess does")
-    add_assessing(parser)
-    parser.add_argument(
-        "--dask", metavar="ADDRESS", default=None, help="scheduler of a Dask cluster that does the work instead"
-    )
+    add_shared(parser, "num_levels", "workers")
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a Dask cluster that does the work instead")
     group = parser.add_argument_group("CRF (defaults: as released)")
     add_settings(group, declared_settings(GazeSettings))
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all images, write report and picture, print the quality.
-
-    Returns:
-        1 if an image could not be prepared, a training image is left without gaze, or a mask was of no use; else 0.
-    """
+    """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, a training
+    image is left without gaze, or a mask was of no use, else 0."""
     spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,

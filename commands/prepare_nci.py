@@ -15,12 +15,10 @@ NUM_NAMED = 5
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``prepare-nci``."""
     parser.add_argument("--raw", required=True, help="folder of the downloads: metadata.csv, series and *.nrrd masks")
     parser.add_argument("--root", required=True, help="folder of the data set to write")
     parser.add_argument(
         "--split_lists",
-        default=None,
         metavar="FOLDER",
         help="train.txt and test.txt to follow (default: the archive's names: 01 training, 03 test)",
     )
@@ -33,7 +31,6 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the data set."""
     return [Folder("--root", Path(args.root), inside=("images", "masks"))]
 
 

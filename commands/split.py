@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from commands.options import Parser
+from commands.options import SHARE, Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from datasets.files import check_one_file_a_name, files_by_name
@@ -14,16 +14,14 @@ from datasets.settings import SETTINGS_FILE
 from datasets.specs import DATASETS, DatasetSpec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
-from utils.settings import NATURAL, number
+from utils.settings import NATURAL
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``split``."""
-    share = number(float, 0, 1)
     parser.add_argument("--data", choices=tuple(DATASETS), default="folder", help="data set")
     parser.add_argument("--root", required=True, help="its folder, with images/")
-    parser.add_argument("--val", type=share, default=0.1, help="share of the cases for val.txt; 0 for none")
-    parser.add_argument("--test", type=share, default=0.1, help="share of the cases for test.txt")
+    parser.add_argument("--val", type=SHARE, default=0.1, help="share of the cases for val.txt; 0 for none")
+    parser.add_argument("--test", type=SHARE, default=0.1, help="share of the cases for test.txt")
     parser.add_argument(
         "--by", choices=("case", "image"), default="case", help="keep the images of a case together, or not"
     )
@@ -32,12 +30,11 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: lists in the data set's folder."""
     return [Folder("--root", Path(args.root))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Draw, write and describe the splits; returns 0."""
+    """Draw, write and describe the splits."""
     root = Path(args.root)
     spec = get_spec(args.data, root)
     if args.by == "image" and spec.case_pattern is not None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from commands.options import Parser, add_overwrite
+from commands.options import Parser, add_shared
 from commands.outputs import Output
 from evaluation.experiments import find_runs, group_runs
 from reporting.tables import CSV_COLUMNS, experiments_csv, experiments_table
@@ -13,26 +13,22 @@ TABLE_FORM = r"^\| run \| what \||: nothing was evaluated\.|^Without a summary y
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``summarize``."""
     parser.add_argument("runs", nargs="+", metavar="EXP", help="run folders, or folders of seeds")
-    parser.add_argument("--to", default=None, metavar="FILE", help="write the Markdown table there too")
+    parser.add_argument("--to", metavar="FILE", help="write the Markdown table there too")
     parser.add_argument(
-        "--csv", default=None, metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
+        "--csv", metavar="FILE", help="the numbers, also of every level: a row a result, metric and level"
     )
-    add_overwrite(parser)
+    add_shared(parser, "overwrite")
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    """What is written: the table, and the numbers."""
-    table, numbers = args.to, args.csv
-    return [
-        *([Output("--to", Path(table), (".md", ".markdown", ".txt"), TABLE_FORM)] if table is not None else []),
-        *([Output("--csv", Path(numbers), (".csv",), f"^{','.join(CSV_COLUMNS)}")] if numbers is not None else []),
-    ]
+    table = ("--to", args.to, (".md", ".markdown", ".txt"), TABLE_FORM)
+    numbers = ("--csv", args.csv, (".csv",), f"^{','.join(CSV_COLUMNS)}")
+    return [Output(option, Path(name), *kind) for option, name, *kind in (table, numbers) if name is not None]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the table, and write it as Markdown and as CSV on demand; returns 0."""
+    """Print the table, and write it as Markdown and as CSV on demand."""
     runs, unfinished = find_runs(args.runs)
     experiments = group_runs(runs)
     table = experiments_table(experiments, unfinished)

@@ -25,7 +25,6 @@ from utils.settings import add_settings, declared_settings
 
 
 def add_options(parser: Parser) -> None:
-    """Options of ``train``, by topic."""
     parser.usage = f"{parser.prog} --data NAME --root FOLDER [options]"
     for topic in TOPICS:
         group = parser.add_argument_group(topic.__doc__)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import sys
@@ -23,11 +24,7 @@ AMP_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def pick_device(choice: str | None) -> torch.device:
     """A device from the command line: a CUDA index, ``cuda``, ``cpu``, or None for the GPU if there is one; of several
-    CUDA indices (``0,1``) the first.
-
-    Raises:
-        ValueError: for another word, or a GPU that is not there.
-    """
+    CUDA indices (``0,1``) the first. ValueError for another word, or a GPU that is not there."""
     if choice is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     text = str(choice).strip().lower()
@@ -53,17 +50,9 @@ def fastest_layout(device: torch.device) -> torch.memory_format:
 def precision(
     amp: str, device: torch.device
 ) -> tuple[Callable[[], contextlib.AbstractContextManager], torch.GradScaler]:
-    """The autocast context and the gradient scaler of a run.
-
-    Args:
-        amp: a key of ``AMP_DTYPES``; only float16 needs its gradients scaled.
-        device: where the model is.
-    """
+    """The autocast context of a key of ``AMP_DTYPES``, and the gradient scaler, which float16 alone needs."""
     dtype = AMP_DTYPES[amp]
-
-    def autocast() -> contextlib.AbstractContextManager:
-        return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
-
+    autocast = functools.partial(torch.autocast, device.type, dtype=dtype, enabled=dtype is not None)
     return autocast, torch.GradScaler(device.type, enabled=dtype is torch.float16)
 
 
@@ -85,10 +74,8 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def make_deterministic(device: torch.device) -> None:
-    """Have CUDA compute the same bits from the same input, at some cost; a CPU does so anyway.
-
-    An operation that cannot raises a RuntimeError that names it.
-    """
+    """Have CUDA compute the same bits from the same input, at some cost; a CPU does so anyway. An operation that cannot
+    raises a RuntimeError that names it."""
     if device.type != "cuda":
         return
     # cuBLAS reads it when it starts.

@@ -35,7 +35,6 @@ class Group:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and talks."""
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
@@ -90,7 +89,6 @@ class Group:
         return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
 
     def barrier(self) -> None:
-        """Wait for all processes."""
         if self.size > 1:
             dist.barrier(device_ids=[self.device.index] if self.device.type == "cuda" else None)
 
@@ -100,14 +98,10 @@ SINGLE = Group()
 
 @contextlib.contextmanager
 def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
-    """Join the processes that torchrun started, if it did: NCCL on GPUs, gloo on CPUs.
+    """Join the processes that torchrun started, if it did, NCCL on GPUs, gloo on CPUs; yields group and own device.
 
     Args:
-        device: from the command line, see ``pick_device``. Each of several processes on GPUs takes that of its
-            local rank.
-
-    Yields:
-        The group, and the device of this process.
+        device: as of ``pick_device``; each of several processes on GPUs takes that of its local rank.
 
     Raises:
         ValueError: for a device that several processes cannot share, or more processes than GPUs.

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from utils.locks import in_use, left_behind
+from utils.locks import in_use, left_behind, no_new_empty_folders
 
 TEMPORARY_NAME = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
 
@@ -39,23 +39,26 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path, path.suffix)
-    # The error would name a file that nobody has asked for.
-    with named_in_errors(path):
+    try:
         # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
         temporary.touch(exist_ok=False)
-    try:
         with in_use(temporary):
             yield temporary
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
+            _sync(temporary)
             os.replace(temporary, path)
     except OSError as error:
-        if error.errno is None or error.filename is not None:
+        if error.errno is None or error.filename not in (None, str(temporary)) or error.filename2:
             raise
-        # A failed write, as on a full disk, does not know its file.
+        # Of a failed write, as on a full disk, which does not know its file, or of one that nobody has asked for.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def remove_temporary(folder: str | os.PathLike) -> None:
@@ -75,10 +78,7 @@ def remove_temporary(folder: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it.
-
-    What a kill leaves of it is for ``utils.files.remove_temporary``.
-    """
+    """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it."""
     hidden = temporary_beside(path)
     hidden.mkdir()
     try:
@@ -94,38 +94,29 @@ def staged_folder(
 ) -> Iterator[Path]:
     """Atomic write of several files: yield a hidden folder, whose files take their places in ``folder`` at the end.
 
+    After an error nothing of the block is left, and older files stay as they were.
+
     Args:
         folder: made if absent, and removed again after an error; no other process is to write into it.
         last: the name of the file that moves last, so that whoever finds it finds the others.
         before_moving: called when all files are whole, as to remove older ones.
 
-    After an error nothing of the block is left, and older files stay as they were.
-
     Raises:
         OSError: where the folder cannot be written to, with its name.
     """
     folder = Path(folder)
-    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    try:
+    with no_new_empty_folders(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder / last) as hidden:
             yield hidden
-            files = sorted(
-                (path for path in hidden.rglob("*") if path.is_file()), key=lambda f: (f == hidden / last, f)
-            )
+            files = sorted(filter(Path.is_file, hidden.rglob("*")), key=lambda file: (file == hidden / last, file))
             for file in files:
-                with open(file, "rb") as opened:
-                    os.fsync(opened.fileno())
+                _sync(file)
             before_moving()
             for file in files:
                 place = folder / file.relative_to(hidden)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(file, place)
-    finally:
-        for parent in made:
-            # What is in use stays.
-            with contextlib.suppress(OSError):
-                parent.rmdir()
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -151,7 +142,7 @@ def read_json(path: Path, what: str) -> dict:
 
 
 def finite(content):
-    """What JSON is made of, with None in place of numbers that are not finite."""
+    """Content for JSON, with None in place of numbers that are not finite."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -26,16 +26,10 @@ def write_image(path: Path, values: np.ndarray, *, comment: str | None = None) -
     comment = FULL_SCALE if values.dtype == np.uint16 else comment
     # Pillow, writing to a file itself, takes no notice of a write that a full disk cut short.
     encoded = io.BytesIO()
-    Image.fromarray(values).save(encoded, FORMATS[path.suffix], **_comment_options(path, comment))
+    texts = PngInfo()
+    if comment is not None:
+        texts.add_text(COMMENT_KEY, comment)
+    # PNG takes the one, JPEG the other.
+    Image.fromarray(values).save(encoded, FORMATS[path.suffix], pnginfo=texts, comment=comment)
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getvalue())
-
-
-def _comment_options(path: Path, comment: str | None) -> dict:
-    if comment is None:
-        return {}
-    if path.suffix == ".png":
-        info = PngInfo()
-        info.add_text(COMMENT_KEY, comment)
-        return {"pnginfo": info}
-    return {"comment": comment.encode("utf-8")}

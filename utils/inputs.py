@@ -39,12 +39,7 @@ def open_input(path: str | Path) -> BinaryIO:
 
 
 def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
-    """The bytes of a regular file.
-
-    Raises:
-        ValueError: for a file of more than ``max_bytes``.
-        OSError: as ``open_input``, and where reading fails; with its name.
-    """
+    """The bytes of a regular file; errors as of ``open_input``, and ValueError for more than ``max_bytes`` of them."""
     with open_input(path) as file:
         try:
             content = file.read(-1 if max_bytes is None else max_bytes + 1)

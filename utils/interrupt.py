@@ -7,7 +7,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 # The exit code of what was stopped and can go on; a shell's own for Ctrl-C.
@@ -56,7 +56,7 @@ class StopRequest:
         # Not "deadline or ...": to ask it is to measure.
         self.deadline, self.patient = Deadline() if deadline is None else deadline, patient
         self._late = False
-        self._previous: dict[int, object] = {}
+        self._handling = contextlib.ExitStack()
 
     def __bool__(self) -> bool:
         # Asked in any case: it measures.
@@ -71,23 +71,16 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         self.deadline.restart_stretch()
-        # Python takes signals in the main thread only.
-        in_main = threading.current_thread() is threading.main_thread()
-        for number in (signal.SIGINT, *_ends()) if in_main else ():
-            self._previous[number] = signal.signal(number, self._handle)
+        self._handling.enter_context(_handled(self._handle, signal.SIGINT, *_ends()))
         return self
 
     def __exit__(self, *_) -> None:
-        self._restore()
+        self._handling.close()
 
     def _handle(self, number: int, frame) -> None:
         self.signal_name = signal.Signals(number).name
         if not self.patient:
-            self._restore()
-
-    def _restore(self) -> None:
-        while self._previous:
-            signal.signal(*self._previous.popitem())
+            self._handling.close()
 
 
 def _ends() -> list[int]:
@@ -96,34 +89,36 @@ def _ends() -> list[int]:
 
 
 @contextlib.contextmanager
-def ended_as_by_ctrl_c(*, enabled: bool = True) -> Iterator[None]:
+def _handled(handler: Callable, *numbers: int) -> Iterator[bool]:
+    """Have signals handled so, in the main thread, as Python takes them there alone; yields whether this is it."""
+    in_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in numbers if in_main}
+    try:
+        yield in_main
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
+
+
+def ended_as_by_ctrl_c() -> contextlib.AbstractContextManager:
     """SIGTERM and SIGHUP raise KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is
     said.
     """
-    # Python takes signals in the main thread only.
-    enabled = enabled and threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _ends()} if enabled else {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return _handled(signal.default_int_handler, *_ends())
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the midst of work that takes longer; only the main thread hears of it, others go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def stop(number, frame) -> None:
         raise TimeoutError(f"that it takes longer than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with _handled(stop, signal.SIGALRM) as is_heard:
+        if is_heard:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            if is_heard:
+                signal.setitimer(signal.ITIMER_REAL, 0)

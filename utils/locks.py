@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import time
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,29 +14,24 @@ LOCK_NAME = ".gazemedseg.lock"
 NAME_S = 0.5
 # Others may take their folder or file away between two of our steps, but not each time.
 TRIES = 100
+# What is locked, or asked for; closed in processes that are forked from this one: loader processes outlive a killed
+# parent for some seconds, and would hold what it held.
+_OPEN: set[int] = set()
 
 
-class _LockFile:
-    """An open file or folder, to put a lock on; processes that are forked from this one do not keep the lock alive."""
-
-    def __init__(self, path: Path, flags: int):
-        self.descriptor: int | None = os.open(path, flags | os.O_CLOEXEC, 0o666)
-        _OPEN.add(self)
-
-    def lock(self, how: int) -> None:
-        """Lock at once, or BlockingIOError where another has it; another OSError where there are no locks."""
-        fcntl.flock(self.descriptor, how | fcntl.LOCK_NB)
-
-    def close(self) -> None:
-        """Close it, and so unlock it; in a forked process the lock of the parent stays."""
-        if self.descriptor is not None:
-            os.close(self.descriptor)
-            self.descriptor = None
+def _open(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o666)
+    _OPEN.add(descriptor)
+    return descriptor
 
 
-# Loader processes outlive a killed parent for some seconds, and would hold what it held.
-_OPEN: weakref.WeakSet[_LockFile] = weakref.WeakSet()
-os.register_at_fork(after_in_child=lambda: [locked.close() for locked in list(_OPEN)])
+def _close(descriptor: int) -> None:
+    if descriptor in _OPEN:
+        _OPEN.remove(descriptor)
+        os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=lambda: [_close(descriptor) for descriptor in list(_OPEN)])
 
 
 def lock_folder(folder: str | Path, what: str) -> contextlib.AbstractContextManager[None]:
@@ -67,22 +61,34 @@ def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
         ValueError: if another is there, with its name, process and host.
         OSError: if nothing can be written there.
     """
-    made = [folder for folder in lock.parents if not folder.exists()]
-    try:
+    with no_new_empty_folders(lock.parent):
         held = _hold(lock, place)
         try:
-            _sign(held, lock, what)
+            try:
+                os.ftruncate(held, 0)
+                os.pwrite(held, f"{what} at work (process {os.getpid()} on {socket.gethostname()})".encode(), 0)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(lock.parent)) from error
             yield
         finally:
             lock.unlink(missing_ok=True)
-            held.close()
+            _close(held)
+
+
+@contextlib.contextmanager
+def no_new_empty_folders(folder: Path) -> Iterator[None]:
+    """Of a folder and those above it, the ones that were not there before go in the end if they are empty."""
+    absent = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
     finally:
-        for folder in made:
+        for one in absent:
+            # What is in use stays.
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                one.rmdir()
 
 
-def _hold(lock: Path, place: Path) -> _LockFile:
+def _hold(lock: Path, place: Path) -> int:
     for left in reversed(range(TRIES)):
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -91,71 +97,62 @@ def _hold(lock: Path, place: Path) -> _LockFile:
                 f"{lock.parent}: expected a folder, or nothing yet, found a file; choose another"
             ) from error
         try:
-            held = _LockFile(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
+            held = _open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         except OSError as error:
             if left and isinstance(error, FileNotFoundError):
                 continue  # another has just removed the folder that it had made, or nothing can be made, as in /proc
             raise OSError(error.errno, error.strerror, str(place)) from error
         try:
-            held.lock(fcntl.LOCK_EX)
+            _lock(held, fcntl.LOCK_EX)
         except BlockingIOError as error:
             said = _holder(held)
-            held.close()
+            _close(held)
             raise ValueError(f"{place}: expected to be alone, found {said}; let it end") from error
         except OSError:
             print(f"{place}: no locks there; see to it that nothing else writes there meanwhile", file=sys.stderr)
             return held
-        if _is_at(held, lock):
-            return held
-        held.close()  # of one who ended between our two looks and took its file along
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(held), os.stat(lock)):
+                return held
+        _close(held)  # of one who ended between our two looks and took its file along
 
 
-def _is_at(held: _LockFile, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(held.descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _sign(held: _LockFile, lock: Path, what: str) -> None:
-    try:
-        os.ftruncate(held.descriptor, 0)
-        os.pwrite(held.descriptor, f"{what} at work (process {os.getpid()} on {socket.gethostname()})".encode(), 0)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(lock.parent)) from error
-
-
-def _holder(held: _LockFile) -> str:
+def _holder(held: int) -> str:
     for _ in range(10):
-        text = os.pread(held.descriptor, 300, 0).decode("utf-8", "replace")
+        text = os.pread(held, 300, 0).decode("utf-8", "replace")
         if text:
             return text
         time.sleep(NAME_S / 10)
     return "another process at work"
 
 
+def _lock(descriptor: int, how: int) -> None:
+    """At once, or BlockingIOError where another has it; another OSError where there are no locks."""
+    fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+
+
 @contextlib.contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """Shared lock on a file or folder that there is: while entered, it is not ``left_behind``."""
-    locked = _LockFile(path, os.O_RDONLY)
+    descriptor = _open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
-            locked.lock(fcntl.LOCK_SH)
+            _lock(descriptor, fcntl.LOCK_SH)
         yield
     finally:
-        locked.close()
+        _close(descriptor)
 
 
 def left_behind(path: Path) -> bool:
     """Whether a file or folder is orphaned: no living process has it ``in_use``; false where that cannot be known."""
     try:
-        locked = _LockFile(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = _open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        locked.lock(fcntl.LOCK_EX)
+        _lock(descriptor, fcntl.LOCK_EX)
         return True
     except OSError:
         return False
     finally:
-        locked.close()
+        _close(descriptor)

@@ -1,7 +1,5 @@
 """What a run says: lines on the console and in train.log, scalars and pictures for TensorBoard."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import sys
@@ -16,18 +14,7 @@ from tqdm import tqdm
 from utils.files import named_in_errors
 
 
-def write_scalars(folder: Path, groups: Mapping[str, Mapping[str, object]], iteration: int) -> None:
-    """TensorBoard events in ``folder``: of each group the plain numbers among its values, under ``group/name``."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder)) as writer:
-        for group, values in groups.items():
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    writer.add_scalar(f"{group}/{name}", value, iteration)
-
-
-class RunLog:
+class RunLog(contextlib.AbstractContextManager):
     """Console, ``train.log`` and TensorBoard events of one run folder.
 
     Args:
@@ -59,11 +46,11 @@ class RunLog:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
 
-    def scalars(self, group: str, values: Mapping[str, float | None], iteration: int) -> None:
-        """Add numbers under ``group/name``; missing ones are skipped."""
+    def scalars(self, group: str, values: Mapping[str, object], iteration: int) -> None:
+        """Add the plain numbers among the values, under ``group/name``."""
         with named_in_errors(self.writer.log_dir):
             for name, value in values.items():
-                if value is not None:
+                if isinstance(value, int | float):
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
@@ -102,20 +89,17 @@ class RunLog:
         if not issubclass(failure.exc_type, OSError):
             self._excepthook(failure)
 
-    def __enter__(self) -> RunLog:
-        return self
-
     def __exit__(self, *_) -> None:
         self.close()
 
 
 class NoLog:
-    """The log of a process that is not to say anything; the methods of ``RunLog``."""
+    """The log of a process that is not to say anything."""
 
     no_bar = True
 
     def info(self, *_) -> None:
-        """Nothing."""
+        pass
 
     scalars = hyperparameters = picture = info
 

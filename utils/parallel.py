@@ -1,5 +1,6 @@
 """One function over many items: in processes of this machine, or on a Dask cluster."""
 
+import importlib
 import os
 import pickle
 import sys
@@ -158,10 +159,5 @@ def _check_workers(client, module: str, folder: Path) -> None:
 
 
 def _what_a_worker_lacks(module: str, folder: str) -> str | None:
-    import importlib
-
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        return f"the code ({error})"
+    importlib.import_module(module)
     return None if Path(folder).is_dir() else "the folder"

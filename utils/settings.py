@@ -23,13 +23,9 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
             value = math.nan
         if not (low < value <= largest if open_low else low <= value <= largest):
             at_least = f"above {low}" if open_low else f"from {low}"
-            up_to = (
-                f" to {largest}"
-                if kind is int and value > largest
-                else ""
-                if high in (None, math.inf)
-                else f" to {high}"
-            )
+            # That of all numbers is said where it was passed.
+            has_end = high not in (None, math.inf) or (kind is int and value > largest)
+            up_to = f" to {largest}" if has_end else ""
             noun = "a whole number" if kind is int else "a number"
             raise argparse.ArgumentTypeError(f"expected {noun} {at_least}{up_to}, found {text!r}")
         return value
@@ -112,20 +108,13 @@ def add_settings(group, declared: Iterable[Field]) -> None:
         elif one.default is False:
             given["action"] = "store_true"
         else:
-            given["type"] = said["kind"] or str
-            if said["choices"] is not None:
-                given["choices"] = tuple(said["choices"])
-            elif said["metavar"]:
-                given["metavar"] = said["metavar"]
+            choices = None if said["choices"] is None else tuple(said["choices"])
+            given |= {"type": said["kind"] or str, "choices": choices, "metavar": said["metavar"]}
         group.add_argument(*(said["flags"] or (f"--{one.name}",)), dest=one.name, **given)
 
 
 def checked_value(declared: Field, value: Any) -> Any:
-    """A setting's value as its option would give it.
-
-    Raises:
-        ValueError: for one that it would not take.
-    """
+    """A setting's value as its option would give it; ValueError for one that it would not take."""
     said, name = declared.metadata, f"--{declared.name}"
     if value is None and declared.default is None:
         return None

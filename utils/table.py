@@ -1,5 +1,6 @@
 """A comma-separated text file with a column of labels and columns of numbers, its rows as a spreadsheet counts."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -78,7 +79,6 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
     do rows without content, and empty fields beyond the header's last name.
 
     Args:
-        path: the file.
         label: name of the column of text.
         needed, optional: names of columns of numbers; those of ``needed`` must be there.
 
@@ -111,9 +111,7 @@ def read_table(path: str | Path, label: str, needed: Sequence[str], optional: Se
 def read_text(path: Path) -> bytes:
     """The bytes of a file that is UTF-8 text.
 
-    Raises:
-        OSError: if there is no such file or it cannot be read.
-        ValueError: for another kind of file, which is named with the way out, or other bytes, with their line.
+    OSError if it cannot be read; ValueError for another kind of file, with the way out, or other bytes, with the line.
     """
     try:
         raw = read_input(path)
@@ -196,11 +194,8 @@ def check_width(path: Path, row: int, fields: list[str], width: int) -> None:
 def _numbers(texts: list[str]) -> np.ndarray:
     """As ``Table.numbers`` has them."""
     if _is_plain("".join(texts)):
-        try:
+        with contextlib.suppress(ValueError):
             numbers = np.array(list(map(float, texts)))
-        except ValueError:
-            pass
-        else:
             if np.isfinite(numbers).all():
                 return numbers
     return np.array([number_of(text.strip()) for text in texts])
