@@ -116,6 +116,7 @@ def add_settings(group, declared: Iterable[Field]) -> None:
 def checked_value(declared: Field, value: Any) -> Any:
     """A setting's value as its option would give it; ValueError for one that it would not take."""
     said, name = declared.metadata, f"--{declared.name}"
+    name = name if name in (said["flags"] or (name,)) else said["flags"][-1]
     if value is None and declared.default is None:
         return None
     if declared.default is False or said["negatable"]:

@@ -48,14 +48,14 @@ from utils.inputs import sha256_of
 from utils.locks import lock_folder
 from utils.log import code_version
 from utils.parallel import map_in_processes, map_on_dask
-from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE, setting
+from utils.settings import NATURAL, NOT_NEGATIVE, POSITIVE, checked_value, declared_settings, setting
 
 VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "numba", "pydensecrf2", "pydicom")
 
 
 @dataclass(frozen=True)
 class GazeSettings:
-    """What decides the maps' values; see ``fixation_heatmap`` and ``refine_with_crf``."""
+    """What decides the maps' values; see ``fixation_heatmap`` and ``refine_with_crf``. ValueError for what has none."""
 
     sigma_px: float
     compat: float = setting(1.0, "weight of the Potts term", NOT_NEGATIVE, flags=("--crf_compat",))
@@ -66,9 +66,10 @@ class GazeSettings:
 
     def __post_init__(self):
         # 70 and 70.0 are one setting and must have one fingerprint.
-        for name in ("sigma_px", "compat", "sxy", "srgb"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "sigma_px", float(self.sigma_px))
         check_sigma(self.sigma_px)
+        for one in declared_settings(GazeSettings):
+            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
 
 
 def prepare_gaze(

@@ -353,3 +353,18 @@ def test_mask_that_cannot_be_used_takes_no_map_away(tiny_root, capsys):
     assert "polyp1.jpg: expected an image" in report["unscored"][0]["reason"]
     assert "not scored polyp2: gaze quality: expected a map of the mask's size" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in (tiny_root / "gaze").rglob("*.jpg")} == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"iterations": -1}, "--crf_iterations: expected a whole number from 0, found '-1'"),
+        ({"compat": -2}, "--crf_compat: expected a number from 0, found '-2'"),
+        ({"srgb": 0}, "--crf_srgb: expected a number above 0, found '0'"),
+        ({"engine": "none"}, "--crf_engine: expected one of compiled, pydensecrf, found 'none'"),
+        ({"sigma_px": 0}, "sigma"),
+    ],
+)
+def test_settings_made_in_python_are_checked_as_options_are(wrong, expected):
+    with pytest.raises(ValueError, match=expected):
+        GazeSettings(**{"sigma_px": 70, **wrong})
