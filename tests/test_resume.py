@@ -235,6 +235,7 @@ def test_resuming_before_the_first_checkpoint_starts_from_scratch(runs, tiny_roo
     runs.said()
     assert runs(tiny_root, tmp_path / "new", *recipe, "--resume") == 0
     assert "nothing to resume: no checkpoint in" in runs.said()
+    assert json.loads((tmp_path / "new" / "args.json").read_text())["resume"] is False
     assert_same_run(tmp_path / "new", tmp_path / "undisturbed")
 
 

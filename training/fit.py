@@ -98,6 +98,8 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
+            # With nothing to resume, it has begun here all the same.
+            facts["resume"] = start.resumes
             facts[TRAIN_LIST] = train_list_sha256(settings.root)
             facts[START_SHA256] = sha256_of(start.path) if start.path and not start.resumes else None
             write_json(folder / ARGS_FILE, settings.flat() | facts)
