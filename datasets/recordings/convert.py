@@ -9,7 +9,18 @@ import pandas as pd
 
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
-from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name, unread
+from datasets.recordings.recording import (
+    BOTH,
+    LEFT,
+    RIGHT,
+    Recording,
+    Rect,
+    Trial,
+    count_fixations,
+    counted,
+    image_name,
+    unread,
+)
 from utils.settings import POSITIVE, measures, setting
 
 THRESHOLDS = {"events": (), "ivt": ("velocity_deg_s", "merge_gap_ms"), "idt": ("dispersion_deg",)}
@@ -202,19 +213,17 @@ def _check_folders(trials: Sequence[Trial]) -> None:
 
 def reasons(summary: Summary) -> str:
     """What was left out, in words."""
-    parts = [
+    always = (
         f"{summary.short} shorter than the minimum",
         f"{summary.outside} outside the image or without a position",
         f"{summary.off_trial} before or after the image",
-    ]
-    if summary.missing_samples:
-        parts.append(f"{summary.missing_samples} of {summary.samples} samples missing")
+    )
     counts = {
+        f"of {summary.samples} samples missing": summary.missing_samples,
         f"{'fixations' if summary.method == 'events' else 'samples'} of the other eye": summary.other_eyes,
         "samples of a time that was there before": summary.repeated,
-        **summary.left_out,
     }
-    return ", ".join(parts + [f"{count} {what}" for what, count in counts.items() if count])
+    return ", ".join([*always, *counted(counts | summary.left_out)])
 
 
 def _some(table: pd.DataFrame | None) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import stem
-from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, overlapping, plain
+from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, overlapping, plain
 from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
 from utils.inputs import printable
 
@@ -114,10 +114,14 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
         )
     used = {index for index, _ in fitted}
     others = [trial for index, trial in enumerate(recording.trials) if index not in used]
-    notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
-    if wider := sum(_is_wider(trial, recording.trials[index]) for index, trial in fitted):
-        note = f"{wider} rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for "
-        notes += (f"{note}EyeLink --onset_message and --offset_message say when an image was there",)
+    pairs = [(one, recording.trials[index]) for index, one in fitted]
+    notes = {
+        "trials are not in the trial table and were left out": len(others),
+        "rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for EyeLink "
+        "--onset_message and --offset_message say when an image was there": sum(
+            one.start_ms < trial.start_ms or one.end_ms > trial.end_ms for one, trial in pairs
+        ),
+    }
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
     _check_once(fitted)
@@ -125,13 +129,9 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     return replace(
         recording,
         trials=tuple(itertools.chain.from_iterable(_shared_out(list(group)) for _, group in by_trial)),
-        notes=recording.notes + notes,
+        notes=recording.notes + counted(notes),
         left_out=recording.left_out | left_out,
     )
-
-
-def _is_wider(one: Trial, other: Trial) -> bool:
-    return one.start_ms < other.start_ms or one.end_ms > other.end_ms
 
 
 def _shared_out(fitted: Sequence[tuple[int, Trial]]) -> list[Trial]:
@@ -193,7 +193,7 @@ def list_trials(recording: Recording) -> list[str]:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     screen = recording.screen
     size = f", screen of {plain(screen.width)} x {plain(screen.height)}" if screen and recording.unit == "px" else ""
-    left_out = [f"  left out: {count} {what}" for what, count in recording.left_out.items() if count]
+    left_out = [f"  left out: {one}" for one in counted(recording.left_out)]
     notes = [f"  note: {note}" for note in recording.notes]
     return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *left_out, *notes]
 
