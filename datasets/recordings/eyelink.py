@@ -118,9 +118,6 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """Read an .asc file; samples only if the tracker marked no fixations or ``settings.want_samples``.
 
     Samples without any event (edf2asc -s) are one trial.
-
-    Raises:
-        ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
@@ -131,17 +128,11 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
             _take_line(content, _Line(path, number, line))
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
-    _check_blocks(content)
+    blocks = _block_times(content)
     fixations = _fixation_table(content)
     samples = _sample_table(content) if want_samples else None
     screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
-    starts = [*(block.start_ms for block in content.blocks[1:]), np.inf]
-    # One that was interrupted lasts until the next.
-    blocks = [
-        (block.start_ms, float(np.fmin(block.end_ms, start)))
-        for block, start in zip(content.blocks, starts, strict=True)
-    ]
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     try:
@@ -173,7 +164,6 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
 
 
 def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
-    """What a user should know: what is odd, and what was guessed."""
     counts = {
         "recording blocks have no END: the recording was interrupted": sum(
             not np.isfinite(block.end_ms) and not content.samples_alone for block in content.blocks
@@ -260,19 +250,19 @@ def _take_fixation(content: _Content, line: _Line, eye: str, times: tuple[str, .
     content.fixations.append((start, duration, x, y, pupil, EYES[eye]))
 
 
-def _check_blocks(content: _Content) -> None:
-    """ValueError unless each block starts after the one before it has ended."""
-    times = np.array([(block.start_ms, block.end_ms) for block in content.blocks]).ravel()
+def _block_times(content: _Content) -> list[tuple[float, float]]:
+    """Start and end of every block; one that was interrupted lasts until the next. ValueError unless each starts after
+    the one before it has ended.
+    """
+    times = np.array([(block.start_ms, block.end_ms) for block in content.blocks])
     known = np.flatnonzero(np.isfinite(times))
-    check_times(times[known], lambda index: f"{content.path}, recording block {1 + known[index] // 2}")
+    check_times(times.flat[known], lambda index: f"{content.path}, recording block {1 + known[index] // 2}")
+    ends = np.fmin(times[:, 1], np.append(times[1:, 0], np.inf))
+    return list(zip(times[:, 0].tolist(), ends.tolist(), strict=True))
 
 
 def _fixation_table(content: _Content) -> pd.DataFrame | None:
-    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end.
-
-    Raises:
-        ValueError: for one that lies within an earlier one: it is there twice.
-    """
+    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
     if not content.fixations:
         return None
     table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS)
@@ -292,7 +282,6 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
 
 
 def _sample_table(content: _Content) -> pd.DataFrame | None:
-    """Samples of all blocks, a row an eye."""
     tables = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
     return pd.concat(tables, ignore_index=True) if tables else None
 
@@ -320,12 +309,11 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
-    for i, eye in enumerate(block.eyes):
-        for value, there in codings.missing_codes(values[:, 1 + 3 * i : 3 + 3 * i].T).items():
+    for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
+        for value, there in codings.missing_codes(gaze[:2]).items():
             content.lost[value] += int(there.sum())
-            values[there, 1 + 3 * i : 3 + 3 * i] = np.nan
-        gaze = (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye)
-        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, gaze, strict=True)))
+            gaze[:2, there] = np.nan
+        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, (times, *gaze, eye), strict=True)))
 
 
 def _screens(content: _Content) -> list[Rect]:
@@ -337,17 +325,13 @@ def _screens(content: _Content) -> list[Rect]:
             words = line.text.replace("=", " ").replace(",", " ").split()
             if words[:1] == [name] and len(words) >= 5:
                 left, top, right, bottom = map(line.value, words[1:5])
+                # Some software writes the number of pixels itself for the last, and screens have an even number.
+                width, height = (side + (side % 2 != 0) for side in (right - left, bottom - top))
                 if right > left and bottom > top:
-                    screens.append(Rect(left, top, _pixels(left, right), _pixels(top, bottom)))
+                    screens.append(Rect(left, top, width, height))
         if screens:
             return list(dict.fromkeys(screens))
     return []
-
-
-def _pixels(first: float, last: float) -> float:
-    """How many there are; some software writes the number itself for the last, and screens have an even number."""
-    count = last - first
-    return count if count % 2 == 0 else count + 1
 
 
 def _with_gaze(trial: Trial, fixations, samples, blinks: list[tuple[float, float, str]]) -> Trial:
