@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -105,40 +106,44 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     placed = next((row for row in mine if row.rect), None)
     if placed:
         _check_place_matters(recording, placed.where)
-    fitting = ((index, row) for row in mine for index in _fitting(recording.trials, row))
-    fitted = [(index, _with_row(recording.trials[index], row)) for index, row in fitting]
+    fitted: dict[int, list[Trial]] = defaultdict(list)
+    for row in mine:
+        for index in _fitting(recording.trials, row):
+            fitted[index].append(_with_row(recording.trials[index], row))
     if not fitted:
         names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
         raise ValueError(
             f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
         )
-    used = {index for index, _ in fitted}
-    others = [trial for index, trial in enumerate(recording.trials) if index not in used]
-    pairs = [(one, recording.trials[index]) for index, one in fitted]
+    others = [trial for index, trial in enumerate(recording.trials) if index not in fitted]
+    pairs = [(recording.trials[index], part) for index, parts in fitted.items() for part in parts]
     notes = {
         "trials are not in the trial table and were left out": len(others),
         "rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for EyeLink "
         "--onset_message and --offset_message say when an image was there": sum(
-            one.start_ms < trial.start_ms or one.end_ms > trial.end_ms for one, trial in pairs
+            part.start_ms < trial.start_ms or part.end_ms > trial.end_ms for trial, part in pairs
         ),
     }
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
-    fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
-    _check_once(fitted)
-    by_trial = itertools.groupby(fitted, key=lambda pair: pair[0])
     return replace(
         recording,
-        trials=tuple(itertools.chain.from_iterable(_shared_out(list(group)) for _, group in by_trial)),
+        trials=tuple(part for index in sorted(fitted) for part in _shared_out(fitted[index])),
         notes=recording.notes + counted(notes),
         left_out=recording.left_out | left_out,
     )
 
 
-def _shared_out(fitted: Sequence[tuple[int, Trial]]) -> list[Trial]:
-    """What rows made of one trial, each with the gaze of its own time; what is of none stays with the first, so that it
-    is counted once.
+def _shared_out(trials: list[Trial]) -> list[Trial]:
+    """What rows made of one trial, in order, each with the gaze of its own time; what is of none stays with the first,
+    so that it is counted once. ValueError if two rows claim the same time, whose fixations would count twice.
     """
-    trials = [trial for _, trial in fitted]
+    trials = sorted(trials, key=lambda trial: trial.start_ms)
+    for trial, other in itertools.pairwise(trials):
+        if other.start_ms < trial.end_ms:
+            raise ValueError(
+                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
+                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
+            )
     for kind in ("fixations", "samples"):
         table = getattr(trials[0], kind)
         if table is not None and len(trials) > 1:
@@ -241,16 +246,6 @@ def with_rect(recording: Recording, rect: Rect | None) -> Recording:
     notes = (f"--stimulus_rect is used, though {others} trials say that the image was elsewhere",) if others else ()
     trials = tuple(replace(trial, rect=rect) for trial in recording.trials)
     return replace(recording, trials=trials, notes=recording.notes + notes)
-
-
-def _check_once(fitted: Sequence[tuple[int, Trial]]) -> None:
-    """ValueError if two rows claim the same time of a trial, whose fixations would count twice."""
-    for (index, trial), (following, other) in zip(fitted, fitted[1:], strict=False):
-        if index == following and other.start_ms < trial.end_ms:
-            raise ValueError(
-                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
-                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
-            )
 
 
 def _check_place_matters(recording: Recording, where: str) -> None:
