@@ -21,17 +21,13 @@ STEPS_PER_FIXATION = (0.9, 30)
 
 
 def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
-    """Time, or start, of every row, NaN without a column of times; and durations, if there are any.
-
-    Raises:
-        ValueError: for a unit that nothing tells, or values that do not fit each other.
-    """
+    """Time, or start, of every row, NaN without a column of times; and durations, if there are any."""
     table, columns, settings = content.table, content.columns, content.settings
     durations = _durations_ms(content)
     if not content.has("t"):
         return np.full(len(table.frame), np.nan), durations
-    times = table.complete_numbers(columns["t"], "a time")
-    ends = table.complete_numbers(columns["end"], "an end") if content.mode == "rows" and content.has("end") else None
+    times = table.numbers(columns["t"], "a time")
+    ends = table.numbers(columns["end"], "an end") if content.mode == "rows" and content.has("end") else None
     scale = MS_PER_UNIT.get(settings.time_unit or unit_of(columns["t"])) or MS_PER_UNIT.get(content.format.time_unit)
     if scale is None:
         scale = _fitting_scale(content, times, ends, durations)
@@ -100,7 +96,7 @@ def _durations_ms(content: Content) -> np.ndarray | None:
     if column is None or content.mode is None:
         return None
     # In rows of samples some may have none.
-    durations = table.complete_numbers(column, "a duration") if content.mode == "rows" else table.numbers(column)
+    durations = table.numbers(column, "a duration" if content.mode == "rows" else "")
     scale = MS_PER_UNIT.get(unit_of(column)) or MS_PER_UNIT.get(
         content.format.duration_unit or content.settings.time_unit
     )

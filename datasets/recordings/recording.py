@@ -1,4 +1,7 @@
-"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
+"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both.
+
+Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
+"""
 
 import re
 import unicodedata

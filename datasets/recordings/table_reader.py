@@ -43,10 +43,6 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
     A trial is a stretch of rows of one participant, recording, image and trial; rows that name no image or trial are
     left out where others do. An image appears with the first sample of its trial; in a table of fixations that is
     not known.
-
-    Raises:
-        ValueError: for a missing column, a value that is not as declared, rows that contradict each other, or
-            positions and durations in what seems another unit.
     """
     table = RESHAPES.get(format.name, lambda table: table)(table)
     content = find_content(table, format, settings)
@@ -73,12 +69,13 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
 
 def _screen(content: Content) -> Rect | None:
     """The size of the screen, as columns or the lines above the header say."""
-    size = [content.table.single(content.columns.get(f"screen_{side}")) for side in ("width", "height")]
-    if None in size:
+    sides = pd.DataFrame({side: content.numbers(f"screen_{side}") for side in ("width", "height")})
+    size = sides.max().tolist() if (sides.nunique() == 1).all() else []
+    if not size:
         texts = set(content.text("screen")) - {""} if content.has("screen") else {content.table.preamble}
         found = SCREEN_SIZE.search(texts.pop()) if len(texts) == 1 else None
-        size = [float(found[1]), float(found[2])] if found else size
-    return Rect(0, 0, *size) if None not in size and min(size) > 0 else None
+        size = [float(found[1]), float(found[2])] if found else []
+    return Rect(0, 0, *size) if size and min(size) > 0 else None
 
 
 def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
@@ -98,8 +95,8 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
             content.table.where(first),
             *(_window(content, rows, time_ms) if windows else ()),
             image=surface or images[first] or None,
-            rect=(rect := _first_known(rects[rows], 2)) and Rect(*rect),
-            image_size=_first_known(sizes[rows], 2),
+            rect=(rect := _first_known(rects[rows])) and Rect(*rect),
+            image_size=_first_known(sizes[rows]),
             fixations=_merged(content, _of_trial(content, fixations, rows, time_ms)) if fixations else None,
             samples=_samples(content, gaze["samples"], rows, time_ms) if gaze["samples"] else None,
             doubt="pixels of a snapshot, at 0,0, of unknown size" if content.has("snapshot") else "",
@@ -153,19 +150,16 @@ def _rects(content: Content) -> np.ndarray:
     return rects if content.plane.of != "image" else np.full_like(rects, np.nan)
 
 
-def _first_known(rows: np.ndarray, positive: int) -> tuple[float, ...] | None:
-    """The first row without a gap; None if there is none, or one of its ``positive`` last values is not above 0."""
+def _first_known(rows: np.ndarray) -> tuple[float, ...] | None:
+    """The first row without a gap; None if there is none, or its two sides, the last values, are not above 0."""
     known = np.isfinite(rows).all(axis=1)
     found = rows[int(known.argmax())] if known.any() else None
-    return tuple(found.tolist()) if found is not None and min(found[-positive:]) > 0 else None
+    return tuple(found.tolist()) if found is not None and min(found[-2:]) > 0 else None
 
 
 def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
     """``fixations`` and ``samples``: x, y, pupil, eye, and whether they are distrusted, of every row; once for each eye
     with columns of its own.
-
-    Raises:
-        ValueError: for positions that are plainly of another unit or origin.
     """
     found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
     if content.mode in ("growing", "runs"):
@@ -197,17 +191,12 @@ def _of_side(content: Content, side: str) -> pd.DataFrame:
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:
-    def invalid(role: str) -> np.ndarray:
-        return codings.invalid(
-            content.table, content.columns.get(role), content.format.validity, content.settings.valid
-        )
-
-    if content.has(f"{side}valid"):
-        bad = invalid(f"{side}valid")
-    elif side == "" and (eyes := [role for role in ("left_valid", "right_valid") if content.has(role)]):
-        bad = np.all([invalid(role) for role in eyes], axis=0)
-    else:
-        bad = invalid("valid" if side != "fix_" else "fix_valid")
+    eyes = [role for role in ("left_valid", "right_valid") if content.has(role)]
+    roles = [f"{side}valid"]
+    if side != "fix_" and not content.has(*roles):
+        roles = eyes if eyes and not side else ["valid"]
+    columns, how = map(content.columns.get, roles), (content.format.validity, content.settings.valid)
+    bad = np.all([codings.invalid(content.table, column, *how) for column in columns], axis=0)
     if content.kind is not None and not content.has("kind"):
         # Samples that a column such as blink says yes to.
         bad = bad | np.isin(content.kind, ("blink", "gap"))
@@ -279,7 +268,9 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
 
 def _clocks(content: Content, time_ms) -> Iterator[np.ndarray]:
     """The rows of each clock and eye; a clock may begin anew with a trial."""
-    for index in content.clocks:
+    of, names = pd.factorize(content.who + "\n" + content.eye)
+    for number in range(len(names)):
+        index = np.flatnonzero(of == number)
         keys = content.keys[index]
         yield from np.split(index, np.flatnonzero((np.diff(time_ms[index]) < 0) & (keys[1:] != keys[:-1])) + 1)
 
@@ -300,10 +291,8 @@ def _extent(times, first: int, last: int, step: float, said: float | None) -> tu
 
 
 def _merged(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a fixation, of the rows of one trial.
-
-    Raises:
-        ValueError: if fixations of one eye lie over each other: then they are of two eyes, or of two people.
+    """One row a fixation, of the rows of one trial; ValueError if those of one eye lie over each other: then they are
+    of two eyes, or of two people.
     """
     if content.mode == "growing":
         # A row that is not trusted is none of its fixation's, and may be the last.
