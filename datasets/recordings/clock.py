@@ -97,11 +97,16 @@ def _durations_ms(content: Content) -> np.ndarray | None:
         return None
     # In rows of samples some may have none.
     durations = table.numbers(column, "a duration" if content.mode == "rows" else "")
-    scale = MS_PER_UNIT.get(unit_of(column)) or MS_PER_UNIT.get(
-        content.format.duration_unit or content.settings.time_unit
-    )
+    unit = content.format.duration_unit or content.settings.time_unit
+    scale = MS_PER_UNIT.get(unit_of(column)) or MS_PER_UNIT.get(unit)
     if content.format is PLAIN and content.mode == "rows":
-        _check_differ(content, durations)
+        # Those of trials are none of fixations, and samples may have a column of them too.
+        alike = all(len({*durations[rows]}) == 1 for rows in content.trials)
+        if alike and max(map(len, content.trials)) >= MANY_ROWS:
+            raise ValueError(
+                f"{table.where(0)}: expected durations of fixations in {column!r}, found the same one in all rows of "
+                "every image or trial; if the rows are samples, rename or remove the column"
+            )
     usual = pd.Series(durations).median()
     if scale is None and 0 < usual < SHORTEST_MS:
         raise ValueError(
@@ -109,15 +114,6 @@ def _durations_ms(content: Content) -> np.ndarray | None:
             "--time_unit s if they are seconds, else --time_unit ms"
         )
     return durations * (scale or 1.0)
-
-
-def _check_differ(content: Content, durations: np.ndarray) -> None:
-    """ValueError if they are durations of trials, which samples may have a column of too."""
-    if all(len({*durations[rows]}) == 1 for rows in content.trials) and max(map(len, content.trials)) >= MANY_ROWS:
-        raise ValueError(
-            f"{content.table.where(0)}: expected durations of fixations in {content.columns['duration']!r}, found the "
-            "same one in all rows of every image or trial; if the rows are samples, rename or remove the column"
-        )
 
 
 def in_order(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
@@ -129,7 +125,7 @@ def in_order(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> np.ndar
     order = np.argsort(times, kind="stable")
     if content.mode != "rows" and np.abs(order - np.arange(len(order))).max() > MAX_MOVED_ROWS:
         check_times(times, lambda row: content.table.where(rows[row]))
-    content.moved.update(rows[1:][back].tolist())
+    content.moved += int(back.sum())
     return rows[order]
 
 

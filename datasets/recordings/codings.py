@@ -1,6 +1,7 @@
 """What trackers write for kinds of rows, eyes, validity and lost samples."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -178,7 +179,11 @@ def _number(word: str) -> float | str:
         return word
 
 
-def missing_codes(xy: np.ndarray) -> dict[float, np.ndarray]:
-    """By value that stands for "not found": where both coordinates have it. ``xy`` is (2,N)."""
-    found = {value: (xy[0] == value) & (xy[1] == value) for value in LOST}
-    return {value: there for value, there in found.items() if there.any()}
+def take_out_lost(xy: np.ndarray) -> Counter[str]:
+    """Make those of the (2,N) positions NaN that stand for "not found"; how many they were, by a text for a note."""
+    counts: Counter[str] = Counter()
+    for value in LOST:
+        there = (xy == value).all(axis=0)
+        counts[f"positions are ({value:g}, {value:g}), which stands for lost: missing"] = int(there.sum())
+        xy[:, there] = np.nan
+    return +counts

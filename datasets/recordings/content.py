@@ -26,7 +26,7 @@ class Content:
         columns: by role; None for what is not there.
         mode: what gives the tracker's fixations: ``rows`` (a fixation has rows of its own), ``growing`` (rows of
             samples repeat their fixation with its start), ``runs`` (stretches of rows are one), or None.
-        moved: the rows that stood behind a later one.
+        moved: how many rows stood behind a later one.
     """
 
     table: Table
@@ -37,7 +37,7 @@ class Content:
     mode: str | None = None
     left_out: Counter = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
-    moved: set[int] = field(default_factory=set)
+    moved: int = 0
 
     def text(self, role: str) -> np.ndarray:
         return self.table.text(self.columns.get(role))

@@ -110,7 +110,7 @@ class _Content:
     begun: set[str] = field(default_factory=set)
     unfinished: int = 0
     overlapping: int = 0
-    lost: Counter[float] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     px_per_degree: tuple[float, float] | None = None
 
 
@@ -130,7 +130,8 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     blocks = _block_times(content)
     fixations = _fixation_table(content)
-    samples = _sample_table(content) if want_samples else None
+    samples = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
+    samples = pd.concat(samples, ignore_index=True) if samples else None
     screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
@@ -174,8 +175,7 @@ def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
         "trials have no message that the image vanished: taken to be there until the next; if it was not, give "
         "--offset_message": sum(not trial.offset_known for trial in trials),
     }
-    for value, count in content.lost.items():
-        counts[f"of the positions are ({value:g}, {value:g}), which stands for lost: missing"] = count
+    counts |= {f"of the {what}": count for what, count in content.lost.items()}
     alone = "samples alone (edf2asc -s): trials, images and the screen are not in this file"
     return (*([alone] if content.samples_alone else []), *counted(counts))
 
@@ -243,9 +243,6 @@ def _take_fixation(content: _Content, line: _Line, eye: str, times: tuple[str, .
     if abs(end - start - duration) > LONGEST_STEP_MS:
         line.fail(f"a fixation that lasts from its start to its end, {plain(end - start)} ms")
     x, y, pupil = (np.nan if word.lower() in MISSING else line.value(word) for word in gaze)
-    if x == y and x in codings.LOST:
-        content.lost[x] += 1
-        x = y = np.nan
     content.begun.discard(eye)
     content.fixations.append((start, duration, x, y, pupil, EYES[eye]))
 
@@ -267,6 +264,8 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
         return None
     table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS)
     table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
+    xy = table[["x", "y"]].to_numpy().T.copy()
+    content.lost += codings.take_out_lost(xy)
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
     if (end <= before).any():
@@ -278,12 +277,7 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
     start = np.fmax(table["start_ms"], before)
     late = start - table["start_ms"]
     content.overlapping = int((late > 0).sum())
-    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late)
-
-
-def _sample_table(content: _Content) -> pd.DataFrame | None:
-    tables = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
-    return pd.concat(tables, ignore_index=True) if tables else None
+    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late, x=xy[0], y=xy[1])
 
 
 def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
@@ -310,9 +304,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
-        for value, there in codings.missing_codes(gaze[:2]).items():
-            content.lost[value] += int(there.sum())
-            gaze[:2, there] = np.nan
+        content.lost += codings.take_out_lost(gaze[:2])
         yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, (times, *gaze, eye), strict=True)))
 
 

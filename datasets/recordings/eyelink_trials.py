@@ -71,8 +71,7 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
     if not heads:
         return _block_parts(messages, blocks)
     parts = []
-    for number, (index, label) in enumerate(heads, 1):
-        after = heads[number][0] if number < len(heads) else len(messages)
+    for number, ((index, label), (after, _)) in enumerate(itertools.pairwise([*heads, (len(messages), "")]), 1):
         part, start = messages[index:after], messages[index].time_ms
         stop = messages[after].time_ms if after < len(messages) else np.inf
         if stop < start:
@@ -90,8 +89,7 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
     START, or between END and TRIAL_RESULT.
     """
     parts, before = [], -np.inf
-    for number, (start, end) in enumerate(blocks, 1):
-        following = blocks[number][0] if number < len(blocks) else np.inf
+    for number, ((start, end), (following, _)) in enumerate(itertools.pairwise([*blocks, (np.inf, np.inf)]), 1):
         last = max([end, *(time for time in _result_times(messages) if end < time < following)])
         part = [message for message in messages if before < message.time_ms <= last]
         parts.append((str(number), part, min([start, *(m.time_ms for m in part)]), end))

@@ -50,7 +50,7 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
     surface = format.image_of.match(table.path.stem) if format.image_of else None
     trials = tuple(_trials(content, surface[1] if surface else None))
     if content.moved:
-        content.notes.append(f"{len(content.moved)} rows are in the wrong order of time: sorted")
+        content.notes.append(f"{content.moved} rows are in the wrong order of time: sorted")
     unit = settings.xy_unit or content.plane.unit
     square = unit == "fraction" and (content.plane.of != "scene" or surface is not None)
     return Recording(
@@ -80,7 +80,7 @@ def _screen(content: Content) -> Rect | None:
 
 def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     time_ms, duration_ms = times_ms(content)
-    gaze = _positions(content)
+    gaze = _positions(content, time_ms)
     fixations = _with_extents(content, gaze["fixations"], time_ms, duration_ms)
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
@@ -89,7 +89,8 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     images, labels = content.text("image"), content.text("trial")
     rects, sizes = _rects(content), np.stack([content.numbers("image_height"), content.numbers("image_width")], axis=1)
     for number, rows in enumerate(content.trials, 1):
-        first = rows[0]
+        first, eye = rows[0], content.eye[rows]
+        ordered = np.concatenate([in_order(content, rows[eye == one], time_ms) for one in dict.fromkeys(eye)])
         yield Trial(
             labels[first] or images[first] or content.who[first] or str(number),
             content.table.where(first),
@@ -97,26 +98,15 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
             image=surface or images[first] or None,
             rect=(rect := _first_known(rects[rows])) and Rect(*rect),
             image_size=_first_known(sizes[rows]),
-            fixations=_merged(content, _of_trial(content, fixations, rows, time_ms)) if fixations else None,
-            samples=_samples(content, gaze["samples"], rows, time_ms) if gaze["samples"] else None,
+            fixations=_merged(content, fixations, ordered) if fixations else None,
+            samples=_samples(content, gaze["samples"], ordered) if gaze["samples"] else None,
             doubt="pixels of a snapshot, at 0,0, of unknown size" if content.has("snapshot") else "",
         )
 
 
-def _of_trial(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
-    """The rows of a trial in every eye's table, each eye's in order of time, with ``row`` and ``time_ms``."""
-    parts = []
-    for table in tables:
-        eye = table["eye"].to_numpy()[rows]
-        for of in dict.fromkeys(eye):
-            ordered = in_order(content, rows[eye == of], time_ms)
-            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered]))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _samples(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
+def _samples(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
     """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
-    found = _of_trial(content, tables, rows, time_ms)
+    found = pd.concat([table.iloc[rows] for table in tables], ignore_index=True)
     again, many = found.duplicated(["eye", "time_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
     if again.sum() > many:
         # A copy of a row is no second position.
@@ -157,9 +147,9 @@ def _first_known(rows: np.ndarray) -> tuple[float, ...] | None:
     return tuple(found.tolist()) if found is not None and min(found[-2:]) > 0 else None
 
 
-def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
-    """``fixations`` and ``samples``: x, y, pupil, eye, and whether they are distrusted, of every row; once for each eye
-    with columns of its own.
+def _positions(content: Content, time_ms: np.ndarray) -> dict[str, list[pd.DataFrame]]:
+    """``fixations`` and ``samples``: x, y, pupil, eye, whether they are distrusted, row and time of every row; once for
+    each eye with columns of its own.
     """
     found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
     if content.mode in ("growing", "runs"):
@@ -168,17 +158,15 @@ def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
     found[kind] += [_of_side(content, side) for side in content.sides]
     for table in [*found["fixations"], *found["samples"]]:
         _check_unit(content, table[["x", "y"]].dropna().to_numpy())
+        table["row"], table["time_ms"] = np.arange(len(table)), time_ms
     return found
 
 
 def _of_side(content: Content, side: str) -> pd.DataFrame:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
-    for value, there in codings.missing_codes(xy).items():
-        whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
-        what = f"{there.sum()} of the {whose}positions are ({value:g}, {value:g})"
-        content.notes.append(f"{what}, which stands for lost: missing")
-        xy[:, there] = np.nan
+    whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
+    content.notes += [f"{count} of the {whose}{what}" for what, count in codings.take_out_lost(xy).items()]
     if content.format.y_up:
         xy[1] = 1 - xy[1]
     bad = _distrusted(content, side)
@@ -290,10 +278,11 @@ def _extent(times, first: int, last: int, step: float, said: float | None) -> tu
     return times[first], said, cut
 
 
-def _merged(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
+def _merged(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
     """One row a fixation, of the rows of one trial; ValueError if those of one eye lie over each other: then they are
     of two eyes, or of two people.
     """
+    frame = pd.concat([table.iloc[rows] for table in tables])
     if content.mode == "growing":
         # A row that is not trusted is none of its fixation's, and may be the last.
         frame = frame[~frame["bad"]].dropna(subset=["start_ms"])
