@@ -12,7 +12,6 @@ from datasets.recordings.content import SIDES, Content, find_content
 from datasets.recordings.detection import GAP_STEPS
 from datasets.recordings.formats import TableFormat
 from datasets.recordings.recording import (
-    BOTH,
     FIXATION_COLUMNS,
     SAMPLE_COLUMNS,
     ReadingSettings,
@@ -164,18 +163,18 @@ def _positions(content: Content, time_ms: np.ndarray) -> dict[str, list[pd.DataF
 
 def _of_side(content: Content, side: str) -> pd.DataFrame:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
+    of_one = side in ("left_", "right_")
+    whose = f"{side.rstrip('_')} eye's " if of_one else ""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
-    whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
     content.notes += [f"{count} of the {whose}{what}" for what, count in codings.take_out_lost(xy).items()]
     if content.format.y_up:
         xy[1] = 1 - xy[1]
     bad = _distrusted(content, side)
     xy[:, bad] = np.nan
-    eyes = [f"{side}pupil"] if side in ("left_", "right_") else ["left_pupil", "right_pupil"]
-    pupils = {role: content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)}
-    eye = SIDES.get(side, BOTH)
-    found = {"x": xy[0], "y": xy[1], "pupil": pd.DataFrame(pupils).mean(axis=1), "bad": bad}
-    return pd.DataFrame(found | {"eye": content.eye if eye == BOTH else eye})
+    roles = ["pupil"] if content.has("pupil") else [f"{side}pupil"] if of_one else ["left_pupil", "right_pupil"]
+    pupil = pd.DataFrame({role: content.numbers(role) for role in roles}).mean(axis=1)
+    eye = SIDES[side] if of_one else content.eye
+    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "bad": bad, "eye": eye})
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:
