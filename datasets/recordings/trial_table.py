@@ -308,18 +308,12 @@ def _same_label(one: str, other: str) -> bool:
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
-    start = row.start_ms if np.isfinite(row.start_ms) else trial.start_ms
-    end = row.end_ms if np.isfinite(row.end_ms) else trial.end_ms
+    said = {name: value for name in ("image", "rect", "image_size") if (value := getattr(row, name))}
+    if row.image:
+        said["named_by"] = "--trials"
+    start = trial.start_ms if np.isnan(row.start_ms) else row.start_ms
+    end = trial.end_ms if np.isnan(row.end_ms) else row.end_ms
     if row.number is None and row.trial is None:
         # Times alone may be of several trials: of a fixation between two each has its part.
         start, end = max(start, trial.start_ms), min(end, trial.end_ms)
-    return replace(
-        trial,
-        image=row.image or trial.image,
-        rect=row.rect or trial.rect,
-        image_size=row.image_size or trial.image_size,
-        start_ms=start,
-        end_ms=end,
-        where=row.where,
-        named_by="--trials" if row.image else trial.named_by,
-    )
+    return replace(trial, where=row.where, start_ms=start, end_ms=end, **said)
