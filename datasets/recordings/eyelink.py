@@ -295,7 +295,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)
-    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, copy=True)
     wrong = ~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy()
     check(wrong.any(axis=1), "numbers, or '.' where the eye was not found")
     times = values[:, 0]
