@@ -1,6 +1,7 @@
 """Times and durations of a table's rows in milliseconds, and their order."""
 
 import numpy as np
+import pandas as pd
 
 from datasets.recordings.content import Content
 from datasets.recordings.formats import PLAIN
@@ -13,35 +14,25 @@ MANY_ROWS = 10
 SHORTEST_MS, USUAL_MS = 5, (30, 3000)
 # A row that is further from its place in order of time was not written there by chance.
 MAX_MOVED_ROWS = 10
-# Sampling rates that exist; the ranges of the mean step that they allow do not overlap between units.
-RATES_HZ = (7, 4000)
+# Of sampling rates that exist, 4000 to 7 Hz; the ranges do not overlap between units.
+STEPS_MS = (1e3 / 4000, 1e3 / 7)
 # From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
 STEPS_PER_FIXATION = (0.9, 30)
-UNITS = "|".join(MS_PER_UNIT)
 
 
 def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
-    """Time, or start, of every row, NaN without a column of times; and durations, if there are any.
-
-    Raises:
-        ValueError: for a unit that nothing tells, or values that do not fit each other.
-    """
+    """Time, or start, of every row, NaN without a column of times; and durations, if there are any."""
     table, columns, settings = content.table, content.columns, content.settings
     durations = _durations_ms(content)
     if not content.has("t"):
         return np.full(len(table.frame), np.nan), durations
-    times = table.complete_numbers(columns["t"], "a time")
-    ends = table.complete_numbers(columns["end"], "an end") if content.mode == "rows" and content.has("end") else None
-    unit = settings.time_unit or unit_of(columns["t"])
-    unit = unit if unit in MS_PER_UNIT else content.format.time_unit
-    if unit:
-        scale = MS_PER_UNIT[unit]
-        if content.mode is None and not settings.time_unit:
-            _check_pace(content, _step(content, times) * scale)
-    elif ends is not None:
-        scale = _scale_of_spans(content, ends - times, durations)
-    else:
-        scale = _scale_of_steps(content, times, durations)
+    times = table.numbers(columns["t"], "a time")
+    ends = table.numbers(columns["end"], "an end") if content.mode == "rows" and content.has("end") else None
+    scale = MS_PER_UNIT.get(settings.time_unit or unit_of(columns["t"])) or MS_PER_UNIT.get(content.format.time_unit)
+    if scale is None:
+        scale = _fitting_scale(content, times, ends, durations)
+    elif content.mode is None and not settings.time_unit:
+        _check_pace(content, _step(content, times) * scale)
     if durations is None and ends is not None:
         durations = (ends - times) * scale
     if durations is not None and (durations < 0).any():
@@ -50,23 +41,35 @@ def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
     return times * scale, durations
 
 
-def _scale_of_spans(content: Content, spans: np.ndarray, durations_ms: np.ndarray | None) -> float:
-    """Milliseconds in the unit of starts and ends, by what lies between them: durations, or how long fixations last."""
-    span = float(np.median(spans))
-    low, high = USUAL_MS if durations_ms is None else np.array((0.5, 2)) * np.median(durations_ms)
-    scale = next((scale for scale in MS_PER_UNIT.values() if low <= span * scale <= high), None)
-    if scale is None:
+def _fitting_scale(content: Content, times: np.ndarray, ends: np.ndarray | None, durations_ms) -> float:
+    """Milliseconds in the unit of times, by what lies between start and end, or from one row to the next."""
+    column = content.columns["t"]
+    if ends is not None:
+        usual = float(np.median(ends - times))
+        low, high = USUAL_MS if durations_ms is None else np.array((0.5, 2)) * np.median(durations_ms)
         what = "of a fixation" if durations_ms is None else f"in {content.columns['duration']!r}"
-        raise ValueError(
-            f"{content.table.path}: expected ends that fit the durations {what}, found {plain(span)} from "
-            f"{content.columns['t']!r} to {content.columns['end']!r} as a rule; give --time_unit {UNITS}"
+        misfit = (
+            f"ends that fit the durations {what}, found {plain(usual)} from {column!r} to {content.columns['end']!r} "
+            "as a rule"
         )
+    else:
+        usual, what, (low, high) = _step(content, times), "sampling rate", STEPS_MS
+        if content.mode == "rows":
+            low, high = float(np.median(durations_ms[_longest(content)])) * np.array(STEPS_PER_FIXATION)
+            what = "duration of a fixation"
+        misfit = (
+            f"a time unit in the name of the column {column!r}, found none, and its usual step ({plain(usual)}) fits "
+            f"no {what}"
+        )
+    scale = next((scale for scale in MS_PER_UNIT.values() if low <= usual * scale <= high), None)
+    if scale is None:
+        raise ValueError(f"{content.table.path}: expected {misfit}; give --time_unit {'|'.join(MS_PER_UNIT)}")
     return scale
 
 
 def _check_pace(content: Content, step_ms: float) -> None:
     """ValueError for samples that follow each other as slowly as fixations do."""
-    if step_ms > 1e3 / RATES_HZ[0]:
+    if step_ms > STEPS_MS[1]:
         raise ValueError(
             f"{content.table.path}: expected samples, or fixations with a duration or an end, found rows "
             f"{plain(step_ms)} ms apart as a rule, too slow for samples, and no column of durations; if they are "
@@ -88,48 +91,29 @@ def _step(content: Content, times: np.ndarray) -> float:
     return float(np.quantile(steps, 0.75 if content.mode == "rows" else 0.5)) if len(steps) else np.nan
 
 
-def _scale_of_steps(content: Content, times: np.ndarray, durations_ms: np.ndarray | None) -> float:
-    """Milliseconds in the unit of times, by their usual step."""
-    step, of_fixations = _step(content, times), content.mode == "rows"
-    low, high = 1e3 / RATES_HZ[1], 1e3 / RATES_HZ[0]
-    if of_fixations:
-        low, high = float(np.median(durations_ms[_longest(content)])) * np.array(STEPS_PER_FIXATION)
-    scale = next((scale for scale in MS_PER_UNIT.values() if low <= step * scale <= high), None)
-    if scale is None:
-        raise ValueError(
-            f"{content.table.path}: expected a time unit in the name of the column {content.columns['t']!r}, found "
-            f"none, and its usual step ({plain(step)}) fits no "
-            f"{'duration of a fixation' if of_fixations else 'sampling rate'}; give --time_unit {UNITS}"
-        )
-    return scale
-
-
 def _durations_ms(content: Content) -> np.ndarray | None:
     column, table = content.columns.get("duration"), content.table
     if column is None or content.mode is None:
         return None
     # In rows of samples some may have none.
-    durations = table.complete_numbers(column, "a duration") if content.mode == "rows" else table.numbers(column)
-    unit = unit_of(column) if unit_of(column) in MS_PER_UNIT else None
-    unit = unit or content.format.duration_unit or content.settings.time_unit
+    durations = table.numbers(column, "a duration" if content.mode == "rows" else "")
+    unit = content.format.duration_unit or content.settings.time_unit
+    scale = MS_PER_UNIT.get(unit_of(column)) or MS_PER_UNIT.get(unit)
     if content.format is PLAIN and content.mode == "rows":
-        _check_differ(content, durations)
-    usual = np.nanmedian(durations) if np.isfinite(durations).any() else 0
-    if not unit and 0 < usual < SHORTEST_MS:
+        # Those of trials are none of fixations, and samples may have a column of them too.
+        alike = all(len({*durations[rows]}) == 1 for rows in content.trials)
+        if alike and max(map(len, content.trials)) >= MANY_ROWS:
+            raise ValueError(
+                f"{table.where(0)}: expected durations of fixations in {column!r}, found the same one in all rows of "
+                "every image or trial; if the rows are samples, rename or remove the column"
+            )
+    usual = pd.Series(durations).median()
+    if scale is None and 0 < usual < SHORTEST_MS:
         raise ValueError(
             f"{table.path}: expected durations of fixations in ms in {column!r}, found {plain(usual)} as a rule; give "
             "--time_unit s if they are seconds, else --time_unit ms"
         )
-    return durations * MS_PER_UNIT.get(unit, 1.0)
-
-
-def _check_differ(content: Content, durations: np.ndarray) -> None:
-    """ValueError if they are durations of trials, which samples may have a column of too."""
-    if all(len({*durations[rows]}) == 1 for rows in content.trials) and max(map(len, content.trials)) >= MANY_ROWS:
-        raise ValueError(
-            f"{content.table.where(0)}: expected durations of fixations in {content.columns['duration']!r}, found the "
-            "same one in all rows of every image or trial; if the rows are samples, rename or remove the column"
-        )
+    return durations * (scale or 1.0)
 
 
 def in_order(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> np.ndarray:
@@ -141,7 +125,7 @@ def in_order(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> np.ndar
     order = np.argsort(times, kind="stable")
     if content.mode != "rows" and np.abs(order - np.arange(len(order))).max() > MAX_MOVED_ROWS:
         check_times(times, lambda row: content.table.where(rows[row]))
-    content.moved.update(rows[1:][back].tolist())
+    content.moved += int(back.sum())
     return rows[order]
 
 

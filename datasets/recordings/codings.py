@@ -1,6 +1,7 @@
 """What trackers write for kinds of rows, eyes, validity and lost samples."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ KINDS = {
     SAMPLE: r"smps?(?![a-z])",
 }
 # Which eye's, or that it is over: in front of a kind.
-OF_EYE = re.compile(r"(left|right|both|binocular|end)[ _-]*|[lrb][ _-]+")
+OF_EYE = re.compile(r"^((left|right|both|binocular|end)[ _-]*|[lrb][ _-]+)")
 # No column of kinds has so many.
 MANY_WORDS = 20
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
@@ -56,7 +57,7 @@ def kinds(table: Table, column: str) -> np.ndarray:
 def _kind(word: str) -> str:
     if re.fullmatch(r"(fixation|saccade|blink)[ _-]?start|start[ _-]?(fix|sacc|blink).*", word):
         return "start of an event"
-    behind = OF_EYE.sub("", word, count=1) if OF_EYE.match(word) else word
+    behind = OF_EYE.sub("", word)
     return next((kind for kind, pattern in KINDS.items() if re.match(pattern, behind)), word)
 
 
@@ -85,7 +86,7 @@ def has_kinds(table: Table, column: str) -> bool:
     """
     found = set(kinds(table, column)) - {""}
     movements = found & set(KINDS)
-    if _is_particular(column):
+    if plain_name(column) in PARTICULAR_KINDS:
         return bool(movements)
     return found in ({FIXATION}, {"saccade"}) or bool(movements & {FIXATION, "saccade"}) and len(movements) > 1
 
@@ -99,20 +100,16 @@ def parts_saccades(table: Table, column: str) -> bool:
 def check_no_codes(table: Table, names: Sequence[str]) -> None:
     """ValueError for codes, or words of a language, that may stand for kinds in a column that says nothing else."""
     for column in filter(None, (table.column(name, units=None) for name in names)):
-        values = set(table.words(column)) - {""}
+        values, name = set(table.words(column)) - {""}, plain_name(column)
         codes = all(re.fullmatch(r"\d{1,2}(\.0)?|[a-z]", value) for value in values)
-        # Where each row has another number, they are counted; an event may be one of the experiment.
-        may_be = codes or plain_name(column) != "event"
-        if may_be and 2 <= len(values) <= 6 and len(values) < len(table.frame) and _is_particular(column):
+        # An event may be one of the experiment; and where each row has another number, they are counted.
+        may_be = name in PARTICULAR_KINDS and (codes or name != "event")
+        if may_be and 2 <= len(values) <= 6 and len(values) < len(table.frame):
             raise ValueError(
                 f"{table.path}: expected kinds of rows in {column!r}, such as fixation and saccade, found the "
                 f"{'codes' if codes else 'words'} {', '.join(sorted(values))}; write the kinds, or leave the rows and "
                 "the column out"
             )
-
-
-def _is_particular(column: str) -> bool:
-    return plain_name(column) in PARTICULAR_KINDS
 
 
 def has_validity(table: Table, column: str) -> bool:
@@ -124,15 +121,14 @@ def has_validity(table: Table, column: str) -> bool:
 def eyes(table: Table, column: str | None) -> np.ndarray:
     """The eye of every row, ``both`` where no row says; ValueError for what is no eye."""
     text = table.words(column)
-    if not (text != "").any():
+    if not text.any():
         return np.full(len(text), BOTH, dtype=object)
     known = {word: _eye(word) for word in set(text)}
-    unknown = np.array([known[word] is None for word in text], dtype=bool)
-    if unknown.any():
-        row = int(unknown.argmax())
+    unknown = [row for row, word in enumerate(text) if known[word] is None]
+    if unknown:
         raise ValueError(
-            f"{table.where(row)}: expected left or right (L, R, ...) in {column!r}, found {text[row][:40]!r}; "
-            "write which eye it is, or give --columns eye=NAME if another column says"
+            f"{table.where(unknown[0])}: expected left or right (L, R, ...) in {column!r}, found "
+            f"{text[unknown[0]][:40]!r}; write which eye it is, or give --columns eye=NAME if another column says"
         )
     return np.array([known[word] for word in text], dtype=object)
 
@@ -147,35 +143,32 @@ def invalid(table: Table, column: str | None, coding: str | None, good: Sequence
 
     Args:
         coding: what 0 and 1 mean, if the format says: ``flag`` or ``codes``.
-        good: the values that the user calls good; None goes by the values.
-
-    Raises:
-        ValueError: for values that do not say which of them are good.
+        good: the values that the user calls good; None goes by the values, which is a ValueError if they do not say.
     """
     text = table.words(column)
     if column is None:
         return np.zeros(len(text), dtype=bool)
-    values = sorted(set(text) - {""})
+    numbers = {value: _number(value) for value in sorted(set(text) - {""})}
     if good is not None:
         wanted = {_number(word.strip().lower()) for word in good}
-        bad = {value for value in values if _number(value) not in wanted}
-        return np.isin(text, [*bad, ""])
-    if all(value in GOOD + BAD for value in values):
-        return np.isin(text, [*BAD, ""]) & bool(values)
-    numbers = {value: _number(value) for value in values}
-    if plain_name(column) in ("valid", "isvalid") or plain_name(column).endswith(("valid", "tracked")):
-        coding = coding or "flag"
-    if set(numbers.values()) <= {0, 1} and coding is None and set(numbers.values()) != {1}:
+        return np.isin(text, ["", *(value for value, number in numbers.items() if number not in wanted)])
+    if numbers.keys() <= {*GOOD, *BAD}:
+        return np.isin(text, [*BAD, ""]) & bool(numbers)
+    found = set(numbers.values())
+    if coding is None and plain_name(column).endswith(("valid", "tracked")):
+        coding = "flag"
+    if coding is None and found <= {0, 1} and found != {1}:
         raise ValueError(
-            f"{table.path}: expected to know what is good in {column!r}, found {' and '.join(values)} alone, where "
+            f"{table.path}: expected to know what is good in {column!r}, found {' and '.join(numbers)} alone, where "
             "1 is good in some software and 0 in other (the older Tobii's); give --valid 1 or --valid 0"
         )
-    if set(numbers.values()) <= ({0, 1} if coding == "flag" else {0, 1, 2, 3, 4}):
-        # 0 is certain and 1 probable, in the codes of the older Tobii software; 4 is lost.
-        return np.isin(text, [value for value, n in numbers.items() if (n == 0 if coding == "flag" else n > 1)])
+    # 0 is certain and 1 probable, in the codes of the older Tobii software; 4 is lost.
+    known, bad = ({0, 1}, {0}) if coding == "flag" else ({0, 1, 2, 3, 4}, {2, 3, 4})
+    if found <= known:
+        return np.isin(text, [value for value, number in numbers.items() if number in bad])
     raise ValueError(
         f"{table.path}: expected validity in {column!r} as true or false, valid or invalid, 1 or 0, or 0 to 4, found "
-        f"{', '.join(values)[:80]}; give --valid with the values that are good"
+        f"{', '.join(numbers)[:80]}; give --valid with the values that are good"
     )
 
 
@@ -186,7 +179,11 @@ def _number(word: str) -> float | str:
         return word
 
 
-def missing_codes(xy: np.ndarray) -> dict[float, np.ndarray]:
-    """By value that stands for "not found": where both coordinates have it. ``xy`` is (2,N)."""
-    found = {value: (xy[0] == value) & (xy[1] == value) for value in LOST}
-    return {value: there for value, there in found.items() if there.any()}
+def take_out_lost(xy: np.ndarray) -> Counter[str]:
+    """Make those of the (2,N) positions NaN that stand for "not found"; how many they were, by a text for a note."""
+    counts: Counter[str] = Counter()
+    for value in LOST:
+        there = (xy == value).all(axis=0)
+        counts[f"positions are ({value:g}, {value:g}), which stands for lost: missing"] = int(there.sum())
+        xy[:, there] = np.nan
+    return +counts

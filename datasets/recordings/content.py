@@ -1,7 +1,7 @@
 """A table as its declaration finds it: the columns by role, the rows that count, and the trials that they are of."""
 
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,7 +26,7 @@ class Content:
         columns: by role; None for what is not there.
         mode: what gives the tracker's fixations: ``rows`` (a fixation has rows of its own), ``growing`` (rows of
             samples repeat their fixation with its start), ``runs`` (stretches of rows are one), or None.
-        moved: the rows that stood behind a later one.
+        moved: how many rows stood behind a later one.
     """
 
     table: Table
@@ -37,7 +37,7 @@ class Content:
     mode: str | None = None
     left_out: Counter = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
-    moved: set[int] = field(default_factory=set)
+    moved: int = 0
 
     def text(self, role: str) -> np.ndarray:
         return self.table.text(self.columns.get(role))
@@ -45,10 +45,12 @@ class Content:
     def numbers(self, role: str) -> np.ndarray:
         return self.table.numbers(self.columns.get(role))
 
-    def keep(self, rows: np.ndarray) -> None:
-        """Go on with these rows, (N,) bool; before eyes, clocks and trials are asked for."""
-        kind = self.kind
-        self.table, self.kind = self.table.select(rows), None if kind is None else kind[rows]
+    def leave_out(self, rows: dict[str, np.ndarray]) -> None:
+        """Count rows, (N,) bool by what they are, and go on without; before eyes, clocks and trials are asked for."""
+        for what, there in rows.items():
+            self.left_out[what] = int(there.sum())
+        kind, kept = self.kind, ~np.logical_or.reduce([*rows.values()])
+        self.table, self.kind = self.table.select(kept), None if kind is None else kind[kept]
 
     def has(self, *roles: str) -> bool:
         return all(self.columns.get(role) for role in roles)
@@ -78,12 +80,6 @@ class Content:
         return who
 
     @cached_property
-    def clocks(self) -> list[np.ndarray]:
-        """The rows of each clock and eye, whose times rise."""
-        of, names = pd.factorize(self.who + "\n" + self.eye)
-        return [np.flatnonzero(of == number) for number in range(len(names))]
-
-    @cached_property
     def keys(self) -> np.ndarray:
         """Image and trial of every row."""
         labels = self.text("trial")
@@ -94,27 +90,18 @@ class Content:
         """The rows of each trial: a stretch of one image and trial. Rows of one eye may lie between or after those of
         the other; the n-th stretch of an image that one eye has is the n-th that the other one has.
         """
-        keys = self.keys
-        rows: dict[tuple, list[np.ndarray]] = defaultdict(list)
-        for index in self.clocks:
-            who = self.who[index[0]]
-            counts: Counter = Counter()
-            for first, last in runs(keys[index]):
-                key = keys[index[first]]
-                counts[key] += 1
-                rows[who, key, counts[key]].append(index[first:last])
-        if (keys != "").any():
-            self.left_out["rows without an image or trial"] = int((keys == "").sum())
-            rows = {key: parts for key, parts in rows.items() if key[1]}
-        return sorted((np.sort(np.concatenate(parts)) for parts in rows.values()), key=lambda index: index[0])
+        rows = pd.DataFrame({"who": self.who, "eye": self.eye, "key": self.keys})
+        begins = rows["key"] != rows.groupby(["who", "eye"])["key"].shift()
+        rows["count"] = begins.groupby([rows["who"], rows["eye"], rows["key"]]).cumsum()
+        if (self.keys != "").any():
+            self.left_out["rows without an image or trial"] = int((self.keys == "").sum())
+            rows = rows[rows["key"] != ""]
+        trials = rows.index.to_series().groupby([rows["who"], rows["key"], rows["count"]], sort=False)
+        return [index.to_numpy() for _, index in trials]
 
 
 def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -> Content:
-    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count.
-
-    Raises:
-        ValueError: if positions or times are missing, with the names that were looked for, or kinds are not clear.
-    """
+    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count."""
     given = settings.columns or {}
     for role, column in given.items():
         if column not in table.frame:
@@ -148,7 +135,10 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
         content.notes += [f"columns by their usual names: {', '.join(shown)}"] if shown else []
         _leave_out_others(content)
     _take_kinds(content)
-    _leave_out_copies(content)
+    if content.mode == "rows" and content.has("t") and not content.has("id"):
+        # To the last digit, as where a table was written to its own end.
+        copies = content.table.frame.duplicated([*filter(None, dict.fromkeys(content.columns.values()))]).to_numpy()
+        content.leave_out({"rows that are copies of others": copies})
     _find_images(content)
     return content
 
@@ -179,7 +169,6 @@ def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, s
 
 
 def _mode(content: Content) -> str | None:
-    """As ``Content`` has it."""
     declared = content.format.columns
     fixations = content.kind is not None and (content.kind == FIXATION).any()
     if "start" in declared:
@@ -187,7 +176,9 @@ def _mode(content: Content) -> str | None:
     if "fix_x" in declared:
         if not content.has("fix_x", "fix_y") or not (fixations if content.has("kind") else content.has("id")):
             return None
-        if content.has("duration") and _row_a_fixation(content):
+        keys = content.text("kind") + " " + content.text("id")
+        # A fixation has a row of its own, and not one a sample.
+        if content.has("duration") and all(last - first == 1 for first, last in runs(keys) if keys[first].strip()):
             content.columns |= {"x": content.columns["fix_x"], "y": content.columns["fix_y"]}
             content.columns |= dict.fromkeys(("left_x", "right_x"))
             return "rows"
@@ -200,12 +191,6 @@ def _mode(content: Content) -> str | None:
     return "runs" if content.has("x", "y", "kind") and {FIXATION, "saccade"} <= set(content.kind) else None
 
 
-def _row_a_fixation(content: Content) -> bool:
-    """Whether fixations have one row each, and not one a sample."""
-    keys = content.text("kind") + " " + content.text("id")
-    return all(last - first == 1 for first, last in runs(keys) if keys[first].strip())
-
-
 def _check_found(content: Content) -> None:
     format, table = content.format, content.table
     missing = ["t"] if content.mode != "rows" and not content.has("t") else []
@@ -213,19 +198,15 @@ def _check_found(content: Content) -> None:
         side = next((side for side in SIDES if content.has(f"{side}x") or content.has(f"{side}y")), "")
         missing += [role for role in (f"{side}x", f"{side}y") if not content.has(role)]
     if missing:
-        wanted = "; ".join(f"{role} ({_names(format, role)})" for role in missing)
+        wanted = []
+        for role in missing:
+            names = f"{format.columns.get(role, role)}|{format.columns.get(f'fix_{role}', '')}".strip("|").split("|")
+            wanted.append(f"{role} ({' or '.join(map(repr, names[:4]))}{', ...' if len(names) > 4 else ''})")
         raise ValueError(
-            f"{table.path}: expected columns of time, x and y as {format.name} has them, found none for {wanted} among "
-            f"{', '.join(table.frame.columns)[:200]}; give --columns {','.join(f'{role}=NAME' for role in missing)}"
+            f"{table.path}: expected columns of time, x and y as {format.name} has them, found none for "
+            f"{'; '.join(wanted)} among {', '.join(table.frame.columns)[:200]}; give --columns "
+            f"{','.join(f'{role}=NAME' for role in missing)}"
         )
-
-
-def _names(format: TableFormat, role: str) -> str:
-    names = [
-        *format.columns.get(role, role).split("|"),
-        *filter(None, format.columns.get(f"fix_{role}", "").split("|")),
-    ]
-    return " or ".join(map(repr, names[:4])) + (", ..." if len(names) > 4 else "")
 
 
 def _leave_out_others(content: Content) -> None:
@@ -234,13 +215,10 @@ def _leave_out_others(content: Content) -> None:
     messages = content.table.words(content.table.frame.columns[0]) == "msg"
     empty = np.all([content.text(role) == "" for role in roles], axis=0) & ~messages
     if not (messages | empty).all():
-        content.left_out["rows of messages"] = int(messages.sum())
-        content.left_out["rows without time and position"] = int(empty.sum())
-        content.keep(~messages & ~empty)
+        content.leave_out({"rows of messages": messages, "rows without time and position": empty})
 
 
 def _take_kinds(content: Content) -> None:
-    """Only rows that are fixations, or samples; what others there are is counted."""
     kinds, table = content.kind, content.table
     if kinds is None:
         if content.mode == "rows":
@@ -248,29 +226,18 @@ def _take_kinds(content: Content) -> None:
         return
     wanted = kinds == (FIXATION if content.mode == "rows" else SAMPLE)
     if not wanted.any():
-        if content.mode != "rows":
-            # They would part the fixation in whose midst they stand.
-            wanted = kinds != EVENT
-            content.left_out[f"rows of kind {EVENT}"] = int((~wanted).sum())
-            content.keep(wanted)
-            if not wanted.any():
-                raise ValueError(f"{table.path}: expected rows of gaze, found those of kind {EVENT} alone")
-            return
-        found = ", ".join(sorted(set(kinds) - {""})[:5])
-        raise ValueError(
-            f"{table.path}: expected rows that are fixations in {content.columns['kind']!r}, found {found}"
-        )
-    for kind, count in Counter(kinds[~wanted]).items():
-        content.left_out[f"rows of kind {kind or '(none)'}"] = count
-    content.keep(wanted)
-
-
-def _leave_out_copies(content: Content) -> None:
-    """Of fixations that are there twice, to the last digit, as where a table was written to its own end."""
-    if content.mode == "rows" and content.has("t") and not content.has("id"):
-        copies = content.table.frame.duplicated([*filter(None, dict.fromkeys(content.columns.values()))]).to_numpy()
-        content.left_out["rows that are copies of others"] = int(copies.sum())
-        content.keep(~copies)
+        if content.mode == "rows":
+            found = ", ".join(sorted(set(kinds) - {""})[:5])
+            raise ValueError(
+                f"{table.path}: expected rows that are fixations in {content.columns['kind']!r}, found {found}"
+            )
+        # They would part the fixation in whose midst they stand.
+        wanted = kinds != EVENT
+        if not wanted.any():
+            raise ValueError(f"{table.path}: expected rows of gaze, found those of kind {EVENT} alone")
+    if not wanted.all():
+        others = dict.fromkeys(kinds[~wanted])
+        content.leave_out({f"rows of kind {kind or '(none)'}": kinds == kind for kind in others})
 
 
 def _find_images(content: Content) -> None:
@@ -286,6 +253,5 @@ def _find_images(content: Content) -> None:
 
 
 def _are_images(table: Table, column: str) -> bool:
-    """Whether all values are names of image files."""
     names = set(table.words(column)) - {""}
     return bool(names) and all(name.endswith(IMAGE_ENDINGS) for name in names)

@@ -1,6 +1,6 @@
 """Recordings to the fixation table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -142,9 +142,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
     options += unread(settings, "method", "eye", "detection", "screen_px") if method == "events" else []
     if options:
         summary.notes.append(f"not used for --method {method}: {', '.join(options)}")
-    find = _finder(recording, settings, method)
     tables = [
-        _trial_rows(number, trial, find, kind, recording, settings, summary)
+        _trial_rows(trial, kind, recording, settings, summary).assign(TRIAL=number)
         for number, trial in enumerate(recording.trials)
     ]
     summary.empty_trials = sum(table.empty for table in tables)
@@ -168,7 +167,9 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
 
 
 def _named_only(recording: Recording) -> Recording:
-    """Without the trials that name no image, which a note says; ValueError if none does."""
+    """Without the trials that name no image, which a note says; ValueError if none does, or if images of two folders
+    have one name: the fixation table has names without folders.
+    """
     named = tuple(trial for trial in recording.trials if trial.image is not None)
     unnamed = [trial for trial in recording.trials if trial.image is None]
     doubtful = next((trial for trial in unnamed if trial.image_doubt), None)
@@ -180,24 +181,19 @@ def _named_only(recording: Recording) -> Recording:
             f"{where}: expected the recording to name the image of a trial, found none in {len(unnamed)} trials; "
             "give --trials CSV, --image NAME, for a table --columns image=NAME or, for EyeLink, --image_message REGEX"
         )
-    _check_folders(named)
-    if not unnamed:
-        return recording
-    note = f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out"
-    left_out = recording.left_out | {"fixations in trials without an image": count_fixations(unnamed)}
-    return replace(recording, trials=named, notes=(*recording.notes, note), left_out=left_out)
-
-
-def _check_folders(trials: Sequence[Trial]) -> None:
-    """ValueError for images of two folders that have one name: the fixation table has names without folders."""
     folders: dict[str, str] = {}
-    for trial in trials:
+    for trial in named:
         folder, _, name = trial.image.replace("\\", "/").rpartition("/")
         if folder and (other := folders.setdefault(name, folder)) != folder:
             raise ValueError(
                 f"{trial.where}: expected an image {name} in one folder, found it in {other} and {folder}, which would "
                 "be one image; give --trials CSV with names of their own"
             )
+    if not unnamed:
+        return recording
+    note = f"{len(unnamed)} trials name no image (first: {unnamed[0].label[:60]}) and were left out"
+    left_out = recording.left_out | {"fixations in trials without an image": count_fixations(unnamed)}
+    return replace(recording, trials=named, notes=(*recording.notes, note), left_out=left_out)
 
 
 def reasons(summary: Summary) -> str:
@@ -207,9 +203,8 @@ def reasons(summary: Summary) -> str:
         f"{summary.outside} outside the image or without a position",
         f"{summary.off_trial} before or after the image",
     ]
-    if summary.missing_samples:
-        parts.append(f"{summary.missing_samples} of {summary.samples} samples missing")
     counts = {
+        f"of {summary.samples} samples missing": summary.missing_samples,
         f"{'fixations' if summary.method == 'events' else 'samples'} of the other eye": summary.other_eyes,
         "samples of a time that was there before": summary.repeated,
         **summary.left_out,
@@ -268,7 +263,6 @@ def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
 
 
 def _seen(gaze: pd.DataFrame, eye: str) -> int:
-    """How many fixations or samples of an eye have a position."""
     return int(gaze.loc[gaze["eye"] == eye, "x"].notna().sum())
 
 
@@ -300,31 +294,9 @@ def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:
     return gaze.groupby("time_ms", sort=True)[["x", "y", "pupil"]].mean().reset_index()
 
 
-def _finder(recording: Recording, settings: ConversionSettings, method: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """From the tracker's fixations or the samples of one eye to fixations."""
-    if method == "events":
-        return lambda fixations: fixations
-    if recording.on_image:
-        raise ValueError(
-            f"{recording.path}: expected positions on the screen (DACS px) to find fixations among samples, found "
-            "shares of the image (MCS norm), which have no size in degrees; export those too"
-        )
-    # The scene camera's picture has a size too, though no image can be taken to fill it.
-    screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
-    geometry = (recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
-    rate = settings.sampling_rate_hz or recording.sampling_rate_hz
-
-    def find(samples: pd.DataFrame) -> pd.DataFrame:
-        # A time that comes again would be an infinite velocity.
-        samples = samples.drop_duplicates("time_ms")
-        degrees = to_degrees(samples[["x", "y"]].to_numpy(), *geometry)
-        return detect_fixations(samples, method, degrees, settings.detection, sampling_rate_hz=rate)
-
-    return find
-
-
-def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings, summary: Summary) -> pd.DataFrame:
-    """The rows of one trial, counted in the summary."""
+def _trial_rows(
+    trial: Trial, kind: str, recording: Recording, settings: ConversionSettings, summary: Summary
+) -> pd.DataFrame:
     gaze = getattr(trial, kind)
     rect = _image_rect(trial, recording)
     name = image_name(trial.image, trial.where)
@@ -343,10 +315,27 @@ def _trial_rows(number: int, trial: Trial, find, kind: str, recording, settings,
         summary.repeated += int(gaze["time_ms"].duplicated().sum())
         summary.samples += len(gaze)
         summary.missing_samples += int(gaze["x"].isna().sum())
-    rows = _on_image(find(gaze), trial, rect, settings.detection.min_duration_ms, summary)
+        gaze = _detected(gaze, recording, settings, summary.method)
+    rows = _on_image(gaze, trial, rect, settings.detection.min_duration_ms, summary)
     height, width = trial.image_size or (np.nan, np.nan)
     rows.insert(0, "IMAGE", name)
-    return rows.assign(IMAGE_HEIGHT=height, IMAGE_WIDTH=width, TRIAL=number)
+    return rows.assign(IMAGE_HEIGHT=height, IMAGE_WIDTH=width)
+
+
+def _detected(samples: pd.DataFrame, recording: Recording, settings: ConversionSettings, method: str) -> pd.DataFrame:
+    if recording.on_image:
+        raise ValueError(
+            f"{recording.path}: expected positions on the screen (DACS px) to find fixations among samples, found "
+            "shares of the image (MCS norm), which have no size in degrees; export those too"
+        )
+    # The scene camera's picture has a size too, though no image can be taken to fill it.
+    screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
+    # A time that comes again would be an infinite velocity.
+    samples = samples.drop_duplicates("time_ms")
+    geometry = (recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
+    degrees = to_degrees(samples[["x", "y"]].to_numpy(), *geometry)
+    rate = settings.sampling_rate_hz or recording.sampling_rate_hz
+    return detect_fixations(samples, method, degrees, settings.detection, sampling_rate_hz=rate)
 
 
 def _image_rect(trial: Trial, recording: Recording) -> Rect:
@@ -367,7 +356,7 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
 
 
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:
-    """Fixations cut to the trial, those too short or off the image left out."""
+    """Fixations cut to the trial, those too short or off the image left out and counted."""
     start = found["start_ms"].clip(lower=trial.start_ms)
     end_on_clock = found["start_ms"] + found["duration_ms"]
     end = end_on_clock.clip(upper=trial.end_ms)

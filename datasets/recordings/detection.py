@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
 from datasets.recordings.recording import Rect, runs
 from utils.settings import NOT_NEGATIVE, POSITIVE, setting
@@ -93,20 +94,15 @@ def velocity_deg_s(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> 
 
     At the ends of the signal, and for slow trackers, one neighbour to each side is used.
     """
-    reach = 2 if 1e3 / step_ms >= FAST_HZ else 1
-    velocity = np.full_like(degrees, np.nan)
-    for side in range(1, min(reach, (len(time_ms) - 1) // 2) + 1):
-        # The mean of (p[i+1]+p[i+2]) - (p[i-1]+p[i-2]), as in Engbert and Kliegl 2003, where there are two.
-        shifts = range(1, side + 1)
-        inner = slice(side, len(time_ms) - side)
-        ahead = sum(degrees[side + s : len(degrees) - side + s] for s in shifts)
-        behind = sum(degrees[side - s : len(degrees) - side - s] for s in shifts)
-        ahead_ms = sum(time_ms[side + s : len(time_ms) - side + s] for s in shifts)
-        behind_ms = sum(time_ms[side - s : len(time_ms) - side - s] for s in shifts)
-        velocity[inner] = (ahead - behind) / (ahead_ms - behind_ms)[:, None] * 1e3
-    for end, neighbour in ((0, 1), (-1, -2)):
-        velocity[end] = (degrees[end] - degrees[neighbour]) / (time_ms[end] - time_ms[neighbour]) * 1e3
-    return velocity
+    signal = np.column_stack([time_ms, degrees])
+    change = np.full_like(signal, np.nan)
+    change[[0, -1]] = signal[[1, -1]] - signal[[0, -2]]
+    for reach in (1, 2) if 1e3 / step_ms >= FAST_HZ else (1,):
+        if len(signal) > 2 * reach:
+            # (p[i+1]+p[i+2]) - (p[i-1]+p[i-2]), as in Engbert and Kliegl 2003, where there are two.
+            windows = sliding_window_view(signal, 2 * reach + 1, axis=0)
+            change[reach:-reach] = windows[..., reach + 1 :].sum(-1) - windows[..., :reach].sum(-1)
+    return change[:, 1:] / change[:, :1] * 1e3
 
 
 def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from datasets.recordings.recording import (
     Rect,
     Trial,
     check_times,
+    counted,
     overlapping,
     plain,
 )
@@ -36,6 +38,19 @@ TRIAL_SECONDS = 20
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
 # What a sample's line has behind its values, for one eye or two: what the tracker warns of.
 FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
+WRITTEN = re.compile(
+    r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+(?:\.\d+)?(?=\s)|\*\* VERSION: EYELINK)"
+    r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.|[Nn][Aa][Nn])){3,}[ \t]+" + FLAGS,
+    re.M,
+)
+# Of lines that lack some of it.
+EXPECTED = {
+    "START": "START, a time and LEFT or RIGHT",
+    "END": "END and a time after a START",
+    "MSG": "MSG, a time and a text",
+    "EFIX": "EFIX, eye, start, end, duration, x, y and pupil (is the file cut short?)",
+    "EBLINK": "EBLINK, eye, start and end",
+}
 # For what the eye tracker did not find: edf2asc's own, and of its option -miss.
 MISSING = (".", "nan")
 # A fixation lasts from its first sample to the end of its last one.
@@ -46,26 +61,39 @@ RESOLUTION = re.compile(r"\bRES\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)")
 
 def looks_like(text: str) -> bool:
     """Whether a line near the beginning is one that edf2asc writes."""
-    return bool(
-        re.search(
-            r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+(?:\.\d+)?(?=\s)|\*\* VERSION: EYELINK)"
-            r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.|[Nn][Aa][Nn])){3,}[ \t]+" + FLAGS,
-            text[:20000],
-            re.M,
-        )
-    )
+    return bool(WRITTEN.search(text[:20000]))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line that is no sample's, or a message's text, and its number, from 1."""
+
+    path: Path
+    number: int
+    text: str
+
+    def fail(self, expected: str) -> NoReturn:
+        raise ValueError(f"{self.path}, line {self.number}: expected {expected}, found {self.text.strip()[:60]!r}")
+
+    def value(self, word: str) -> float:
+        # Whoever has opened the file in a spreadsheet may have decimal commas.
+        word = word.replace(",", ".")
+        # Not float() alone: it takes "nan", "infinity" and "1_000" too.
+        if not re.fullmatch(r"-?\d+\.?\d*|-?\.\d+|-?\d+\.?\d*[eE][+-]?\d{1,2}", word):
+            self.fail(f"a number in place of {word[:20]!r}")
+        return float(word)
 
 
 @dataclass
 class _Block:
-    """What stands between START and END."""
+    """What stands between START and END; of its samples the numbers of the lines, and the lines."""
 
     start_ms: float
     eyes: tuple[str, ...]
     rate_hz: float | None = None
     end_ms: float = np.nan
-    lines: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -79,42 +107,33 @@ class _Content:
     fixations: list[tuple] = field(default_factory=list)
     blinks: list[tuple[float, float, str]] = field(default_factory=list)
     blocks: list[_Block] = field(default_factory=list)
-    begun: dict[str, int] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
     unfinished: int = 0
     overlapping: int = 0
-    lost: Counter[float] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     px_per_degree: tuple[float, float] | None = None
-
-    def fail(self, number: int, expected: str, line: str):
-        """Raise ValueError with file, line number (from 1), what was expected, and the line's first 60 characters."""
-        raise ValueError(f"{self.path}, line {number}: expected {expected}, found {line.strip()[:60]!r}")
 
 
 def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """Read an .asc file; samples only if the tracker marked no fixations or ``settings.want_samples``.
 
     Samples without any event (edf2asc -s) are one trial.
-
-    Raises:
-        ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
     for number, line in enumerate(text.split("\n"), 1):
-        _take_line(content, number, line)
+        if line[:1].isdigit():
+            _take_sample(content, number, line)
+        else:
+            _take_line(content, _Line(path, number, line))
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
-    _check_blocks(content)
+    blocks = _block_times(content)
     fixations = _fixation_table(content)
-    samples = _sample_table(content) if want_samples else None
-    screens = list(_screens(content))
+    samples = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
+    samples = pd.concat(samples, ignore_index=True) if samples else None
+    screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
-    starts = [*(block.start_ms for block in content.blocks[1:]), np.inf]
-    # One that was interrupted lasts until the next.
-    blocks = [
-        (block.start_ms, block.end_ms if np.isfinite(block.end_ms) else start)
-        for block, start in zip(content.blocks, starts, strict=True)
-    ]
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     try:
@@ -146,7 +165,6 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
 
 
 def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
-    """What a user should know: what is odd, and what was guessed."""
     counts = {
         "recording blocks have no END: the recording was interrupted": sum(
             not np.isfinite(block.end_ms) and not content.samples_alone for block in content.blocks
@@ -157,226 +175,155 @@ def _notes(content: _Content, trials: list[Trial]) -> tuple[str, ...]:
         "trials have no message that the image vanished: taken to be there until the next; if it was not, give "
         "--offset_message": sum(not trial.offset_known for trial in trials),
     }
+    counts |= {f"of the {what}": count for what, count in content.lost.items()}
     alone = "samples alone (edf2asc -s): trials, images and the screen are not in this file"
-    for value, count in content.lost.items():
-        counts[f"of the positions are ({value:g}, {value:g}), which stands for lost: missing"] = count
-    notes = tuple(f"{count} {what}" for what, count in counts.items() if count)
-    return (alone, *notes) if content.samples_alone else notes
+    return (*([alone] if content.samples_alone else []), *counted(counts))
 
 
-def _take_line(content: _Content, number: int, line: str) -> None:
-    if line[:1].isdigit():
-        if not content.blocks:
-            _take_first_sample(content, number, line)
-        if content.want_samples:
-            content.blocks[-1].lines.append(line)
-            content.blocks[-1].numbers.append(number)
-        return
-    if re.match(r"-\d", line):
-        content.fail(number, "a time of at least 0", line)
-    words = line.split(None, 1)
-    take = _TAKERS.get(words[0]) if words else None
-    if take is not None:
-        take(content, number, line)
+def _take_line(content: _Content, line: _Line) -> None:
+    if re.match(r"-\d", line.text):
+        line.fail("a time of at least 0")
+    match line.text.split():
+        case ["START", time, *rest] if not {"LEFT", "RIGHT"}.isdisjoint(rest):
+            eyes = tuple(EYES[word] for word in rest if word in ("LEFT", "RIGHT"))
+            content.blocks.append(_Block(line.value(time), eyes))
+        case ["END", time, *_] if content.blocks:
+            _take_end(content, line, time)
+        case ["SAMPLES" | "EVENTS" as what, *rest]:
+            if "GAZE" not in rest and (content.want_samples or what == "EVENTS"):
+                line.fail("gaze positions (SAMPLES GAZE, EVENTS GAZE; edf2asc -sg)")
+            found = RATE.search(line.text)
+            if found and float(found[1]) > 0 and content.blocks:
+                content.blocks[-1].rate_hz = float(found[1])
+        case ["PRESCALER", *scale] if scale != ["1"]:
+            line.fail("positions in pixels (PRESCALER 1)")
+        case ["MSG", time, *text]:
+            text = line.text.split(None, 2)[2] if text else ""
+            content.messages.append(Message(line.value(time), text, line.number))
+        case ["SFIX", *rest]:
+            # One that no EFIX follows was cut.
+            eye = "".join(rest[:1])
+            content.unfinished += eye in content.begun
+            content.begun.add(eye)
+        case ["EFIX", eye, start, end, duration, x, y, pupil, *_] if eye in EYES:
+            _take_fixation(content, line, eye, (start, end, duration), (x, y, pupil))
+        case ["EBLINK", eye, start, end, *_] if eye in EYES:
+            content.blinks.append((line.value(start), line.value(end), EYES[eye]))
+        case [word, *_] if word in EXPECTED:
+            line.fail(EXPECTED[word])
 
 
-def _take_first_sample(content: _Content, number: int, line: str) -> None:
-    """A sample before any START: where a file has samples alone, the beginning of its only block."""
-    found = re.search(r"\s" + FLAGS, line)
-    if not content.samples_alone or not found:
-        content.fail(number, "a line START before the first sample", line)
-    eyes = (LEFT, RIGHT) if len(found[1]) == 5 else (BOTH,)
-    content.blocks.append(_Block(_number(content, number, line, line.split()[0]), eyes))
+def _take_sample(content: _Content, number: int, text: str) -> None:
+    if not content.blocks:
+        # Where a file has samples alone, the first is the beginning of its only block.
+        line, found = _Line(content.path, number, text), re.search(r"\s" + FLAGS, text)
+        if not content.samples_alone or not found:
+            line.fail("a line START before the first sample")
+        eyes = (LEFT, RIGHT) if len(found[1]) == 5 else (BOTH,)
+        content.blocks.append(_Block(line.value(text.split()[0]), eyes))
+    if content.want_samples:
+        content.blocks[-1].lines.append(text)
+        content.blocks[-1].numbers.append(number)
 
 
-def _take_start(content: _Content, number: int, line: str) -> None:
-    words = line.split()
-    eyes = tuple(EYES[word] for word in words[2:] if word in ("LEFT", "RIGHT"))
-    if len(words) < 3 or not eyes:
-        content.fail(number, "START, a time and LEFT or RIGHT", line)
-    start = _number(content, number, line, words[1])
-    content.blocks.append(_Block(start, eyes))
-
-
-def _take_end(content: _Content, number: int, line: str) -> None:
-    words = line.split()
-    if len(words) < 2 or not content.blocks:
-        content.fail(number, "END and a time after a START", line)
+def _take_end(content: _Content, line: _Line, time: str) -> None:
     block = content.blocks[-1]
-    block.end_ms = _number(content, number, line, words[1])
+    block.end_ms = line.value(time)
     if block.end_ms < block.start_ms:
-        content.fail(number, f"an END at {plain(block.start_ms)} or later (is the file cut short?)", line)
-    found = RESOLUTION.search(line)
+        line.fail(f"an END at {plain(block.start_ms)} or later (is the file cut short?)")
+    found = RESOLUTION.search(line.text)
     if found and float(found[1]) > 0 and float(found[2]) > 0:
         content.px_per_degree = (float(found[1]), float(found[2]))
 
 
-def _take_kinds(content: _Content, number: int, line: str) -> None:
-    """SAMPLES and EVENTS say what the numbers are."""
-    used = content.want_samples or line.startswith("EVENTS")
-    if used and "GAZE" not in line.split():
-        content.fail(number, "gaze positions (SAMPLES GAZE, EVENTS GAZE; edf2asc -sg)", line)
-    found = RATE.search(line)
-    if found and float(found[1]) > 0 and content.blocks:
-        content.blocks[-1].rate_hz = float(found[1])
-
-
-def _take_message(content: _Content, number: int, line: str) -> None:
-    parts = line.split(None, 2)
-    if len(parts) < 2:
-        content.fail(number, "MSG, a time and a text", line)
-    content.messages.append(
-        Message(_number(content, number, line, parts[1]), parts[2] if len(parts) > 2 else "", number)
-    )
-
-
-def _take_fixation(content: _Content, number: int, line: str) -> None:
-    words = line.split()
-    if len(words) < 8 or words[1] not in EYES:
-        content.fail(number, "EFIX, eye, start, end, duration, x, y and pupil (is the file cut short?)", line)
-    start, end, duration = (_number(content, number, line, word) for word in words[2:5])
+def _take_fixation(content: _Content, line: _Line, eye: str, times: tuple[str, ...], gaze: tuple[str, ...]) -> None:
+    start, end, duration = map(line.value, times)
     if not 0 <= start <= end or duration < 0:
-        content.fail(number, "a fixation that starts at 0 or later and ends after it starts", line)
+        line.fail("a fixation that starts at 0 or later and ends after it starts")
     if abs(end - start - duration) > LONGEST_STEP_MS:
-        content.fail(number, f"a fixation that lasts from its start to its end, {plain(end - start)} ms", line)
-    x, y, pupil = (_number(content, number, line, word, missing=True) for word in words[5:8])
-    if x == y and x in codings.LOST:
-        content.lost[x] += 1
-        x = y = np.nan
-    content.begun.pop(words[1], None)
-    content.fixations.append((start, duration, x, y, pupil, EYES[words[1]]))
+        line.fail(f"a fixation that lasts from its start to its end, {plain(end - start)} ms")
+    x, y, pupil = (np.nan if word.lower() in MISSING else line.value(word) for word in gaze)
+    content.begun.discard(eye)
+    content.fixations.append((start, duration, x, y, pupil, EYES[eye]))
 
 
-def _take_beginning(content: _Content, number: int, line: str) -> None:
-    """SFIX: one that no EFIX follows was cut, and is counted."""
-    eye = (line.split() + [""])[1]
-    content.unfinished += eye in content.begun
-    content.begun[eye] = number
-
-
-def _take_scale(content: _Content, number: int, line: str) -> None:
-    if line.split()[1:] != ["1"]:
-        content.fail(number, "positions in pixels (PRESCALER 1)", line)
-
-
-def _take_blink(content: _Content, number: int, line: str) -> None:
-    words = line.split()
-    if len(words) < 4 or words[1] not in EYES:
-        content.fail(number, "EBLINK, eye, start and end", line)
-    start, end = (_number(content, number, line, word) for word in words[2:4])
-    content.blinks.append((start, end, EYES[words[1]]))
-
-
-_TAKERS = {
-    "START": _take_start,
-    "END": _take_end,
-    "SAMPLES": _take_kinds,
-    "EVENTS": _take_kinds,
-    "MSG": _take_message,
-    "PRESCALER": _take_scale,
-    "SFIX": _take_beginning,
-    "EFIX": _take_fixation,
-    "EBLINK": _take_blink,
-}
-
-
-def _number(content: _Content, number: int, line: str, word: str, *, missing: bool = False) -> float:
-    if missing and word.lower() in MISSING:
-        return np.nan
-    # Whoever has opened the file in a spreadsheet may have decimal commas.
-    word = word.replace(",", ".")
-    # Not float() alone: it takes "nan", "infinity" and "1_000" too.
-    if not re.fullmatch(r"-?\d+\.?\d*|-?\.\d+|-?\d+\.?\d*[eE][+-]?\d{1,2}", word):
-        content.fail(number, f"a number in place of {word[:20]!r}", line)
-    return float(word)
-
-
-def _check_blocks(content: _Content) -> None:
-    """ValueError unless each block starts after the one before it has ended."""
-    times = [time for block in content.blocks for time in (block.start_ms, block.end_ms)]
-    numbers = [1 + index // 2 for index, time in enumerate(times) if np.isfinite(time)]
-    times = np.array([time for time in times if np.isfinite(time)])
-    check_times(times, lambda index: f"{content.path}, recording block {numbers[index]}")
+def _block_times(content: _Content) -> list[tuple[float, float]]:
+    """Start and end of every block; one that was interrupted lasts until the next. ValueError unless each starts after
+    the one before it has ended.
+    """
+    times = np.array([(block.start_ms, block.end_ms) for block in content.blocks])
+    known = np.flatnonzero(np.isfinite(times))
+    check_times(times.flat[known], lambda index: f"{content.path}, recording block {1 + known[index] // 2}")
+    ends = np.fmin(times[:, 1], np.append(times[1:, 0], np.inf))
+    return list(zip(times[:, 0].tolist(), ends.tolist(), strict=True))
 
 
 def _fixation_table(content: _Content) -> pd.DataFrame | None:
-    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end.
-
-    Raises:
-        ValueError: for one that lies within an earlier one: it is there twice.
-    """
+    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
     if not content.fixations:
         return None
-    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS).sort_values(["start_ms", "duration_ms"])
+    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS)
+    table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
+    xy = table[["x", "y"]].to_numpy().T.copy()
+    content.lost += codings.take_out_lost(xy)
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
-    within = table[end <= before]
-    if len(within):
-        first = within.iloc[0]
+    if (end <= before).any():
+        eye, start = table.loc[(end <= before).idxmax(), ["eye", "start_ms"]]
         raise ValueError(
-            f"{content.path}: expected each fixation once, found one of the {first['eye']} eye at "
-            f"{plain(first['start_ms'])} ms within another; is the recording in the file twice?"
+            f"{content.path}: expected each fixation once, found one of the {eye} eye at {plain(start)} ms within "
+            "another; is the recording in the file twice?"
         )
-    late = np.maximum(table["start_ms"], before.fillna(-np.inf))
-    content.overlapping = int((late > table["start_ms"]).sum())
-    return table.assign(start_ms=late, duration_ms=table["duration_ms"] - (late - table["start_ms"])).reset_index(
-        drop=True
-    )
-
-
-def _sample_table(content: _Content) -> pd.DataFrame | None:
-    """Samples of all blocks, a row an eye."""
-    tables = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
-    return pd.concat(tables, ignore_index=True) if tables else None
+    start = np.fmax(table["start_ms"], before)
+    late = start - table["start_ms"]
+    content.overlapping = int((late > 0).sum())
+    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late, x=xy[0], y=xy[1])
 
 
 def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     """The samples of each eye."""
     width = 1 + 3 * len(block.eyes)
     rows = [line.split(None, width)[:width] for line in block.lines]
-    for number, line, row in zip(block.numbers, block.lines, rows, strict=True):
-        if len(row) < width:
-            content.fail(number, f"a time and 3 values an eye ({width} in all; is the file cut short?)", line)
+
+    def check(wrong: np.ndarray, expected: str) -> None:
+        if wrong.any():
+            index = int(wrong.argmax())
+            _Line(content.path, block.numbers[index], block.lines[index]).fail(expected)
+
+    short = np.array([len(row) < width for row in rows])
+    check(short, f"a time and 3 values an eye ({width} in all; is the file cut short?)")
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line for line in block.lines):
         text = text.replace(",", ".", regex=True)
-    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    wrong = np.argwhere(~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy())
-    if len(wrong) or np.isnan(values[:, 0]).any():
-        index = int(wrong[0, 0]) if len(wrong) else int(np.flatnonzero(np.isnan(values[:, 0]))[0])
-        content.fail(block.numbers[index], "numbers, or '.' where the eye was not found", block.lines[index])
-    check_times(values[:, 0], lambda index: f"{content.path}, line {block.numbers[index]}")
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, copy=True)
+    wrong = ~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy()
+    check(wrong.any(axis=1), "numbers, or '.' where the eye was not found")
     times = values[:, 0]
+    check_times(times, lambda index: f"{content.path}, line {block.numbers[index]}")
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
-    for i, eye in enumerate(block.eyes):
-        for value, there in codings.missing_codes(values[:, 1 + 3 * i : 3 + 3 * i].T).items():
-            content.lost[value] += int(there.sum())
-            values[there, 1 + 3 * i : 3 + 3 * i] = np.nan
-        gaze = (times, *values[:, 1 + 3 * i : 4 + 3 * i].T, eye)
-        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, gaze, strict=True)))
+    for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
+        content.lost += codings.take_out_lost(gaze[:2])
+        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, (times, *gaze, eye), strict=True)))
 
 
-def _screens(content: _Content) -> dict[Rect, None]:
+def _screens(content: _Content) -> list[Rect]:
     """From GAZE_COORDS or, without, DISPLAY_COORDS, which give the first and the last pixel; each size once."""
     for name in ("GAZE_COORDS", "DISPLAY_COORDS"):
-        screens = {}
+        screens = []
         for message in content.messages:
-            words = message.text.replace("=", " ").replace(",", " ").split()
+            line = _Line(content.path, message.line, message.text)
+            words = line.text.replace("=", " ").replace(",", " ").split()
             if words[:1] == [name] and len(words) >= 5:
-                left, top, right, bottom = (_number(content, message.line, message.text, word) for word in words[1:5])
+                left, top, right, bottom = map(line.value, words[1:5])
+                # Some software writes the number of pixels itself for the last, and screens have an even number.
+                width, height = (side + (side % 2 != 0) for side in (right - left, bottom - top))
                 if right > left and bottom > top:
-                    screens[Rect(left, top, _pixels(left, right), _pixels(top, bottom))] = None
+                    screens.append(Rect(left, top, width, height))
         if screens:
-            return screens
-    return {}
-
-
-def _pixels(first: float, last: float) -> float:
-    """How many there are; some software writes the number itself for the last, and screens have an even number."""
-    count = last - first
-    return count if count % 2 == 0 else count + 1
+            return list(dict.fromkeys(screens))
+    return []
 
 
 def _with_gaze(trial: Trial, fixations, samples, blinks: list[tuple[float, float, str]]) -> Trial:

@@ -57,10 +57,7 @@ def find_trials(
     for (label, part, start_ms, end_ms), named in zip(parts, behind, strict=True):
         # (message, name, rectangle) of every IMGLOAD.
         loads = [(message, *loaded) for message in part if (loaded := load(message.text, screen))]
-        if settings.image_message is not None:
-            named_images, doubt = _matching_images(part, settings.image_message, loads), ""
-        else:
-            named_images, doubt = _named_images(part, named, loads)
+        named_images, doubt = _named_images(part, named, loads, settings.image_message)
         where = f"{path}, line {part[0].line}" if part else f"{path}, recording block {label}"
         trial = Trial(label, where, start_ms, end_ms, image_doubt=doubt)
         trials += _images_of(path, trial, part, named_images, blocks, loads, settings)
@@ -74,8 +71,7 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
     if not heads:
         return _block_parts(messages, blocks)
     parts = []
-    for number, (index, label) in enumerate(heads, 1):
-        after = heads[number][0] if number < len(heads) else len(messages)
+    for number, ((index, label), (after, _)) in enumerate(itertools.pairwise([*heads, (len(messages), "")]), 1):
         part, start = messages[index:after], messages[index].time_ms
         stop = messages[after].time_ms if after < len(messages) else np.inf
         if stop < start:
@@ -93,8 +89,7 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
     START, or between END and TRIAL_RESULT.
     """
     parts, before = [], -np.inf
-    for number, (start, end) in enumerate(blocks, 1):
-        following = blocks[number][0] if number < len(blocks) else np.inf
+    for number, ((start, end), (following, _)) in enumerate(itertools.pairwise([*blocks, (np.inf, np.inf)]), 1):
         last = max([end, *(time for time in _result_times(messages) if end < time < following)])
         part = [message for message in messages if before < message.time_ms <= last]
         parts.append((str(number), part, min([start, *(m.time_ms for m in part)]), end))
@@ -124,44 +119,37 @@ def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, se
         if not known:
             shown_ms = next((start for start, _ in blocks if start_ms <= start < end_ms), start_ms)
         end_ms = min(end_ms, next_load_ms) if next_load_ms > shown_ms else end_ms
-        trial = replace(trial, image=name, rect=rect, named_by=message.text if message else "")
-        trials = [replace(trial, start_ms=shown_ms, end_ms=end_ms, onset_known=known or shown_ms == load_ms)]
+        shown = [(message, name, rect, shown_ms, end_ms, known or shown_ms == load_ms)]
     else:
         edges = [_display_ms(part, onset, message.time_ms) for message, _, _ in named] + [end_ms]
-        trials = [
-            replace(
-                trial,
-                image=name,
-                rect=rect,
-                where=f"{path}, line {message.line}",
-                start_ms=_first(part, onset, edges[i], np.nextafter(edges[i + 1], -np.inf), default=edges[i]),
-                end_ms=edges[i + 1],
-                named_by=message.text,
-            )
-            for i, (message, name, rect) in enumerate(named)
+        shown = [
+            (*image, _first(part, onset, start, np.nextafter(end, -np.inf), default=start), end, True)
+            for image, (start, end) in zip(named, itertools.pairwise(edges), strict=True)
         ]
-    # An image is there until the first message that it vanished.
-    gone_ms = [_first(part, offset, one.start_ms, one.end_ms, default=np.nan) for one in trials]
     ends = (np.inf, *(end for _, end in blocks), *_result_times(part))
-    return [
-        replace(one, end_ms=float(np.fmin(gone, one.end_ms)), offset_known=gone <= one.end_ms or one.end_ms in ends)
-        for one, gone in zip(trials, gone_ms, strict=True)
-    ]
+    trials = []
+    for message, name, rect, start, end, known in shown:
+        # An image is there until the first message that it vanished.
+        gone = _first(part, offset, start, end, default=np.inf)
+        where = f"{path}, line {message.line}" if len(shown) > 1 else trial.where
+        one = replace(trial, where=where, image=name, rect=rect, named_by=message.text if message else "")
+        ended = gone <= end or end in ends
+        trials.append(replace(one, start_ms=start, end_ms=float(min(gone, end)), onset_known=known, offset_known=ended))
+    return trials
 
 
 def _result_times(messages: list[Message]) -> list[float]:
     return [message.time_ms for message in messages if message.text.startswith("TRIAL_RESULT")]
 
 
-def _matching_images(part: list[Message], pattern: str, loads) -> list[tuple[Message, str, Rect | None]]:
-    """(message, name, rectangle) of each message that the user's pattern fits."""
-    matches = [(message, found) for message in part if (found := re.search(pattern, message.text))]
-    names = [(message, (found.lastindex and found[1]) or found[0]) for message, found in matches]
-    return [(message, name, _rect_of(name, loads)) for message, name in names]
-
-
-def _named_images(part: list[Message], behind: tuple[str | None, str], loads):
-    """((message, name, rectangle) of each image that Data Viewer's messages name, why none is where one may be)."""
+def _named_images(part: list[Message], behind: tuple[str | None, str], loads, pattern: str | None):
+    """((message, name, rectangle) of each image that the user's pattern, or else Data Viewer's messages name, why none
+    is where one may be).
+    """
+    if pattern is not None:
+        matches = [(message, found) for message in part if (found := re.search(pattern, message.text))]
+        names = [(message, (found.lastindex and found[1]) or found[0]) for message, found in matches]
+        return [(message, name, _rect_of(name, loads)) for message, name in names], ""
     values = [(message, name) for message in part if (name := variable(message.text))]
     # A variable "stimulus" may hold its kind, beside "image" with the file.
     values = [(m, name) for m, name in values if ENDING.search(name)] or values

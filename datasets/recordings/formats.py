@@ -40,7 +40,8 @@ class TableFormat:
             fixations where there is a ``duration`` or an ``end``; ``fix_x, fix_y`` fixations beside samples. ``id``
             numbers fixations, ``kind`` says what a row is, ``valid``, ``left_valid``, ``fix_valid``, ... whether it
             can be trusted, ``on`` whether it is on the surface. ``left, top, width, height`` place the image on the
-            screen, ``image_height, image_width`` are its size, ``screen_width, screen_height`` the screen's.
+            screen, ``image_height, image_width`` are its size, ``screen_width, screen_height`` the screen's. Declared
+            with ``@`` it is of both axes, with ``*`` of both eyes: left or right, in names ``%`` is l or r.
         planes: in order of preference.
         time_unit, duration_unit: where the column's name has none; None asks the numbers (ms for durations).
         y_up: y grows upwards, from 0 to 1.
@@ -68,19 +69,16 @@ class TableFormat:
     onset: bool = True
     image_of: re.Pattern | None = None
 
-
-def _xy(prefix: str, names: str) -> dict[str, str]:
-    """Columns ``prefix``x and ``prefix``y; ``@`` stands for the axis."""
-    return {f"{prefix}{axis}": names.replace("@", axis) for axis in "xy"}
+    def __post_init__(self):
+        object.__setattr__(self, "columns", _spread(self.columns))
 
 
-def _eyes(role: str, names: str) -> dict[str, str]:
-    """Columns of the left and the right eye; ``*`` stands for left or right, ``%`` for l or r, ``#`` for x or y."""
-    axes = "xy" if "#" in names else ("",)
+def _spread(columns: Mapping[str, str]) -> dict[str, str]:
     return {
-        f"{eye}_{role}{axis}": names.replace("*", eye).replace("%", eye[0]).replace("#", axis)
-        for eye in ("left", "right")
-        for axis in axes
+        role.replace("*", eye).replace("@", axis): names.replace("*", eye).replace("%", eye[:1]).replace("@", axis)
+        for role, names in columns.items()
+        for eye in (("left", "right") if "*" in role else ("",))
+        for axis in ("xy" if "@" in role else ("",))
     }
 
 
@@ -88,12 +86,14 @@ IMAGE = (
     "image|image name|image file|media|media name|stimulus|stimulus name|stimuli name|picture|file name|stim|stim name"
     "|stim file|img|img name|image id|picture name|page name|trial image|source stimuli name|scene name"
 )
-WHO = {
+# What experiments call these whose tables are not of a tracker's software.
+WHAT_AND_WHO = {
+    "image": IMAGE,
+    "trial": "trial|trial id|trial index|trial number|trial nr|trial sequence|trial no|trial num",
     "participant": "participant|participant name|participant id|subject|subject id|subject name|sub|subj|ppt|pid"
     "|reader|reader id|user|user id|viewer|viewer id|observer|observer id|annotator|annotator id|rater|rater id",
     "recording": "recording|recording name|recording id|recording session label|session|session id|data file|block",
 }
-TRIAL = "trial|trial id|trial index|trial number|trial nr|trial sequence|trial no|trial num"
 
 TOBII = TableFormat(
     # Pro Lab, Studio 3 and Studio 2, whose names differ, but never say two things by one name.
@@ -101,9 +101,9 @@ TOBII = TableFormat(
     headers=(("Recording timestamp",), ("Timestamp", "GazePointXLeft|MappedFixationPointX")),
     columns={
         "t": "Recording timestamp|Timestamp",
-        **_xy("", "Gaze point @"),
-        **_eyes("", "Gaze point * #|GazePoint#*"),
-        **_xy("fix_", "Fixation point @"),
+        "@": "Gaze point @",
+        "*_@": "Gaze point * @|GazePoint@*",
+        "fix_@": "Fixation point @",
         "kind": "Eye movement type|GazeEventType",
         "id": "Eye movement type index|FixationIndex",
         "duration": "Gaze event duration|Eye movement event duration|FixationDuration",
@@ -111,8 +111,8 @@ TOBII = TableFormat(
         "participant": "Participant name",
         "recording": "Recording name",
         "snapshot": "Snapshot",
-        **_eyes("pupil", "Pupil diameter *|Pupil*"),
-        **_eyes("valid", "Validity *"),
+        "*_pupil": "Pupil diameter *|Pupil*",
+        "*_valid": "Validity *",
         "left": "Presented Media position X|MediaPosX",
         "top": "Presented Media position Y|MediaPosY",
         "width": "Presented Media width|MediaWidth",
@@ -134,12 +134,10 @@ TOBII_SDK = TableFormat(
     headers=(("left_gaze_point_on_display_area|left_gaze_point_on_display_area_x",),),
     columns={
         "t": "device_time_stamp|system_time_stamp",
-        **_eyes("", "*_gaze_point_on_display_area_#"),
-        **_eyes("valid", "*_gaze_point_validity|*_gaze_point_valid"),
-        **_eyes("pupil", "*_pupil_diameter"),
-        "image": IMAGE,
-        "trial": TRIAL,
-        **WHO,
+        "*_@": "*_gaze_point_on_display_area_@",
+        "*_valid": "*_gaze_point_validity|*_gaze_point_valid",
+        "*_pupil": "*_pupil_diameter",
+        **WHAT_AND_WHO,
     },
     planes=(Plane("fraction", (None,)),),
     time_unit="us",
@@ -152,12 +150,10 @@ I2MC = TableFormat(
     headers=(("LGazePos2dx", "LGazePos2dy"), ("RGazePos2dx", "RGazePos2dy")),
     columns={
         "t": "Time|RelTimestamp",
-        **_eyes("", "%GazePos2d#"),
-        **_eyes("valid", "%Validity"),
-        **_eyes("pupil", "%PupilDm"),
-        "image": IMAGE,
-        "trial": TRIAL,
-        **WHO,
+        "*_@": "%GazePos2d@",
+        "*_valid": "%Validity",
+        "*_pupil": "%PupilDm",
+        **WHAT_AND_WHO,
     },
     planes=(Plane("fraction", (None,)),),
     validity="codes",
@@ -169,7 +165,7 @@ PUPIL_PLAYER = TableFormat(
     headers=(("norm_pos_x", "duration|gaze_timestamp|timestamp"), ("x_norm", "gaze_timestamp")),
     columns={
         "t": "gaze_timestamp|start_timestamp|timestamp|world_timestamp",
-        **_xy("", "norm_pos_@|@_norm"),
+        "@": "norm_pos_@|@_norm",
         "duration": "duration",
         "id": "fixation_id|id",
         "on": "on_surf|on_srf",
@@ -194,7 +190,7 @@ PUPIL_CLOUD = TableFormat(
     ),
     columns={
         "t": "start timestamp|timestamp",
-        **_xy("", "fixation @|fixation position on surface @|gaze @|gaze position on surface @"),
+        "@": "fixation @|fixation position on surface @|gaze @|gaze position on surface @",
         "duration": "duration",
         "id": "fixation id",
         "on": "fixation detected on surface|fixation detected in reference image"
@@ -213,15 +209,15 @@ GAZEPOINT = TableFormat(
     headers=(("TIME", "FPOGX"), ("TIME", "BPOGX")),
     columns={
         "t": "TIME",
-        **_xy("fix_", "FPOG@"),
+        "fix_@": "FPOG@",
         "start": "FPOGS",
         "duration": "FPOGD",
         "id": "FPOGID",
         "fix_valid": "FPOGV",
-        **_xy("", "BPOG@"),
+        "@": "BPOG@",
         "valid": "BPOGV",
-        **_eyes("", "%POG#"),
-        **_eyes("valid", "%POGV"),
+        "*_@": "%POG@",
+        "*_valid": "%POGV",
         "image": "MEDIA_NAME|DICOM_ID",  # the latter as EGD-CXR, the public gaze on chest X-rays, has it
         "trial": "MEDIA_ID",
     },
@@ -238,13 +234,13 @@ IMOTIONS = TableFormat(
     headers=(("Timestamp", "SourceStimuliName", "ET_GazeLeftx|Gaze X|Fixation X"),),
     columns={
         "t": "Timestamp",
-        **_xy("fix_", "Fixation @"),
+        "fix_@": "Fixation @",
         "start": "Fixation Start",
         "duration": "Fixation Duration",
         "id": "Fixation Index",
-        **_xy("", "Gaze @"),
-        **_eyes("", "ET_Gaze*#"),
-        **_eyes("pupil", "ET_Pupil*"),
+        "@": "Gaze @",
+        "*_@": "ET_Gaze*@",
+        "*_pupil": "ET_Pupil*",
         "image": "SourceStimuliName",
     },
     time_unit="ms",
@@ -262,15 +258,15 @@ SMI = TableFormat(
         "t": "Event Start Trial Time|Start|RecordingTime|Time",
         "end": "Event End Trial Time|End",
         "duration": "Event Duration|Duration",
-        **_xy("", "Fixation Position @|Location @|Point of Regard Binocular @"),
-        **_eyes("", "% POR #|Point of Regard * #"),
+        "@": "Fixation Position @|Location @|Point of Regard Binocular @",
+        "*_@": "% POR @|Point of Regard * @",
         "kind": "Event Type|Type|Category|Category Binocular|Category Left|Category Right",
         "eye": "Eye L/R|Event Type",
         "trial": "Trial",
         "image": "Stimulus",
         "participant": "Participant",
         "pupil": "Fixation Average Pupil Diameter|Avg. Pupil Size X",
-        **_eyes("pupil", "% Mapped Diameter|% Dia X|Pupil Diameter *"),
+        "*_pupil": "% Mapped Diameter|% Dia X|Pupil Diameter *",
     },
     time_unit="us",
     duration_unit="us",
@@ -284,7 +280,7 @@ DATA_VIEWER = TableFormat(
         "t": "CURRENT_FIX_START",
         "end": "CURRENT_FIX_END",
         "duration": "CURRENT_FIX_DURATION",
-        **_xy("", "CURRENT_FIX_@"),
+        "@": "CURRENT_FIX_@",
         "pupil": "CURRENT_FIX_PUPIL",
         "eye": "EYE_USED|EYE_REPORTED|RECORDING_EYE|EYE_TRACKED",
         "trial": "TRIAL_INDEX|TRIAL_LABEL|Trial_Index_",
@@ -299,33 +295,27 @@ _PLAIN = {
     "|timestamp start fixation|sttime|stime",  # of REFLACX, and of tables made of .edf and .asc files
     "end": "end t|end|end time|offset|fixation end|t end|fix end|time end|stop|timestamp end fixation|entime|etime",
     "duration": "duration|dur|fixation duration|duration ms|fix duration|fix dur|length",
-    **_xy(
-        "",
-        "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
-        "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel"
-        "|fixation position @|gav @|a@p",
-    ),
-    **_eyes(
-        "", "* #|# *|gaze * #|* gaze #|gaze # *|* gaze point #|% #|# %|gaze point * #|% gaze #|gaze % #|* # pos|g# *"
-    ),
+    "@": "@|gaze @|@ gaze|gaze point @|screen @|@ pos|pos @|@ pred|pred @|fixation @|avg @|mean @|@ avg|@ mean|@ px"
+    "|gaze pos @|average gaze @|@ pix|fix @|@ position|position @|@ fix|@ coord|raw @|@ pixel|fixation position @|gav @"
+    "|a@p",
+    "*_@": "* @|@ *|gaze * @|* gaze @|gaze @ *|* gaze point @|% @|@ %|gaze point * @|% gaze @|gaze % @|* @ pos|g@ *",
     "eye": "eye|which eye|eye used|eye tracked|recording eye|tracked eye|eye lr|eye name|eye reported|fix eye",
     "kind": "event type|eye movement type|gaze event type|eye movement|movement type|eye event|event|event label"
     "|event name|kind|category|class|classification|label|type|movement",
-    "image": IMAGE,
-    "trial": TRIAL,
-    **WHO,
+    **WHAT_AND_WHO,
     "pupil": "pupil|pupil size|pupil diameter|pupil avg|avg pupil|pupil area",
-    **_eyes("pupil", "* pupil|pupil *|* pupil size|* pupil diameter|% pupil|pupil %"),
+    "*_pupil": "* pupil|pupil *|* pupil size|* pupil diameter|% pupil|pupil %",
     "valid": "valid|is valid|validity|gaze valid|gaze validity|tracked|is tracked",
     "confidence": "confidence",
-    **_eyes("valid", "* valid|valid *|* validity|validity *|% validity|validity %|% valid"),
+    "*_valid": "* valid|valid *|* validity|validity *|% validity|validity %|% valid",
 }
+_BY_ROLE = _spread(_PLAIN)
 # May say of a row of the plain format whether it is valid, if that is what the words in it say.
 STATUS = "status|tracking|tracking status|gaze status|eye status|tracking quality|gaze quality|eye quality"
 PLAIN = TableFormat(
     name="plain",
     headers=tuple(
-        (_PLAIN[when], _PLAIN[f"{eye}x"], _PLAIN[f"{eye}y"])
+        (_BY_ROLE[when], _BY_ROLE[f"{eye}x"], _BY_ROLE[f"{eye}y"])
         for when in ("t", "duration")
         for eye in ("", "left_", "right_")
     ),

@@ -30,30 +30,21 @@ def looks_like(text: str) -> bool:
 
 
 def read(path: Path, text: str) -> Recording:
-    """Read all trials with gaze of any number of participants; times count from the start of each trial.
-
-    Raises:
-        ValueError: for text that is no JSON, gaze that is not as described, or a trial that is there twice.
-    """
+    """Read all trials with gaze of any number of participants; times count from the start of each trial."""
     records = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_table(path, text)
-    trials = _trials(records)
-    if not trials:
-        raise ValueError(f"{path}: expected trials with {DATA!r}, found none")
-    return Recording(path, "jspsych", tuple(trials))
-
-
-def _trials(records: Iterator[tuple[str, dict]]) -> list[Trial]:
     trials, seen = [], {}
     for number, (where, record) in enumerate(records, 1):
         other = seen.setdefault(json.dumps(record, sort_keys=True), where)
         if other != where:
             raise ValueError(f"{where}: expected each trial once, found the same as {other}; remove one of them")
         trials.append(_trial(where, number, record))
-    return trials
+    if not trials:
+        raise ValueError(f"{path}: expected trials with {DATA!r}, found none")
+    return Recording(path, "jspsych", tuple(trials))
 
 
 def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
-    """(row, record) of jsPsych's CSV, whose cells hold JSON where they are more than a number or a text."""
+    """(where, record) of jsPsych's CSV, whose cells hold JSON where they are more than a number or a text."""
     table = read_table(path, text)
     if DATA not in table.frame:
         raise ValueError(f"{path}: expected the column {DATA!r}, found {', '.join(table.frame)[:200]}")
@@ -63,7 +54,6 @@ def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
 
 
 def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
-    """(where, record) of JSON, or of JSON a line."""
     found = (record for document in _parsed(str(path), text) for record in _records(path, document, 0))
     for number, record in enumerate(found, 1):
         yield f"{path}, trial {number} with gaze", record
@@ -126,13 +116,12 @@ def _samples(where: str, data) -> pd.DataFrame:
     if not isinstance(data, list) or not all(isinstance(sample, dict) for sample in data):
         raise ValueError(f"{where}: expected a list of x, y and t in {DATA!r}, found {str(data)[:60]!r}")
     rows = [[_number(sample.get(key)) for key in ("t", "x", "y")] for sample in data]
-    for index, row in enumerate(rows):
-        if None in row or np.isnan(row[0]):
-            found = str(data[index])[:60]
-            raise ValueError(f"{where}: expected numbers x, y and t in sample {index + 1}, found {found!r}")
+    for number, (row, sample) in enumerate(zip(rows, data, strict=True), 1):
+        if np.inf in row or np.isnan(row[0]):
+            raise ValueError(f"{where}: expected numbers x, y and t in sample {number}, found {str(sample)[:60]!r}")
     time, x, y = np.array(rows, dtype=np.float64).reshape(-1, 3).T
     # The extension gives null where it found no face.
-    xy = np.where(np.isnan(x) | np.isnan(y), np.nan, [x, y])
+    xy = np.where(np.isnan(x + y), np.nan, [x, y])
     return pd.DataFrame({"time_ms": time, "x": xy[0], "y": xy[1], "pupil": np.nan, "eye": BOTH})
 
 
@@ -190,15 +179,14 @@ def _is_image(selector: str, stimulus: str) -> bool:
 def _rect(where: str, box: dict) -> Rect:
     left, top = (box.get(key, box.get(other)) for key, other in (("left", "x"), ("top", "y")))
     sides = [_number(side) for side in (left, top, box.get("width"), box.get("height"))]
-    if None in sides or np.isnan(sides).any():
+    if not np.isfinite(sides).all():
         raise ValueError(f"{where}: expected left, top, width and height of a target, found {str(box)[:60]!r}")
     return Rect(*sides)
 
 
-def _number(value) -> float | None:
-    """A finite number; NaN for null, None for anything else."""
+def _number(value) -> float:
+    """A finite number; NaN for null, infinity for anything else."""
     if value is None:
         return np.nan
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        return None
-    return float(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < 1e15 else np.inf

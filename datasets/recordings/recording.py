@@ -1,8 +1,11 @@
-"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both."""
+"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both.
+
+Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
+"""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,6 +120,11 @@ def unread(settings, *read: str) -> list[str]:
 def count_fixations(trials: Iterable[Trial]) -> int:
     """How many fixations trials have, of all eyes."""
     return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
+
+
+def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """``3 of a kind`` for every kind that there is any of."""
+    return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:

@@ -12,7 +12,6 @@ from datasets.recordings.content import SIDES, Content, find_content
 from datasets.recordings.detection import GAP_STEPS
 from datasets.recordings.formats import TableFormat
 from datasets.recordings.recording import (
-    BOTH,
     FIXATION_COLUMNS,
     SAMPLE_COLUMNS,
     ReadingSettings,
@@ -43,10 +42,6 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
     A trial is a stretch of rows of one participant, recording, image and trial; rows that name no image or trial are
     left out where others do. An image appears with the first sample of its trial; in a table of fixations that is
     not known.
-
-    Raises:
-        ValueError: for a missing column, a value that is not as declared, rows that contradict each other, or
-            positions and durations in what seems another unit.
     """
     table = RESHAPES.get(format.name, lambda table: table)(table)
     content = find_content(table, format, settings)
@@ -54,7 +49,7 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
     surface = format.image_of.match(table.path.stem) if format.image_of else None
     trials = tuple(_trials(content, surface[1] if surface else None))
     if content.moved:
-        content.notes.append(f"{len(content.moved)} rows are in the wrong order of time: sorted")
+        content.notes.append(f"{content.moved} rows are in the wrong order of time: sorted")
     unit = settings.xy_unit or content.plane.unit
     square = unit == "fraction" and (content.plane.of != "scene" or surface is not None)
     return Recording(
@@ -73,17 +68,18 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
 
 def _screen(content: Content) -> Rect | None:
     """The size of the screen, as columns or the lines above the header say."""
-    size = [content.table.single(content.columns.get(f"screen_{side}")) for side in ("width", "height")]
-    if None in size:
+    sides = pd.DataFrame({side: content.numbers(f"screen_{side}") for side in ("width", "height")})
+    size = sides.max().tolist() if (sides.nunique() == 1).all() else []
+    if not size:
         texts = set(content.text("screen")) - {""} if content.has("screen") else {content.table.preamble}
         found = SCREEN_SIZE.search(texts.pop()) if len(texts) == 1 else None
-        size = [float(found[1]), float(found[2])] if found else size
-    return Rect(0, 0, *size) if None not in size and min(size) > 0 else None
+        size = [float(found[1]), float(found[2])] if found else []
+    return Rect(0, 0, *size) if size and min(size) > 0 else None
 
 
 def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     time_ms, duration_ms = times_ms(content)
-    gaze = _positions(content)
+    gaze = _positions(content, time_ms)
     fixations = _with_extents(content, gaze["fixations"], time_ms, duration_ms)
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
@@ -92,34 +88,24 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     images, labels = content.text("image"), content.text("trial")
     rects, sizes = _rects(content), np.stack([content.numbers("image_height"), content.numbers("image_width")], axis=1)
     for number, rows in enumerate(content.trials, 1):
-        first = rows[0]
+        first, eye = rows[0], content.eye[rows]
+        ordered = np.concatenate([in_order(content, rows[eye == one], time_ms) for one in dict.fromkeys(eye)])
         yield Trial(
             labels[first] or images[first] or content.who[first] or str(number),
             content.table.where(first),
             *(_window(content, rows, time_ms) if windows else ()),
             image=surface or images[first] or None,
-            rect=(rect := _first_known(rects[rows], 2)) and Rect(*rect),
-            image_size=_first_known(sizes[rows], 2),
-            fixations=_merged(content, _of_trial(content, fixations, rows, time_ms)) if fixations else None,
-            samples=_samples(content, gaze["samples"], rows, time_ms) if gaze["samples"] else None,
+            rect=(rect := _first_known(rects[rows])) and Rect(*rect),
+            image_size=_first_known(sizes[rows]),
+            fixations=_merged(content, fixations, ordered) if fixations else None,
+            samples=_samples(content, gaze["samples"], ordered) if gaze["samples"] else None,
             doubt="pixels of a snapshot, at 0,0, of unknown size" if content.has("snapshot") else "",
         )
 
 
-def _of_trial(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
-    """The rows of a trial in every eye's table, each eye's in order of time, with ``row`` and ``time_ms``."""
-    parts = []
-    for table in tables:
-        eye = table["eye"].to_numpy()[rows]
-        for of in dict.fromkeys(eye):
-            ordered = in_order(content, rows[eye == of], time_ms)
-            parts.append(table.iloc[ordered].assign(row=ordered, time_ms=time_ms[ordered]))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _samples(content: Content, tables: list, rows: np.ndarray, time_ms) -> pd.DataFrame:
+def _samples(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
     """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
-    found = _of_trial(content, tables, rows, time_ms)
+    found = pd.concat([table.iloc[rows] for table in tables], ignore_index=True)
     again, many = found.duplicated(["eye", "time_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
     if again.sum() > many:
         # A copy of a row is no second position.
@@ -153,19 +139,16 @@ def _rects(content: Content) -> np.ndarray:
     return rects if content.plane.of != "image" else np.full_like(rects, np.nan)
 
 
-def _first_known(rows: np.ndarray, positive: int) -> tuple[float, ...] | None:
-    """The first row without a gap; None if there is none, or one of its ``positive`` last values is not above 0."""
+def _first_known(rows: np.ndarray) -> tuple[float, ...] | None:
+    """The first row without a gap; None if there is none, or its two sides, the last values, are not above 0."""
     known = np.isfinite(rows).all(axis=1)
     found = rows[int(known.argmax())] if known.any() else None
-    return tuple(found.tolist()) if found is not None and min(found[-positive:]) > 0 else None
+    return tuple(found.tolist()) if found is not None and min(found[-2:]) > 0 else None
 
 
-def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
-    """``fixations`` and ``samples``: x, y, pupil, eye, and whether they are distrusted, of every row; once for each eye
-    with columns of its own.
-
-    Raises:
-        ValueError: for positions that are plainly of another unit or origin.
+def _positions(content: Content, time_ms: np.ndarray) -> dict[str, list[pd.DataFrame]]:
+    """``fixations`` and ``samples``: x, y, pupil, eye, whether they are distrusted, row and time of every row; once for
+    each eye with columns of its own.
     """
     found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
     if content.mode in ("growing", "runs"):
@@ -174,40 +157,33 @@ def _positions(content: Content) -> dict[str, list[pd.DataFrame]]:
     found[kind] += [_of_side(content, side) for side in content.sides]
     for table in [*found["fixations"], *found["samples"]]:
         _check_unit(content, table[["x", "y"]].dropna().to_numpy())
+        table["row"], table["time_ms"] = np.arange(len(table)), time_ms
     return found
 
 
 def _of_side(content: Content, side: str) -> pd.DataFrame:
     """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
+    of_one = side in ("left_", "right_")
+    whose = f"{side.rstrip('_')} eye's " if of_one else ""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
-    for value, there in codings.missing_codes(xy).items():
-        whose = f"{side.rstrip('_')} eye's " if side in ("left_", "right_") else ""
-        what = f"{there.sum()} of the {whose}positions are ({value:g}, {value:g})"
-        content.notes.append(f"{what}, which stands for lost: missing")
-        xy[:, there] = np.nan
+    content.notes += [f"{count} of the {whose}{what}" for what, count in codings.take_out_lost(xy).items()]
     if content.format.y_up:
         xy[1] = 1 - xy[1]
     bad = _distrusted(content, side)
     xy[:, bad] = np.nan
-    eyes = [f"{side}pupil"] if side in ("left_", "right_") else ["left_pupil", "right_pupil"]
-    pupils = {role: content.numbers(role) for role in (["pupil"] if content.has("pupil") else eyes)}
-    eye = SIDES.get(side, BOTH)
-    found = {"x": xy[0], "y": xy[1], "pupil": pd.DataFrame(pupils).mean(axis=1), "bad": bad}
-    return pd.DataFrame(found | {"eye": content.eye if eye == BOTH else eye})
+    roles = ["pupil"] if content.has("pupil") else [f"{side}pupil"] if of_one else ["left_pupil", "right_pupil"]
+    pupil = pd.DataFrame({role: content.numbers(role) for role in roles}).mean(axis=1)
+    eye = SIDES[side] if of_one else content.eye
+    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "bad": bad, "eye": eye})
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:
-    def invalid(role: str) -> np.ndarray:
-        return codings.invalid(
-            content.table, content.columns.get(role), content.format.validity, content.settings.valid
-        )
-
-    if content.has(f"{side}valid"):
-        bad = invalid(f"{side}valid")
-    elif side == "" and (eyes := [role for role in ("left_valid", "right_valid") if content.has(role)]):
-        bad = np.all([invalid(role) for role in eyes], axis=0)
-    else:
-        bad = invalid("valid" if side != "fix_" else "fix_valid")
+    eyes = [role for role in ("left_valid", "right_valid") if content.has(role)]
+    roles = [f"{side}valid"]
+    if side != "fix_" and not content.has(*roles):
+        roles = eyes if eyes and not side else ["valid"]
+    columns, how = map(content.columns.get, roles), (content.format.validity, content.settings.valid)
+    bad = np.all([codings.invalid(content.table, column, *how) for column in columns], axis=0)
     if content.kind is not None and not content.has("kind"):
         # Samples that a column such as blink says yes to.
         bad = bad | np.isin(content.kind, ("blink", "gap"))
@@ -279,7 +255,9 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
 
 def _clocks(content: Content, time_ms) -> Iterator[np.ndarray]:
     """The rows of each clock and eye; a clock may begin anew with a trial."""
-    for index in content.clocks:
+    of, names = pd.factorize(content.who + "\n" + content.eye)
+    for number in range(len(names)):
+        index = np.flatnonzero(of == number)
         keys = content.keys[index]
         yield from np.split(index, np.flatnonzero((np.diff(time_ms[index]) < 0) & (keys[1:] != keys[:-1])) + 1)
 
@@ -299,12 +277,11 @@ def _extent(times, first: int, last: int, step: float, said: float | None) -> tu
     return times[first], said, cut
 
 
-def _merged(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a fixation, of the rows of one trial.
-
-    Raises:
-        ValueError: if fixations of one eye lie over each other: then they are of two eyes, or of two people.
+def _merged(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
+    """One row a fixation, of the rows of one trial; ValueError if those of one eye lie over each other: then they are
+    of two eyes, or of two people.
     """
+    frame = pd.concat([table.iloc[rows] for table in tables])
     if content.mode == "growing":
         # A row that is not trusted is none of its fixation's, and may be the last.
         frame = frame[~frame["bad"]].dropna(subset=["start_ms"])

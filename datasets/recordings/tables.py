@@ -84,10 +84,8 @@ class Table:
         return replace(self, frame=self.frame[keep])
 
     def column(self, *names: str, units: tuple[str | None, ...] | None = (None,)) -> str | None:
-        """The first column called one of ``names``, in one of the units (None among them: no unit; None: any).
-
-        Raises:
-            ValueError: if there are two of that name and unit that differ.
+        """The first column called one of ``names``, in one of the units (None among them: no unit; None: any);
+        ValueError if there are two of that name and unit that differ.
         """
         for name in names:
             for column in self.frame.columns:
@@ -117,11 +115,9 @@ class Table:
         """``text`` in lower case."""
         return np.char.lower(self.text(column).astype(str)).astype(object)
 
-    def numbers(self, column: str | None) -> np.ndarray:
-        """The column as float64, NaN where it is missing; a decimal comma is read as a point.
-
-        Raises:
-            ValueError: for a text that is no finite number, with its row, or commas that may part thousands.
+    def numbers(self, column: str | None, needed: str = "") -> np.ndarray:
+        """The column as float64, NaN where it is missing; a decimal comma is read as a point, unless it may part
+        thousands. ValueError for that, for a text that is no finite number, and where one that is needed is missing.
         """
         if column is None:
             return np.full(len(self.frame), np.nan)
@@ -142,20 +138,9 @@ class Table:
                 f"{self.where(row)}: expected a number in {column!r}, found {text.iloc[row]!r}, whose comma may part "
                 "thousands or decimals; export the numbers with a decimal point and nothing between thousands"
             )
+        if needed and missing.any():
+            raise ValueError(f"{self.where(int(missing.argmax()))}: expected {needed} in {column!r}, found none")
         return np.where(missing, np.nan, values)
-
-    def complete_numbers(self, column: str, what: str) -> np.ndarray:
-        """``numbers`` of a column in which none may be missing; ValueError with the first row that lacks one."""
-        values = self.numbers(column)
-        if np.isnan(values).any():
-            raise ValueError(f"{self.where(int(np.isnan(values).argmax()))}: expected {what} in {column!r}, found none")
-        return values
-
-    def single(self, column: str | None) -> float | None:
-        """The one value of a column that is constant where it is given; None if it is not."""
-        values = self.numbers(column)
-        values = np.unique(values[np.isfinite(values)])
-        return float(values[0]) if len(values) == 1 else None
 
 
 @lru_cache(maxsize=4096)
@@ -182,13 +167,9 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     """A table with a header row, separated by tab, semicolon or comma; tuples in cells become ``NAME_x``, ``NAME_y``.
 
     Args:
-        path, text: the file, whose name is for messages.
         first: the line of the header, from 0.
         ragged: whether fields may be missing or too many: those of other kinds of rows are named as in the header.
-        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says.
-
-    Raises:
-        ValueError: if it is none, or its last row is cut short.
+        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says, or is an error.
     """
     *preamble, text = text.split("\n", first)
     header = text.split("\n", 1)[0]
@@ -197,7 +178,12 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
         raise ValueError(f"{path}: expected a header row with several columns, found {header.strip()[:60]!r}")
     was_cut = not ragged and _is_cut(path, text, separator, cut_end)
     text = text.rstrip("\n").rpartition("\n")[0] if was_cut else text
-    frame = _ragged_frame(text, separator) if ragged else _frame(path, text, separator)
+    if ragged:
+        names, *rows = (line.replace('"', "").split(separator) for line in text.split("\n"))
+        rows = [(row + [""] * len(names))[: len(names)] for row in rows]
+        frame = pd.DataFrame(rows, columns=names, dtype=str)
+    else:
+        frame = _frame(path, text, separator)
     frame = frame.rename(columns=lambda name: str(name).strip())
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
@@ -226,12 +212,6 @@ def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
             "numbers without a header, give them one"
         )
     return frame
-
-
-def _ragged_frame(text: str, separator: str) -> pd.DataFrame:
-    names, *rows = (line.replace('"', "").split(separator) for line in text.split("\n"))
-    rows = [(row + [""] * len(names))[: len(names)] for row in rows]
-    return pd.DataFrame(rows, columns=names, dtype=str)
 
 
 def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
@@ -269,7 +249,6 @@ def _unfolded(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list_of(text: str) -> list | None:
-    """The JSON list that a cell holds; None for another text."""
     try:
         return json.loads(text) if text.lstrip().startswith("[") else None
     except (ValueError, RecursionError):
@@ -278,9 +257,7 @@ def _list_of(text: str) -> list | None:
 
 def json_documents(text: str) -> Iterator:
     """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
-
-    Raises:
-        ValueError, RecursionError: for what is no JSON, or nested too deeply.
+    ValueError for what is no JSON, RecursionError for what is nested too deeply.
     """
     at = 0
     while (at := BLANKS.match(text, at).end()) < len(text):
@@ -292,9 +269,6 @@ def read_records(path: Path, text: str) -> Table:
     """A JSON list of records as a table; lists in lists, or several one after the other, are one list.
 
     A record may hold a scanpath (``_unfolded``). What is no text or number stays JSON.
-
-    Raises:
-        ValueError: if it is none.
     """
     records = []
     try:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import stem
-from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, overlapping, plain
+from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, overlapping, plain
 from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
 from utils.inputs import printable
 
@@ -105,40 +106,44 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     placed = next((row for row in mine if row.rect), None)
     if placed:
         _check_place_matters(recording, placed.where)
-    fitting = ((index, row) for row in mine for index in _fitting(recording.trials, row))
-    fitted = [(index, _with_row(recording.trials[index], row)) for index, row in fitting]
+    fitted: dict[int, list[Trial]] = defaultdict(list)
+    for row in mine:
+        for index in _fitting(recording.trials, row):
+            fitted[index].append(_with_row(recording.trials[index], row))
     if not fitted:
         names = ", ".join(dict.fromkeys(trial.label for trial in recording.trials))
         raise ValueError(
             f"{recording.path}: expected a row of the trial table for one of its trials ({names[:120]}), found none"
         )
-    used = {index for index, _ in fitted}
-    others = [trial for index, trial in enumerate(recording.trials) if index not in used]
-    notes = (f"{len(others)} trials are not in the trial table and were left out",) if others else ()
-    if wider := sum(_is_wider(trial, recording.trials[index]) for index, trial in fitted):
-        note = f"{wider} rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for "
-        notes += (f"{note}EyeLink --onset_message and --offset_message say when an image was there",)
+    others = [trial for index, trial in enumerate(recording.trials) if index not in fitted]
+    pairs = [(recording.trials[index], part) for index, parts in fitted.items() for part in parts]
+    notes = {
+        "trials are not in the trial table and were left out": len(others),
+        "rows of the trial table reach beyond the time of their trial, whose gaze alone counts; for EyeLink "
+        "--onset_message and --offset_message say when an image was there": sum(
+            part.start_ms < trial.start_ms or part.end_ms > trial.end_ms for trial, part in pairs
+        ),
+    }
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
-    fitted.sort(key=lambda pair: (pair[0], pair[1].start_ms))
-    _check_once(fitted)
-    by_trial = itertools.groupby(fitted, key=lambda pair: pair[0])
     return replace(
         recording,
-        trials=tuple(itertools.chain.from_iterable(_shared_out(list(group)) for _, group in by_trial)),
-        notes=recording.notes + notes,
+        trials=tuple(part for index in sorted(fitted) for part in _shared_out(fitted[index])),
+        notes=recording.notes + counted(notes),
         left_out=recording.left_out | left_out,
     )
 
 
-def _is_wider(one: Trial, other: Trial) -> bool:
-    return one.start_ms < other.start_ms or one.end_ms > other.end_ms
-
-
-def _shared_out(fitted: Sequence[tuple[int, Trial]]) -> list[Trial]:
-    """What rows made of one trial, each with the gaze of its own time; what is of none stays with the first, so that it
-    is counted once.
+def _shared_out(trials: list[Trial]) -> list[Trial]:
+    """What rows made of one trial, in order, each with the gaze of its own time; what is of none stays with the first,
+    so that it is counted once. ValueError if two rows claim the same time, whose fixations would count twice.
     """
-    trials = [trial for _, trial in fitted]
+    trials = sorted(trials, key=lambda trial: trial.start_ms)
+    for trial, other in itertools.pairwise(trials):
+        if other.start_ms < trial.end_ms:
+            raise ValueError(
+                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
+                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
+            )
     for kind in ("fixations", "samples"):
         table = getattr(trials[0], kind)
         if table is not None and len(trials) > 1:
@@ -193,7 +198,7 @@ def list_trials(recording: Recording) -> list[str]:
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     screen = recording.screen
     size = f", screen of {plain(screen.width)} x {plain(screen.height)}" if screen and recording.unit == "px" else ""
-    left_out = [f"  left out: {count} {what}" for what, count in recording.left_out.items() if count]
+    left_out = [f"  left out: {one}" for one in counted(recording.left_out)]
     notes = [f"  note: {note}" for note in recording.notes]
     return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *left_out, *notes]
 
@@ -241,16 +246,6 @@ def with_rect(recording: Recording, rect: Rect | None) -> Recording:
     notes = (f"--stimulus_rect is used, though {others} trials say that the image was elsewhere",) if others else ()
     trials = tuple(replace(trial, rect=rect) for trial in recording.trials)
     return replace(recording, trials=trials, notes=recording.notes + notes)
-
-
-def _check_once(fitted: Sequence[tuple[int, Trial]]) -> None:
-    """ValueError if two rows claim the same time of a trial, whose fixations would count twice."""
-    for (index, trial), (following, other) in zip(fitted, fitted[1:], strict=False):
-        if index == following and other.start_ms < trial.end_ms:
-            raise ValueError(
-                f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
-                f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
-            )
 
 
 def _check_place_matters(recording: Recording, where: str) -> None:
@@ -313,18 +308,12 @@ def _same_label(one: str, other: str) -> bool:
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
-    start = row.start_ms if np.isfinite(row.start_ms) else trial.start_ms
-    end = row.end_ms if np.isfinite(row.end_ms) else trial.end_ms
+    said = {name: value for name in ("image", "rect", "image_size") if (value := getattr(row, name))}
+    if row.image:
+        said["named_by"] = "--trials"
+    start = trial.start_ms if np.isnan(row.start_ms) else row.start_ms
+    end = trial.end_ms if np.isnan(row.end_ms) else row.end_ms
     if row.number is None and row.trial is None:
         # Times alone may be of several trials: of a fixation between two each has its part.
         start, end = max(start, trial.start_ms), min(end, trial.end_ms)
-    return replace(
-        trial,
-        image=row.image or trial.image,
-        rect=row.rect or trial.rect,
-        image_size=row.image_size or trial.image_size,
-        start_ms=start,
-        end_ms=end,
-        where=row.where,
-        named_by="--trials" if row.image else trial.named_by,
-    )
+    return replace(trial, where=row.where, start_ms=start, end_ms=end, **said)

@@ -705,10 +705,11 @@ def test_another_file_behind_trialid_than_was_loaded_is_a_question(write, conver
         convert(write("eyelink", lines(*texts)))
 
 
+@pytest.mark.parametrize("point", ["", ".0"])
 @pytest.mark.parametrize("lost", [". .", "0.0 0.0", "-1.0 -1.0", "NaN NaN", "nan nan"])
-def test_what_stands_for_lost_in_samples(write, convert, rows, lost):
+def test_what_stands_for_lost_in_samples(write, convert, rows, lost, point):
     start = ["MSG 900 TRIALID a.jpg", "START 1000 LEFT SAMPLES EVENTS", "SAMPLES GAZE LEFT RATE 100 TRACKING CR"]
-    samples = [f"{1000 + 10 * i} {lost if 10 <= i < 20 else '50.0 50.0'} 900.0 ..." for i in range(30)]
+    samples = [f"{1000 + 10 * i}{point} {lost if 10 <= i < 20 else '50.0 50.0'} 900.0 ..." for i in range(30)]
     path = write("eyelink", lines(*start, *samples, "END 1300 SAMPLES EVENTS", "MSG 1301 TRIAL_RESULT 0"))
     settings = ConversionSettings(screen_px=(100, 100), screen_cm=(30, 30), distance_cm=60)
     table, summary = convert(path, settings=settings)
