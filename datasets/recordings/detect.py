@@ -28,6 +28,8 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
         FileNotFoundError: if there is no such file.
         ValueError: if it is of no known format or not as its format demands, with file and row or line.
     """
+    if format not in (None, *formats()):
+        raise ValueError(f"format: expected one of {', '.join(formats())}, found {format!r}")
     recording = _read(Path(path), settings, format)
     options = unread(settings, "want_samples", *READ.get(recording.format, TABLE_OPTIONS))
     note = f"not used for {recording.format}: {', '.join(options)}"

@@ -46,6 +46,11 @@ def test_files_of_another_kind(tmp_path, content, message):
     assert str(path) in str(caught.value)
 
 
+def test_no_such_format(tmp_path):
+    with pytest.raises(ValueError, match="format: expected one of eyelink, .*, jspsych, found 'tobbii'"):
+        read_recording(tmp_path / "x", ReadingSettings(), format="tobbii")
+
+
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a file, found none"):
         read_recording(tmp_path / "none.asc", ReadingSettings())
