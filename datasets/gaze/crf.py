@@ -103,7 +103,7 @@ def crf_image(image: np.ndarray) -> np.ndarray:
     A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
     ValueError for other than 1 or 3 channels.
     """
-    image = np.atleast_3d(image)
+    image = np.atleast_3d(np.asarray(image))
     if image.shape[2:] not in ((1,), (3,)):
         raise ValueError(f"crf: expected an image (H,W), (H,W,1) or (H,W,3), found {image.shape}")
     if image.shape[-1] == 3 and image.dtype == np.uint8:
