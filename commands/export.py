@@ -20,16 +20,9 @@ from inference.exporting.check import (
     largest_differences,
     prepared_images,
 )
-from inference.exporting.facts import (
-    CODE_LICENCE,
-    THRESHOLD,
-    checkpoint_facts,
-    data_facts,
-    find_results,
-    preprocessing,
-)
+from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, Format, pick_format
-from inference.exporting.network import INPUT, Exported
+from inference.exporting.network import Exported
 from inference.exporting.snippet import usage
 from inference.predictor import Predictor
 from reporting.model_card import model_card
@@ -41,11 +34,6 @@ CARD_ENDINGS = (".md", ".json")
 WEIGHTS_ENDING = ".data"
 # A graph on a GPU would be recorded for it alone.
 DEVICE = torch.device("cpu")
-ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
-POSTPROCESSING = (
-    "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
-    f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
-)
 
 
 def add_options(parser: Parser) -> None:
@@ -82,8 +70,8 @@ def main(args: argparse.Namespace) -> int:
     image_files = find_images(args.check_images)
     predictor = Predictor(args.ckpt_path, DEVICE, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     images = prepared_images(predictor, image_files)
-    checkpoints = [checkpoint_facts(checkpoint) for checkpoint in predictor.checkpoints]
-    evaluation = find_results(predictor, checkpoints, args.results, tta=args.tta)
+    known = network_facts(predictor)
+    evaluation = find_results(predictor, known["checkpoints"], args.results)
     # In the layout that every engine expects.
     module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
@@ -100,11 +88,8 @@ def main(args: argparse.Namespace) -> int:
             "note": format_.note,
             **_of_files(staged),
             **written,
-            **_of_network(predictor, tta=args.tta),
+            **known,
             "usage": usage(predictor, format_) if format_.usage else None,
-            "licence": CODE_LICENCE,
-            "data": data_facts(checkpoints),
-            "checkpoints": checkpoints,
             "evaluation": evaluation,
             "check": checked | differences,
             "versions": _versions(format_),
@@ -132,32 +117,6 @@ def _of_files(path: Path) -> dict:
     facts = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     weights = Path(f"{path}{WEIGHTS_ENDING}")
     return facts | ({"weights_file": weights.name, "weights_sha256": sha256_of(weights)} if weights.exists() else {})
-
-
-def _of_network(predictor: Predictor, *, tta: bool) -> dict:
-    model = predictor.model
-    return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "levels": model.num_levels,
-        "networks": len(predictor.checkpoints),
-        "ensemble": f"mean of {ENSEMBLE_WORDS[model.ensemble]}",
-        "tta": tta,
-        "views": len(model.views),
-        "input": {
-            INPUT: {"shape": f"(B,{predictor.preprocessing.channels},H,W)", "meaning": "images, prepared as below"}
-        },
-        "outputs": {
-            "logits": {
-                "shape": "(B,1,H,W)",
-                "meaning": "the prediction: what levels, checkpoints and views say together",
-            },
-            "level_logits": {"shape": f"({model.num_levels},B,1,H,W)", "meaning": "what each level says"},
-            "probability": {"shape": "(B,1,H,W)", "meaning": "sigmoid of the logits, 0..1, at the size of the input"},
-        },
-        "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
-        "preprocessing": preprocessing(predictor),
-        "postprocessing": POSTPROCESSING,
-    }
 
 
 def _versions(format_: Format) -> dict:

@@ -19,6 +19,8 @@ from models.smp_unet import SmpLevelUNet, checked_forward
 from utils.devices import fastest_layout, pick_device
 from utils.inputs import sha256_of
 
+# Of a checkpoint, what takes the memory that a network takes, or more.
+LARGE = ("state_dict", "trained", "optimizer")
 # By the number of channels, for checkpoints that do not say: the released ones are of Kvasir and the prostate set.
 RELEASED_NORMALISATION = {3: "imagenet", 1: "zscore"}
 
@@ -67,10 +69,11 @@ class Predictor:
         model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
         device: where it is.
         preprocessing: how its images are made.
-        checkpoints, sha256: the files, in the order given, and of what was read of them: a run that goes on replaces
-            its latest.
+        tta: as given.
+        checkpoints, sha256, contents: the files, in the order given, and of what was read of them, since a run that
+            goes on replaces its latest, the sum and the entries but ``LARGE`` ones.
         network: what it is called in errors: its files.
-        config: what the first of them remembers of its training; empty for a released one.
+        config: what the first of them remembers of its training; empty for a released one, as it is in ``contents``.
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
@@ -94,24 +97,22 @@ class Predictor:
         if not paths or len(set(map(os.path.realpath, paths))) < len(paths):
             found = ", ".join(map(str, paths)) or "none"
             raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
-        loaded = [load_checkpoint(path) for path in paths]
-        self.sha256 = tuple(map(sha256_of, paths))
-        built = [_built(path, checkpoint, spatial_size) for path, checkpoint in zip(paths, loaded, strict=True)]
-        models, needs = zip(*built, strict=True)
+        read = [_read(path, spatial_size) for path in paths]
+        models, needs, self.sha256, self.contents = zip(*read, strict=True)
         _check_alike(paths, needs)
+        self.tta = tta
         self.device = device if isinstance(device, torch.device) else pick_device(device)
         model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
         self.checkpoints = tuple(map(Path, paths))
         self.network = ", ".join(map(str, self.checkpoints))
-        configs = [checkpoint.get("config") or {} for checkpoint in loaded]
-        self.config: dict = configs[0]
-        self.iteration: int | None = loaded[0].get("iteration")
-        best = [one for one in loaded if one.get("iteration") == one.get("best_iteration")]
+        self.config: dict = self.contents[0]["config"]
+        self.iteration: int | None = self.contents[0].get("iteration")
+        best = [one for one in self.contents if one.get("iteration") == one.get("best_iteration")]
         self.selected_on = frozenset(one.get("selected_on") for one in best) - {None}
         self.selection_ids = frozenset(number for one in best for number in one.get("selection_ids", ()))
-        self.train_ids = frozenset(number for config in configs for number in config.get("train_ids", ()))
+        self.train_ids = frozenset(number for one in self.contents for number in one["config"].get("train_ids", ()))
 
     @torch.inference_mode()
     def __call__(self, image: str | Path | np.ndarray) -> np.ndarray:
@@ -132,11 +133,13 @@ class Predictor:
         return full_size_probabilities(logits[:1], size)[0, 0].cpu().numpy()
 
 
-def _built(path: str | Path, checkpoint: dict, spatial_size: int | None) -> tuple[nn.Module, Preprocessing]:
+def _read(path: str | Path, spatial_size: int | None) -> tuple[nn.Module, Preprocessing, str, dict]:
+    checkpoint, sha256 = load_checkpoint(path), sha256_of(path)
     config = checkpoint.get("config") or {}
+    said = {key: value for key, value in checkpoint.items() if key not in LARGE}
     try:
         model = build_from_weights(checkpoint["state_dict"], config.get("model"))
-        return model, _needs(model, config, spatial_size)
+        return model, _needs(model, config, spatial_size), sha256, said | {"config": config}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from inference.exporting.network import Exported, Runner
 from inference.predictor import Predictor
-from models.checkpoint import load_checkpoint, save_checkpoint
+from models.checkpoint import save_checkpoint
 
 # Of a checkpoint; what else it holds is for going on with training.
 KEPT = ("iteration", "selected_on", "best_iteration", "selection_ids")
@@ -37,17 +37,16 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
         ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold; for an
             ensemble that a released one, which has no place for it, was not trained with.
     """
-    if len(predictor.checkpoints) > 1 or len(predictor.model.views) > 1:
+    if len(predictor.checkpoints) > 1 or predictor.tta:
         raise ValueError("--format checkpoint: expected one --ckpt_path and no --tta, found an average")
-    whole = load_checkpoint(predictor.checkpoints[0])
-    weights = {key: _halved(weight) for key, weight in whole["state_dict"].items()}
+    weights = {key: _halved(weight) for key, weight in predictor.model.members[0].state_dict().items()}
     config = {key: value for key, value in predictor.config.items() if key in CONFIG_KEPT}
     config["spatial_size"] = predictor.preprocessing.spatial_size
     if "model" in config:
         config["model"] = {**config["model"], "ensemble": predictor.model.ensemble}
     elif predictor.model.ensemble != "logits":
         raise ValueError("--format checkpoint: expected --ensemble logits of a released checkpoint, found another")
-    kept = {key: whole[key] for key in KEPT if key in whole}
+    kept = {key: value for key, value in predictor.contents[0].items() if key in KEPT}
     save_checkpoint(path, {"state_dict": weights, **kept, "config": config})
     return {}
 

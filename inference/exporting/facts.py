@@ -4,17 +4,23 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from torch import nn
+
 from evaluation.summary import SUMMARY_FILE, read_summary
-from inference.predictor import Predictor
-from models.checkpoint import load_checkpoint
+from inference.exporting.network import INPUT
+from inference.predictor import Predictor, Preprocessing
 from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
-from utils.inputs import sha256_of
 
 CODE_LICENCE = "MIT"
 # Above it a probability is foreground.
 THRESHOLD = 0.5
+ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
+POSTPROCESSING = (
+    "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
+    f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
+)
 UNKNOWN_DATA = {
     "what": "unknown to this project",
     "licence": "unknown; who passes the file on has to know it",
@@ -46,19 +52,48 @@ OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_d
 SELECTED_ON = {"val": "validation", "test": "test"}
 
 
-def checkpoint_facts(path: Path) -> dict:
-    """What a checkpoint says of itself: file, checksum, iteration, data, architecture, recipe; unknown is None."""
-    checkpoint = load_checkpoint(path)
-    config, options = checkpoint.get("config") or {}, checkpoint.get("opt", {})
+def network_facts(predictor: Predictor) -> dict:
+    """What the card says of the network, whatever its file; ``checkpoints`` with None for what they do not say."""
+    model, needs = predictor.model, predictor.preprocessing
+    files = zip(predictor.checkpoints, predictor.sha256, predictor.contents, model.members, strict=True)
+    checkpoints = [_checkpoint_facts(*of_file) for of_file in files]
+    names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "levels": model.num_levels,
+        "networks": len(checkpoints),
+        "ensemble": f"mean of {ENSEMBLE_WORDS[model.ensemble]}",
+        "tta": predictor.tta,
+        "views": len(model.views),
+        "input": {INPUT: {"shape": f"(B,{needs.channels},H,W)", "meaning": "images, prepared as below"}},
+        "outputs": {
+            "logits": {
+                "shape": "(B,1,H,W)",
+                "meaning": "the prediction: what levels, checkpoints and views say together",
+            },
+            "level_logits": {"shape": f"({model.num_levels},B,1,H,W)", "meaning": "what each level says"},
+            "probability": {"shape": "(B,1,H,W)", "meaning": "sigmoid of the logits, 0..1, at the size of the input"},
+        },
+        "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
+        "preprocessing": _preprocessing(needs),
+        "postprocessing": POSTPROCESSING,
+        "licence": CODE_LICENCE,
+        "data": [{"name": name, **DATA.get(name, UNKNOWN_DATA)} for name in names],
+        "checkpoints": checkpoints,
+    }
+
+
+def _checkpoint_facts(path: Path, sha256: str, checkpoint: Mapping, network: nn.Module) -> dict:
+    config, options = checkpoint["config"], checkpoint.get("opt", {})
     if isinstance(options, argparse.Namespace):
         # As in released checkpoints.
         options = vars(options)
     iteration = checkpoint.get("iteration")
-    architecture = config.get("model") or {"name": "unet", **(infer_unet_architecture(checkpoint["state_dict"]) or {})}
+    architecture = config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())}
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
         "file": path.name,
-        "sha256": sha256_of(path),
+        "sha256": sha256,
         "iteration": iteration,
         # The latest of a run remembers by what the best is chosen, and was not chosen itself.
         "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
@@ -81,9 +116,8 @@ def _used(architecture: Mapping) -> dict:
     return {str(key): list(value) if isinstance(value, tuple) else value for key, value in used.items()}
 
 
-def preprocessing(predictor: Predictor) -> dict:
-    """How an image becomes the network's input, in words and numbers."""
-    needs, side = predictor.preprocessing, predictor.preprocessing.spatial_size
+def _preprocessing(needs: Preprocessing) -> dict:
+    side = needs.spatial_size
     antialias = "with anti-aliasing (a triangle as wide as the pixels that become one)"
     resize = (
         f"resize to {side}x{side}, bilinear between pixel centres, "
@@ -112,14 +146,10 @@ def preprocessing(predictor: Predictor) -> dict:
     }
 
 
-def data_facts(checkpoints: list[dict]) -> list[dict]:
-    """Each data set that the checkpoints name, with its licence."""
-    names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
-    return [{"name": name, **DATA.get(name, UNKNOWN_DATA)} for name in names]
-
-
-def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | None, *, tta: bool) -> dict:
+def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | None) -> dict:
     """Results of the network as it is exported, in the folder of ``--results`` or, None, beside a single checkpoint.
+
+    ``checkpoints`` are those of ``network_facts``.
 
     Returns:
         ``results`` by label with ``iteration`` and ``metrics``, and what they are of; or ``not_evaluated``, the reason.
@@ -128,7 +158,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
         FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
     """
     beside = predictor.checkpoints[0].parent / SUMMARY_FILE
-    if folder is None and (len(checkpoints) > 1 or tta or not beside.is_file()):
+    if folder is None and (len(checkpoints) > 1 or predictor.tta or not beside.is_file()):
         return {"not_evaluated": "no results of the network as it was exported were named (--results)"}
     try:
         summary = read_summary(folder or beside)
@@ -136,7 +166,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
         if folder is not None:
             raise
         return {"not_evaluated": "the summary beside the checkpoint cannot be read"}
-    differences = _differences(summary, predictor, checkpoints, tta)
+    differences = _differences(summary, predictor, checkpoints)
     if not differences:
         return _results(summary, checkpoints)
     if folder is None:
@@ -145,7 +175,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
     raise ValueError(f"--results {folder}: expected results of the network as exported, found {found}")
 
 
-def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], tta: bool) -> dict[str, tuple]:
+def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -> dict[str, tuple]:
     """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
     first, files = checkpoints[0], _files(summary, checkpoints)
     evaluated = [result.get("iteration") for result in summary["results"].values()] or [None]
@@ -160,7 +190,7 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict], t
         "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,
         "ensemble": predictor.model.ensemble,
-        "tta": tta,
+        "tta": predictor.tta,
         "threshold": THRESHOLD,
     }
     recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}

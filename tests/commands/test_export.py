@@ -20,7 +20,7 @@ import run
 from commands.export import _versions
 from evaluation.scores import full_size_probabilities
 from inference.exporting import check, onnx_file
-from inference.exporting.facts import checkpoint_facts, find_results
+from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, pick_format
 from inference.exporting.network import Exported
 from inference.predictor import Predictor
@@ -361,7 +361,7 @@ def summary(folder: Path, **changes) -> dict:
 
 def results_of(*checkpoints, folder=None, tta=False) -> dict:
     predictor = Predictor(checkpoints, CPU, tta=tta)
-    return find_results(predictor, list(map(checkpoint_facts, checkpoints)), folder, tta=tta)
+    return find_results(predictor, network_facts(predictor)["checkpoints"], folder)
 
 
 def test_the_card_has_the_results_of_this_iteration(checkpoint, folder):
@@ -432,8 +432,8 @@ def test_named_results_are_of_this_iteration_whatever_the_files_are_called(check
 def test_only_the_best_of_a_run_was_selected(checkpoint, tmp_path):
     latest = torch.load(checkpoint) | {"iteration": 9}
     torch.save(latest, tmp_path / "latest.pth")
-    assert checkpoint_facts(checkpoint)["selected_on"] == "test"
-    assert checkpoint_facts(tmp_path / "latest.pth")["selected_on"] is None
+    for path, selected_on in ((checkpoint, "test"), (tmp_path / "latest.pth", None)):
+        assert network_facts(Predictor(path, CPU))["checkpoints"][0]["selected_on"] == selected_on
 
 
 def test_names_from_outside_are_no_structure(tmp_path, folder):
@@ -494,6 +494,22 @@ def test_a_checkpoint_keeps_what_it_was_exported_with(tmp_path, folder):
     assert export(checkpoint, to=path, more=["--spatial_size", "48", "--ensemble", "probs"]) == 0
     slim = Predictor([path], CPU)
     assert (slim.preprocessing.spatial_size, slim.model.ensemble) == (48, "probs")
+
+
+def test_a_file_that_is_replaced_once_it_was_read_changes_nothing(checkpoint, tmp_path, monkeypatch):
+    """A run that goes on replaces its latest: network and card are of the file as it was."""
+    prepared_images = check.prepared_images
+
+    def replaced(*args):
+        save(checkpoint, levels=2, seed=1, config={"data": "kvasir"})
+        return prepared_images(*args)
+
+    for name, prepared in (("before", prepared_images), ("meanwhile", replaced)):
+        monkeypatch.setattr("commands.export.prepared_images", prepared)
+        assert export(checkpoint, to=tmp_path / name / "slim.pth") == 0
+    for name in names(tmp_path / "before"):
+        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "meanwhile" / name).read_bytes()
+    assert len(torch.load(checkpoint)["state_dict"]) > len(torch.load(tmp_path / "before" / "slim.pth")["state_dict"])
 
 
 def test_one_checkpoint_cannot_hold_an_average(checkpoint, folder, tmp_path, capsys):
