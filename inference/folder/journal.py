@@ -7,7 +7,8 @@ from pathlib import Path
 
 from utils.files import named_in_errors
 
-GONE = "gone"
+# In place of a record; of a name that is forgotten, as nothing of it is left, FORGOTTEN is its value.
+GONE, FORGOTTEN = "gone", "forgotten"
 
 
 class Journal:
@@ -53,6 +54,8 @@ class Journal:
 
     def _remember(self, record: dict, place: int) -> None:
         self._place[record["name"]] = None if record.get(GONE) else place
+        if record.get(GONE) == FORGOTTEN:
+            del self._place[record["name"]]
 
     @property
     def names(self) -> list[str]:
@@ -76,9 +79,9 @@ class Journal:
         """Add a record of plain values; a kill after the call does not lose it."""
         self._append({"name": name, **record})
 
-    def remove(self, name: str) -> None:
-        """Take the record of a name out."""
-        self._append({"name": name, GONE: True})
+    def remove(self, name: str, *, forget: bool = False) -> None:
+        """Take the record of a name out; it stays ``mentioned``, unless it is to be forgotten."""
+        self._append({"name": name, GONE: FORGOTTEN if forget else True})
 
     def _append(self, content: dict) -> None:
         place = self._file.seek(0, os.SEEK_END)

@@ -93,11 +93,10 @@ class Results:
             self.journal.remove(name)
 
     def forget(self, name: str) -> None:
-        """Remove the results of a name, whole or in part; nothing to do where there are none."""
+        """Remove the results of a name, whole or in part: what has its name from now on is of other origin."""
         if name in self.journal.mentioned:
             self.remove_files(name)
-        if name in self.journal:
-            self.journal.remove(name)
+            self.journal.remove(name, forget=True)
 
     def remove_files(self, name: str) -> None:
         for kind in KINDS:

@@ -326,8 +326,11 @@ class TestRefusedFiles:
         assert predict(checkpoint, images, out) == 0
         assert len(table(out)) == 5 and not (out / "errors.csv").exists()
 
-    def test_a_mask_that_was_drawn_for_one_by_hand_stays(self, checkpoint, images, tmp_path):
+    @pytest.mark.parametrize("predicted_before", [False, True])
+    def test_a_mask_that_was_drawn_for_one_by_hand_stays(self, checkpoint, images, tmp_path, predicted_before):
         out, drawn = tmp_path / "out", tmp_path / "out" / "masks" / "i2.png"
+        if predicted_before:
+            assert predict(checkpoint, images, out) == 0
         (images / "i2.bmp").write_bytes(b"BM")
         assert predict(checkpoint, images, out) == 1
         drawn.write_bytes(b"drawn")
