@@ -1,4 +1,4 @@
-"""Where the files of samples are; their endings may differ from one to the next."""
+"""The files of samples: where they are, as their endings may differ from one to the next, and how they are read."""
 
 import functools
 import itertools
@@ -7,6 +7,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from datasets import io
 from datasets.specs import IMAGE_EXTS, DatasetSpec
 
 HEATMAP_FOLDER, MAP_FOLDER = Path("gaze", "heatmap"), Path("gaze", "crf_compat1")
@@ -21,6 +24,17 @@ def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
     """
     folder, endings = folder_and_endings(spec, kind)
     return find_file(root / folder, name, endings)
+
+
+def sample_image(spec: DatasetSpec, root: Path, name: str) -> np.ndarray:
+    """The image of a sample, with the channels and depth that its data set asks for; see ``io.read_image``."""
+    return io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
+
+
+def sample_label(spec: DatasetSpec, root: Path, name: str) -> io.Label:
+    """The mask of a sample, None where there is none; errors as of ``io.read_label``."""
+    path = sample_path(spec, root, "masks", name)
+    return io.read_label(path, spec.ignore_value) if path.is_file() else io.Label(None)
 
 
 def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, ...]]:

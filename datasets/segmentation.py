@@ -18,6 +18,7 @@ from datasets.files import (
     check_one_file_a_name,
     folder_and_endings,
     near_miss_hint,
+    sample_image,
     sample_path,
     similar_files,
 )
@@ -135,7 +136,7 @@ class SegmentationDataset(Dataset):
     def _decode(self, index: int) -> dict[str, Tensor]:
         """The sample as it is before flipping."""
         name = self.names[index]
-        image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
+        image = sample_image(self.spec, self.root, name)
         arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size, antialias=self.antialias)}
         if self.has_labels:
             arrays |= self._label(name)

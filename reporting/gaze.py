@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from datasets import io
-from datasets.files import sample_path
+from datasets.files import sample_image, sample_label, sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations
 from datasets.gaze.quality import PER_IMAGE_FILE
@@ -76,15 +76,13 @@ def gaze_picture(
     lines, titles = [], []
     for name in names:
         cells, titles = gaze_row(
-            crf_image(
-                io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
-            ),
+            crf_image(sample_image(spec, root, name)),
             fixations[name].xy,
             fixations[name].duration_ms,
             io.read_map(sample_path(spec, root, "heatmap", name)),
             io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
-            *(io.read_label(sample_path(spec, root, "masks", name), spec.ignore_value) if with_truth else ()),
+            *(sample_label(spec, root, name) if with_truth else ()),
         )
         lines.append(cells)
     return grid(lines, titles, CELL_PX)
