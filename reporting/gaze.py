@@ -73,9 +73,8 @@ def gaze_picture(
         FileNotFoundError: for an image whose maps ``prepare_gaze`` has not written.
     """
     with_truth = all(sample_path(spec, root, "masks", name).is_file() for name in names)
-    lines, titles = [], []
-    for name in names:
-        cells, titles = gaze_row(
+    rows = [
+        gaze_row(
             crf_image(sample_image(spec, root, name)),
             fixations[name].xy,
             fixations[name].duration_ms,
@@ -84,5 +83,6 @@ def gaze_picture(
             thresholds,
             *(sample_label(spec, root, name) if with_truth else ()),
         )
-        lines.append(cells)
-    return grid(lines, titles, CELL_PX)
+        for name in names
+    ]
+    return grid(rows, CELL_PX)
