@@ -16,7 +16,6 @@ from datasets.augment import AUGMENTATIONS
 from datasets.files import (
     check_finished,
     check_one_file_a_name,
-    folder_and_endings,
     near_miss_hint,
     sample_image,
     sample_path,
@@ -231,8 +230,7 @@ def check_files(dataset: SegmentationDataset) -> None:
     for kind in dataset.kinds:
         _check_present(dataset, kind)
         if kind in in_root:
-            folder, endings = folder_and_endings(spec, kind)
-            check_one_file_a_name(dataset.root / folder, dataset.names, endings)
+            check_one_file_a_name(spec, dataset.root, kind, dataset.names)
     _check_pixels(dataset)
     for name in dataset.names:
         paths = {kind: dataset.path(kind, name) for kind in in_root}

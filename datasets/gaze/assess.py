@@ -47,8 +47,8 @@ def assess_gaze(
     made = None if map_folder is None else Path(map_folder).resolve()
     if made is None:
         check_finished(root)
-        for folder in MAP_FOLDERS.values():
-            check_one_file_a_name(root / folder, names, spec.map_exts)
+        for kind in ("heatmap", "map"):
+            check_one_file_a_name(spec, root, kind, names)
     else:
         there = [name for name in names if (made / f"{name}.png").is_file()]
         if not there:

@@ -22,7 +22,6 @@ from datasets.files import (
     REPORT_FILE,
     UNFINISHED_FILE,
     check_one_file_a_name,
-    folder_and_endings,
     near_miss_hint,
     sample_image,
     sample_label,
@@ -222,8 +221,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         else:
             reason = f"no image {path.name}{near_miss_hint(name, similar)}"
             left_out.append({"name": name, "reason": reason, "broken": name in listed})
-    for folder, endings in (folder_and_endings(spec, kind) for kind in ("images", "masks")):
-        check_one_file_a_name(root / folder, names, endings)
+    for kind in ("images", "masks"):
+        check_one_file_a_name(spec, root, kind, names)
     if not names:
         raise ValueError(
             f"{root / 'images'}: expected images that the fixation table names, found none of its "
