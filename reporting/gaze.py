@@ -76,12 +76,11 @@ def gaze_picture(
     rows = [
         gaze_row(
             crf_image(sample_image(spec, root, name)),
-            fixations[name].xy,
-            fixations[name].duration_ms,
+            fixations[name],
             io.read_map(sample_path(spec, root, "heatmap", name)),
             io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
-            *(sample_label(spec, root, name) if with_truth else ()),
+            sample_label(spec, root, name) if with_truth else io.Label(None),
         )
         for name in names
     ]

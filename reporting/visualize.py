@@ -1,4 +1,4 @@
-"""Pictures: rows of equally sized cells with a title above each column. Arrays in, arrays out."""
+"""Pictures: rows of equally sized cells with a title above each column, of what others have read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 from datasets.gaze.crf import crf_image
+from datasets.gaze.fixations import Fixations
+from datasets.masks import Label
 
 CELL_PX = 192
 TITLE_PX = 24
@@ -118,35 +120,31 @@ def prediction_row(
 
 def gaze_row(
     image: np.ndarray,
-    xy: np.ndarray,
-    duration_ms: np.ndarray,
+    gaze: Fixations,
     heatmap: np.ndarray,
     crf_map: np.ndarray,
     thresholds: Sequence[float],
-    mask: np.ndarray | None = None,
-    ignore: np.ndarray | None = None,
+    label: Label,
 ) -> dict[str, np.ndarray]:
     """The cells of one image's way from gaze to pseudo-masks by title, as ``grid`` takes them.
 
     Args:
         image: (H,W,3) uint8.
-        xy: (N,2) fixations in 0..1.
-        duration_ms: (N,).
         heatmap, crf_map: (H,W) in 0..1.
         thresholds: one a level; a level is where the CRF map reaches it.
-        mask: (H,W), the truth, outlined on every level; or None.
-        ignore: (H,W), what is not scored, hatched on every level; or None.
+        label: whose mask is outlined on every level, if it has one, and whose ignored pixels are hatched.
     """
     cells = {
-        "fixations": with_fixations(image, xy, duration_ms),
+        "fixations": with_fixations(image, gaze.xy, gaze.duration_ms),
         "heatmap": map_picture(heatmap),
         "CRF map": map_picture(crf_map),
     }
     for level, threshold in enumerate(thresholds, start=1):
         picture = mask_picture(crf_map >= threshold)
         title = f"level {level} >= {threshold:g}"
-        if mask is not None:
-            picture, title = with_contour(with_ignored(picture, ignore), mask, TRUTH_COLOUR), f"{title}, truth green"
+        if label.mask is not None:
+            picture = with_contour(with_ignored(picture, label.ignore), label.mask, TRUTH_COLOUR)
+            title = f"{title}, truth green"
         cells[title] = picture
     return cells
 
