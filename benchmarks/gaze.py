@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from benchmarks.table import parser, report
 from datasets import get_spec, io
-from datasets.files import sample_path
+from datasets.files import sample_image, sample_label
 from datasets.gaze.crf import crf_image, refine_with_crf
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.heatmap import CANVAS_PX, TRUNCATE_SIGMAS, fixation_heatmap, to_uint8
@@ -106,7 +106,7 @@ def shortcut(args: argparse.Namespace) -> tuple[str, list[dict], list[str]]:
     seconds: dict[int, float] = {}
     errors: dict[int, list[tuple[float, int, float]]] = {}
     for name, image, heat in heatmaps(args):
-        mask = io.read_mask(sample_path(spec, Path(args.root), "masks", name))
+        mask = sample_label(spec, Path(args.root), name).mask
         maps = {i: to_uint8(timed(seconds, i, refine_with_crf, image, heat, iterations=i)) for i in (10, 7, 5, 3)}
         scores = {i: dice_over_thresholds(values, mask, [0.5])[0] for i, values in maps.items()}
         for i, values in maps.items():
@@ -156,7 +156,7 @@ def heatmaps(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, np.nda
     fixations = spread(read_fixations(args.fixations), args.images)
     refine_with_crf(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)))  # compiled here, not on the first image
     for name, seen in tqdm(fixations.items(), desc=args.what, disable=None):
-        image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+        image = crf_image(sample_image(spec, root, name))
         heat = fixation_heatmap(seen.xy, seen.duration_ms, image.shape[:2], sigma_px=spec.sigma_px)
         yield name, image, to_uint8(heat, half=True) / np.float32(255)
 
@@ -174,7 +174,7 @@ def direct_heatmap(seen: Fixations, size: tuple[int, int], sigma_px: float) -> n
 def direct_preparation(spec, root: Path, folder: Path, name: str, seen: Fixations) -> None:
     """Both maps of an image by the published formulas and the package pydensecrf2, written."""
     cv2.setNumThreads(1)
-    image = crf_image(io.read_image(sample_path(spec, root, "images", name)))
+    image = crf_image(sample_image(spec, root, name))
     heat = to_uint8(direct_heatmap(seen, image.shape[:2], spec.sigma_px), half=True)
     path = folder / MAP_FOLDERS["heatmap"] / f"{name}{spec.map_ext}"
     write_image(path, heat)

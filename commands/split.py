@@ -79,7 +79,7 @@ def _listed_images(spec: DatasetSpec, root: Path) -> list[str]:
             f"{folder}: expected images ({', '.join(spec.image_exts)}), found none of these endings, but "
             f"{listed or 'nothing'}; end the names of DICOM files in .dcm, and put images straight into the folder"
         )
-    check_one_file_a_name(folder, list(found), spec.image_exts)
+    check_one_file_a_name(spec, root, "images", found)
     for name in found:
         # A split file holds one id a line and loses the blanks around it.
         if [name.strip()] != name.splitlines() or not name.isprintable():

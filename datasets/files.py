@@ -1,12 +1,15 @@
-"""Where the files of samples are; their endings may differ from one to the next."""
+"""The files of samples: where they are, as their endings may differ from one to the next, and how they are read."""
 
 import functools
 import itertools
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from datasets import io
 from datasets.specs import IMAGE_EXTS, DatasetSpec
 
 HEATMAP_FOLDER, MAP_FOLDER = Path("gaze", "heatmap"), Path("gaze", "crf_compat1")
@@ -19,18 +22,29 @@ def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
 
     Where there is none, the path with the data set's preferred ending.
     """
-    folder, endings = folder_and_endings(spec, kind)
-    return find_file(root / folder, name, endings)
+    folder, endings = _folder_and_endings(spec, root, kind)
+    return find_file(folder, name, endings)
 
 
-def folder_and_endings(spec: DatasetSpec, kind: str) -> tuple[Path, tuple[str, ...]]:
-    """The folder under the root and the accepted endings of a kind of file."""
-    return {
-        "images": (Path("images"), spec.image_exts),
-        "masks": (Path("masks"), spec.mask_exts),
+def sample_image(spec: DatasetSpec, root: Path, name: str) -> np.ndarray:
+    """The image of a sample, with the channels and depth that its data set asks for; see ``io.read_image``."""
+    return io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
+
+
+def sample_label(spec: DatasetSpec, root: Path, name: str) -> io.Label:
+    """The mask of a sample, None where there is none; errors as of ``io.read_label``."""
+    path = sample_path(spec, root, "masks", name)
+    return io.read_label(path, spec.ignore_value) if path.is_file() else io.Label(None)
+
+
+def _folder_and_endings(spec: DatasetSpec, root: Path, kind: str) -> tuple[Path, tuple[str, ...]]:
+    folder, endings = {
+        "images": ("images", spec.image_exts),
+        "masks": ("masks", spec.mask_exts),
         "heatmap": (HEATMAP_FOLDER, spec.map_exts),
         "map": (MAP_FOLDER, spec.map_exts),
     }[kind]
+    return root / folder, endings
 
 
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
@@ -110,8 +124,9 @@ def files_by_name(folder: Path, endings: Sequence[str]) -> dict[str, list[Path]]
     return found
 
 
-def check_one_file_a_name(folder: Path, names: Sequence[str], endings: Sequence[str]) -> None:
-    """Raise ValueError, with both files, if one of ``names`` has two that differ in their endings."""
+def check_one_file_a_name(spec: DatasetSpec, root: Path, kind: str, names: Iterable[str]) -> None:
+    """Raise ValueError, with both files, if one of ``names`` has two of a kind (see ``sample_path``)."""
+    folder, endings = _folder_and_endings(spec, root, kind)
     if len(endings) == 1 or not folder.is_dir():
         return
     found = files_by_name(folder, endings)

@@ -29,11 +29,11 @@ class Label(NamedTuple):
     """A mask as read.
 
     Attributes:
-        mask: (H,W) bool, the foreground; nothing of it is ignored.
+        mask: (H,W) bool, the foreground; nothing of it is ignored. None for a sample without a mask.
         ignore: (H,W) bool, what is not to be scored; None for a data set without such a value.
     """
 
-    mask: np.ndarray
+    mask: np.ndarray | None
     ignore: np.ndarray | None = None
 
 

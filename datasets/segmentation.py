@@ -16,8 +16,8 @@ from datasets.augment import AUGMENTATIONS
 from datasets.files import (
     check_finished,
     check_one_file_a_name,
-    folder_and_endings,
     near_miss_hint,
+    sample_image,
     sample_path,
     similar_files,
 )
@@ -135,7 +135,7 @@ class SegmentationDataset(Dataset):
     def _decode(self, index: int) -> dict[str, Tensor]:
         """The sample as it is before flipping."""
         name = self.names[index]
-        image = io.read_image(self.path("images", name), self.spec.in_channels, needs_8_bit=self.spec.needs_8_bit)
+        image = sample_image(self.spec, self.root, name)
         arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size, antialias=self.antialias)}
         if self.has_labels:
             arrays |= self._label(name)
@@ -230,8 +230,7 @@ def check_files(dataset: SegmentationDataset) -> None:
     for kind in dataset.kinds:
         _check_present(dataset, kind)
         if kind in in_root:
-            folder, endings = folder_and_endings(spec, kind)
-            check_one_file_a_name(dataset.root / folder, dataset.names, endings)
+            check_one_file_a_name(spec, dataset.root, kind, dataset.names)
     _check_pixels(dataset)
     for name in dataset.names:
         paths = {kind: dataset.path(kind, name) for kind in in_root}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.files import find_file, sample_path
+from datasets.files import find_file, sample_image, sample_label, sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
@@ -169,13 +169,12 @@ class _Case:
     """One case, and what columns show of it."""
 
     def __init__(self, wanted: Wanted, name: str, *, with_truth: bool):
-        self.wanted, self.name, spec = wanted, name, wanted.spec
-        image = io.read_image(wanted.file("image", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
-        self.picture, self.label, self.outline = crf_image(image), io.Label(None), ()
+        self.wanted, self.name = wanted, name
+        self.picture = crf_image(sample_image(wanted.spec, wanted.root, name))
+        self.label, self.outline = io.Label(None), ()
         if with_truth:
-            path = wanted.file("truth", name)
-            self.label = io.read_label(path, spec.ignore_value)
-            truth = self._fitting(self.label.mask, path)
+            self.label = sample_label(wanted.spec, wanted.root, name)
+            truth = self._fitting(self.label.mask, wanted.file("truth", name))
             self.outline = ((truth, TRUTH_COLOUR),) if wanted.style == "contours" else ()
 
     def cells(

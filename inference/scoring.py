@@ -103,13 +103,13 @@ def examples_picture(
     """A row a case: image, pseudo-masks, level probabilities, prediction and truth; (H,W,3) uint8."""
     was_training = model.training
     model.eval()
-    lines, titles = [], []
+    rows = []
     for name in names:
         sample = dataset[dataset.names.index(name)]
         size, pseudo = sample["image"].shape[-2:], sample.get("pseudo")
         logits = all_logits(model(sample["image"][None].to(device)))[:, 0]
         probabilities = full_size_probabilities(logits, size)[:, 0].cpu().numpy()
-        cells, titles = prediction_row(
+        row = prediction_row(
             sample["image"].numpy(),
             probabilities,
             _resized(sample.get("label"), size),
@@ -117,9 +117,9 @@ def examples_picture(
             _resized(sample.get("ignore"), size),
             threshold=threshold,
         )
-        lines.append(cells)
+        rows.append(row)
     model.train(was_training)
-    return grid(lines, titles)
+    return grid(rows)
 
 
 def _resized(label: torch.Tensor | None, size) -> np.ndarray | None:

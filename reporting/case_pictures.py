@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datasets import io
-from datasets.files import sample_path
+from datasets.files import sample_image
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.specs import DatasetSpec
@@ -39,7 +38,7 @@ class CasePictures:
         self.num_cases, self.num_without_gaze = self.num_cases + 1, self.num_without_gaze + (gaze is None)
         return ReportCase(
             name,
-            crf_image(io.read_image(sample_path(self.spec, self.root, "images", name))),
+            crf_image(sample_image(self.spec, self.root, name)),
             fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
             **known,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import get_spec, io
-from datasets.files import find_file, sample_path
+from datasets.files import find_file, sample_label
 from evaluation.comparison import Compared, ComparedRun, groups_of, settings_of
 from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.scores import ENSEMBLE
@@ -50,8 +50,7 @@ def write_report(
         made_by=f"run.py compare, version {code_version()}",
     )
     for name in names:
-        mask = sample_path(spec, Path(root), "masks", name)
-        truth, ignore = io.read_label(mask, spec.ignore_value) if mask.is_file() else (None, None)
+        truth, ignore = sample_label(spec, Path(root), name)
         without_truth += truth is None
         known = {"group": group_of(name), "truth": truth, "ignore": ignore}
         report.add(pictures.case(name, **known, **_of_runs(compared.runs, name)))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from datasets import io
-from datasets.files import sample_path
+from datasets.files import sample_image, sample_label, sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations
 from datasets.gaze.quality import PER_IMAGE_FILE
@@ -73,18 +73,15 @@ def gaze_picture(
         FileNotFoundError: for an image whose maps ``prepare_gaze`` has not written.
     """
     with_truth = all(sample_path(spec, root, "masks", name).is_file() for name in names)
-    lines, titles = [], []
-    for name in names:
-        cells, titles = gaze_row(
-            crf_image(
-                io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
-            ),
-            fixations[name].xy,
-            fixations[name].duration_ms,
+    rows = [
+        gaze_row(
+            crf_image(sample_image(spec, root, name)),
+            fixations[name],
             io.read_map(sample_path(spec, root, "heatmap", name)),
             io.read_map(sample_path(spec, root, "map", name)),
             thresholds,
-            *(io.read_label(sample_path(spec, root, "masks", name), spec.ignore_value) if with_truth else ()),
+            sample_label(spec, root, name) if with_truth else io.Label(None),
         )
-        lines.append(cells)
-    return grid(lines, titles, CELL_PX)
+        for name in names
+    ]
+    return grid(rows, CELL_PX)

@@ -1,11 +1,13 @@
-"""Pictures: rows of equally sized cells with a title above each column. Arrays in, arrays out."""
+"""Pictures: rows of equally sized cells with a title above each column, of what others have read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 
 from datasets.gaze.crf import crf_image
+from datasets.gaze.fixations import Fixations
+from datasets.masks import Label
 
 CELL_PX = 192
 TITLE_PX = 24
@@ -58,26 +60,26 @@ def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray)
     return picture
 
 
-def grid(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], cell_px: int = CELL_PX) -> np.ndarray:
+def grid(rows: Sequence[Mapping[str, np.ndarray]], cell_px: int = CELL_PX) -> np.ndarray:
     """Pictures (H,W,3) uint8 of any size in rows and columns, each fitted into a square cell.
 
     Args:
-        rows: at least one row; all rows as long as ``titles``.
-        titles: one a column.
+        rows: at least one; the pictures of each by the titles of columns. The first has all of them; where another has
+            none, its cell stays white.
         cell_px: side of a cell.
 
     Returns:
         (H,W,3) uint8 on white.
     """
-    width = len(titles) * (cell_px + GAP_PX) + GAP_PX
+    width = len(rows[0]) * (cell_px + GAP_PX) + GAP_PX
     canvas = np.full((TITLE_PX + len(rows) * (cell_px + GAP_PX) + GAP_PX, width, 3), 255, np.uint8)
-    for column, title in enumerate(titles):
+    for column, title in enumerate(rows[0]):
         left = GAP_PX + column * (cell_px + GAP_PX)
         place = (left + 2, TITLE_PX - 7)
         cv2.putText(canvas, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
-        for line, row in enumerate(rows):
+        for line, picture in [(line, row[title]) for line, row in enumerate(rows) if title in row]:
             top = TITLE_PX + GAP_PX + line * (cell_px + GAP_PX)
-            cell = resized(row[column], cell_px / max(row[column].shape[:2]))
+            cell = resized(picture, cell_px / max(picture.shape[:2]))
             y, x = top + (cell_px - cell.shape[0]) // 2, left + (cell_px - cell.shape[1]) // 2
             canvas[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
     return canvas
@@ -91,8 +93,8 @@ def prediction_row(
     ignore: np.ndarray | None = None,
     *,
     threshold: float = 0.5,
-):
-    """Cells and titles of one case.
+) -> dict[str, np.ndarray]:
+    """The cells of one case by title, as ``grid`` takes them.
 
     Args:
         image: (C,H,W), normalised.
@@ -113,42 +115,38 @@ def prediction_row(
     if label is not None:
         title = "and truth (green)" if ignore is None else "truth green, ignored grey"
         cells[title] = with_contour(with_ignored(predicted, ignore), label, TRUTH_COLOUR)
-    return list(cells.values()), list(cells)
+    return cells
 
 
 def gaze_row(
     image: np.ndarray,
-    xy: np.ndarray,
-    duration_ms: np.ndarray,
+    gaze: Fixations,
     heatmap: np.ndarray,
     crf_map: np.ndarray,
     thresholds: Sequence[float],
-    mask: np.ndarray | None = None,
-    ignore: np.ndarray | None = None,
-):
-    """Cells and titles of one image's way from gaze to pseudo-masks.
+    label: Label,
+) -> dict[str, np.ndarray]:
+    """The cells of one image's way from gaze to pseudo-masks by title, as ``grid`` takes them.
 
     Args:
         image: (H,W,3) uint8.
-        xy: (N,2) fixations in 0..1.
-        duration_ms: (N,).
         heatmap, crf_map: (H,W) in 0..1.
         thresholds: one a level; a level is where the CRF map reaches it.
-        mask: (H,W), the truth, outlined on every level; or None.
-        ignore: (H,W), what is not scored, hatched on every level; or None.
+        label: whose mask is outlined on every level, if it has one, and whose ignored pixels are hatched.
     """
     cells = {
-        "fixations": with_fixations(image, xy, duration_ms),
+        "fixations": with_fixations(image, gaze.xy, gaze.duration_ms),
         "heatmap": map_picture(heatmap),
         "CRF map": map_picture(crf_map),
     }
     for level, threshold in enumerate(thresholds, start=1):
         picture = mask_picture(crf_map >= threshold)
         title = f"level {level} >= {threshold:g}"
-        if mask is not None:
-            picture, title = with_contour(with_ignored(picture, ignore), mask, TRUTH_COLOUR), f"{title}, truth green"
+        if label.mask is not None:
+            picture = with_contour(with_ignored(picture, label.ignore), label.mask, TRUTH_COLOUR)
+            title = f"{title}, truth green"
         cells[title] = picture
-    return list(cells.values()), list(cells)
+    return cells
 
 
 def resized(picture: np.ndarray, scale: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import scipy
 import torch
 
 from datasets import build_dataset, get_spec, io
-from datasets.files import REPORT_FILE, sample_path
+from datasets.files import REPORT_FILE, sample_label, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.map_files import LABELS_FILE
 from datasets.gaze.policies import NEED_GAZE, POLICIES, Evidence, read_evidence
@@ -127,8 +127,7 @@ def masks_drawn(settings: Settings, spec: DatasetSpec) -> list[str]:
 
 def _masks_given(settings: Settings, spec: DatasetSpec) -> dict[str, np.ndarray]:
     """(H,W) bool by name."""
-    paths = {name: sample_path(spec, Path(settings.root), "masks", name) for name in masks_drawn(settings, spec)}
-    return {name: io.read_label(path, spec.ignore_value)[0] > 0 for name, path in paths.items()}
+    return {name: sample_label(spec, Path(settings.root), name).mask for name in masks_drawn(settings, spec)}
 
 
 def describe_quality(quality: Mapping | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 
 from datasets import io
-from datasets.files import check_finished, check_one_file_a_name, find_file, sample_path
+from datasets.files import check_finished, check_one_file_a_name, find_file, sample_label
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.map_files import GAZE_FOLDER, MAP_FOLDERS, read_labels, why_missing
 from datasets.gaze.prepare import images_to_prepare, level_thresholds
@@ -47,8 +47,8 @@ def assess_gaze(
     made = None if map_folder is None else Path(map_folder).resolve()
     if made is None:
         check_finished(root)
-        for folder in MAP_FOLDERS.values():
-            check_one_file_a_name(root / folder, names, spec.map_exts)
+        for kind in ("heatmap", "map"):
+            check_one_file_a_name(spec, root, kind, names)
     else:
         there = [name for name in names if (made / f"{name}.png").is_file()]
         if not there:
@@ -91,8 +91,7 @@ def assess_image(
         if made is not None:
             paths["crf"] = made / f"{name}.png"
         maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}
-        mask_path = sample_path(spec, root, "masks", name)
-        mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
+        mask, ignore = sample_label(spec, root, name)
         if made is not None and mask is not None:
             maps["crf"] = cv2.resize(maps["crf"], mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds, ignore)}

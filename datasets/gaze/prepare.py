@@ -22,8 +22,9 @@ from datasets.files import (
     REPORT_FILE,
     UNFINISHED_FILE,
     check_one_file_a_name,
-    folder_and_endings,
     near_miss_hint,
+    sample_image,
+    sample_label,
     sample_path,
     similar_files,
 )
@@ -183,7 +184,7 @@ def prepare_image(
     paths = {kind: root / folder / f"{name}{ending}" for kind, folder in MAP_FOLDERS.items()}
     started = time.perf_counter()
     try:
-        maps, made = _make_maps(spec, sample_path(spec, root, "images", name), fixations, settings, paths)
+        maps, made = _make_maps(spec, root, name, fixations, settings, paths)
     except ValueError as error:
         for folder in MAP_FOLDERS.values():
             remove_ours(root / folder, name)
@@ -195,8 +196,7 @@ def prepare_image(
     for path in paths.values():
         remove_other_formats(path)
     try:
-        mask_path = sample_path(spec, root, "masks", name)
-        mask, ignore = io.read_label(mask_path, spec.ignore_value) if mask_path.is_file() else (None, None)
+        mask, ignore = sample_label(spec, root, name)
         return result | {"quality": score_image(fixations, maps, mask, thresholds, ignore) | seconds}
     except ValueError as error:
         # Masks score maps and have no part in making them.
@@ -221,8 +221,8 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         else:
             reason = f"no image {path.name}{near_miss_hint(name, similar)}"
             left_out.append({"name": name, "reason": reason, "broken": name in listed})
-    for folder, endings in (folder_and_endings(spec, kind) for kind in ("images", "masks")):
-        check_one_file_a_name(root / folder, names, endings)
+    for kind in ("images", "masks"):
+        check_one_file_a_name(spec, root, kind, names)
     if not names:
         raise ValueError(
             f"{root / 'images'}: expected images that the fixation table names, found none of its "
@@ -257,14 +257,15 @@ def versions() -> dict[str, str | None]:
 
 
 def _make_maps(
-    spec: DatasetSpec, image_path: Path, fixations: Fixations, settings: GazeSettings, paths: dict[str, Path]
+    spec: DatasetSpec, root: Path, name: str, fixations: Fixations, settings: GazeSettings, paths: dict[str, Path]
 ) -> tuple[dict[str, np.ndarray], bool]:
     """Both maps as saved, and whether any had to be made."""
-    image = crf_image(io.read_image(image_path, spec.in_channels, needs_8_bit=spec.needs_8_bit))
+    image = crf_image(sample_image(spec, root, name))
     size, seen = image.shape[:2], fixations.image_size
     if seen not in (None, size):
+        path = sample_path(spec, root, "images", name)
         raise ValueError(
-            f"{image_path}: expected the size that the fixation table gives, {seen[1]}x{seen[0]} (width x height), "
+            f"{path}: expected the size that the fixation table gives, {seen[1]}x{seen[0]} (width x height), "
             f"found {size[1]}x{size[0]}; the table may belong to other images"
         )
     xy, duration_ms, sigma_px = fixations.xy, fixations.duration_ms, settings.sigma_px

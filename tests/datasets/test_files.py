@@ -1,8 +1,11 @@
 """Finding files whose endings differ."""
 
+from dataclasses import replace
+
 import pytest
 
 from datasets.files import check_one_file_a_name, files_by_name, find_file, near_miss_hint, similar_files
+from datasets.specs import get_spec
 
 ENDINGS = (".png", ".jpg", ".tif")
 
@@ -49,11 +52,13 @@ def test_listing_leaves_out_hidden_files_folders_and_other_endings(tmp_path):
 
 
 def test_two_files_of_one_id_are_both_named(tmp_path):
-    _touch(tmp_path, "a.png", "a.tif", "b.png")
+    spec = get_spec("folder", tmp_path)
+    (tmp_path / "images").mkdir()
+    _touch(tmp_path / "images", "a.png", "a.tif", "b.png")
     with pytest.raises(ValueError, match=r"a\.png: expected one file of the id a, found a\.tif beside it"):
-        check_one_file_a_name(tmp_path, ["b", "a"], ENDINGS)
-    check_one_file_a_name(tmp_path, ["b"], ENDINGS)
-    check_one_file_a_name(tmp_path, ["a"], (".png",))
+        check_one_file_a_name(spec, tmp_path, "images", ["b", "a"])
+    check_one_file_a_name(spec, tmp_path, "images", ["b"])
+    check_one_file_a_name(replace(spec, image_exts=(".png",)), tmp_path, "images", ["a"])
 
 
 def test_an_absent_file_costs_no_listing_of_its_folder(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """``run.py compare --report``: from results folders to one page."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -93,6 +95,16 @@ def test_page_tells_what_the_table_is_and_nothing_that_the_runs_do_not_hold(resu
     assert "num_one_empty" not in index["runs"][0]["levels"][0]
     notes = " ".join(index["notes"])
     assert "Baseline: A*. Level: ensemble." in notes and "Wilcoxon signed-rank test" in notes
+
+
+def test_pictures_have_the_channels_of_their_data_set(results, tiny_root, tmp_path):
+    (tiny_root / "dataset.toml").write_text("channels = 1\n")
+    runs = results("a", shift=2), results("b", shift=1)
+    assert compare(*runs, "--to", tmp_path / "out", "--report", "--data", "folder") == 0
+    picture = base64.b64decode(embedded(tmp_path / "out")["case-0"]["image"])
+    pixels = np.array(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+    # The encoding is lossy.
+    assert np.ptp(pixels, axis=-1).max() < 8 < np.ptp(pixels)
 
 
 def test_runs_without_predictions_are_shown_with_their_numbers(results, tmp_path):

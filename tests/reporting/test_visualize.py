@@ -73,14 +73,15 @@ def test_no_fixations():
 def test_grid_holds_pictures_of_any_shape():
     red = np.zeros((10, 40, 3), np.uint8)
     red[..., 0] = 255
-    picture = grid([[red, BLACK], [BLACK, red]], ["one", "two"], cell_px=50)
+    picture = grid([{"one": red, "two": BLACK}, {"one": BLACK}], cell_px=50)
     assert picture.dtype == np.uint8
     assert picture.shape == (TITLE_PX + 2 * (50 + GAP_PX) + GAP_PX, 2 * (50 + GAP_PX) + GAP_PX, 3)
     centre_y, centre_x = TITLE_PX + GAP_PX + 25, GAP_PX + 25
     assert picture[centre_y, centre_x].tolist() == [255, 0, 0]
     assert picture[centre_y, centre_x + 50 + GAP_PX].tolist() == [0, 0, 0]
     assert picture[centre_y + 50 + GAP_PX, centre_x].tolist() == [0, 0, 0]
-    # The wide picture is fitted in, so the cell is white above it.
+    # Where a row has no picture, and above the wide one, which is fitted in.
+    assert (picture[centre_y + 25 + GAP_PX :, centre_x + 25 + GAP_PX :] == 255).all()
     assert picture[centre_y - 20, centre_x].tolist() == [255, 255, 255]
     assert (picture[:TITLE_PX] < 128).any()
 
@@ -88,8 +89,8 @@ def test_grid_holds_pictures_of_any_shape():
 def test_cells_of_a_case():
     image = np.random.default_rng(0).normal(size=(3, 20, 30))
     probabilities = np.stack([BOX, BOX, ~BOX]).astype(float)
-    cells, titles = prediction_row(image, probabilities, np.roll(BOX, 3, axis=1), np.stack([BOX, BOX]))
-    assert titles == [
+    cells = prediction_row(image, probabilities, np.roll(BOX, 3, axis=1), np.stack([BOX, BOX]))
+    assert list(cells) == [
         "image",
         "pseudo-mask 1",
         "pseudo-mask 2",
@@ -98,21 +99,22 @@ def test_cells_of_a_case():
         "prediction (yellow)",
         "and truth (green)",
     ]
-    assert {cell.shape for cell in cells} == {(20, 30, 3)} and len(cells) == len(titles)
-    assert _has(cells[5], PREDICTION_COLOUR) and not _has(cells[5], TRUTH_COLOUR)
-    assert _has(cells[6], PREDICTION_COLOUR) and _has(cells[6], TRUTH_COLOUR)
+    assert {cell.shape for cell in cells.values()} == {(20, 30, 3)}
+    *_, predicted, with_truth = cells.values()
+    assert _has(predicted, PREDICTION_COLOUR) and not _has(predicted, TRUTH_COLOUR)
+    assert _has(with_truth, PREDICTION_COLOUR) and _has(with_truth, TRUTH_COLOUR)
 
 
 def test_cells_of_a_case_without_label_and_pseudo_masks():
-    _, titles = prediction_row(np.zeros((1, 20, 30)), np.stack([BOX, BOX]), None, None)
-    assert titles == ["image", "level 1 probability", "prediction (yellow)"]
+    cells = prediction_row(np.zeros((1, 20, 30)), np.stack([BOX, BOX]), None, None)
+    assert list(cells) == ["image", "level 1 probability", "prediction (yellow)"]
 
 
 @pytest.mark.parametrize(("threshold", "shown"), [(0.3, True), (0.5, False)])
 def test_the_prediction_is_outlined_at_the_threshold_that_was_scored(threshold, shown):
     probabilities = np.stack([0.4 * BOX, 0.4 * BOX])
-    cells, _ = prediction_row(np.zeros((1, 20, 30)), probabilities, None, None, threshold=threshold)
-    assert _has(cells[-1], PREDICTION_COLOUR) == shown
+    cells = prediction_row(np.zeros((1, 20, 30)), probabilities, None, None, threshold=threshold)
+    assert _has(cells["prediction (yellow)"], PREDICTION_COLOUR) == shown
 
 
 def test_ignored_pixels_are_hatched_and_no_others():
@@ -124,6 +126,6 @@ def test_ignored_pixels_are_hatched_and_no_others():
 
 def test_a_row_of_a_case_with_ignored_pixels_says_so():
     row = (np.zeros((3, 20, 30)), np.zeros((2, 20, 30)), BOX, None)
-    cells, titles = prediction_row(*row, BOX)
-    assert titles[-1] == "truth green, ignored grey" and _has(cells[-1], IGNORED_COLOUR)
-    assert prediction_row(*row)[1][-1] == "and truth (green)"
+    title, picture = list(prediction_row(*row, BOX).items())[-1]
+    assert title == "truth green, ignored grey" and _has(picture, IGNORED_COLOUR)
+    assert list(prediction_row(*row))[-1] == "and truth (green)"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.gaze.fixations import Fixations
+from datasets.masks import Label
 from reporting.visualize import TRUTH_COLOUR, gaze_row, map_picture, with_fixations
 
 SIDE = 8
@@ -17,9 +19,10 @@ def _row(mask=None, thresholds=(0.5, 0.25)):
     crf_map = np.repeat(np.array([0, 0, 0.25, 0.25, 0.5, 0.5, 1, 1], np.float32)[None], SIDE, axis=0)
     arguments = image, np.array([[0.5, 0.5]]), np.array([200.0]), heatmap, crf_map
     before = [array.copy() for array in arguments]
-    cells, titles = gaze_row(*arguments, thresholds, mask)
+    image, xy, duration_ms, *maps = arguments
+    cells = gaze_row(image, Fixations(xy, duration_ms), *maps, thresholds, Label(mask))
     assert all(np.array_equal(a, b) for a, b in zip(arguments, before, strict=True)), "an argument was changed"
-    return dict(zip(titles, cells, strict=True)), arguments
+    return cells, arguments
 
 
 def test_one_cell_a_step_and_a_level():
