@@ -226,7 +226,7 @@ def _results(summary: dict, checkpoints: list[dict]) -> dict:
     here = {checkpoint["iteration"] for checkpoint in checkpoints}
     # Training reads the test set.
     split = summary.get("split", "test")
-    here_chosen = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints}
+    here_chosen = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints} - {None}
     # A split of other data has the same name.
     optimistic = summary.get("chosen_on_these", here_chosen)
     return {

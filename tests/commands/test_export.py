@@ -422,11 +422,13 @@ def test_named_results_are_of_this_iteration_whatever_the_files_are_called(check
     for split in ("test", "val"):
         summary(scores, split=split, results=results)
         assert results_of(checkpoint, folder=str(scores))["results"]["checkpoint"]["optimistic"] == (split == "test")
-    torch.save(torch.load(checkpoint) | {"selected_on": "validation"}, checkpoint)
-    sums[0] = sha256_of(checkpoint)
-    for split in ("test", "val"):
-        summary(scores, split=split, results=results, checkpoints=["moved.pth"], checkpoint_sha256=sums)
-        assert results_of(checkpoint, folder=str(scores))["results"]["checkpoint"]["optimistic"] == (split == "val")
+    for chosen_on, optimistic_on in (("validation", "val"), (None, None)):
+        torch.save(torch.load(checkpoint) | {"selected_on": chosen_on}, checkpoint)
+        sums[0] = sha256_of(checkpoint)
+        for split in ("train", "val", "test"):
+            summary(scores, split=split, results=results, checkpoints=["moved.pth"], checkpoint_sha256=sums)
+            found = results_of(checkpoint, folder=str(scores))["results"]["checkpoint"]
+            assert found["optimistic"] == (split == optimistic_on)
 
 
 def test_only_the_best_of_a_run_was_selected(checkpoint, tmp_path):
