@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from commands.options import SEVERAL, Parser, add_checkpoints, add_shared
+from commands.options import MULTIPLE_VALUES, Parser, add_checkpoints, add_shared
 from commands.outputs import Output
 from inference.exporting.check import (
     batches,
@@ -45,7 +45,7 @@ def add_options(parser: Parser) -> None:
     add_shared(parser, "overwrite")
     parser.add_argument(
         "--check_images",
-        **SEVERAL,
+        **MULTIPLE_VALUES,
         default=[],
         metavar="PATH",
         help="images, or folders of which 8 are taken, to check the file on (default: made ones)",

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import SEVERAL, SHARE, Parser, add_data, add_shared, given, words
+from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_shared, given, words
 from commands.outputs import Output
 from datasets.files import plain_id
 from datasets.gaze.levels import default_thresholds
@@ -25,7 +25,7 @@ def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--fixations", metavar="CSV", help="fixation table, for the column fixations")
     cases = parser.add_argument_group("cases, a row each").add_mutually_exclusive_group(required=True)
-    cases.add_argument("--ids", **SEVERAL, metavar="ID", help="these")
+    cases.add_argument("--ids", **MULTIPLE_VALUES, metavar="ID", help="these")
     for option, meaning in (
         ("--worst", "those of the lowest Dice"),
         ("--best", "those of the highest Dice"),
@@ -35,13 +35,13 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--by", metavar="RUN", help="whose per_case.csv ranks the cases (default: the first of --runs)")
     parser.add_argument(
         "--runs",
-        **SEVERAL,
+        **MULTIPLE_VALUES,
         default=[],
         metavar="[NAME=]RUN",
         help="results folders with predictions/, or checkpoints (.pth), which are run on the cases (default: none)",
     )
     parser.add_argument(
-        "--to", **SEVERAL, required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
+        "--to", **MULTIPLE_VALUES, required=True, metavar="FILE", help="files to write: .pdf, .svg (vector text), .png"
     )
     add_shared(parser, "overwrite")
     _add_figure_look(parser)

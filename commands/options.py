@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, measures, number, setting
 
 # Of options that take several words, all of them where they are named twice.
-SEVERAL = {"nargs": "+", "action": "extend"}
+MULTIPLE_VALUES = {"nargs": "+", "action": "extend"}
 SHARE, SIDE = number(float, 0, 1), number(int, 16)
 
 
@@ -131,7 +131,7 @@ def add_checkpoints(parser: Parser) -> None:
     parser.add_argument(
         "--ckpt_path",
         required=True,
-        **SEVERAL,
+        **MULTIPLE_VALUES,
         metavar="FILE",
         help="checkpoint of this project or of the reference; several are averaged",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from commands.options import SEVERAL, Parser, add_checkpoints, add_loading, add_shared, given
+from commands.options import MULTIPLE_VALUES, Parser, add_checkpoints, add_loading, add_shared, given
 from commands.outputs import PARTLY_DONE_CODE, Folder, Output
 from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
@@ -31,7 +31,11 @@ MAX_WRITERS = 4
 def add_options(parser: Parser) -> None:
     add_checkpoints(parser)
     parser.add_argument(
-        "--images", required=True, **SEVERAL, metavar="PATH", help="images, and folders of images; masks are not needed"
+        "--images",
+        required=True,
+        **MULTIPLE_VALUES,
+        metavar="PATH",
+        help="images, and folders of images; masks are not needed",
     )
     parser.add_argument("--recursive", action="store_true", help="sub-folders, too; the results keep them")
     group = parser.add_argument_group("results")

@@ -35,7 +35,7 @@ def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    build_level, of_all = _parted(name, **settings)
+    build_level, of_all = _split_settings(name, **settings)
     return MultiLevelModel(build_level, num_levels, **of_all)
 
 
@@ -44,7 +44,7 @@ def takes(name: str) -> frozenset[str]:
     return frozenset(inspect.signature(MODELS[name]).parameters)
 
 
-def _parted(
+def _split_settings(
     name: str, *, features: Sequence[int] = RELEASED_FEATURES, feat_dim: int | None = None, **settings
 ) -> tuple[Callable[[], nn.Module], dict]:
     """What makes one level, and the settings of all levels together; arguments as of ``build_model``."""
@@ -69,7 +69,7 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     arguments = {**(config or {"name": "unet", **found}), "encoder_weights": None}
-    build_level, of_all = _parted(**arguments)
+    build_level, of_all = _split_settings(**arguments)
 
     def build_fitting_level() -> nn.Module:
         level, levels = build_level(), range(arguments["num_levels"])

@@ -42,7 +42,7 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
         split="train",
         level_thresholds=level_thresholds(settings, spec) if gaze else None,
         has_labels=not gaze,
-        **settings.some((*DATA_KEYS, "data_size_rate", "draw_subset", "skip_missing_gaze", "map_folder")),
+        **settings.subset((*DATA_KEYS, "data_size_rate", "draw_subset", "skip_missing_gaze", "map_folder")),
     )
     if settings.resume and settings.skip_missing_gaze:
         # Also those whose maps have been made since.
@@ -78,7 +78,7 @@ def _with_masks(settings: Settings, split: str, *, demanded: bool = False) -> Se
     names = split_names(spec, root, split, val_fraction=settings.val_fraction, seed=settings.seed)
     there = similar_files(root / "masks")
     has_masks = demanded or any(plain_id(name).casefold() in there for name in names)
-    dataset = build_dataset(settings.data, split=split, has_labels=has_masks, **settings.some(DATA_KEYS))
+    dataset = build_dataset(settings.data, split=split, has_labels=has_masks, **settings.subset(DATA_KEYS))
     return dataset if has_masks else None
 
 
@@ -124,7 +124,7 @@ def build_network(
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(settings.model, **settings.some(MODEL_KEYS))
+    model = build_model(settings.model, **settings.subset(MODEL_KEYS))
     model.checkpoint_levels = settings.checkpoint_levels
     if isinstance(model.model[0], SmpLevelUNet):
         images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])

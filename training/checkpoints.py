@@ -71,12 +71,12 @@ def save(run: Run, file: str) -> None:
         # Of a file its name, as where it lay is nobody's business.
         source = Path(source).name
     config = {
-        "model": {"name": settings.model, **settings.some(MODEL_KEYS), "encoder_weights": source},
+        "model": {"name": settings.model, **settings.subset(MODEL_KEYS), "encoder_weights": source},
         "data": settings.data,
         **remembered_settings(train_set.spec),
         "level_thresholds": list(train_set.thresholds or ()),
         "train_ids": id_numbers(train_set.names),
-        **settings.some(("spatial_size", "antialias", "val_fraction", "seed")),
+        **settings.subset(("spatial_size", "antialias", "val_fraction", "seed")),
     }
     content = {
         "state_dict": run.network.state_dict(),

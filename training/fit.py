@@ -20,7 +20,7 @@ from training.describe import describe
 from training.forecast import ForecastHook
 from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
-from training.rounds import clear_the_way, remove_rounds, train_rounds
+from training.rounds import check_and_clear_folders, remove_rounds, train_rounds
 from training.run import Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, remove_run
 from training.schedule import schedule
@@ -72,7 +72,7 @@ def fit(settings: Settings) -> int:
         if settings.seeds:
             return train_seeds(settings, train_of_seed, group)
         if settings.makes_labels:
-            clear_the_way(settings, [settings], group)
+            check_and_clear_folders(settings, [settings], group)
         return train_of_seed(settings)
 
 
@@ -141,7 +141,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     settings, state, group = run.settings, run.state, run.group
     loader = training_loader(
         run.data.train,
-        **settings.some(("batch_size", "max_ite", "seed", "num_worker")),
+        **settings.subset(("batch_size", "max_ite", "seed", "num_worker")),
         start=state.iteration,
         pin_memory=run.device.type == "cuda",
         rank=group.rank,

@@ -142,7 +142,7 @@ def describe_quality(quality: Mapping | None) -> str:
 
 
 def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
-    return split_names(spec, Path(settings.root), "train", **settings.some(DRAW_KEYS))
+    return split_names(spec, Path(settings.root), "train", **settings.subset(DRAW_KEYS))
 
 
 def _evidence(settings: Settings, spec: DatasetSpec, size: int) -> dict[str, Evidence]:
@@ -166,7 +166,7 @@ def _gaze_files(settings: Settings) -> tuple[dict[str, Path], Mapping | None]:
     """
     of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
     keys = ("root", "spatial_size", *DRAW_KEYS)
-    dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.some(keys), **of_maps)
+    dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.subset(keys), **of_maps)
     if not of_maps:
         return {}, None
     maps = {name: dataset.path("map", name) for name in dataset.names}

@@ -47,12 +47,12 @@ def described() -> str:
     """The recipes in a few lines, for ``--help``."""
     said = []
     for name, of in RECIPES.items():
-        options = " ".join(f"--{key} {typed(value)}".rstrip() for key, value in of.items())
+        options = " ".join(f"--{key} {option_text(value)}".rstrip() for key, value in of.items())
         said.append(f"{name}: {options or 'as released (default)'}")
     return "; ".join(said)
 
 
-def typed(value: object) -> str:
+def option_text(value: object) -> str:
     """The value of an option as it is typed; nothing for a switch."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))

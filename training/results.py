@@ -39,7 +39,7 @@ def finish(run: Run) -> None:
     settings = run.settings
     summary = {
         "what": what_is_trained(settings),
-        **settings.some(("data", "mode", "num_levels", "cons_mode", "seed")),
+        **settings.subset(("data", "mode", "num_levels", "cons_mode", "seed")),
         "recipe": _recipe(run),
         "spatial_size": settings.spatial_size,
         "num_train": len(run.data.train),

@@ -31,7 +31,7 @@ def round_folders(settings: Settings) -> list[Path]:
     return [*(settings.folder / f"round{number}" for number in range(1, settings.rounds)), settings.folder]
 
 
-def clear_the_way(settings: Settings, runs: Sequence[Settings], group: Group) -> None:
+def check_and_clear_folders(settings: Settings, runs: Sequence[Settings], group: Group) -> None:
     """Look at all that several runs find in their folders before the first begins, and with ``overwrite`` remove it.
 
     Args:
@@ -63,7 +63,7 @@ def clear_the_way(settings: Settings, runs: Sequence[Settings], group: Group) ->
 
 
 def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group: Group, device: torch.device) -> int:
-    """Train all rounds, going on with ``resume`` where an earlier call stopped, once ``clear_the_way`` is done.
+    """Train all rounds, after ``check_and_clear_folders``, going on with ``resume`` where an earlier call stopped.
 
     Args:
         settings: of one seed.
@@ -109,10 +109,10 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
         skip_missing_gaze=settings.skip_missing_gaze or (settings.pseudo == "network" and number == 1),
         **({} if is_last else early),
     )
-    return going_on(one)
+    return resumed_settings(one)
 
 
-def going_on(one: Settings) -> Settings:
+def resumed_settings(one: Settings) -> Settings:
     """One of several runs as ``resume`` goes on with it: from its own checkpoint, never from ``ckpt_path``; or anew,
     where it has none yet."""
     if not one.resume:

@@ -8,7 +8,7 @@ from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
 from training.forecast import work
-from training.rounds import clear_the_way, going_on
+from training.rounds import check_and_clear_folders, resumed_settings
 from training.run_folder import remove_files
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
@@ -29,10 +29,10 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
         0 with the table printed and written to ``seeds.md`` and ``seeds.csv``, or the code of the run that stopped.
 
     Raises:
-        ValueError: before anything starts, as ``clear_the_way``.
+        ValueError: before anything starts, as ``check_and_clear_folders``.
     """
     runs = {seed: settings_of_seed(settings, seed) for seed in settings.seeds}
-    clear_the_way(settings, list(runs.values()), group)
+    check_and_clear_folders(settings, list(runs.values()), group)
     if settings.overwrite and group.is_main:
         # A table of runs that are no more.
         remove_files(settings.folder, (TABLE_FILE, NUMBERS_FILE))
@@ -56,7 +56,7 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
         work_after=work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
     )
     # Rounds look at the folder of each.
-    return going_on(one) if one.ckpt_path and not one.makes_labels else one
+    return resumed_settings(one) if one.ckpt_path and not one.makes_labels else one
 
 
 def _report(folder: Path, runs: Iterable[Settings]) -> None:

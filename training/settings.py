@@ -21,7 +21,7 @@ from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
 from models.registry import takes
 from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
-from training.recipes import RECIPES, typed
+from training.recipes import RECIPES, option_text
 from training.schedule import OPTIMIZERS, SCHEDULERS
 from utils.settings import (
     NATURAL,
@@ -108,7 +108,7 @@ class Model:
     in_channels: int | None = setting(None, "image channels (default: the data set's)", POSITIVE_INT)
     features: tuple[int, ...] = setting(
         RELEASED_FEATURES,
-        f"channels of the unet: five resolutions and the last stage (default: {typed(RELEASED_FEATURES)})",
+        f"channels of the unet: five resolutions and the last stage (default: {option_text(RELEASED_FEATURES)})",
         numbers(int),
         metavar="F,F,F,F,F,F",
     )
@@ -123,8 +123,8 @@ class Model:
     )
     decoder_channels: tuple[int, ...] = setting(
         DECODER_CHANNELS,
-        f"of the smp-unet, from the smallest resolution on (default: {typed(DECODER_CHANNELS)}); with one less it ends "
-        "at half the image's resolution, and is resized",
+        f"of the smp-unet, from the smallest resolution on (default: {option_text(DECODER_CHANNELS)}); with one less "
+        "it ends at half the image's resolution, and is resized",
         numbers(int),
         metavar="C,C,...",
     )
@@ -321,7 +321,7 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
             TypeError: without ``data`` or ``root``.
             ValueError: for names that are none, and as ``checked``.
         """
-        own, objective = _parted(RECIPES.get(options.get("recipe"), {}) | options)
+        own, objective = _split_objective(RECIPES.get(options.get("recipe"), {}) | options)
         unknown = objective.keys() - declared_by_objectives()
         if unknown:
             raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
@@ -339,10 +339,10 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     def replace(self, **options: Any) -> Settings:
         """A copy with other values, given as to ``of``; they are not checked."""
-        own, objective = _parted(options)
+        own, objective = _split_objective(options)
         return dataclasses.replace(self, **own, objective={**self.objective, **objective})
 
-    def some(self, names: Iterable[str]) -> dict[str, Any]:
+    def subset(self, names: Iterable[str]) -> dict[str, Any]:
         """Some of a training's own, by name."""
         return {name: getattr(self, name) for name in names}
 
@@ -380,7 +380,7 @@ def names_of(*topics: type) -> tuple[str, ...]:
     return tuple(one.name for topic in topics for one in declared_settings(topic))
 
 
-def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_objective(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A training's own settings, and those of the objective."""
     names = {one.name for one in dataclasses.fields(Settings)}
     own = {name: value for name, value in options.items() if name in names}

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from utils.locks import in_use, left_behind, no_new_empty_folders
+from utils.locks import in_use, left_behind, remove_new_empty_folders
 
 TEMPORARY_NAME = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
 
@@ -105,7 +105,7 @@ def staged_folder(
         OSError: where the folder cannot be written to, with its name.
     """
     folder = Path(folder)
-    with no_new_empty_folders(folder):
+    with remove_new_empty_folders(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(folder / last) as hidden:
             yield hidden

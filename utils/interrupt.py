@@ -71,7 +71,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         self.deadline.restart_stretch()
-        self._handling.enter_context(_handled(self._handle, signal.SIGINT, *_ends()))
+        self._handling.enter_context(_signal_handlers(self._handle, signal.SIGINT, *_ends()))
         return self
 
     def __exit__(self, *_) -> None:
@@ -89,7 +89,7 @@ def _ends() -> list[int]:
 
 
 @contextlib.contextmanager
-def _handled(handler: Callable, *numbers: int) -> Iterator[bool]:
+def _signal_handlers(handler: Callable, *numbers: int) -> Iterator[bool]:
     """Have signals handled so, in the main thread, as Python takes them there alone; yields whether this is it."""
     in_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, handler) for number in numbers if in_main}
@@ -104,7 +104,7 @@ def ended_as_by_ctrl_c() -> contextlib.AbstractContextManager:
     """SIGTERM and SIGHUP raise KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is
     said.
     """
-    return _handled(signal.default_int_handler, *_ends())
+    return _signal_handlers(signal.default_int_handler, *_ends())
 
 
 @contextlib.contextmanager
@@ -114,7 +114,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(number, frame) -> None:
         raise TimeoutError(f"that it takes longer than {seconds:g} s")
 
-    with _handled(stop, signal.SIGALRM) as is_heard:
+    with _signal_handlers(stop, signal.SIGALRM) as is_heard:
         if is_heard:
             signal.setitimer(signal.ITIMER_REAL, seconds)
         try:

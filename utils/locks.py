@@ -61,7 +61,7 @@ def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
         ValueError: if another is there, with its name, process and host.
         OSError: if nothing can be written there.
     """
-    with no_new_empty_folders(lock.parent):
+    with remove_new_empty_folders(lock.parent):
         held = _hold(lock, place)
         try:
             try:
@@ -76,7 +76,7 @@ def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_new_empty_folders(folder: Path) -> Iterator[None]:
+def remove_new_empty_folders(folder: Path) -> Iterator[None]:
     """Of a folder and those above it, the ones that were not there before go in the end if they are empty."""
     absent = [one for one in (folder, *folder.parents) if not one.exists()]
     try:

@@ -67,7 +67,7 @@ def fingerprint(*parts) -> str:
     return f"{OURS} {digest.hexdigest()}"
 
 
-def kept_or_made(path: Path, made_from: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
+def reuse_or_make_map(path: Path, made_from: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
     """The pixels of a map as its readers see them, (H,W) uint8, and whether it was made: where its file is not there,
     not whole, or made from something else."""
     with contextlib.suppress(OSError, ValueError):

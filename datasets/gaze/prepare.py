@@ -37,10 +37,10 @@ from datasets.gaze.map_files import (
     GAZE_FOLDER,
     MAP_FOLDERS,
     fingerprint,
-    kept_or_made,
     map_ending,
     remove_other_formats,
     remove_ours,
+    reuse_or_make_map,
 )
 from datasets.gaze.quality import QUALITY_FILE, THRESHOLDS, score_image, write_quality
 from datasets.specs import DatasetSpec, get_spec
@@ -269,14 +269,14 @@ def _make_maps(
             f"found {size[1]}x{size[0]}; the table may belong to other images"
         )
     xy, duration_ms, sigma_px = fixations.xy, fixations.duration_ms, settings.sigma_px
-    heatmap, heatmap_made = kept_or_made(
+    heatmap, heatmap_made = reuse_or_make_map(
         paths["heatmap"],
         fingerprint("heatmap", xy, duration_ms, size, sigma_px),
         lambda: to_uint8(fixation_heatmap(xy, duration_ms, size, sigma_px=sigma_px), half=True),
     )
     of_crf = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
     # The CRF starts from the heatmap as saved, so that the two folders belong together.
-    crf, crf_made = kept_or_made(
+    crf, crf_made = reuse_or_make_map(
         paths["crf"],
         fingerprint("crf", heatmap, image, size, asdict(settings)),
         lambda: to_uint8(refine_with_crf(image, heatmap / np.float32(255), **of_crf)),

@@ -179,7 +179,7 @@ def _number(word: str) -> float | str:
         return word
 
 
-def take_out_lost(xy: np.ndarray) -> Counter[str]:
+def mask_lost_positions(xy: np.ndarray) -> Counter[str]:
     """Make those of the (2,N) positions NaN that stand for "not found"; how many they were, by a text for a note."""
     counts: Counter[str] = Counter()
     for value in LOST:

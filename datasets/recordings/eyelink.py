@@ -265,7 +265,7 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
     table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS)
     table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
     xy = table[["x", "y"]].to_numpy().T.copy()
-    content.lost += codings.take_out_lost(xy)
+    content.lost += codings.mask_lost_positions(xy)
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
     if (end <= before).any():
@@ -304,7 +304,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
-        content.lost += codings.take_out_lost(gaze[:2])
+        content.lost += codings.mask_lost_positions(gaze[:2])
         yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, (times, *gaze, eye), strict=True)))
 
 

@@ -166,7 +166,7 @@ def _of_side(content: Content, side: str) -> pd.DataFrame:
     of_one = side in ("left_", "right_")
     whose = f"{side.rstrip('_')} eye's " if of_one else ""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
-    content.notes += [f"{count} of the {whose}{what}" for what, count in codings.take_out_lost(xy).items()]
+    content.notes += [f"{count} of the {whose}{what}" for what, count in codings.mask_lost_positions(xy).items()]
     if content.format.y_up:
         xy[1] = 1 - xy[1]
     bad = _distrusted(content, side)

@@ -7,10 +7,10 @@ from PIL import Image
 from datasets.files import sample_path
 from datasets.gaze.map_files import (
     fingerprint,
-    kept_or_made,
     map_ending,
     remove_other_formats,
     remove_ours,
+    reuse_or_make_map,
 )
 from datasets.specs import get_spec
 from utils.images import write_image
@@ -52,11 +52,11 @@ def test_absent_map_would_be_in_the_own_format(tmp_path):
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
 def test_file_tells_what_it_was_made_from(tmp_path, ending):
     path = tmp_path / f"a{ending}"
-    written, made = kept_or_made(path, fingerprint("one"), lambda: RAMP)
+    written, made = reuse_or_make_map(path, fingerprint("one"), lambda: RAMP)
     assert made
-    again, made = kept_or_made(path, fingerprint("one"), lambda: RAMP + 1)
+    again, made = reuse_or_make_map(path, fingerprint("one"), lambda: RAMP + 1)
     np.testing.assert_array_equal(again, written)
-    assert not made and kept_or_made(path, fingerprint("two"), lambda: RAMP)[1]
+    assert not made and reuse_or_make_map(path, fingerprint("two"), lambda: RAMP)[1]
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
@@ -73,7 +73,7 @@ def test_cut_file_is_not_taken_for_whole(tmp_path, ending):
     rng = np.random.default_rng(0)
     write_image(path, rng.integers(0, 256, (64, 64)).astype(np.uint8), comment=fingerprint("one"))
     path.write_bytes(path.read_bytes()[:-100])
-    assert kept_or_made(path, fingerprint("one"), lambda: RAMP)[1]
+    assert reuse_or_make_map(path, fingerprint("one"), lambda: RAMP)[1]
 
 
 def test_fingerprints_differ_with_every_part():
