@@ -28,10 +28,16 @@ COMMANDS = {
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options of a command line without the program's name, with ``command``; None takes the process's own.
+    """Parse a command line.
 
-    The first word may be left out: ``train`` is meant then, as the reference's command lines have it, and ``--test``
-    makes it ``evaluate``. Exits with code 2 and one line for unknown, missing or contradictory options.
+    Args:
+        argv: without the program's name; None takes the process's own.
+
+    Returns:
+        The options, with ``command``. The first word may be left out: ``train`` is meant then, as the
+        reference's command lines have it, and ``--test`` makes it ``evaluate``.
+
+    Exits with code 2 and one line for unknown, missing or contradictory options.
     """
     argv = [_with_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     if argv and argv[0] in COMMANDS:

@@ -65,11 +65,12 @@ def train(
         model: maps an image batch to outputs; of several processes, the wrapped one (``Group.wrap``).
         objective: maps outputs and batch to the loss and its detached terms by name, ``loss`` among them: means
             over the batch.
-        optimizer: its learning rate is set here.
+        optimizer: over the model's parameters; its learning rate is set here.
         loader: yields dicts with ``image`` and what the objective needs, from ``state.iteration`` on; of several
             processes, this one's part of each batch.
         learning_rate: from the steps taken to the learning rate of the next.
         state: advanced in place.
+        device: where the model is.
         autocast, scaler: of mixed precision; see ``utils.devices.precision``.
         hooks: called after every step with the state, the terms over the whole batch, and the learning rate.
         group, share: the processes, and from iteration to this one's samples relative to the mean over processes.
@@ -116,9 +117,12 @@ def train(
 def take_step(
     optimizer: torch.optim.Optimizer, scaler: torch.GradScaler, terms: dict[str, Tensor], state: TrainState
 ) -> str | None:
-    """Step if the loss and all gradients are finite; else skip, count, and return what was wrong.
+    """Step if the loss and all gradients are finite, else skip and count.
 
     Every process decides alike: the terms are those of the whole batch, and gradients are averaged already.
+
+    Returns:
+        None, or what was wrong.
     """
     scaler.unscale_(optimizer)
     gradients = [p.grad for part in optimizer.param_groups for p in part["params"] if p.grad is not None]

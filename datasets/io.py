@@ -55,7 +55,7 @@ def open_picture(path: Path, needs_8_bit: bool = False) -> Iterator[Image.Image]
 
 
 def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
-    """An image, (H,W,C) uint8 or float32: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
+    """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
     DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score, but for the sign of the
@@ -64,11 +64,16 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
     as stored. A TIFF with one is refused.
 
     Args:
+        path: of the file, as text or ``Path``.
         channels: 3 repeats grey; 1 makes the luminance (ITU-R 601) of colour; None leaves an image as it is, but
             repeats grey of 8 bits that is not DICOM.
         needs_8_bit: refuse deeper ones.
 
+    Returns:
+        (H,W,C) uint8 or float32.
+
     Raises:
+        FileNotFoundError: if there is none.
         ValueError: for an unreadable file, several pages or frames, transparency, further channels, 16-bit colour, or
             values that are not finite.
     """
@@ -82,8 +87,9 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
 def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
     """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
 
-    It is (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue (OpenCV
-    reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
+    Args:
+        array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
+            (OpenCV reads blue first). What is masked in it is padding, as ``read_image`` masks that of DICOM.
     """
     if (mode := getattr(array, "mode", "")) in ("P", "HSV", "LAB", "YCbCr"):
         raise ValueError(f"image: expected grey or red, green, blue, found Pillow's mode {mode}; .convert('RGB')")
@@ -111,6 +117,7 @@ def read_gray(path: Path) -> np.ndarray:
     """A gaze map as its file has it, (H,W) uint8 or uint16; the highest value of the type stands for 1.
 
     Raises:
+        FileNotFoundError: if there is none.
         ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
             more than 16 bits, and of 16 bits that 15 can hold, where nothing says that 65535 stands for 1.
     """
@@ -136,6 +143,7 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
     """A mask as ``datasets.masks.label_of`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
+        FileNotFoundError: if there is none.
         ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
             transparency, colours, values that are not finite, and those that are not plainly a mask.
     """
@@ -167,6 +175,7 @@ def read_names(path: Path) -> list[str]:
     """The ids of a split file, one a line with accents written one way (NFC); blank lines are skipped.
 
     Raises:
+        FileNotFoundError: if the file is absent.
         OSError: if it is no file, or cannot be read.
         ValueError: if it is no text, holds no id, an id twice, or one that leaves the data folder.
     """

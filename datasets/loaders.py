@@ -17,13 +17,16 @@ NUM_PREFETCHED = 4
 
 @dataclass(eq=False, repr=False)
 class IterationSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (index, epoch) for iterations ``start`` up to ``stop``, counted from 0.
+    """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
 
     Epoch e visits every sample once, in an order drawn from (seed, e); its last batch may be smaller. The
     batch of an iteration depends on nothing else, so a run can start again anywhere.
 
     Args:
-        num_samples, batch_size: 1 or more.
+        num_samples: size of the data set, 1 or more.
+        batch_size: 1 or more.
+        start, stop: iterations, counted from 0.
+        seed: of the order.
         rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
             on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
     """
@@ -81,7 +84,7 @@ def training_loader(
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
         num_worker: loader processes; the batches do not depend on it.
-        batch_size, max_ite, start, seed, rank, size: of the ``IterationSampler``, which stops at ``max_ite``.
+        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``.
 
     Returns:
         A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),

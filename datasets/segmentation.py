@@ -176,17 +176,20 @@ def build_dataset(
     Args:
         data: a key of ``DATASETS``.
         root: folder with ``images/``, ``masks/``, ``train.txt``, ``test.txt`` and ``gaze/crf_compat1/``.
-        split: ``train``, ``val`` or ``test``; see ``split_names``.
+        split: ``train``, ``val`` (val.txt, or else a part of train.txt) or ``test``.
         spatial_size: side of the square network input, in pixels.
-        num_levels: of pseudo-masks, of the training split alone; None for none, unless there are
-            ``level_thresholds``, one a level in place of the data set's own.
+        num_levels: number of pseudo-mask levels; None for none, unless ``level_thresholds`` are given. Only
+            the training split carries pseudo-masks.
+        level_thresholds: one threshold a level in place of the data set's own.
         augment: flips; None means on for the training split.
         has_labels: samples have their masks, resized in the training split and of their original size in others.
-        data_size_rate, draw_subset, val_fraction: see ``split_names``.
+        data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
+            ``split_names``.
+        val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
         seed: of flips, validation split and subset.
-        skip_missing_gaze: leave out training images without a gaze map; see ``leave_out``.
+        skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
         map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
-        antialias: see ``resize_smooth``.
+        antialias: of images that are resized; see ``resize_smooth``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.

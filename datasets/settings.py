@@ -28,9 +28,12 @@ class Setting(NamedTuple):
 
 
 def read_settings(root: Path) -> dict[str, Any]:
-    """A value for each of ``SETTINGS`` in the data folder ``root``, defaults filled in; the file may be absent.
+    """The settings of the data folder ``root``, defaults filled in; the file may be absent.
 
-    ``thresholds`` are a tuple of floats.
+    Returns:
+        ``channels`` 1 or 3; ``normalisation`` ``imagenet`` or ``zscore``; ``sigma_px``; ``thresholds``, a tuple of one
+        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``;
+        ``ignore_value``, the grey of pixels in masks that are not to be scored, or None.
 
     Raises:
         OSError: for one that cannot be read, or is no file.

@@ -90,7 +90,11 @@ DATASETS = {
 
 
 def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
-    """The spec of a data set of ``DATASETS``, with the settings in its folder ``root`` where it may have such.
+    """The spec of a data set.
+
+    Args:
+        name: a key of ``DATASETS``.
+        root: its folder, whose settings file is read where the data set has one (see ``datasets.settings``).
 
     Raises:
         ValueError: for an unknown name, settings that do not fit, or no ``root`` where it has a say.

@@ -31,6 +31,7 @@ def split_names(
         data_size_rate: share of the training ids to keep, above 0 and up to 1, rounded down; at least one is kept.
         draw_subset: those kept are drawn by the seed, in place of the first ones, as released.
         val_fraction: share of the training cases for validation, 0 up to (not including) 1; 0 with a val.txt.
+        seed: of all draws.
 
     Raises:
         FileNotFoundError: no such folder or split file.
@@ -90,11 +91,16 @@ def check_disjoint(spec: DatasetSpec, root: Path) -> None:
 
 
 def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
-    """Share plain ids out by case: sorted names of ``train``, ``val`` and ``test``, whatever the order of ``names``.
+    """Share names out by case: the same ones for the same names, whatever their order.
 
     Args:
+        names: plain ids, each once.
         val, test: shares of the cases, above 0, together below 1; ``val`` may be 0, and there is no such part then.
             A part has at least one case.
+        seed: of the draw.
+
+    Returns:
+        ``train``, ``val`` and ``test``: sorted names.
 
     Raises:
         ValueError: for shares out of range, a name without a case, or no case left for training.

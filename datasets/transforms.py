@@ -20,8 +20,11 @@ def drawn_flips(rng: np.random.Generator, probability: float) -> list[int]:
 def resize_smooth(x: Tensor, size: int, *, antialias: bool = False) -> Tensor:
     """Bilinear: images and gaze maps, (C,H,W) -> (C,size,size).
 
-    With ``antialias`` the average over all pixels that become one. Without it (as released) a pixel is made of four,
-    and fine structure of an image that shrinks much turns into noise.
+    Args:
+        x: the array.
+        size: of both sides.
+        antialias: average over all pixels that become one. Without it (as released) a pixel is made of four, and fine
+            structure of an image that shrinks much turns into noise.
     """
     return F.interpolate(x[None], size=(size, size), mode="bilinear", align_corners=False, antialias=antialias)[0]
 
@@ -47,10 +50,13 @@ def zscore(image: np.ndarray) -> Tensor:
 
 
 def preprocess(image: np.ndarray, normalisation: str, size: int, *, antialias: bool = False) -> Tensor:
-    """An image as ``datasets.io.read_image`` gives it -> the network's input (C,size,size), float32, normalised.
+    """An image as read, (H,W,C) uint8 or float32 -> the network's input (C,size,size), float32, normalised.
 
-    By ``imagenet`` it is centred and scaled by ImageNet's statistics of each channel; see ``zscore`` and
-    ``resize_smooth``.
+    Args:
+        image: as ``datasets.io.read_image`` gives it.
+        normalisation: ``imagenet``, centred and scaled by ImageNet's statistics of each channel, or ``zscore``.
+        size: of both sides, pixels.
+        antialias: see ``resize_smooth``.
     """
     if normalisation == "zscore":
         return resize_smooth(zscore(image), size, antialias=antialias)

@@ -24,8 +24,11 @@ Row = dict[str, str | float]
 def table_of(rows: Sequence[Row]) -> pd.DataFrame:
     """The table of scores: a row a case and level, as ``evaluation.scores.score_case`` makes them.
 
+    Args:
+        rows: with ``name``, ``level``, metrics by name and counts of pixels; ``group`` where cases have one.
+
     Returns:
-        Columns ``name``, ``group`` (that of the row, else the case's own name), ``level``, all overlaps and those
+        Columns ``name``, ``group`` (the case's own name where it has none), ``level``, all overlaps and those
         distances that any row has, in the order of ``MEASURES``, and the counts that any row has; not a number where
         there is no value.
     """

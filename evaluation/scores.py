@@ -58,13 +58,14 @@ def evaluate(
     """Score a model on every case of a loader.
 
     Args:
-        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W); on ``device``.
+        model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
         loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
             pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
             (``Group.part``).
+        device: where the model is.
         threshold: on the probability; above it is foreground.
         distances: measure those between boundaries, too; takes milliseconds a case and level.
-        spacing_of: the spacing of a case in mm, by its name; see ``score_case``.
+        spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
         on_case: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.

@@ -34,9 +34,12 @@ def score(
     group: Group = SINGLE,
     **options,
 ) -> dict[str, dict]:
-    """Evaluate as ``scored``; write the per-case table and, with ``examples``, a picture from the worst to the best.
+    """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
 
-    Of the processes that share the cases (``group``), that of rank 0 writes.
+    Args:
+        examples: picture some cases, from the worst to the best.
+        group: the processes that share the cases; that of rank 0 writes.
+        options: and the other arguments, as of ``scored``.
 
     Returns:
         The metrics by level, as ``summarize`` makes them, with intervals.

@@ -26,9 +26,15 @@ def bce_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tens
 
 
 def dice_loss(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """1 - soft Dice, a sample at a time, averaged over samples: a scalar in 0..1.
+    """1 - soft Dice, a sample at a time, averaged over samples.
 
-    Arguments as in ``bce_loss``, but a target of 0 and 1 alone; an empty one met by probabilities of 0 gives 0.
+    Args:
+        logits: (B,1,H,W).
+        target: (B,1,H,W) in {0,1}.
+        mask: as in ``bce_loss``.
+
+    Returns:
+        A scalar in 0..1; an empty target met by probabilities of 0 gives 0.
     """
     probabilities = logits.sigmoid()
     if mask is not None:

@@ -73,10 +73,18 @@ class UpCat(nn.Module):
 
 
 class BasicUNet(nn.Module):
-    """U-Net from an image (B,in_channels,H,W) to a feature map (B,out_channels,H,W); H and W are at least 16.
+    """U-Net from an image to a full-resolution feature map.
 
-    ``features`` are the channels of the five resolutions (finest first) and of the last decoder stage; ValueError for
-    what is not six multiples of 4.
+    Args:
+        in_channels: image channels.
+        out_channels: channels of the feature map.
+        features: channels of the five resolutions (finest first) and of the last decoder stage, each a
+            multiple of 4.
+
+    ``forward`` maps (B,in_channels,H,W) to (B,out_channels,H,W); H and W are at least 16.
+
+    Raises:
+        ValueError: for features that are not six multiples of 4.
     """
 
     def __init__(self, in_channels: int, out_channels: int, features: Sequence[int]):

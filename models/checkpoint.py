@@ -26,10 +26,15 @@ SAFE_GLOBALS = [
 
 
 def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path | None = None) -> None:
-    """Write tensors and plain values under a temporary name and rename the file; an older one survives any failure.
+    """Write a checkpoint under a temporary name and rename it; an older one survives any failure.
 
-    ``previous`` is the name under which an older ``path`` is kept. OSError, with ``path``, if it cannot be written, as
-    on a full disk.
+    Args:
+        path: its file.
+        content: tensors and plain values.
+        previous: the name under which an older ``path`` is kept.
+
+    Raises:
+        OSError: with ``path``, if it cannot be written, as on a full disk.
     """
     path = Path(path)
     with replacing(path) as temporary:
@@ -55,7 +60,10 @@ def _keep(path: Path, previous: Path) -> None:
 
 
 def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | None]:
-    """The newest whole checkpoint of a run, and what is to be said if it is the previous one, else None.
+    """The newest whole checkpoint of a run.
+
+    Returns:
+        The checkpoint, and what is to be said if it is the previous one, else None.
 
     Raises:
         FileNotFoundError: if there is neither.
@@ -76,12 +84,14 @@ def load_checkpoint(path: str | Path) -> dict:
 
     Returns:
         A dict with at least ``state_dict``, finite weights by name, freed of the prefixes of distributed training,
-        ``torch.compile`` and Lightning; the other entries as saved, as ``models.checkpoint_schema`` describes them.
+        ``torch.compile`` and Lightning; the other entries as saved (``iteration``, ``best_performance``,
+        ``best_iteration``, ``config``, ...), as ``models.checkpoint_schema`` describes them.
 
     Raises:
-        OSError: if there is no such file, or it may not be read.
+        FileNotFoundError: if there is no such file.
         ValueError: if it is corrupt (by its checksums, where it has some), no checkpoint, holds what it may not hold,
             or would need code of its own to be read.
+        OSError: if it may not be read.
     """
     path = Path(path)
     if not path.is_file():

@@ -160,8 +160,12 @@ CLOSED = ("config.model", "state")
 
 
 def check_content(content: Mapping, *, size: int) -> None:
-    """Raise ValueError for the first entry of a checkpoint, as ``plain`` makes it, that is not what it may be; ``size``
-    is that of its file in bytes."""
+    """Raise ValueError for the first entry of a checkpoint that is not what it may be.
+
+    Args:
+        content: with a ``state_dict`` of tensors, as ``plain`` makes it.
+        size: of its file in bytes.
+    """
     for where, expected, value in _misfits(content, CHECKPOINT):
         raise ValueError(f"expected {where} to be {expected}, found {shown(value)}")
     for weights in ("state_dict", "trained"):

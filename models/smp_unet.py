@@ -108,8 +108,11 @@ def freeze(levels: Iterable[SmpLevelUNet], images: Tensor, stages: int = 0) -> N
 
     Args:
         levels: alike, on the CPU, in training mode; changed in place.
-        images: (B,C,S,S), as few as there will be in a batch; ValueError if the network cannot be trained on such.
+        images: (B,C,S,S), as few as there will be in a batch.
         stages: of the encoder to freeze, from the image on, each of half the resolution of the one before, in 0..5.
+
+    Raises:
+        ValueError: if the network cannot be trained on such images.
     """
     first, *_ = levels = list(levels)
     with frozen_batch_statistics(first), torch.random.fork_rng(devices=[]):

@@ -5,7 +5,11 @@ from torch import Tensor, nn
 
 
 class ConstantMap(nn.Module):
-    """Says the same for every image, logits (1,S,S); follows the output contract of ``MultiLevelModel``."""
+    """Says the same for every image; follows the output contract of ``MultiLevelModel``.
+
+    Args:
+        logits: (1,S,S), positive where foreground is predicted.
+    """
 
     def __init__(self, logits: Tensor):
         super().__init__()
@@ -22,10 +26,13 @@ def everything(size: int) -> ConstantMap:
 
 
 def mean_map(training_masks: Tensor) -> ConstantMap:
-    """Predicts where training masks, (N,S,S) in {0,1}, often are.
+    """Predicts where training masks often are.
 
-    Their mean is cut at the share, of 1 to 99 per cent, that gives the best mean Dice against the training masks
-    themselves, so no test mask takes part.
+    Args:
+        training_masks: (N,S,S) in {0,1}.
+
+    The mean over N is cut at the share, of 1 to 99 per cent, that gives the best mean Dice against the
+    training masks themselves, so no test mask takes part.
     """
     share = training_masks.float().mean(dim=0)
     cuts = torch.arange(1, 100, device=share.device) / 100

@@ -32,8 +32,12 @@ class LevelUNet(nn.Module):
 
 
 def infer_unet_architecture(state_dict: Mapping[str, Tensor]) -> dict | None:
-    """The arguments of ``build_model("unet", ...)``, from the shapes of a state dict: ``in_channels``, ``num_levels``,
-    ``features`` and ``feat_dim``; None if these are not the weights of a multi-level BasicUNet."""
+    """Read the arguments of ``build_model("unet", ...)`` from the shapes of a state dict.
+
+    Returns:
+        ``in_channels``, ``num_levels``, ``features`` and ``feat_dim``; None if these are not the weights of
+        a multi-level BasicUNet.
+    """
     levels = {int(m[1]) for key in state_dict if (m := re.match(r"model\.(\d{1,4})\.", key))}
     layers = [f"{part}.conv_1.conv.weight" for part in ("conv_0", *(f"down_{i}.convs" for i in (1, 2, 3, 4)))]
     layers.append("upcat_1.convs.conv_1.conv.weight")

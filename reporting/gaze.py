@@ -64,13 +64,19 @@ def gaze_picture(
     fixations: Mapping[str, Fixations],
     thresholds: Sequence[float],
 ) -> np.ndarray:
-    """A row an image of ``names``, one or more: fixations, heatmap, CRF map and, by ``thresholds``, levels.
+    """A row a prepared image: fixations, heatmap, CRF map and levels.
+
+    Args:
+        spec, root: the data set and its folder.
+        names: one or more images whose maps ``prepare_gaze`` has written.
+        fixations: by name.
+        thresholds: one a level.
 
     Returns:
         (H,W,3) uint8; the truth is outlined in green where all the images have a mask.
 
     Raises:
-        FileNotFoundError: for an image whose maps ``prepare_gaze`` has not written.
+        FileNotFoundError: for an image that is not prepared.
     """
     with_truth = all(sample_path(spec, root, "masks", name).is_file() for name in names)
     rows = [

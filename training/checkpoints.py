@@ -371,7 +371,11 @@ def restore(run: Run, start: Start) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:
-    """Load the ``state_dict`` of an optimizer with one group (momentum, Adam's moments); hyperparameters stay its own.
+    """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters stay as they are.
+
+    Args:
+        optimizer: with one group of parameters.
+        saved: of its ``state_dict``.
 
     Raises:
         ValueError: for other entries than the optimizer's own, or such as do not fit their parameters.

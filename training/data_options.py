@@ -13,8 +13,10 @@ NUM_NAMED = 5
 
 
 def complete(settings: Settings, spec: DatasetSpec) -> Settings:
-    """A copy with what follows from the data set: ``in_channels``, ``encoder_input``, and where they are not given
-    ``num_levels`` (a threshold each, or 1 for full supervision) and ``exp_path``.
+    """A copy with what follows from the data set.
+
+    ``in_channels`` are the data set's; ``num_levels``, where not given, the number of its thresholds (gaze) or 1 (full
+    supervision); ``exp_path``, where not given, is named after data set, mode, levels and, if there is one, seed.
 
     Raises:
         ValueError: for ``--in_channels`` other than the data set's.
@@ -56,9 +58,12 @@ def describe_left_out(left_out: Sequence[str], num_train: int, listed_in: str) -
 
 
 def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:
-    """Raise ValueError if images would reach the network otherwise than that of the checkpoint at ``path`` was trained.
+    """Raise ValueError if images would reach the network in another form than it was trained on.
 
-    Entries that its ``config`` lacks (older and released ones) are not checked.
+    Args:
+        spec: of the data at hand.
+        config: of the checkpoint; entries that it lacks (older and released ones) are not checked.
+        path: of the checkpoint, for the message.
     """
     for key in ("channels", "normalisation"):
         found = remembered_settings(spec)[key]

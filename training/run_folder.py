@@ -27,8 +27,11 @@ RUN_FILES = (
 
 
 def first_options(folder: Path) -> dict:
-    """The options, and what else ``args.json`` holds, that the run in a folder began with; empty where there is none, a
-    ValueError if they cannot be read."""
+    """The options, and what else ``args.json`` holds, that the run in a folder began with; empty where there is none.
+
+    Raises:
+        ValueError: if they cannot be read.
+    """
     return read_json(folder / ARGS_FILE, "the options of a run")
 
 

@@ -34,7 +34,11 @@ ONECYCLE_WARMUP = 0.15
 def learning_rate(
     index: int, *, scheduler: str = "cosine", lr: float, lr_min: float, total_epochs: int, warmup_epochs: int = 0
 ) -> float:
-    """Entry ``index`` (from 0) of the schedule: linearly up to ``lr``, then by the scheduler, at the end ``lr_min``."""
+    """Entry ``index`` (from 0) of the schedule.
+
+    The first ``warmup_epochs`` entries rise linearly to ``lr``; the others follow the scheduler, whose last
+    entry, ``total_epochs - 1``, is ``lr_min``.
+    """
     if index < warmup_epochs:
         return lr * (index + 1) / warmup_epochs
     done = (index + 1 - warmup_epochs) / max(1, total_epochs - warmup_epochs)
@@ -46,6 +50,9 @@ def schedule(settings, iterations_per_epoch: int) -> Callable[[int], float]:
 
     The reference advances its epoch after the schedule was asked, so the first two epochs share entry 0 and every later
     one lags by one. Kept, since the released numbers come from it.
+
+    Args:
+        settings: of the training; ``lr_scheduler``, ``lr``, ``lr_min``, ``max_ite`` and ``warmup_ite`` count.
     """
     common = {"scheduler": settings.lr_scheduler, "lr": settings.lr, "lr_min": settings.lr_min}
     if settings.lr_scheduler == "onecycle":

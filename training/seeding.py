@@ -25,8 +25,11 @@ def random_states() -> dict:
 
 
 def restore_random_states(states: dict) -> None:
-    """Set the generators to what ``random_states`` returned, GPUs only where there are as many as then; a ValueError
-    for states that they do not take."""
+    """Set the generators to what ``random_states`` returned; GPUs only where there are as many as then.
+
+    Raises:
+        ValueError: for states that the generators do not take.
+    """
     try:
         version, internal, gauss = states["python"]
         random.setstate((version, tuple(internal), gauss))

@@ -6,8 +6,12 @@ import torch
 
 
 def warn_of_empty_targets(batches: Iterable[dict], num_batches: int, warn: Callable[[str], None]) -> Iterator[dict]:
-    """Pass batches on, which have ``pseudo`` (B,L,H,W), or else ``label`` (B,1,H,W); and warn in a sentence if there is
-    no foreground in the first ``num_batches``, or none of a level."""
+    """Pass batches on, and warn if there is no foreground in the first ``num_batches``, or none of a level.
+
+    Args:
+        batches: with ``pseudo`` (B,L,H,W), or else ``label`` (B,1,H,W).
+        warn: told in a sentence, once.
+    """
     found, seen = torch.zeros(1, dtype=torch.bool), 0
     for number, batch in enumerate(batches, start=1):
         # Until there is some: as a rule in the first batch.

@@ -50,7 +50,12 @@ def fastest_layout(device: torch.device) -> torch.memory_format:
 def precision(
     amp: str, device: torch.device
 ) -> tuple[Callable[[], contextlib.AbstractContextManager], torch.GradScaler]:
-    """The autocast context of a key of ``AMP_DTYPES``, and the gradient scaler, which float16 alone needs."""
+    """The autocast context and the gradient scaler of a run.
+
+    Args:
+        amp: a key of ``AMP_DTYPES``; only float16 needs its gradients scaled.
+        device: where the model is.
+    """
     dtype = AMP_DTYPES[amp]
     autocast = functools.partial(torch.autocast, device.type, dtype=dtype, enabled=dtype is not None)
     return autocast, torch.GradScaler(device.type, enabled=dtype is torch.float16)

@@ -37,8 +37,8 @@ def make_demo_dataset(
     """Make a small polyp-like data set with a simulated viewer's gaze, whole or not at all.
 
     Args:
-        root: the folder to make. Where it holds the demo of the same settings nothing is done, where it holds
-            something else ValueError is raised.
+        root: the folder to make; it must not exist, be empty, or hold the demo of the same settings, in which
+            case nothing is done.
         num_train, num_test: images in each split, 1 or more.
         image_size: (height, width) in pixels, 32 or more; images differ from it by up to an eighth.
         seed: of everything drawn; the same settings give the same files.
@@ -47,6 +47,9 @@ def make_demo_dataset(
         ``root``, which holds ``images/<id>.jpg`` (RGB), ``masks/<id>.jpg`` (grey, 0 and 255),
         ``train.txt`` and ``test.txt`` (ids, no id in both), ``fixations.csv`` (the columns of the real table,
         all images) and ``demo.json`` (the settings).
+
+    Raises:
+        ValueError: where ``root`` holds something else.
     """
     settings = {"num_train": num_train, "num_test": num_test, "image_size": list(image_size), "seed": seed}
     make_whole(Path(root), {"recipe": RECIPE, **settings}, lambda place: _write_dataset(place, **settings))
@@ -91,9 +94,15 @@ def _check_settings(root: Path, settings: dict) -> None:
 
 
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One endoscopy-like picture of ``size`` (H, W), 24 or more each: (H,W,3) uint8, RGB.
+    """One endoscopy-like picture with one target, in an eighth of the cases of two parts.
 
-    Its target, in an eighth of the cases of two parts, as (H,W) bool, is true on 3 to 45 % of the pixels.
+    Args:
+        size: (H, W) in pixels, 24 or more each.
+        rng: the generator that everything is drawn from.
+
+    Returns:
+        image: (H,W,3) uint8, RGB.
+        mask: (H,W) bool, true on 3 to 45 % of the pixels.
     """
     depth = _target_depth(size, rng)
     mask = depth > 0

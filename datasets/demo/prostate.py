@@ -25,10 +25,18 @@ SLICES, MARGIN = 6, 2
 
 
 def make_demo_prostate(root: str | os.PathLike, *, num_train: int, num_test: int, seed: int = 0) -> Path:
-    """Make a small prostate-like data set: downloads in ``raw/``, what ``prepare_nci`` makes of them, fixations.csv.
+    """Make a small prostate-like data set, from downloads that are made first, whole or not at all.
 
-    ``num_train`` and ``num_test`` are slices, six a case, the last case perhaps fewer; ``root``, ``seed`` and errors as
-    of ``datasets.demo.pictures.make_demo_dataset``.
+    Args:
+        root: the folder to make; see ``datasets.demo.pictures.make_demo_dataset``.
+        num_train, num_test: slices in each split, 1 or more, six a case, the last case perhaps fewer.
+        seed: of everything drawn.
+
+    Returns:
+        ``root``: the downloads in ``raw/``, what ``prepare_nci`` makes of them, and ``fixations.csv``.
+
+    Raises:
+        ValueError: where ``root`` holds something else.
     """
     settings = {"data": "prostate", "recipe": RECIPE, "num_train": num_train, "num_test": num_test, "seed": seed}
     make_whole(Path(root), settings, lambda place: _write(place, {"01": num_train, "03": num_test}, seed))

@@ -85,7 +85,8 @@ def simulate_fixations(mask: np.ndarray, *, rng: np.random.Generator, viewer: Vi
 
     Args:
         mask: (H,W) bool, true on the target, which may have several parts.
-        rng: the only source of chance.
+        rng: the only source of chance: the same mask, viewer and generator state give the same answer.
+        viewer: how the person looks; None for the defaults, fitted to the real one.
 
     Returns:
         Structured array (N,) of FIXATION_DTYPE in the order of viewing, N within the viewer's range: ``x`` and

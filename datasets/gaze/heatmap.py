@@ -34,8 +34,8 @@ def fixation_heatmap(
         (H,W) float32 in 0..1.
 
     Raises:
-        ValueError: for no fixation of positive duration, a position or sigma out of range, a map that is the same
-            everywhere, or shapes that do not fit.
+        ValueError: if there is no fixation of positive duration, a position outside 0..1, a sigma that is
+            not above 0 or wider than the canvas, a map that is the same everywhere, or shapes that do not fit.
 
     Source: the reference's preparation.
     """

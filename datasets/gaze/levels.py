@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
 
 def default_thresholds(end_thresholds: Sequence[float], num_levels: int) -> tuple[float, ...]:
-    """A data set's thresholds for any number of levels, 1 or more, in the order of the levels.
+    """A data set's thresholds for any number of levels.
 
-    Of two thresholds, the first two levels take the ends and further ones are spaced evenly between, in rising order,
-    rounded to three decimals. This gives the five released lists of Kvasir and the one of the prostate set, and extends
-    the rule to others. One, or three and more, are a list: a threshold a level, of which the first ``num_levels`` are
-    taken; ValueError where it is too short.
+    Of two thresholds, the first two levels take the ends and further ones are spaced evenly between, in rising order.
+    This gives the five released lists of Kvasir and the one of the prostate set, and extends the rule to others.
+    One, or three and more, are a list: a threshold a level, of which the first ``num_levels`` are taken.
+
+    Args:
+        end_thresholds: thresholds of level 1, level 2 and so on, one or more.
+        num_levels: 1 or more.
+
+    Returns:
+        One threshold a level; those in between rounded to three decimals as the released ones are.
+
+    Raises:
+        ValueError: where a list is too short.
     """
     if len(end_thresholds) != 2:
         if num_levels > len(end_thresholds):
@@ -41,5 +50,13 @@ def check_thresholds(thresholds: Sequence[float]) -> tuple[float, ...]:
 
 
 def threshold_levels(gaze_map: Tensor, thresholds: Sequence[float]) -> Tensor:
-    """A gaze map (1,H,W) in 0..1 binarised at L thresholds: (L,H,W) float32, 1 where it reaches them, else 0."""
+    """Binarise a gaze map at every level.
+
+    Args:
+        gaze_map: (1,H,W) in 0..1.
+        thresholds: L numbers.
+
+    Returns:
+        (L,H,W) float32 in {0,1}; 1 where the map reaches the threshold.
+    """
     return (gaze_map >= gaze_map.new_tensor(thresholds)[:, None, None]).float()

@@ -27,22 +27,33 @@ FORMULAS = "1"
 
 
 def map_ending(spec: DatasetSpec, map_format: str) -> str:
-    """The ending of maps to write: the data set's own, or ``.png``; ValueError for none of ``MAP_FORMAT_CHOICES``."""
+    """The ending of maps to write: the data set's own, or ``.png``.
+
+    Raises:
+        ValueError: for a format other than those of ``MAP_FORMAT_CHOICES``.
+    """
     if map_format not in MAP_FORMAT_CHOICES:
         raise ValueError(f"map_format: expected one of {', '.join(MAP_FORMAT_CHOICES)}, found {map_format!r}")
     return spec.map_ext if map_format == "as-reference" else ".png"
 
 
 def read_labels(folder: Path) -> dict | None:
-    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished,
-    ValueError for a file that is something else."""
+    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished.
+
+    Raises:
+        ValueError: for a file that is something else.
+    """
     labels = read_json(folder / LABELS_FILE, "what is known of labels")
     return labels if labels.get("finished") else None
 
 
 def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:
-    """What to do about images without a map: why the last preparation left out the first of them, or how to make them
-    from the table ``fixations``."""
+    """What to do about images without a map: why the last preparation left out the first of them, or how to make them.
+
+    Args:
+        names: of the images.
+        fixations: the table, for the command.
+    """
     report = root / REPORT_FILE
     try:
         left_out = json.loads(report.read_text(encoding="utf-8"))["left_out"]

@@ -35,14 +35,16 @@ def score_image(
         maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 or uint16 as saved.
         mask: (H,W) bool, the truth; None where there is none.
         thresholds: on the maps, of which the highest value of the type stands for 1.
-        ignore: (H,W) bool, pixels that have no part in what is held against the mask, nor have the fixations on them.
+        ignore: (H,W) bool, pixels that are not to be scored: they and the fixations on them have no part in what is
+            held against the mask.
 
     Returns:
-        ``num_fixations`` and ``gaze_ms``; with a mask also ``ignored_px``, where there is ``ignore``; ``share_inside``
-        and ``share_inside_by_duration`` (of fixations, of their time); ``offset_x`` and ``offset_y`` (the gaze's
-        centroid, weighted by duration, less the mask's, as shares of width and height; to the right and down are
-        positive); and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and prediction are both empty, offsets
-        from an empty mask, and shares and offsets where all fixations are on ignored pixels.
+        ``num_fixations`` and ``gaze_ms``; with a mask also ``ignored_px``, where there is ``ignore``, ``share_inside``
+        and ``share_inside_by_duration`` (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's
+        centroid, weighted by duration, less the mask's, as shares of width and height; to the right and
+        down are positive), and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and
+        prediction are both empty, offsets from an empty mask, and shares and offsets where all
+        fixations are on ignored pixels.
 
     Raises:
         ValueError: if a map has not the mask's size.
@@ -63,8 +65,16 @@ def dice_over_thresholds(
 ) -> list[float]:
     """Dice of ``values / 255 >= threshold`` (65535 for uint16) against a mask, for every threshold at once.
 
-    Args as of ``score_image``; one number a threshold in 0..1, not a number where both are empty; ValueError if the
-    sizes differ.
+    Args:
+        values: (H,W) uint8 or uint16.
+        mask: (H,W) bool.
+        ignore: (H,W) bool, pixels to leave out.
+
+    Returns:
+        One number a threshold, in 0..1; not a number where both are empty.
+
+    Raises:
+        ValueError: if the sizes differ.
     """
     if values.shape != mask.shape:
         raise ValueError(f"gaze quality: expected a map of the mask's size {mask.shape}, found {values.shape}")
@@ -83,14 +93,17 @@ def dice_over_thresholds(
 
 
 def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] = THRESHOLDS) -> dict | None:
-    """Means over images, from rows as ``score_image`` returns them.
+    """Means over images.
+
+    Args:
+        rows: as ``score_image`` returns them.
 
     Returns:
         None where no image has a mask. Else ``num_images`` with a mask; ``dice``: by kind of map and
         threshold, the mean; ``fixations_inside``: mean and median over images of the share inside, and of the
         share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
-        deviation over images, in shares of width and height. Numbers that are none are left out, and None is what
-        nothing is left of.
+        deviation over images, in shares of width and height. Numbers that are none are left out of the
+        means, and None is what nothing is left of.
     """
     # Here and below: the processes that make maps do without it, and its 60 MB.
     import pandas as pd
@@ -122,11 +135,15 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 
 
 def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.ndarray | None]) -> dict | None:
-    """Mean Dice of labels, (S,S) bool by name, and how many are bad, too large or too small.
+    """Mean Dice, and how many labels are bad, too large or too small.
 
-    ``mask_of`` gives the mask of a name, (S,S) bool, or None. Returns ``num_images`` with a mask that is not empty,
-    ``dice``, ``share_below_0.6``, ``share_too_large`` and ``share_too_small``, each in 0..1, rounded; None where there
-    is no such image.
+    Args:
+        labels: (S,S) bool by name.
+        mask_of: the mask of a name, (S,S) bool; None where there is none.
+
+    Returns:
+        ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
+        ``share_too_small``, each in 0..1, rounded; None where there is no such image.
     """
     masks = {name: mask for name in labels if (mask := mask_of(name)) is not None and mask.any()}
     if not masks:

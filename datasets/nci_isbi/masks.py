@@ -40,9 +40,13 @@ class Mask:
 
 
 def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
-    """Read a mask that must have a series' ``shape``, (slices, rows, columns).
+    """Read a mask that must have a series' shape.
 
     NRRD's first axis is the fastest: it runs along an image row, so a slice (X,Y) is an image (Y,X) transposed.
+
+    Args:
+        path: of the file.
+        shape: (slices, rows, columns) of the series.
 
     Raises:
         ValueError: for a file that is unreadable or cut, of another shape, with values that are no labels,

@@ -49,10 +49,15 @@ class Series:
 def read_series(folder: Path, num_images: int, case: str) -> Series:
     """Read every DICOM file of a folder and put them in order; other files are passed over.
 
+    Args:
+        folder: of the series.
+        num_images: how many files the archive delivered.
+        case: the patient, who must also be the headers' PatientID where they have one.
+
     Raises:
         FileNotFoundError: no such folder.
-        ValueError: for a file that cannot be used, numbers that are not 1 to ``num_images`` once each, slices that do
-            not fit together, or a PatientID other than the ``case``.
+        ValueError: for a file that cannot be used, numbers that are not 1 to ``num_images`` once each, or
+            slices that do not fit together.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected the folder of a series, found none; download it again")

@@ -21,7 +21,11 @@ STEPS_PER_FIXATION = (0.9, 30)
 
 
 def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
-    """Time, or start, of every row, NaN without a column of times; and durations, if there are any."""
+    """Time, or start, of every row, NaN without a column of times; and durations, if there are any.
+
+    Raises:
+        ValueError: for a unit that nothing tells, or values that do not fit each other.
+    """
     table, columns, settings = content.table, content.columns, content.settings
     durations = _durations_ms(content)
     if not content.has("t"):

@@ -101,7 +101,11 @@ class Content:
 
 
 def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -> Content:
-    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count."""
+    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count.
+
+    Raises:
+        ValueError: if positions or times are missing, with the names that were looked for, or kinds are not clear.
+    """
     given = settings.columns or {}
     for role, column in given.items():
         if column not in table.frame:

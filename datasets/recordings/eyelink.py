@@ -118,6 +118,9 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     """Read an .asc file; samples only if the tracker marked no fixations or ``settings.want_samples``.
 
     Samples without any event (edf2asc -s) are one trial.
+
+    Raises:
+        ValueError: for a line that is not as described, times that run backwards, or a fixation that is there twice.
     """
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))

@@ -30,7 +30,11 @@ def looks_like(text: str) -> bool:
 
 
 def read(path: Path, text: str) -> Recording:
-    """Read all trials with gaze of any number of participants; times count from the start of each trial."""
+    """Read all trials with gaze of any number of participants; times count from the start of each trial.
+
+    Raises:
+        ValueError: for text that is no JSON, gaze that is not as described, or a trial that is there twice.
+    """
     records = _from_json(path, text) if text.lstrip()[:1] in ("[", "{") else _from_table(path, text)
     trials, seen = [], {}
     for number, (where, record) in enumerate(records, 1):

@@ -42,6 +42,10 @@ def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Record
     A trial is a stretch of rows of one participant, recording, image and trial; rows that name no image or trial are
     left out where others do. An image appears with the first sample of its trial; in a table of fixations that is
     not known.
+
+    Raises:
+        ValueError: for a missing column, a value that is not as declared, rows that contradict each other, or
+            positions and durations in what seems another unit.
     """
     table = RESHAPES.get(format.name, lambda table: table)(table)
     content = find_content(table, format, settings)

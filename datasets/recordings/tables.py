@@ -167,9 +167,13 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     """A table with a header row, separated by tab, semicolon or comma; tuples in cells become ``NAME_x``, ``NAME_y``.
 
     Args:
+        path, text: the file, whose name is for messages.
         first: the line of the header, from 0.
         ragged: whether fields may be missing or too many: those of other kinds of rows are named as in the header.
-        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says, or is an error.
+        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says.
+
+    Raises:
+        ValueError: if it is none, or its last row is cut short.
     """
     *preamble, text = text.split("\n", first)
     header = text.split("\n", 1)[0]
@@ -269,6 +273,9 @@ def read_records(path: Path, text: str) -> Table:
     """A JSON list of records as a table; lists in lists, or several one after the other, are one list.
 
     A record may hold a scanpath (``_unfolded``). What is no text or number stays JSON.
+
+    Raises:
+        ValueError: if it is none.
     """
     records = []
     try:

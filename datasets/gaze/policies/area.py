@@ -74,10 +74,16 @@ class Area:
         return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
 
     def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """A score, shifted where its area is further from the foretold one than most of the network's own are; as it is
-        of an image without gaze, and before there is a fit.
+        """A score, shifted where its area is further from the foretold one than most of the network's own are.
 
         There is a target wherever somebody has looked for long, also where the network finds none.
+
+        Args:
+            score: (S,S) float32, a logit.
+            evidence: of the image.
+
+        Returns:
+            (S,S) float32, a logit; the score as it is of an image without gaze, and before there is a fit.
         """
         if self.weights is None or evidence.crf is None:
             return score
@@ -89,9 +95,13 @@ class Area:
 
 
 def agreement(evidence: Evidence) -> np.ndarray:
-    """Where CRF map, gaze and network agree, (S,S) float32, a logit: the sum of what each says, without any mask.
+    """Where CRF map, gaze and network agree: the sum of what each says, without any mask.
 
-    Of an image without gaze, what the network says; ValueError for one with neither.
+    Returns:
+        The score of every pixel, (S,S) float32, a logit; of an image without gaze, what the network says.
+
+    Raises:
+        ValueError: for an image with neither.
     """
     if evidence.is_empty:
         raise ValueError("pseudo-masks: expected an image with gaze or a network that has seen it, found neither")
