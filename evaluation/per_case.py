@@ -12,7 +12,7 @@ import pandas as pd
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
 from utils.inputs import CONTROL_CHARACTERS, shown
-from utils.table import check_width, header_of, number_of, read_text, records_of
+from utils.table import Table, numbers_of, read_table
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
 PREDICTIONS_FOLDER, PROBABILITIES_FOLDER = "predictions", "probabilities"
@@ -92,50 +92,35 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
         ValueError: with file, row and column, for what is no such table: a column that is missing or there twice, a
             value that is no number or out of range, a case twice in a level, or a level without a case of the others.
     """
-    path = Path(path)
-    # Other software on a Mac writes accents apart.
-    texts = _texts(path).map(functools.partial(unicodedata.normalize, "NFC"))
-    metrics = metrics_of(texts)
+    table = read_table(path, (NAME, LEVEL), (GROUP, *MEASURES))
+    texts, metrics = table.frame, metrics_of(table.frame)
+    if not metrics:
+        raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
     who = [column for column in COLUMNS if column in texts]
-    if texts.empty:
-        raise ValueError(f"{path}: expected a row a case below the header, found none")
     for column in who:
-        not_one_line = (texts[column].str.strip() == "") | texts[column].str.contains(CONTROL_CHARACTERS)
-        _refuse(path, not_one_line, texts[column], f"a {column} on one line in {column}")
+        # Other software on a Mac writes accents apart.
+        texts[column] = texts[column].map(functools.partial(unicodedata.normalize, "NFC"))
+        one_line = (texts[column] != "") & ~texts[column].str.contains(CONTROL_CHARACTERS)
+        _check(table, one_line, column, f"a {column} on one line")
     plain = texts[NAME].map(lambda name: Path(name).name == name and "\\" not in name)
-    _refuse(path, ~plain, texts[NAME], f"a plain id, without folders, in {NAME}")
+    _check(table, plain, NAME, "a plain id, without folders,")
     _check_once(path, texts)
     if GROUP in texts:
         _check_groups(path, texts)
-    table = texts[who].copy()
+    scores = texts[who].copy()
     for metric in metrics:
-        table[metric] = texts[metric].map(number_of)
+        scores[metric] = values = numbers_of(texts[metric])
         highest = MEASURES[metric].highest
-        wrong = (texts[metric].str.strip() != "") & ~(table[metric].between(0, highest) & np.isfinite(table[metric]))
         expected = "a finite number from 0" if highest == math.inf else f"a number in 0..{highest:g}"
-        _refuse(path, wrong, texts[metric], f"{expected}, or nothing, in {metric}")
-    _check_complete(path, table)
-    return table.reset_index(drop=True)
+        in_range = (values >= 0) & (values <= highest) & np.isfinite(values)
+        _check(table, np.isnan(values) | in_range, metric, f"{expected}, or nothing,")
+    _check_complete(path, scores)
+    return scores.reset_index(drop=True)
 
 
-def _texts(path: Path) -> pd.DataFrame:
-    """The cells of all rows with content as text, by row number as spreadsheets count; the header is checked."""
-    records = records_of(path, read_text(path))
-    header = header_of(path, next(records, (1, []))[1], (NAME, LEVEL), (GROUP, *MEASURES))
-    if not set(header) & set(MEASURES):
-        raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
-    rows = dict(records)
-    for row, fields in rows.items():
-        check_width(path, row, fields, len(header))
-    cells = [fields[: len(header)] for fields in rows.values()]
-    return pd.DataFrame(cells, index=list(rows), columns=header, dtype=object)
-
-
-def _refuse(path: Path, wrong: pd.Series, texts: pd.Series, expected: str) -> None:
-    """Raise ValueError with the first row that is wrong, if any."""
-    if wrong.any():
-        row = wrong.idxmax()
-        raise ValueError(f"{path}, row {row}: expected {expected}, found {shown(texts[row])}")
+def _check(table: Table, right: Sequence[bool], column: str, expected: str) -> None:
+    if not np.all(right):
+        table.refuse(~np.asarray(right), column, expected, "evaluate again")
 
 
 def _check_once(path: Path, texts: pd.DataFrame) -> None:

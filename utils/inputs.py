@@ -13,6 +13,14 @@ from typing import BinaryIO
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Of a text from a file, in a message.
 SHOWN_LENGTH = 60
+# How files begin that are handed over in place of text, and the way out.
+BINARY_KINDS = (
+    (b"SR_RESEARCH", "an EyeLink .edf file", "convert it with SR Research's edf2asc"),
+    (b"PK\x03\x04", "a zip or Excel file", "unpack it, or save it as text (.csv)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as text (.csv)"),
+    (b"\x1f\x8b", "a gzip file", "unpack it"),
+    (b"\x89HDF", "an HDF5 file", "export it as text (.csv)"),
+)
 # By the letter of ``ls -l``; whoever opens or reads one of these may wait for ever.
 OTHER_KINDS = {"d": "a folder", "p": "a pipe", "s": "a socket", "c": "a device", "b": "a device"}
 
@@ -48,6 +56,13 @@ def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
     if max_bytes is not None and len(content) > max_bytes:
         raise ValueError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
     return content
+
+
+def refuse_binary(path: str | Path, content: bytes, expected: str) -> None:
+    """ValueError where a file that should be text is of a binary kind that is handed over at times."""
+    for beginning, kind, advice in BINARY_KINDS:
+        if content.startswith(beginning):
+            raise ValueError(f"{path}: expected {expected} as text, found {kind}; {advice}")
 
 
 def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:

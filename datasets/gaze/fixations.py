@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.inputs import CONTROL_CHARACTERS, shown
-from utils.table import Table, read_table
+from utils.table import Table, numbers_of, read_table
 
 IMAGE = "IMAGE"
 X, Y = "CURRENT_FIX_X", "CURRENT_FIX_Y"
@@ -66,39 +66,41 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
             ``EYE_COLUMNS``, the eye changes within an image, or, in a table with one of ``ORDER_COLUMNS``, a whole
             row occurs twice (without them, two fixations may well be alike).
     """
-    table = read_table(path, IMAGE, NEEDED_COLUMNS[1:], (*SIZE_COLUMNS, *ORDER_COLUMNS))
-    image, ids = table.label_index, _ids(table)
+    table = read_table(path, NEEDED_COLUMNS, (*SIZE_COLUMNS, *ORDER_COLUMNS))
+    id_of = _ids(table)
+    image = table.frame[IMAGE].map({label: index for index, label in enumerate(id_of)}).to_numpy()
     xy = np.column_stack([_positions(table, X, "width"), _positions(table, Y, "height")])
     duration_ms = _durations(table)
-    columns = (table.numbers[name] for name in ORDER_COLUMNS if name in table.numbers)
-    in_time = next((values for values in columns if np.isfinite(values).all()), table.rows)
+    columns = (numbers_of(table.frame[name]) for name in ORDER_COLUMNS if name in table.frame)
+    in_time = next((values for values in columns if np.isfinite(values).all()), table.frame.index)
     order = np.lexsort((in_time, image))
-    starts = np.searchsorted(image[order], np.arange(len(ids)))
-    sizes = _sizes(table, order[starts])
+    starts = np.searchsorted(image[order], np.arange(len(id_of)))
+    sizes = _sizes(table, image, order[starts])
     _check_one_eye_an_image(table)
-    _check_repeats(table, np.column_stack([image, xy, duration_ms]))
+    _check_repeats(table)
     groups = zip(np.split(xy[order], starts[1:]), np.split(duration_ms[order], starts[1:]), sizes, strict=True)
-    return {name: Fixations(*group) for name, group in zip(ids, groups, strict=True)}
+    return {name: Fixations(*group) for name, group in zip(id_of.values(), groups, strict=True)}
 
 
-def _ids(table: Table) -> list[str]:
-    """The ids of the table's labels."""
-    label_of, twice = {}, []
-    for index, label in enumerate(table.labels):
+def _ids(table: Table) -> dict[str, str]:
+    """The ids of images by what the table calls them, in the order of first appearance."""
+    labels = table.frame[IMAGE]
+    id_of, label_of, twice = {}, {}, []
+    for label in labels.unique():
         # Tables come from Windows too, whatever reads them.
         name = without_ending(unicodedata.normalize("NFC", label.replace("\\", "/").rpartition("/")[2]))
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
-            table.refuse(table.label_index == index, IMAGE, "an image name", "write the name of the image's file")
+            table.refuse(labels == label, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:
-            table.refuse(table.label_index == index, IMAGE, f"a name of up to {MAX_ID_BYTES} bytes", "shorten it")
+            table.refuse(labels == label, IMAGE, f"a name of up to {MAX_ID_BYTES} bytes", "shorten it")
+        id_of[label] = name
         # Two images of one id would share one heatmap.
         if label_of.setdefault(name, label) != label:
-            twice.append((label_of[name], index))
+            twice.append(label)
     if twice:
-        first_label, _ = twice[0]
-        wrong = np.isin(table.label_index, [index for _, index in twice])
-        table.refuse(wrong, IMAGE, f"one name an id, {shown(first_label)} as above,", "rename one of the images")
-    return list(label_of)
+        expected = f"one name an id, {shown(label_of[id_of[twice[0]]])} as above,"
+        table.refuse(labels.isin(twice), IMAGE, expected, "rename one of the images")
+    return id_of
 
 
 def without_ending(name: str) -> str:
@@ -108,7 +110,7 @@ def without_ending(name: str) -> str:
 
 
 def _positions(table: Table, column: str, side: str) -> np.ndarray:
-    values = table.numbers[column]
+    values = numbers_of(table.frame[column])
     wrong = ~((values >= 0) & (values <= 1))
     if wrong.any():
         value = values[wrong][0]
@@ -123,7 +125,7 @@ def _positions(table: Table, column: str, side: str) -> np.ndarray:
 
 
 def _durations(table: Table) -> np.ndarray:
-    values = table.numbers[DURATION]
+    values = numbers_of(table.frame[DURATION])
     wrong = ~((values >= 0) & (values <= MAX_DURATION_MS))
     if wrong.any():
         too_long = MAX_DURATION_MS < values[wrong][0] < np.inf
@@ -135,55 +137,47 @@ def _durations(table: Table) -> np.ndarray:
     return values
 
 
-def _sizes(table: Table, first: np.ndarray) -> list[tuple[int, int] | None]:
-    """(height, width) of the images whose first rows these are; None where the table has none."""
-    there = [column for column in SIZE_COLUMNS if column in table.numbers]
+def _sizes(table: Table, image: np.ndarray, first: np.ndarray) -> list[tuple[int, int] | None]:
+    """(height, width) of the images of rows ``image`` (N,), whose first rows ``first`` are; None where the table has
+    none.
+    """
+    there = [column for column in SIZE_COLUMNS if column in table.frame]
     if len(there) == 1:
         raise ValueError(f"{table.path}: expected both {' and '.join(SIZE_COLUMNS)} or none, found only {there[0]}")
     if not there:
         return [None] * len(first)
-    sizes = np.column_stack([table.numbers[column] for column in SIZE_COLUMNS])
+    sizes = np.column_stack([numbers_of(table.frame[column]) for column in SIZE_COLUMNS])
     whole = (sizes >= 1) & (sizes <= MAX_SIDE_PX) & (np.floor(sizes) == sizes)
     unknown = np.isnan(sizes).all(axis=1, keepdims=True)
     for column, wrong in zip(SIZE_COLUMNS, ~(whole | unknown).T, strict=True):
         if wrong.any():
             expected = f"a whole number of pixels in 1..{MAX_SIDE_PX}"
             table.refuse(wrong, column, expected, "leave both sides empty where the size is not known")
-    first_alike = first[table.label_index]
+    first_alike = first[image]
     other = ~((sizes == sizes[first_alike]) | (unknown & unknown[first_alike]))
     for column, wrong in zip(SIZE_COLUMNS, other.T, strict=True):
         if wrong.any():
-            index = first_alike[np.argmax(wrong)]
-            expected = f"{shown(table.text(index, column))} as in row {table.rows[index]}, the same image,"
+            same = table.frame.iloc[first_alike[np.argmax(wrong)]]
+            expected = f"{shown(same[column])} as in row {same.name}, the same image,"
             table.refuse(wrong, column, expected, "give an image one size")
     return [None if np.isnan(height) else (int(height), int(width)) for height, width in sizes[first]]
 
 
 def _check_one_eye_an_image(table: Table) -> None:
     """Two eyes see one thing, which would count twice, with the error of both."""
-    for column in (name for name in table.header if name.upper() in EYE_COLUMNS):
-        place, eye_of = table.header.index(column), {}
-        rows = zip(table.whole_rows({*table.rows.tolist()}), table.label_index, strict=True)
-        wrong = [eye_of.setdefault(image, fields[place]) != fields[place] for (_, fields), image in rows]
-        if any(wrong):
-            table.refuse(np.array(wrong), column, "one eye an image", "keep one's, as run.py fixations --eye does")
+    for column in (name for name in table.frame if name.upper() in EYE_COLUMNS):
+        other = table.frame[column] != table.frame.groupby(IMAGE)[column].transform("first")
+        if other.any():
+            table.refuse(other, column, "one eye an image", "keep one's, as run.py fixations --eye does")
 
 
-def _check_repeats(table: Table, values: np.ndarray) -> None:
-    """A row copied by mistake would count twice in the heatmap. ``values`` (N,C) are those that were read."""
-    if not any(column in table.header for column in ORDER_COLUMNS):
-        return
-    order = np.lexsort(values.T)
-    alike = np.flatnonzero((values[order[1:]] == values[order[:-1]]).all(axis=1))
-    # Hardly any rows as a rule, so that their other columns are looked at now only.
-    suspects = set(table.rows[order[np.union1d(alike, alike + 1)]].tolist())
-    row_of, repeats = {}, []
-    for row, fields in table.whole_rows(suspects) if suspects else ():
-        if row_of.setdefault(fields, row) != row:
-            repeats.append((row, row_of[fields]))
-    if repeats:
-        row, first = repeats[0]
+def _check_repeats(table: Table) -> None:
+    """A row copied by mistake would count twice in the heatmap."""
+    repeats = table.frame.duplicated()
+    if repeats.any() and any(column in table.frame for column in ORDER_COLUMNS):
+        row, count = repeats.idxmax(), repeats.sum()
+        first = (table.frame == table.frame.loc[row]).all(axis=1).idxmax()
         raise ValueError(
             f"{table.path}, row {row}: expected every row once, found a copy of row {first}; "
-            f"{len(repeats)} row{' is a copy' if len(repeats) == 1 else 's are copies'}; remove what would count twice"
+            f"{count} row{' is a copy' if count == 1 else 's are copies'}; remove what would count twice"
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from datasets.recordings.recording import BOTH, LEFT, RIGHT
-from datasets.recordings.tables import Table, plain_name
+from datasets.recordings.tables import TrackerTable, plain_name
 
 FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
 # How texts begin, in lower case; short ones are a whole word. BeGaze's visual intake is a fixation of glasses.
@@ -44,7 +44,7 @@ FLAG = re.compile(r"(?:is|in|was)?(fix|fixation|sacc|saccade|blink|lost|missing|
 LOST = (0.0, -1.0, -9999.0, -32768.0, 100000000.0)
 
 
-def kinds(table: Table, column: str) -> np.ndarray:
+def kinds(table: TrackerTable, column: str) -> np.ndarray:
     """The kind of every row, its own text where it is none that is known."""
     text = table.words(column)
     words = set(text)
@@ -61,7 +61,7 @@ def _kind(word: str) -> str:
     return next((kind for kind, pattern in KINDS.items() if re.match(pattern, behind)), word)
 
 
-def flagged_kinds(table: Table) -> np.ndarray | None:
+def flagged_kinds(table: TrackerTable) -> np.ndarray | None:
     """The kind of every row by columns such as ``is_fixation`` and ``blink``, of yes and no; None without any."""
     flags = {}
     for column in table.frame:
@@ -80,7 +80,7 @@ def flagged_kinds(table: Table) -> np.ndarray | None:
     return kinds
 
 
-def has_kinds(table: Table, column: str) -> bool:
+def has_kinds(table: TrackerTable, column: str) -> bool:
     """Whether a column says what the eye did, and is not called by chance as one that does: a phase of an experiment
     may be named "fixation" too, and a finding "unknown".
     """
@@ -91,13 +91,13 @@ def has_kinds(table: Table, column: str) -> bool:
     return found in ({FIXATION}, {"saccade"}) or bool(movements & {FIXATION, "saccade"}) and len(movements) > 1
 
 
-def parts_saccades(table: Table, column: str) -> bool:
+def parts_saccades(table: TrackerTable, column: str) -> bool:
     """Whether a column, whatever its name is, tells fixations from saccades in words."""
     few = table.frame[[column]].drop_duplicates()
     return len(few) <= MANY_WORDS and {FIXATION, "saccade"} <= {*map(_kind, replace(table, frame=few).words(column))}
 
 
-def check_no_codes(table: Table, names: Sequence[str]) -> None:
+def check_no_codes(table: TrackerTable, names: Sequence[str]) -> None:
     """ValueError for codes, or words of a language, that may stand for kinds in a column that says nothing else."""
     for column in filter(None, (table.column(name, units=None) for name in names)):
         values, name = set(table.words(column)) - {""}, plain_name(column)
@@ -112,13 +112,13 @@ def check_no_codes(table: Table, names: Sequence[str]) -> None:
             )
 
 
-def has_validity(table: Table, column: str) -> bool:
+def has_validity(table: TrackerTable, column: str) -> bool:
     """Whether a column says in words, and nothing else, which rows are lost; of 0 a status may say that all is well."""
     found = set(table.words(column)) - {""}
     return bool(found & set(BAD)) and found <= {*GOOD, *BAD}
 
 
-def eyes(table: Table, column: str | None) -> np.ndarray:
+def eyes(table: TrackerTable, column: str | None) -> np.ndarray:
     """The eye of every row, ``both`` where no row says; ValueError for what is no eye."""
     text = table.words(column)
     if not text.any():
@@ -138,7 +138,7 @@ def _eye(word: str) -> str | None:
     return found[-1] if found else None
 
 
-def invalid(table: Table, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:
+def invalid(table: TrackerTable, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:
     """Where a column of validity says that a row is not to be trusted; nowhere without a column.
 
     Args:

@@ -13,7 +13,7 @@ from datasets.recordings import codings
 from datasets.recordings.codings import EVENT, FIXATION, SAMPLE
 from datasets.recordings.formats import PLAIN, STATUS, Plane, TableFormat
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
-from datasets.recordings.tables import Table, unit_of
+from datasets.recordings.tables import TrackerTable, unit_of
 
 SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
 
@@ -29,7 +29,7 @@ class Content:
         moved: how many rows stood behind a later one.
     """
 
-    table: Table
+    table: TrackerTable
     format: TableFormat
     settings: ReadingSettings
     columns: dict[str, str | None]
@@ -100,7 +100,7 @@ class Content:
         return [index.to_numpy() for _, index in trials]
 
 
-def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -> Content:
+def find_content(table: TrackerTable, format: TableFormat, settings: ReadingSettings) -> Content:
     """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count.
 
     Raises:
@@ -147,7 +147,7 @@ def find_content(table: Table, format: TableFormat, settings: ReadingSettings) -
     return content
 
 
-def _columns(table: Table, format: TableFormat, plane: Plane, given: dict[str, str]) -> dict[str, str | None]:
+def _columns(table: TrackerTable, format: TableFormat, plane: Plane, given: dict[str, str]) -> dict[str, str | None]:
     def find(role: str) -> str | None:
         names = format.columns[role].split("|")
         if role == "kind" and format is PLAIN:
@@ -256,6 +256,6 @@ def _find_images(content: Content) -> None:
         content.notes.append(f"images are named in {', '.join(found)}: --columns image=NAME says in which")
 
 
-def _are_images(table: Table, column: str) -> bool:
+def _are_images(table: TrackerTable, column: str) -> bool:
     names = set(table.words(column)) - {""}
     return bool(names) and all(name.endswith(IMAGE_ENDINGS) for name in names)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from datasets.recordings.tables import Table
+from datasets.recordings.tables import TrackerTable
 
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
 MEDIA = ("Presented Media name", "Presented Stimulus name", "MediaName")
@@ -17,7 +17,7 @@ DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
 OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
 
 
-def tobii(table: Table) -> Table:
+def tobii(table: TrackerTable) -> TrackerTable:
     """Rows of the eye tracker alone, and a glasses project's fixations on its snapshots.
 
     Rows of events (a key, a mouse click, the start of an image) have no sensor and no gaze: among samples they would
@@ -37,7 +37,7 @@ def tobii(table: Table) -> Table:
     return _snapshots(replace(table, frame=table.frame.rename(columns=names)))
 
 
-def _snapshots(table: Table) -> Table:
+def _snapshots(table: TrackerTable) -> TrackerTable:
     """The rows once for every snapshot, with what was mapped to it in place of what is in the scene."""
     mapped = [(column, found) for column in table.frame if (found := MAPPED.fullmatch(column))]
     # Columns of media may be there, and empty.
@@ -55,7 +55,7 @@ def _snapshots(table: Table) -> Table:
     return replace(table, frame=pd.concat(frames).fillna(""))
 
 
-def smi(table: Table) -> Table:
+def smi(table: TrackerTable) -> TrackerTable:
     """The stimulus is named by messages in between, or by the line ``Stimulus:`` above the header."""
     first = table.frame.columns[0]
     # The headers of other kinds of rows, and the lines between them.
@@ -71,7 +71,7 @@ def smi(table: Table) -> Table:
     return replace(table, frame=table.frame.assign(Stimulus=shown))
 
 
-def data_viewer(table: Table) -> Table:
+def data_viewer(table: TrackerTable) -> TrackerTable:
     """Without the marks of what is missing; ValueError for our own fixation table, whose names are of these reports."""
     if all(name in table.frame for name in OWN_TABLE):
         xy = np.concatenate([table.numbers(name) for name in OWN_TABLE[1:3]])

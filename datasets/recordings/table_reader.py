@@ -22,7 +22,7 @@ from datasets.recordings.recording import (
     runs,
 )
 from datasets.recordings.reshape import RESHAPES
-from datasets.recordings.tables import MS_PER_UNIT, Table
+from datasets.recordings.tables import MS_PER_UNIT, TrackerTable
 
 UNIT_SQUARE = Rect(0, 0, 1, 1)
 SCREEN_SIZE = re.compile(r"(?:resolution|calibration area|^)\D*?(\d{3,5})\s*[x×\t]\s*(\d{3,5})", re.I)
@@ -36,7 +36,7 @@ MORE_STEPS = 1.5
 MANY_TOGETHER = 0.25
 
 
-def read(table: Table, format: TableFormat, settings: ReadingSettings) -> Recording:
+def read(table: TrackerTable, format: TableFormat, settings: ReadingSettings) -> Recording:
     """Read a table as declared.
 
     A trial is a stretch of rows of one participant, recording, image and trial; rows that name no image or trial are

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.inputs import read_input
+from utils.inputs import read_input, refuse_binary
+from utils.table import Table
 
 MISSING = ("", ".", "-", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "-nan(ind)", "null", "(null)", "none", "undefined")
 MS_PER_UNIT = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
@@ -28,12 +29,6 @@ UNIT_NAMES = {
 }
 UNIT_AT_END = re.compile(rf"_(?:in_)?({'|'.join([*MS_PER_UNIT, *UNIT_NAMES])}|px)$")
 BLANKS = re.compile(r"\s*")
-BINARY_KINDS = (
-    (b"SR_RESEARCH", "an EyeLink .edf file: convert it with SR Research's edf2asc"),
-    (b"PK\x03\x04", "a zip or Excel file: unpack it, or export as text (.tsv, .csv)"),
-    (b"\x1f\x8b", "a gzip file: unpack it"),
-    (b"\x89HDF", "an HDF5 file: export as text (.csv)"),
-)
 
 
 def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
@@ -44,9 +39,7 @@ def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
         ValueError: if it is empty or not text.
     """
     content = read_input(path)
-    for magic, kind in BINARY_KINDS:
-        if content.startswith(magic):
-            raise ValueError(f"{path}: expected {what} as text, found {kind}")
+    refuse_binary(path, content, what)
     with_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if with_mark else "utf-8-sig")
@@ -64,23 +57,19 @@ def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of text; rows count from 1 at the first line of the file, as spreadsheets do.
+class TrackerTable(Table):
+    """A table of text whose columns are found by what trackers call them.
 
     Attributes:
         preamble: what stands above the header.
         cut_end: whether the last row was cut short and is not here.
     """
 
-    path: Path
-    frame: pd.DataFrame
     preamble: str = ""
     cut_end: bool = False
 
-    def where(self, index: int) -> str:
-        return f"{self.path}, row {int(self.frame.index[index]) + 2}"
-
-    def select(self, keep: np.ndarray) -> Table:
+    def select(self, keep: np.ndarray) -> TrackerTable:
+        """The rows to ``keep`` (N,) bool."""
         return replace(self, frame=self.frame[keep])
 
     def column(self, *names: str, units: tuple[str | None, ...] | None = (None,)) -> str | None:
@@ -163,7 +152,7 @@ def header_names(line: str) -> set[str]:
     return {plain_name(name) for name in names} | {f"{plain_name(name)}[{unit_of(name)}]" for name in names}
 
 
-def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, cut_end: bool = False) -> Table:
+def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, cut_end: bool = False) -> TrackerTable:
     """A table with a header row, separated by tab, semicolon or comma; tuples in cells become ``NAME_x``, ``NAME_y``.
 
     Args:
@@ -196,7 +185,8 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
     frame = frame[(frame != "").any(axis=1)]
     if frame.empty:
         raise ValueError(f"{path}: expected rows under the header, found none")
-    return Table(path, _without_tuples(frame.set_axis(frame.index + first)), "\n".join(preamble), was_cut)
+    # The header's row counts too.
+    return TrackerTable(path, _without_tuples(frame.set_axis(frame.index + first + 2)), "\n".join(preamble), was_cut)
 
 
 def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
@@ -269,7 +259,7 @@ def json_documents(text: str) -> Iterator:
         yield found
 
 
-def read_records(path: Path, text: str) -> Table:
+def read_records(path: Path, text: str) -> TrackerTable:
     """A JSON list of records as a table; lists in lists, or several one after the other, are one list.
 
     A record may hold a scanpath (``_unfolded``). What is no text or number stays JSON.
@@ -288,7 +278,8 @@ def read_records(path: Path, text: str) -> Table:
         raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
     if not records:
         raise ValueError(f"{path}: expected records in the JSON list, found none")
-    return Table(path, _unfolded(pd.DataFrame(records, dtype=object).map(_as_text).astype(str)))
+    frame = pd.DataFrame(records, range(2, len(records) + 2), dtype=object)
+    return TrackerTable(path, _unfolded(frame.map(_as_text).astype(str)))
 
 
 def _as_text(value) -> str:

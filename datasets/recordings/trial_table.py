@@ -13,7 +13,7 @@ import pandas as pd
 
 from datasets.recordings.eyelink_names import stem
 from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, overlapping, plain
-from datasets.recordings.tables import MS_PER_UNIT, Table, read_table, read_text, unit_of
+from datasets.recordings.tables import MS_PER_UNIT, TrackerTable, read_table, read_text, unit_of
 from utils.inputs import printable
 
 RECT = ("left", "top", "width", "height")
@@ -68,7 +68,7 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
     return rows, [column for column in table.frame if column not in columns.values()]
 
 
-def _row(table: Table, index: int, texts: dict, numbers: dict) -> TrialRow:
+def _row(table: TrackerTable, index: int, texts: dict, numbers: dict) -> TrialRow:
     where = table.where(index)
     recording, trial, image = (texts[name][index] or None for name in ("recording", "trial", "image"))
     number = float(numbers["number"][index])

@@ -74,7 +74,7 @@ def test_an_older_table_has_no_groups_and_other_columns_are_passed_over(tmp_path
         (HEADER + '"a\nb",g,ensemble,1,3\n', "expected a name on one line in name, found 'a\\nb'"),
         (HEADER + "../a,g,ensemble,1,3\n", "row 2: expected a plain id, without folders, in name, found '../a'"),
         (HEADER + "a\\b,g,ensemble,1,3\n", "expected a plain id, without folders, in name, found 'a\\\\b'"),
-        (HEADER, "expected a row a case below the header, found none"),
+        (HEADER, "expected rows below the header, found none"),
         ("", "expected a table (CSV), found an empty file"),
         ("name,dice\na,1\n", "expected the columns name, level, found no level; the file has name, dice"),
         ("name,level,dice,dice\na,1,1,1\n", "expected one column dice, found 2"),

@@ -39,8 +39,11 @@ class Lattice(NamedTuple):
     after: np.ndarray
 
 
-class Table(NamedTuple):
-    """A hash table from a corner's integer to its number, 0 where a slot is free; the size is a power of 2."""
+class HashTable(NamedTuple):
+    """A hash table from a corner's integer to its number, 0 where a slot is free; the size is a power of 2.
+
+    Half of the slots or more stay free, so that searches are short.
+    """
 
     key: np.ndarray
     corner: np.ndarray
@@ -70,7 +73,7 @@ def _locate(pixels, width, deviation, scale, packing, limit, corner, weight):
     Stops where there are more corners than the limit, which is that of corner's type.
     """
     count, first = np.int64(0), np.int64(0)
-    table = Table(np.empty(FIRST_SLOTS, np.uint64), np.zeros(FIRST_SLOTS, np.int32))
+    table = HashTable(np.empty(FIRST_SLOTS, np.uint64), np.zeros(FIRST_SLOTS, np.int32))
     memo_key, memo_pixel = np.empty(MEMO_SLOTS, np.uint64), np.empty(MEMO_SLOTS, np.int64)
     memo_pixel[:] = -1
     elevated, rounded = np.zeros((AXES, BLOCK), np.float32), np.empty((AXES, BLOCK), np.float32)
@@ -211,7 +214,7 @@ def _with_room(table, count):
     """The table, twice as large where another simplex would fill more than half of it."""
     if 2 * (count + AXES) <= len(table.key):
         return table
-    larger = Table(np.empty(2 * len(table.key), np.uint64), np.zeros(2 * len(table.key), np.int32))
+    larger = HashTable(np.empty(2 * len(table.key), np.uint64), np.zeros(2 * len(table.key), np.int32))
     for old in range(len(table.key)):
         if table.corner[old] != 0:
             slot = _slot(table.key[old], larger)

@@ -144,7 +144,7 @@ def test_100_000_fixations_on_one_image(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    assert _refusal(tmp_path / "none.csv", FileNotFoundError) == ": expected a table (CSV), found none"
+    assert _refusal(tmp_path / "none.csv", FileNotFoundError) == ": expected a file, found none"
 
 
 def test_the_real_table(kvasir_fixation_table):
@@ -362,12 +362,12 @@ def test_wrong_delimiter_is_named(tmp_path, delimiter, found, point, and_commas,
         (b"\0" * 500, "found a NUL byte in line 1"),
         (f"{HEADER}\n{GOOD}\n\0\0\0\n".encode(), "found a NUL byte in line 3; save the table as UTF-8"),
         (b"a,b\n1,2,3\n1,2,3,4\n", "found no IMAGE, CURRENT_FIX_X"),
-        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "found UTF-16 text; save it as UTF-8"),
+        (f"{HEADER}\n{GOOD}\n".encode("utf-16"), "found a NUL byte in line 1; save the table as UTF-8"),
         (f"{HEADER}\n{GOOD}\n".encode("utf-16-be"), "found a NUL byte in line 1; save the table as UTF-8"),
         (f"{HEADER}\n{GOOD}\ncafé.jpg,1,0.5,0.5,9\n".encode("latin-1"), "in UTF-8, found the byte 0xe9 in line 3"),
-        (gzip.compress(f"{HEADER}\n{GOOD}\n".encode(), mtime=0), "found a gzip-compressed file; unpack it first"),
-        (b"PK\x03\x04\x14\0\6\0", "found an Excel workbook or a ZIP archive; save it as CSV or unpack it first"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "found an old Excel workbook; save it as CSV"),
+        (gzip.compress(f"{HEADER}\n{GOOD}\n".encode(), mtime=0), "found a gzip file; unpack it"),
+        (b"PK\x03\x04\x14\0\6\0", "found a zip or Excel file; unpack it, or save it as text (.csv)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "found an old Excel file; save it as text (.csv)"),
     ],
 )
 def test_file_that_is_no_table(tmp_path, content, message):

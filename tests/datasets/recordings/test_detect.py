@@ -26,7 +26,7 @@ def test_every_format_is_known_by_its_content(examples, name, tmp_path):
     [
         (b"", "found an empty file"),
         (b"\xef\xbb\xbf \r\n", "found an empty file"),
-        (b"SR_RESEARCH_combined_file\x00\x01", "found an EyeLink .edf file: convert it with SR Research's edf2asc"),
+        (b"SR_RESEARCH_combined_file\x00\x01", "found an EyeLink .edf file; convert it with SR Research's edf2asc"),
         (b"PK\x03\x04\x14\x00", "found a zip or Excel file"),
         (b"\x1f\x8b\x08", "found a gzip file"),
         (b"abc\x00def", "found a binary file"),
