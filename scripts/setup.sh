@@ -56,17 +56,19 @@ finish_if_ready() {
 finish_if_ready
 
 # Neither what a link leads to nor what another made is changed, and none of it is removed.
-if [[ -L $venv ]]; then
-    target=$(readlink -f -- "$venv" || readlink -- "$venv")
+use_link_if_ready() {
     if [[ -f $stamp && $(sed 1d "$stamp") == "$listed"* ]] &&
         [[ $(head -n 1 "$stamp") == "$(version_of "$venv/bin/python") "* ]]; then
         echo "setup: .venv is a link to $target, which has what is needed; used as it is"
         exit 0
     fi
-    die ".venv is a link to $target, which lacks what is needed; remove the link to have an environment made here, or bring that one up to date where it belongs."
+}
+if [[ -L $venv ]]; then
+    target=$(readlink -f -- "$venv" || readlink -- "$venv")
+    use_link_if_ready
 fi
 if [[ -e $venv && ! -d $venv ]]; then die '.venv is a file; rename or remove it.'; fi
-if [[ -d $venv && ! -e $stamp && ! -e $ours && -n $(ls -A -- "$venv") ]]; then
+if [[ ! -L $venv && -d $venv && ! -e $stamp && ! -e $ours && -n $(ls -A -- "$venv") ]]; then
     die '.venv is an environment that this script did not make, or an old one that was not finished; rename or remove it.'
 fi
 
@@ -110,12 +112,16 @@ else
             break
         fi
     done
-    if [[ -z ${CXX:-} ]] || ! has_headers "$python"; then
-        echo 'setup: no C++ compiler (c++, g++, clang++) that runs, or no headers of Python (Debian: python3-dev), so that pydensecrf2 is left out: nothing is missing but --crf_engine pydensecrf and the tests that compare with it'
-        without=pydensecrf2
-        modules=${modules/pydensecrf.densecrf, /}
-        listed=$(read_list)
-    fi
+fi
+if [[ -z ${CXX:-} ]] || ! has_headers "$python"; then
+    echo 'setup: no C++ compiler (c++, g++, clang++) that runs, or no headers of Python (Debian: python3-dev), so that pydensecrf2 is left out: nothing is missing but --crf_engine pydensecrf and the tests that compare with it'
+    without=pydensecrf2
+    modules=${modules/pydensecrf.densecrf, /}
+    listed=$(read_list)
+fi
+if [[ -L $venv ]]; then
+    use_link_if_ready
+    die ".venv is a link to $target, which lacks what is needed; remove the link to have an environment made here, or bring that one up to date where it belongs."
 fi
 
 # The lock is on an open file that pip inherits: it ends with its last holder, so it is never stale, and a
