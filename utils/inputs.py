@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,6 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SHOWN_LENGTH = 60
 # How files begin that are handed over in place of text, and the way out.
 BINARY_KINDS = (
-    (b"SR_RESEARCH", "an EyeLink .edf file", "convert it with SR Research's edf2asc"),
     (b"PK\x03\x04", "a zip or Excel file", "unpack it, or save it as text (.csv)"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as text (.csv)"),
     (b"\x1f\x8b", "a gzip file", "unpack it"),
@@ -58,9 +58,13 @@ def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
     return content
 
 
-def refuse_binary(path: str | Path, content: bytes, expected: str) -> None:
-    """ValueError where a file that should be text is of a binary kind that is handed over at times."""
-    for beginning, kind, advice in BINARY_KINDS:
+def refuse_binary(path: str | Path, content: bytes, expected: str, kinds: Iterable = ()) -> None:
+    """ValueError where a file that should be text is of a binary kind that is handed over at times.
+
+    Args:
+        kinds: further ones, as in ``BINARY_KINDS``.
+    """
+    for beginning, kind, advice in (*BINARY_KINDS, *kinds):
         if content.startswith(beginning):
             raise ValueError(f"{path}: expected {expected} as text, found {kind}; {advice}")
 

@@ -29,6 +29,7 @@ UNIT_NAMES = {
 }
 UNIT_AT_END = re.compile(rf"_(?:in_)?({'|'.join([*MS_PER_UNIT, *UNIT_NAMES])}|px)$")
 BLANKS = re.compile(r"\s*")
+EYELINK_EDF = (b"SR_RESEARCH", "an EyeLink .edf file", "convert it with SR Research's edf2asc")
 
 
 def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
@@ -39,7 +40,7 @@ def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
         ValueError: if it is empty or not text.
     """
     content = read_input(path)
-    refuse_binary(path, content, what)
+    refuse_binary(path, content, what, (EYELINK_EDF,))
     with_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if with_mark else "utf-8-sig")
@@ -159,7 +160,7 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
         path, text: the file, whose name is for messages.
         first: the line of the header, from 0.
         ragged: whether fields may be missing or too many: those of other kinds of rows are named as in the header.
-        cut_end: whether a last row that is cut short may be left out, which ``Table.cut_end`` says.
+        cut_end: whether a last row that is cut short may be left out, which ``cut_end`` of the table says.
 
     Raises:
         ValueError: if it is none, or its last row is cut short.
