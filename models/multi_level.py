@@ -39,8 +39,8 @@ class MultiLevelModel(nn.Module):
         ``prop`` mode with two levels or more.
 
     Args:
-        build_level: makes one level network, which maps an image to (feature, logits) and has a
-            ``classifier``, the 1x1 convolution from feature to logits.
+        build_level: makes one level network, which maps an image to (feature, logits) and has ``in_channels``, those
+            of the image, and a ``classifier``, the 1x1 convolution with bias from feature to logits.
         num_levels: L, at least 1.
         cons_mode: ``prop`` or ``pure``.
         init: ``copy`` starts all levels with the weights of the first, as released; ``independent`` draws
@@ -73,6 +73,13 @@ class MultiLevelModel(nn.Module):
         if num_levels < 1:
             raise ValueError(f"num_levels: expected 1 or more, found {num_levels}")
         first = build_level()
+        bias = getattr(getattr(first, "classifier", None), "bias", None)
+        if bias is None or not hasattr(first, "in_channels"):
+            lacks = "in_channels" if bias is not None else "classifier with a bias"
+            raise ValueError(
+                f"{type(first).__name__}: expected the attributes in_channels, of the image, and classifier, the 1x1 "
+                f"convolution with bias from feature to logits, found no {lacks}"
+            )
         others = [copy.deepcopy(first) if init == "copy" else build_level() for _ in range(num_levels - 1)]
         self.model = nn.ModuleList([first, *others])
         self.cons_mode = cons_mode

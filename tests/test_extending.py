@@ -4,46 +4,33 @@ import json
 import re
 import runpy
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 import run
-from datasets.recordings.formats import TABLE_FORMATS, TableFormat
+from datasets.recordings.formats import TABLE_FORMATS
 from datasets.specs import DATASETS, DatasetSpec
-from evaluation.metrics import MEASURES, Measure
-from losses.objectives import OBJECTIVES, GazeSupervision, Objective
+from evaluation.metrics import MEASURES
+from losses.objectives import OBJECTIVES, GazeSupervision
 from models.registry import MODELS
-from utils.settings import NOT_NEGATIVE, setting
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
-KNOWN = {
-    "dataclass": dataclass, "nn": nn, "Objective": Objective, "setting": setting, "NOT_NEGATIVE": NOT_NEGATIVE,
-    "DatasetSpec": DatasetSpec,
-    "Measure": Measure, "TableFormat": TableFormat,
-}  # fmt: skip
-REGISTRIES = {
-    "OBJECTIVES": OBJECTIVES, "MODELS": MODELS, "DATASETS": DATASETS, "MEASURES": MEASURES,
-    "TABLE_FORMATS": TABLE_FORMATS,
-}  # fmt: skip
+REGISTRIES = (OBJECTIVES, MODELS, DATASETS, MEASURES, TABLE_FORMATS)
 
 
 @pytest.fixture
 def extended(monkeypatch):
-    """Each piece of the document, run with what it registers taken back afterwards."""
+    """Each piece of the document, run alone, with what it registers taken back afterwards."""
     pieces = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert len(pieces) == len(REGISTRIES)
-    added = {name: {} for name in REGISTRIES}
-    for piece in pieces:
-        exec(piece, {**KNOWN, **added})
-    for name, registry in REGISTRIES.items():
-        assert len(added[name]) == 1, name
-        for key, value in added[name].items():
-            monkeypatch.setitem(registry, key, value)
+    for piece, registry in zip(pieces, REGISTRIES, strict=True):
+        before = dict(registry)
+        exec(piece, {"__name__": "mine"})
+        (key,) = registry.keys() - before.keys()
+        monkeypatch.setitem(registry, key, registry.pop(key))
 
 
 def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_path, capsys):

@@ -151,7 +151,7 @@ def test_checkpointed_levels_count_a_batch_once():
     class Level(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.norm, self.classifier = torch.nn.BatchNorm2d(1), torch.nn.Conv2d(1, 1, 1)
+            self.in_channels, self.norm, self.classifier = 1, torch.nn.BatchNorm2d(1), torch.nn.Conv2d(1, 1, 1)
 
         def forward(self, x):
             feature = self.norm(x)
@@ -185,3 +185,15 @@ def test_compiled_levels_agree_and_evaluate_without_a_second_compilation():
     torch.testing.assert_close(compiled.eval()(x)["logits"], plain.eval()(x)["logits"], rtol=1e-5, atol=1e-5)
     assert len(graphs) == trained
     assert compiled.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("lacks", ["in_channels", "classifier"])
+def test_a_level_that_lacks_what_the_levels_together_need(lacks):
+    class Level(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.in_channels, self.classifier = 1, torch.nn.Conv2d(1, 1, 1)
+            delattr(self, lacks)
+
+    with pytest.raises(ValueError, match=f"Level: expected the attributes in_channels, .* found no {lacks}"):
+        MultiLevelModel(Level, 2)
