@@ -1,7 +1,5 @@
 """Samples as they are before flipping, kept: they depend on files and settings alone."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform
@@ -10,7 +8,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL
@@ -20,9 +17,6 @@ from PIL import features
 from torch import Tensor
 
 from datasets.cache import File, open_cache_file, shared_storage
-
-if TYPE_CHECKING:
-    from datasets.segmentation import SegmentationDataset
 
 # To be raised with every change of what a record holds, or of how files become samples.
 FORMAT = 4
@@ -126,16 +120,21 @@ def key_of(files: list[Path]) -> bytes:
 
 
 def open_sample_cache(
-    dataset: SegmentationDataset, kind: str, *, max_bytes: float, folder: Path
+    layout: np.dtype, settings: Sequence, files: Sequence[list[Path]], kind: str, *, max_bytes: float, folder: Path
 ) -> tuple[SampleCache | None, str]:
-    """The cache of a data set as it is now, with labels of the network's size, and a sentence about it.
+    """The cache of samples, and a sentence about it.
 
-    Arguments as of ``SegmentationDataset.use_cache``. A cache that cannot be had stops no training: it is None then,
-    and the sentence says why.
+    Args:
+        layout: the arrays of a sample.
+        settings: plain values that decide a sample's place and content, beside its files and the layout.
+        files: what each sample is made from.
+        kind, folder: as of ``SegmentationDataset.use_cache``.
+        max_bytes: bound.
+
+    A cache that cannot be had stops no training: it is None then, and the sentence says why.
     """
-    layout = _layout(dataset)
     # Not "//", of which infinity makes no number.
-    capacity = int(min(len(dataset), max_bytes / stride(layout)))
+    capacity = int(min(len(files), max_bytes / stride(layout)))
     if kind == "off" or capacity < 1:
         return None, "cache: off; samples are decoded each time"
     num_bytes = capacity * stride(layout)
@@ -143,7 +142,7 @@ def open_sample_cache(
         if kind == "memory":
             storage, where = shared_storage(num_bytes), "in memory"
         else:
-            storage = open_cache_file(folder, _settings_hash(dataset, layout), num_bytes, max_bytes)
+            storage = open_cache_file(folder, _settings_hash(layout, settings), num_bytes, max_bytes)
             where = f"in {folder}"
     except OSError as error:
         at = folder if kind == "disk" else "memory"
@@ -151,38 +150,19 @@ def open_sample_cache(
             f"cache: expected room for {num_bytes / GB:.2f} GB in {at}, found {error.strerror}; samples are decoded "
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
-    keys = [key_of(dataset.files_of(index)) for index in range(capacity)]
-    note = f"cache: {capacity} of {len(dataset)} samples {where}, {num_bytes / GB:.2f} GB"
-    return SampleCache(storage, layout, keys), note
+    note = f"cache: {capacity} of {len(files)} samples {where}, {num_bytes / GB:.2f} GB"
+    return SampleCache(storage, layout, [key_of(of_sample) for of_sample in files[:capacity]]), note
 
 
-def _layout(dataset: SegmentationDataset) -> np.dtype:
-    size = (dataset.spatial_size, dataset.spatial_size)
-    fields = [("image", np.float32, (dataset.spec.in_channels, *size))]
-    if dataset.has_labels:
-        names = ["label"] if dataset.spec.ignore_value is None else ["label", "ignore"]
-        fields += [(name, np.uint8, (1, *size)) for name in names]
-    if dataset.thresholds:
-        fields.append(("pseudo", np.uint8, (len(dataset.thresholds), *size)))
-    return np.dtype(fields)
-
-
-def _settings_hash(dataset: SegmentationDataset, layout: np.dtype) -> str:
+def _settings_hash(layout: np.dtype, settings: Sequence) -> str:
     """A name for all that decides a record's place and content, beside the files themselves."""
-    settings = (
+    parts = (
         FORMAT,
-        str(dataset.root.resolve()),
-        dataset.names,
-        dataset.spec.normalisation,
-        dataset.spec.ignore_value,
-        dataset.thresholds,
-        str(dataset.map_folder or ""),
+        *settings,
         [(name, layout[name].shape, str(layout[name].base)) for name in layout.names],
         [package.__version__ for package in (torch, np, PIL, pydicom)],
         features.version("libjpeg_turbo") or features.version("jpg"),
         # Vector instructions of another width may round otherwise.
         (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability()),
-        # Files from before there was the option are of images without it.
-        *["antialias"] * dataset.antialias,
     )
-    return hashlib.blake2b(repr(settings).encode(), digest_size=KEY_BYTES).hexdigest()
+    return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).hexdigest()

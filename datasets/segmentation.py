@@ -95,8 +95,26 @@ class SegmentationDataset(Dataset):
             folder: for ``disk``; None or "" means ``.cache`` in the data folder. Cache files of other settings
                 in it count too, and are removed, the least recently used ones first, where there is no room.
         """
-        folder = Path(folder) if folder else self.root / ".cache"
-        self.cache, self.cache_note = open_sample_cache(self, kind, max_bytes=max_gb * GB, folder=folder)
+        decisive = (self.spec.normalisation, self.spec.ignore_value, self.thresholds, str(self.map_folder or ""))
+        self.cache, self.cache_note = open_sample_cache(
+            self._layout(),
+            (str(self.root.resolve()), self.names, *decisive, self.antialias),
+            [self.files_of(index) for index in range(len(self))],
+            kind,
+            max_bytes=max_gb * GB,
+            folder=Path(folder) if folder else self.root / ".cache",
+        )
+
+    def _layout(self) -> np.dtype:
+        """The arrays of a sample that is kept, with labels of the network's size."""
+        size = (self.spatial_size, self.spatial_size)
+        fields = [("image", np.float32, (self.spec.in_channels, *size))]
+        if self.has_labels:
+            names = ["label"] if self.spec.ignore_value is None else ["label", "ignore"]
+            fields += [(name, np.uint8, (1, *size)) for name in names]
+        if self.thresholds:
+            fields.append(("pseudo", np.uint8, (len(self.thresholds), *size)))
+        return np.dtype(fields)
 
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""

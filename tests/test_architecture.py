@@ -1,6 +1,7 @@
 """Who may import whom, read from the syntax trees."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,16 @@ MAY_IMPORT = {
 }
 
 
+# Test files of no one module: what a user meets, a kind of input through several parts, a tracker's files.
+OF_SEVERAL = {
+    *("architecture", "benchmarks", "cli", "cli_empty", "cli_folder", "cli_ignore", "dask", "distributed", "docs"),
+    *("extending", "kept", "notebooks", "pretrained_model", "python", "readme", "released_lines", "resume", "setup"),
+    *("commands/ensemble", "datasets/gaze/policies/policies", "reporting/html/browser"),
+    *("datasets/recordings/command", "datasets/recordings/listing"),
+    *(f"datasets/recordings/{of}" for of in ("gazepoint", "plain", "pupil_cloud", "pupil_player", "tobii")),
+}
+
+
 def own_imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -49,6 +60,39 @@ def test_imports_point_downwards_only(part):
     for path in files:
         wrong = own_imports(path) - MAY_IMPORT[part] - {part}
         assert not wrong, f"{path.relative_to(REPOSITORY)} imports {', '.join(sorted(wrong))}"
+
+
+def modules_imported(path: Path, known: set[str]) -> set[str]:
+    """Which of the ``known`` modules a file imports, those for types and inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & known or {node.module}
+    return found & known
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    paths = [path.relative_to(REPOSITORY) for part in MAY_IMPORT for path in files_of(part)]
+    path_of = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): REPOSITORY / path for path in paths}
+    graph = {name: modules_imported(path, {*path_of}) for name, path in path_of.items()}
+    list(graphlib.TopologicalSorter(graph).static_order())
+    commands = {name for name in graph if name.startswith("commands.")} - {"commands.options", "commands.outputs"}
+    assert not [name for name in commands if graph[name] & commands]
+
+
+def test_tests_lie_where_what_they_test_lies():
+    """A test file is called as its module, perhaps with more behind it, and lies in the same room."""
+    lost = []
+    for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
+        place = path.relative_to(REPOSITORY / "tests").parent
+        words = path.stem.removeprefix("test_").split("_")
+        names = [REPOSITORY / place / f"{'_'.join(words[:count])}.py" for count in range(1, len(words) + 1)]
+        if not any(name.is_file() for name in names):
+            lost.append((place / path.stem.removeprefix("test_")).as_posix())
+    assert sorted(lost) == sorted(OF_SEVERAL)
 
 
 def test_no_function_outgrows_the_screen():
