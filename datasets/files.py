@@ -17,7 +17,7 @@ UNFINISHED_FILE = Path("gaze", "unfinished.txt")
 REPORT_FILE = Path("gaze", "report.json")
 
 
-def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
+def sample_path(spec: DatasetSpec, root: str | Path, kind: str, name: str) -> Path:
     """The file of a sample that there is; ``kind`` is ``images``, ``masks``, ``heatmap`` or ``map`` (the CRF map).
 
     Where there is none, the path with the data set's preferred ending.
@@ -26,25 +26,25 @@ def sample_path(spec: DatasetSpec, root: Path, kind: str, name: str) -> Path:
     return find_file(folder, name, endings)
 
 
-def sample_image(spec: DatasetSpec, root: Path, name: str) -> np.ndarray:
+def sample_image(spec: DatasetSpec, root: str | Path, name: str) -> np.ndarray:
     """The image of a sample, with the channels and depth that its data set asks for; see ``io.read_image``."""
     return io.read_image(sample_path(spec, root, "images", name), spec.in_channels, needs_8_bit=spec.needs_8_bit)
 
 
-def sample_label(spec: DatasetSpec, root: Path, name: str) -> io.Label:
+def sample_label(spec: DatasetSpec, root: str | Path, name: str) -> io.Label:
     """The mask of a sample, None where there is none; errors as of ``io.read_label``."""
     path = sample_path(spec, root, "masks", name)
     return io.read_label(path, spec.ignore_value) if path.is_file() else io.Label(None)
 
 
-def _folder_and_endings(spec: DatasetSpec, root: Path, kind: str) -> tuple[Path, tuple[str, ...]]:
+def _folder_and_endings(spec: DatasetSpec, root: str | Path, kind: str) -> tuple[Path, tuple[str, ...]]:
     folder, endings = {
         "images": ("images", spec.image_exts),
         "masks": ("masks", spec.mask_exts),
         "heatmap": (HEATMAP_FOLDER, spec.map_exts),
         "map": (MAP_FOLDER, spec.map_exts),
     }[kind]
-    return root / folder, endings
+    return Path(root) / folder, endings
 
 
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:

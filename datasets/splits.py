@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 
 def split_names(
     spec: DatasetSpec,
-    root: Path,
+    root: str | Path,
     split: str,
     *,
     data_size_rate: float = 1.0,
@@ -40,6 +40,7 @@ def split_names(
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}")
+    root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected a data folder (--root), found none")
     if val_fraction and has_validation_file(root):

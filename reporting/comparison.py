@@ -27,8 +27,9 @@ MAX_VECTOR_DOTS = 2000
 SMALL_PT = 6.0
 
 
-def write_comparison(folder: Path, compared: Compared, table: str) -> None:
+def write_comparison(folder: str | Path, compared: Compared, table: str) -> None:
     """Write all files of a comparison into a folder that is there."""
+    folder = Path(folder)
     write_text(folder / TABLE_FILE, table)
     write_text(folder / NUMBERS_FILE, comparisons_csv(compared.comparisons))
     write_text(folder / PAIRED_FILE, paired_csv(compared.paired))

@@ -37,13 +37,13 @@ def map_ending(spec: DatasetSpec, map_format: str) -> str:
     return spec.map_ext if map_format == "as-reference" else ".png"
 
 
-def read_labels(folder: Path) -> dict | None:
+def read_labels(folder: str | Path) -> dict | None:
     """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished.
 
     Raises:
         ValueError: for a file that is something else.
     """
-    labels = read_json(folder / LABELS_FILE, "what is known of labels")
+    labels = read_json(Path(folder) / LABELS_FILE, "what is known of labels")
     return labels if labels.get("finished") else None
 
 
