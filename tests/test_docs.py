@@ -29,7 +29,11 @@ OF_COMMAND = {
 }
 # What takes long, or needs a tracker's recordings, is typed by tests of its own.
 ELSEWHERE = ("fixations", "export", "hours")
-RUN = [path for path in DOCUMENTS if "run.py" in path.read_text(encoding="utf-8") and path.parent.name == "docs"]
+RUN = [
+    path
+    for path in DOCUMENTS
+    if "run.py" in path.read_text(encoding="utf-8") and (path.parent.name == "docs" or path == REPOSITORY / "README.md")
+]
 
 
 def _id(path: Path) -> str:
