@@ -1,4 +1,4 @@
-"""Augmentation beyond flips: one draw moves an image and its maps alike, and changes the image's colours."""
+"""Random affine and photometric augmentation beyond flips: one draw for an image and its maps alike."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ NUM_PREFETCHED = 4
 
 @dataclass(eq=False, repr=False)
 class IterationSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of (index, epoch) for iterations ``start`` up to ``stop``.
+    """Deterministic, resumable batch sampler, sharded over ranks.
+
+    Gives batches of (index, epoch) for iterations ``start`` up to ``stop``.
 
     Epoch e visits every sample once, in an order drawn from (seed, e); its last batch may be smaller. The
     batch of an iteration depends on nothing else, so a run can start again anywhere.
@@ -108,7 +110,7 @@ def evaluation_loader(
 
 
 def worker_options(num_worker: int, seed: int = 0) -> dict:
-    """What all loaders have in common; ``seed`` is of their processes: the run's generator is left alone."""
+    """DataLoader options of all loaders; ``seed`` is of their processes: the run's generator is left alone."""
     return {
         "num_workers": num_worker,
         "prefetch_factor": -(-NUM_PREFETCHED // num_worker) if num_worker else None,
@@ -118,6 +120,7 @@ def worker_options(num_worker: int, seed: int = 0) -> dict:
 
 
 def _collate_full_size(samples: list[dict]) -> dict:
+    """Collate function: images stacked, labels of their own sizes in lists."""
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
     for key in {"label", "ignore"} & set(batch):
         # A quarter of the memory to share.

@@ -1,4 +1,4 @@
-"""What the grey values of a mask mean: foreground, background, and what is not to be scored."""
+"""Decoding of masks: which grey values are foreground, background, and ignored (not to be scored)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Samples as they are before flipping, kept: they depend on files and settings alone."""
+"""Cache of decoded and resized samples, before augmentation: they depend on files and settings alone."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The data set: images with labels, gaze pseudo-masks, or both, in the folder format of the reference."""
+"""The data set (map-style): images with labels, gaze pseudo-masks, or both, in the reference's folder format."""
 
 from __future__ import annotations
 

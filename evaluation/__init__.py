@@ -1,1 +1,1 @@
-"""What runs, cases and intervals come to: numbers and tables, without data sets or networks of this project."""
+"""Evaluation: metrics, confidence intervals, paired comparison, summaries, as numbers and tables."""

@@ -32,7 +32,7 @@ COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored
 
 
 class Counts(NamedTuple):
-    """Pixels of one case: true and false positives, false and true negatives."""
+    """Confusion matrix of one case, in pixels: true and false positives, false and true negatives."""
 
     tp: int
     fp: int

@@ -1,4 +1,4 @@
-"""What the scores of many cases come to, and the summary of a run: read back, and in one line."""
+"""Summary statistics over cases (mean, standard deviation, interval), and the summary of a run."""
 
 import json
 from pathlib import Path

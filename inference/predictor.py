@@ -1,4 +1,4 @@
-"""From checkpoint files to a network that predicts, with what it has to be fed; shared by all commands that predict."""
+"""Inference: from checkpoints to a network that predicts, with its preprocessing; of all commands that predict."""
 
 import os
 from collections.abc import Iterable, Sequence

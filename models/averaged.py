@@ -1,4 +1,4 @@
-"""What several models, and several views of an image, say together."""
+"""Ensembles of models, and test-time augmentation (TTA) over an image and its mirror images."""
 
 from collections.abc import Sequence
 

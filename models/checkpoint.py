@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running anything that they contain."""
+"""Checkpoints: atomic write, and safe load, which runs nothing that they contain."""
 
 import argparse
 import os
@@ -60,7 +60,7 @@ def _keep(path: Path, previous: Path) -> None:
 
 
 def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | None]:
-    """The newest whole checkpoint of a run.
+    """The latest checkpoint of a run, or the previous one if it is corrupt.
 
     Returns:
         The checkpoint, and what is to be said if it is the previous one, else None.

@@ -1,4 +1,4 @@
-"""What a checkpoint's file asks for, looked at before torch makes anything of it.
+"""Safe unpickling: what a checkpoint's pickles ask for is held against an allow-list before torch loads them.
 
 torch's safe reader runs no code of the file's, but it does what the file says: unpack what is packed, hash a key for
 ever, set fields of NumPy's types. Here the pickles are read with a stand-in for every object.

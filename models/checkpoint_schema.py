@@ -1,4 +1,4 @@
-"""What a checkpoint may hold: the one description, against which everything that is read is checked."""
+"""Schema of checkpoints: what one may hold, against which everything that is read is validated."""
 
 import argparse
 import itertools

@@ -1,4 +1,4 @@
-"""For the moment in which a network is recorded as a graph, which has to hold for images of other sizes, too."""
+"""Graph capture (torch.export, ONNX): operations that hold for images of other sizes than the traced one."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""One network a level, side by side, and what they say together."""
+"""The multi-level model: one network per pseudo-mask level, side by side, and their ensemble."""
 
 import contextlib
 import copy

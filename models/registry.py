@@ -1,4 +1,4 @@
-"""From a name, or from weights, to a model."""
+"""Model registry and factory: from a name, or from weights, to a model."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Predictors that do not look: the floor that any result has to stand above."""
+"""Trivial baselines that ignore the image: the floor that any result has to stand above."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""How long a training will take, said after its first steps."""
+"""Estimated time of a training (ETA), told after its first steps."""
 
 import time
 

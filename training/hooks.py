@@ -1,4 +1,7 @@
-"""What happens after a step: log, stop, validate, save, profile. Each is called with state, terms and learning rate."""
+"""Callbacks (hooks) after a training step: log, stop, validate, save, profile.
+
+Each is called with state, terms and learning rate.
+"""
 
 import time
 from collections.abc import Callable
@@ -75,7 +78,7 @@ class LogHook:
 
 @dataclass
 class AverageHook:
-    """Updates the EMA of the weights each step from the middle of the run on; before, the average is a copy."""
+    """Exponential moving average (EMA) of the weights, from the middle of the run on; before, it is a copy."""
 
     run: Run
 

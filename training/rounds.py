@@ -1,4 +1,4 @@
-"""Rounds: train, let the network label the training images together with their gaze, train again.
+"""Self-training in rounds: train, let the network label the training images together with their gaze, train again.
 
 The last round is the run in the run folder, those before lie in ``round1``, ``round2``, ... inside it.
 """

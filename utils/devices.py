@@ -1,4 +1,4 @@
-"""Which device to use, in which precision, with how many threads, and how to have the same bits from it again."""
+"""Device, mixed precision (AMP), threads and loader processes, deterministic computation."""
 
 import contextlib
 import ctypes

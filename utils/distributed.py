@@ -1,4 +1,4 @@
-"""One training in several processes (torchrun): who am I, what do all of us together say."""
+"""Distributed data-parallel training (torchrun, DDP): rank, world size, collectives."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ class Group:
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The model with gradients averaged over the processes, on one process the model itself."""
+        """The model in DistributedDataParallel, which averages gradients; on one process the model itself."""
         if self.size == 1:
             return model
         ids = [self.device.index] if self.device.type == "cuda" else None
@@ -51,7 +51,7 @@ class Group:
                 dist.broadcast(buffer, 0)
 
     def mean(self, terms: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-        """Means over the whole batch of scalars that are means over each process's part of it.
+        """All-reduce: means over the whole batch of scalars that are means over each process's part of it.
 
         Args:
             terms: scalars of equal names on all processes.
@@ -64,7 +64,7 @@ class Group:
         return dict(zip(terms, total / self.size, strict=True))
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any process."""
+        """All-reduce: whether the flag is set on any process."""
         if self.size == 1:
             return flag
         total = torch.tensor([float(flag)], device=self.device)
@@ -72,7 +72,7 @@ class Group:
         return bool(total.item())
 
     def gather(self, value) -> list:
-        """The values of all processes, by rank, on every one of them."""
+        """All-gather: the values of all processes, by rank, on every one of them."""
         if self.size == 1:
             return [value]
         values: list = [None] * self.size
@@ -80,7 +80,7 @@ class Group:
         return values
 
     def part(self, items: Sequence) -> Sequence:
-        """This process's part of a sequence: every ``size``-th from ``rank`` on."""
+        """This process's shard of a sequence: every ``size``-th from ``rank`` on."""
         return items[self.rank :: self.size]
 
     def gather_in_order(self, part: Sequence) -> list:

@@ -1,4 +1,4 @@
-"""Files, and sets of files that belong together, that are either whole or not there."""
+"""Atomic writes of files, and of sets of files that belong together: whole or not there."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Files that others wrote: opened if regular, no more of them than there is, their fingerprints, their names."""
+"""Untrusted input files: regular ones alone, bounded reads, SHA-256, names escaped for display."""
 
 import hashlib
 import io

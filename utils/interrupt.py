@@ -1,5 +1,4 @@
-"""Ctrl-C, SIGTERM, a terminal that is gone and the end of the time as a wish to stop, heard between two steps; and a
-bound on the time that a piece of work takes."""
+"""Graceful shutdown between two steps on SIGINT, SIGTERM, SIGHUP or a deadline; and a timeout for one piece of work."""
 
 from __future__ import annotations
 
@@ -42,8 +41,8 @@ class Deadline:
 
 
 class StopRequest:
-    """While entered, true after the first SIGINT, SIGTERM or SIGHUP, or when the deadline is near; a second signal acts
-    as usual.
+    """Flag of a graceful shutdown: while entered, true after the first SIGINT, SIGTERM or SIGHUP, or when the deadline
+    is near; a second signal acts as usual.
 
     Args:
         deadline: asked too.

@@ -1,4 +1,4 @@
-"""One process at a time in a folder or at a file, by the operating system's locks: they end with the process."""
+"""Advisory file locks (flock): one process at a time in a folder or at a file; they end with the process."""
 
 import contextlib
 import fcntl

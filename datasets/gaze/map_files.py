@@ -68,7 +68,7 @@ def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations
 
 
 def fingerprint(*parts) -> str:
-    """A short text that two maps share only if they were made from the same: arrays, bytes, numbers, text."""
+    """Fingerprint (BLAKE2b hash) of what a map was made from: arrays, bytes, numbers, text."""
     digest = hashlib.blake2b(FORMULAS.encode(), digest_size=16)
     for part in parts:
         content = part.tobytes() if isinstance(part, np.ndarray) else part

@@ -1,4 +1,4 @@
-"""The written file against the network that it was written from."""
+"""Numerical parity of an exported file with the network that it was written from."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The network that is written to a file: logits, levels and probability from one image, and nothing of training."""
+"""The network as it is exported: logits, levels and probability from one image, and nothing of training."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Runner = Callable[[Tensor], dict[str, Tensor]]
 
 
 class Exported(nn.Module):
-    """A network of the output contract with its probability beside it.
+    """Export wrapper: a network of the output contract with its sigmoid probability beside it.
 
     ``forward`` maps an image (B,C,H,W), float32 and normalised, to a dict in the order of ``OUTPUTS``: ``logits``
     (B,1,H,W), what the levels say together; ``level_logits`` (L,B,1,H,W); ``probability`` (B,1,H,W), the sigmoid of

@@ -1,4 +1,4 @@
-"""Records on disk, one a name, that a kill at any moment leaves readable."""
+"""Crash-safe, append-only journal (JSON Lines): one record per name, readable after a kill at any moment."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Policies: how gaze, map, network and perhaps a few masks become the map whose levels are the pseudo-masks."""
+"""Pseudo-label policies (label fusion): from gaze, map, network and perhaps masks to the map whose levels are learnt."""
 
 from dataclasses import dataclass
 
