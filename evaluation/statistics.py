@@ -60,7 +60,7 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm-Bonferroni correction of the p values that there are: the k-th smallest of m times m - k + 1, never falling."""
+    """Holm-Bonferroni correction of the known p values: the k-th smallest of m times m - k + 1, never falling."""
     known = pd.Series(p_values, dtype=float).dropna().sort_values(kind="stable")
     adjusted = (known * np.arange(len(known), 0, -1)).clip(upper=1).cummax()
     return [None if p is None else float(adjusted[index]) for index, p in enumerate(p_values)]

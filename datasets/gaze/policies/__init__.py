@@ -1,4 +1,4 @@
-"""Pseudo-label policies (label fusion): from gaze, map, network and perhaps masks to the map whose levels are learnt."""
+"""Pseudo-label policies (label fusion): gaze, map, network and perhaps masks to the map whose levels are learnt."""
 
 from dataclasses import dataclass
 
