@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from datasets.files import (
     check_one_file_a_name,
     near_miss_hint,
     sample_image,
+    sample_label,
     sample_path,
     similar_files,
 )
@@ -101,8 +103,9 @@ class SegmentationDataset(Dataset):
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
-        shown.flip_probability, shown.augmentation = 0.0, "flips"
-        shown.has_labels = all(_is_mask(self.path("masks", name), self.spec.ignore_value) for name in shown.names)
+        shown.flip_probability, shown.augmentation, shown.has_labels = 0.0, "flips", False
+        with contextlib.suppress(ValueError):
+            shown.has_labels = all(sample_label(self.spec, self.root, name).mask is not None for name in shown.names)
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
@@ -288,14 +291,6 @@ def _check_pixels(dataset: SegmentationDataset) -> None:
                 f"{paths[0].parent}: expected gaze maps in which 255 stands for 1, found no value above {highest} in "
                 f"the first {len(paths)}, as of pseudo-masks of 0 and 1; write 255 for 1"
             )
-
-
-def _is_mask(path: Path, ignore_value: int | None) -> bool:
-    try:
-        io.read_label(path, ignore_value)
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
 
 
 def _by(size: tuple[int, int]) -> str:
