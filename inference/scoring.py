@@ -7,7 +7,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from datasets.dicom import is_dicom
 from datasets.spacing import dicom_geometry
 from datasets.transforms import resize_labels
 from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, at_even_steps, write_per_case
@@ -62,21 +61,16 @@ def scored(
 
     Args:
         loader: of this process's part of the cases, those of ``dataset``.
-        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is one.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is a possible one.
         options: and the other arguments, as of ``scores.evaluate``.
     """
 
     def spacing_of(name: str) -> Spacing | None:
-        return spacing_mm or _spacing_of(dataset.path("images", name))
+        return spacing_mm or dicom_geometry(dataset.path("images", name)).get("pixel_spacing_mm")
 
     table = evaluate(model, loader, device, distances=True, spacing_of=spacing_of, **options)
     table[GROUP] = table[NAME].map(dataset.spec.case_of)
     return table
-
-
-def _spacing_of(path: Path) -> Spacing | None:
-    """None, too, for a header with an impossible spacing: the case has its distances in pixels."""
-    return dicom_geometry(path)["pixel_spacing_mm"] if is_dicom(path) else None
 
 
 @torch.inference_mode()

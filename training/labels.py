@@ -74,8 +74,8 @@ def make_labels(settings: Settings, previous: Path | None, device: torch.device,
     for name, values in (maps | given).items():
         write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(values * 255).astype(np.uint8))
     known = {name: _mask_of(spec, root, name, size) for name in maps if name not in given}
-    judged = {name: (maps[name] >= thresholds[0]) & pair[1] for name, pair in known.items() if pair}
-    quality = label_quality(judged, lambda name: known[name][0])
+    pairs = [((maps[name] >= thresholds[0]) & truth[1], truth[0]) for name, truth in known.items() if truth]
+    quality = label_quality(pairs)
     write_json(folder / LABELS_FILE, {"finished": True, **facts, "quality": quality})
     say(f"labels by {settings.pseudo}: {describe_quality(quality)}")
 

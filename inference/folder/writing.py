@@ -61,7 +61,7 @@ class Writer:
         name, path, (height, width) = image.name, image.path, image.size_px
         probability = full_size_probabilities(logits[None], (height, width))[0, 0].cpu().numpy()
         mask = probability > self.threshold
-        place = dicom_geometry(path) if is_dicom(path) else {}
+        place = dicom_geometry(path)
         if self.spacing_mm is not None:
             place |= {"pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
         if self.save_prob:
