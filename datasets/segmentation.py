@@ -166,13 +166,11 @@ def build_dataset(
     level_thresholds: Sequence[float] | None = None,
     augment: bool | None = None,
     has_labels: bool = True,
-    data_size_rate: float = 1.0,
-    draw_subset: bool = False,
-    val_fraction: float = 0.0,
     seed: int = 0,
     skip_missing_gaze: bool = False,
     map_folder: str | Path | None = None,
     antialias: bool = False,
+    **drawn: float,
 ) -> SegmentationDataset:
     """Build and check one split of a data set.
 
@@ -186,13 +184,11 @@ def build_dataset(
         level_thresholds: one threshold a level in place of the data set's own.
         augment: flips; None means on for the training split.
         has_labels: samples have their masks, resized in the training split and of their original size in others.
-        data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
-            ``split_names``.
-        val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
-        seed: of flips, validation split and subset.
+        seed: of flips, and of what is drawn.
         skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
         map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
         antialias: of images that are resized; see ``resize_smooth``.
+        drawn: which samples, as of ``split_names``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -200,8 +196,7 @@ def build_dataset(
             ``io.read_image``), two files of one id, or files of different sizes.
     """
     spec, root, training = get_spec(data, root), Path(root), split == "train"
-    drawn = {"data_size_rate": data_size_rate, "draw_subset": draw_subset, "val_fraction": val_fraction, "seed": seed}
-    names = split_names(spec, root, split, **drawn)
+    names = split_names(spec, root, split, seed=seed, **drawn)
     thresholds = None
     if training and level_thresholds is not None:
         thresholds = check_thresholds(level_thresholds)
@@ -218,7 +213,7 @@ def build_dataset(
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
         antialias=antialias,
-        map_folder=Path(map_folder) if map_folder is not None and training else None,
+        map_folder=None if map_folder is None else Path(map_folder),
     )
     if skip_missing_gaze and thresholds:
         dataset.leave_out({name for name in names if not dataset.path("map", name).is_file()})
