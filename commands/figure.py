@@ -7,7 +7,6 @@ from pathlib import Path
 
 from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_shared, given, words
 from commands.outputs import Output
-from datasets.files import plain_id
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
@@ -18,6 +17,7 @@ from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
 from training.run_folder import BEST_FILE
 from utils.files import replacing
+from utils.inputs import plain_id
 from utils.settings import POSITIVE_INT, number, numbers
 
 

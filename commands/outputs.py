@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.files import MAP_FOLDER
+from datasets.files import SAMPLE_FOLDERS
 from datasets.settings import SETTINGS_FILE
 from utils.files import remove_temporary
 from utils.locks import lock_folder, lock_output
 
-# Of a data set; what lies in them is taken for images, truth and gaze.
-SAMPLE_FOLDERS = (Path("images"), Path("masks"), MAP_FOLDER, MAP_FOLDER.with_name("heatmap"))
 DATA_SET_FILES = (SETTINGS_FILE, "train.txt", "test.txt")
 # Where a recognisable form is looked for, from the start and from the end of a file.
 LOOK_BYTES = 1 << 16
@@ -144,7 +142,8 @@ def _check_place(output: Output, root: str | None) -> None:
     if str(path).encode(errors="ignore").decode() != str(path):
         # TensorBoard, torch and the run's own files name it.
         raise ValueError(f"{output.option} {str(output.path)!r}: expected a path in UTF-8, found other bytes")
-    kept = (*SAMPLE_FOLDERS, MAP_FOLDER.parent) if isinstance(output, Folder) else SAMPLE_FOLDERS
+    # What lies in them is taken for images, truth and gaze.
+    kept = [*SAMPLE_FOLDERS.values()] + [Path("gaze")] * isinstance(output, Folder)
     for data in [*([Path(root)] if root else []), *filter(_is_data_set, path.parents)]:
         for folder in kept:
             if path.is_relative_to((data / folder).resolve()):

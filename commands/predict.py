@@ -17,7 +17,7 @@ from datasets.specs import IMAGE_EXTS
 from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
 from inference.folder.images import FOLDERS, RENAME, FoundImage, find_images, passed_over
-from inference.folder.loading import Batch, Loaded, image_loader
+from inference.folder.loading import Batch, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
 from inference.predictor import Predictor
@@ -106,9 +106,9 @@ class _Work:
         bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
         with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, args.num_worker))) as pool:
             for batch in loader:
-                begun = [self._begun(loaded) for loaded in batch.images]
-                for loaded, record in pool.map(self._written, begun, self._logits(batch)):
-                    self._take(loaded, record)
+                begun = [self._begun(image) for image in batch.images]
+                for image, record in pool.map(self._written, begun, self._logits(batch)):
+                    self._take(image, record)
                 self.results.journal.sync()
                 bar.update(len(batch.images))
                 left -= len(batch.images)
@@ -116,13 +116,13 @@ class _Work:
                     return stop.reason
         return None
 
-    def _begun(self, loaded: Loaded) -> Loaded:
+    def _begun(self, image: FoundImage) -> FoundImage:
         try:
-            if loaded.size_px is not None:
-                self.results.begin(loaded.image.name, loaded.sha256)
+            if image.size_px is not None:
+                self.results.begin(image.name, image.sha256)
         except ValueError as error:
-            return loaded._replace(size_px=None, refused=str(error))
-        return loaded
+            return image._replace(size_px=None, refused=str(error))
+        return image
 
     @torch.inference_mode()
     def _logits(self, batch: Batch) -> Sequence[torch.Tensor | None]:
@@ -136,35 +136,35 @@ class _Work:
                 "choose a smaller one; what is done is kept"
             ) from error
 
-    def _written(self, loaded: Loaded, logits: torch.Tensor | None) -> tuple[Loaded, dict | None]:
+    def _written(self, image: FoundImage, logits: torch.Tensor | None) -> tuple[FoundImage, dict | None]:
         """Writes the results, if there are any; what lies with this image alone does not end the run."""
-        if loaded.size_px is None:
-            return loaded, None
+        if image.size_px is None:
+            return image, None
         try:
-            check_finite(logits, loaded.image.path, self.predictor.network)
-            return loaded, self.write(loaded, logits[0])
+            check_finite(logits, image.path, self.predictor.network)
+            return image, self.write(image, logits[0])
         except (ValueError, OSError) as error:
             # None, too, where an image went away meanwhile, which is read again for its overlay.
             number = getattr(error, "errno", None)
             if number not in (None, errno.ENAMETOOLONG, errno.ENOENT):
                 raise
-            reason = f"{loaded.image.path}: {error.strerror} ({error.filename})" if number else str(error)
-            return loaded._replace(refused=reason), None
+            reason = f"{image.path}: {error.strerror} ({error.filename})" if number else str(error)
+            return image._replace(refused=reason), None
 
-    def _take(self, loaded: Loaded, record: dict | None) -> None:
+    def _take(self, image: FoundImage, record: dict | None) -> None:
         if record is not None:
-            self.results.journal.add(loaded.image.name, record)
+            self.results.journal.add(image.name, record)
             self.done.update(("made", record["pixel_spacing_source"]))
             if record["problem"]:
                 _say(f"{record['problem']}; its mask is written all the same")
-        elif loaded.refused is None:
+        elif image.refused is None:
             self.done["kept"] += 1
-            record = self.results.journal[loaded.image.name]
+            record = self.results.journal[image.name]
         else:
             # What was made from an earlier state of the file; where it cannot even be read, it may be back soon.
-            if loaded.sha256 is not None:
-                self.results.forget(loaded.image.name)
-            self.refuse(loaded.image.path, loaded.refused)
+            if image.sha256 is not None:
+                self.results.forget(image.name)
+            self.refuse(image.path, image.refused)
         self.done["empty"] += record is not None and record.get("area_px") == 0
 
     def refuse(self, path: Path, reason: str) -> None:

@@ -11,14 +11,21 @@ import numpy as np
 
 from datasets import io
 from datasets.specs import IMAGE_EXTS, DatasetSpec
+from utils.inputs import plain_id
 
-HEATMAP_FOLDER, MAP_FOLDER = Path("gaze", "heatmap"), Path("gaze", "crf_compat1")
+# By the kind of a sample's file; "map" is the CRF map.
+SAMPLE_FOLDERS = {
+    "images": Path("images"),
+    "masks": Path("masks"),
+    "heatmap": Path("gaze", "heatmap"),
+    "map": Path("gaze", "crf_compat1"),
+}
 UNFINISHED_FILE = Path("gaze", "unfinished.txt")
 REPORT_FILE = Path("gaze", "report.json")
 
 
 def sample_path(spec: DatasetSpec, root: str | Path, kind: str, name: str) -> Path:
-    """The file of a sample that there is; ``kind`` is ``images``, ``masks``, ``heatmap`` or ``map`` (the CRF map).
+    """The file of a sample that there is, of a kind of ``SAMPLE_FOLDERS``.
 
     Where there is none, the path with the data set's preferred ending.
     """
@@ -38,13 +45,8 @@ def sample_label(spec: DatasetSpec, root: str | Path, name: str) -> io.Label:
 
 
 def _folder_and_endings(spec: DatasetSpec, root: str | Path, kind: str) -> tuple[Path, tuple[str, ...]]:
-    folder, endings = {
-        "images": ("images", spec.image_exts),
-        "masks": ("masks", spec.mask_exts),
-        "heatmap": (HEATMAP_FOLDER, spec.map_exts),
-        "map": (MAP_FOLDER, spec.map_exts),
-    }[kind]
-    return Path(root) / folder, endings
+    endings = {"images": spec.image_exts, "masks": spec.mask_exts}.get(kind, spec.map_exts)
+    return Path(root) / SAMPLE_FOLDERS[kind], endings
 
 
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
@@ -62,11 +64,6 @@ def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
         if os.path.isfile(path):
             return Path(path)
     return folder / f"{name}{endings[0]}"
-
-
-def plain_id(name: str) -> str:
-    """An id with accents written one way (NFC): file systems, editors and trackers differ."""
-    return unicodedata.normalize("NFC", name)
 
 
 def check_finished(root: Path) -> None:

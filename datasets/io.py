@@ -1,7 +1,6 @@
 """Reading of images, masks, gaze maps and name lists; every error names its file, FileNotFoundError an absent one."""
 
 import contextlib
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from datasets.decoding import RefusedError, check_depth, full_range, inverted, n
 from datasets.dicom import check_dicom, is_dicom, read_dicom, read_header
 from datasets.masks import MIDDLE, Label, label_of
 from utils.images import COMMENT_KEY, FULL_SCALE
-from utils.inputs import open_input, read_input
+from utils.inputs import open_input, plain_id, read_input
 
 # By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -188,7 +187,7 @@ def read_names(path: Path) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected one image id a line, found a file that is no text ({error})") from error
-    names = [unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip()]
+    names = [plain_id(line.strip()) for line in lines if line.strip()]
     if not names:
         raise ValueError(f"{path}: expected one image id a line, found an empty file")
     seen: set[str] = set()

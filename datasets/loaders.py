@@ -36,7 +36,7 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
     num_samples: int
     batch_size: int
     _: KW_ONLY
-    start: int
+    start: int = 0
     stop: int
     seed: int
     rank: int = 0
@@ -72,27 +72,25 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
 def training_loader(
     dataset: Dataset,
     *,
-    batch_size: int,
     max_ite: int,
-    start: int = 0,
     seed: int = 0,
     num_worker: int = 0,
     pin_memory: bool = False,
-    rank: int = 0,
-    size: int = 1,
+    **order: int,
 ) -> DataLoader:
     """A loader for the training loop.
 
     Args:
         dataset: of one or more samples, which takes the keys (index, epoch).
+        max_ite: iterations, to the end of the run.
         num_worker: loader processes; the batches do not depend on it.
-        batch_size, max_ite, start, seed, rank, size: see ``IterationSampler``.
+        seed, order: which samples, as of ``IterationSampler``.
 
     Returns:
-        A loader of ``max_ite - start`` batches, none where ``start`` is the end: dicts of ``image`` (B,C,H,W),
+        A loader of a batch an iteration from ``start`` on, none where that is the end: dicts of ``image`` (B,C,H,W),
         ``label`` and ``ignore`` (B,1,H,W) and ``pseudo`` (B,L,H,W), as far as the data set has them, and ``name``.
     """
-    sampler = IterationSampler(len(dataset), batch_size, start=start, stop=max_ite, seed=seed, rank=rank, size=size)
+    sampler = IterationSampler(len(dataset), stop=max_ite, seed=seed, **order)
     return DataLoader(dataset, batch_sampler=sampler, pin_memory=pin_memory, **worker_options(num_worker, seed))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from datasets.files import (
     check_one_file_a_name,
     near_miss_hint,
     sample_image,
+    sample_label,
     sample_path,
     similar_files,
 )
@@ -119,8 +121,9 @@ class SegmentationDataset(Dataset):
     def showcase(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
-        shown.flip_probability, shown.augmentation = 0.0, "flips"
-        shown.has_labels = all(_is_mask(self.path("masks", name), self.spec.ignore_value) for name in shown.names)
+        shown.flip_probability, shown.augmentation, shown.has_labels = 0.0, "flips", False
+        with contextlib.suppress(ValueError):
+            shown.has_labels = all(sample_label(self.spec, self.root, name).mask is not None for name in shown.names)
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
@@ -181,13 +184,11 @@ def build_dataset(
     level_thresholds: Sequence[float] | None = None,
     augment: bool | None = None,
     has_labels: bool = True,
-    data_size_rate: float = 1.0,
-    draw_subset: bool = False,
-    val_fraction: float = 0.0,
     seed: int = 0,
     skip_missing_gaze: bool = False,
     map_folder: str | Path | None = None,
     antialias: bool = False,
+    **drawn: float,
 ) -> SegmentationDataset:
     """Build and check one split of a data set.
 
@@ -201,13 +202,11 @@ def build_dataset(
         level_thresholds: one threshold a level in place of the data set's own.
         augment: flips; None means on for the training split.
         has_labels: samples have their masks, resized in the training split and of their original size in others.
-        data_size_rate, draw_subset: share of the training samples to keep, and whether it is drawn; see
-            ``split_names``.
-        val_fraction: share of the training cases that make the validation split, drawn by ``seed``.
-        seed: of flips, validation split and subset.
+        seed: of flips, and of what is drawn.
         skip_missing_gaze: leave out training images without a gaze map; see ``without_map``.
         map_folder: where the maps of the training images are, PNG files of any size, in place of the data folder's.
         antialias: of images that are resized; see ``resize_smooth``.
+        drawn: which samples, as of ``split_names``.
 
     Raises:
         FileNotFoundError: with the first five missing files, their number, and the command that makes them.
@@ -215,8 +214,7 @@ def build_dataset(
             ``io.read_image``), two files of one id, or files of different sizes.
     """
     spec, root, training = get_spec(data, root), Path(root), split == "train"
-    drawn = {"data_size_rate": data_size_rate, "draw_subset": draw_subset, "val_fraction": val_fraction, "seed": seed}
-    names = split_names(spec, root, split, **drawn)
+    names = split_names(spec, root, split, seed=seed, **drawn)
     thresholds = None
     if training and level_thresholds is not None:
         thresholds = check_thresholds(level_thresholds)
@@ -233,7 +231,7 @@ def build_dataset(
         flip_probability=FLIP_PROBABILITY if (training if augment is None else augment) else 0.0,
         seed=seed,
         antialias=antialias,
-        map_folder=Path(map_folder) if map_folder is not None and training else None,
+        map_folder=None if map_folder is None else Path(map_folder),
     )
     if skip_missing_gaze and thresholds:
         dataset.leave_out({name for name in names if not dataset.path("map", name).is_file()})
@@ -306,14 +304,6 @@ def _check_pixels(dataset: SegmentationDataset) -> None:
                 f"{paths[0].parent}: expected gaze maps in which 255 stands for 1, found no value above {highest} in "
                 f"the first {len(paths)}, as of pseudo-masks of 0 and 1; write 255 for 1"
             )
-
-
-def _is_mask(path: Path, ignore_value: int | None) -> bool:
-    try:
-        io.read_label(path, ignore_value)
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
 
 
 def _by(size: tuple[int, int]) -> str:

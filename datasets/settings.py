@@ -20,20 +20,16 @@ NORMALISATIONS = ("imagenet", "zscore")
 
 
 class Setting(NamedTuple):
-    """One key: the value that holds where it is not given, what it may be in words, and the test of it."""
+    """One key: what it may be in words, the test of it, and what ``DatasetSpec`` calls it, and holds, if otherwise."""
 
-    default: Any
     expected: str
     fits: Callable[[Any], bool]
+    field: str = ""
+    converted: Callable[[Any], Any] = lambda value: value
 
 
-def read_settings(root: Path) -> dict[str, Any]:
-    """The settings of the data folder ``root``, defaults filled in; the file may be absent.
-
-    Returns:
-        ``channels`` 1 or 3; ``normalisation`` ``imagenet`` or ``zscore``; ``sigma_px``; ``thresholds``, a tuple of one
-        or more; ``case_pattern``, a regular expression or None; ``map_format`` ``png`` or ``jpg``;
-        ``ignore_value``, the grey of pixels in masks that are not to be scored, or None.
+def read_settings(root: str | Path) -> dict[str, Any]:
+    """What the settings file of the data folder ``root`` decides, fields of ``DatasetSpec``; it may be absent.
 
     Raises:
         OSError: for one that cannot be read, or is no file.
@@ -47,15 +43,11 @@ def read_settings(root: Path) -> dict[str, Any]:
     for key, value in given.items():
         if not SETTINGS[key].fits(value):
             raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {_shown(value)}")
-    settings = {key: setting.default for key, setting in SETTINGS.items()} | given
-    if settings["channels"] == 1:
-        if given.get("normalisation") == "imagenet":
-            raise ValueError(
-                f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three'
-                " channels"
-            )
-        settings["normalisation"] = "zscore"
-    return settings | {"thresholds": tuple(float(t) for t in settings["thresholds"])}
+    if given.get("channels") == 1 and given.setdefault("normalisation", "zscore") == "imagenet":
+        raise ValueError(
+            f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three channels'
+        )
+    return {SETTINGS[key].field or key: SETTINGS[key].converted(value) for key, value in given.items()}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -91,6 +83,10 @@ def _are_thresholds(value) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_up_to(1, int, float), value))
 
 
+def _as_floats(values: list) -> tuple[float, ...]:
+    return tuple(map(float, values))
+
+
 def _is_pattern(value) -> bool:
     try:
         return isinstance(value, str) and re.compile(value).groups == 1
@@ -99,17 +95,19 @@ def _is_pattern(value) -> bool:
 
 
 SETTINGS = {
-    "channels": Setting(3, "1 or 3", _one_of(1, 3)),
-    "normalisation": Setting("imagenet", '"imagenet" or "zscore"', _one_of(*NORMALISATIONS)),
+    "channels": Setting("1 or 3", _one_of(1, 3), "in_channels"),
+    "normalisation": Setting('"imagenet" or "zscore"', _one_of(*NORMALISATIONS)),
     # datasets.gaze.heatmap takes no more than 768; its import would make every command pay for SciPy.
     "sigma_px": Setting(
-        70, "a number above 0, in pixels of the 768x768 canvas and up to its side", _up_to(768, int, float)
+        "a number above 0, in pixels of the 768x768 canvas and up to its side", _up_to(768, int, float)
     ),
-    "thresholds": Setting([0.5, 0.3], "a list of one or more numbers above 0 and up to 1", _are_thresholds),
+    "thresholds": Setting(
+        "a list of one or more numbers above 0 and up to 1", _are_thresholds, "end_thresholds", _as_floats
+    ),
     "case_pattern": Setting(
-        None, r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
+        r"a regular expression with one group, the case in an image's name, as '^(.*)_\d+$'", _is_pattern
     ),
-    "map_format": Setting("png", '"png" or "jpg"', _one_of("png", "jpg")),
+    "map_format": Setting('"png" or "jpg"', _one_of("png", "jpg"), "map_ext", ".{}".format),
     # 0 is the background.
-    "ignore_value": Setting(None, "a whole number from 1 to 65535, a grey value of masks, as 255", _up_to(65535, int)),
+    "ignore_value": Setting("a whole number from 1 to 65535, a grey value of masks, as 255", _up_to(65535, int)),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pydicom
 
 from datasets.decoding import UNREADABLE, naming
-from datasets.dicom import read_header
+from datasets.dicom import is_dicom, read_header
 
 # The first that is there counts. That of the detector is larger than that in the body, which lies nearer the source.
 SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing")
@@ -16,7 +16,7 @@ UID_TAGS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfR
 
 
 def dicom_geometry(path: str | Path) -> dict:
-    """What lays a mask over its DICOM image again; plain values for JSON.
+    """What lays a mask over its DICOM image again, plain values for JSON; empty for other images, by their ending.
 
     Returns:
         ``rows``, ``columns``; ``pixel_spacing_mm`` [row, column] or None and ``pixel_spacing_source``, the attribute it
@@ -27,6 +27,8 @@ def dicom_geometry(path: str | Path) -> dict:
     Raises:
         FileNotFoundError, ValueError: for a file that is absent or cannot be read as DICOM.
     """
+    if not is_dicom(Path(path)):
+        return {}
     header = read_header(path, ["Rows", "Columns", *SPACING_TAGS, *PLACE_TAGS, *UID_TAGS])
     with naming(path, "a DICOM image"):
         # Values are decoded when they are asked for; here the ones that an image cannot do without.

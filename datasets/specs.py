@@ -106,14 +106,4 @@ def get_spec(name: str, root: str | Path | None = None) -> DatasetSpec:
         return spec
     if root is None:
         raise ValueError(f"data {name}: expected its folder (root), which holds its settings, found none")
-    settings = read_settings(Path(root))
-    return replace(
-        spec,
-        in_channels=settings["channels"],
-        map_ext=f".{settings['map_format']}",
-        normalisation=settings["normalisation"],
-        sigma_px=settings["sigma_px"],
-        end_thresholds=settings["thresholds"],
-        case_pattern=settings["case_pattern"],
-        ignore_value=settings["ignore_value"],
-    )
+    return replace(spec, **read_settings(root))

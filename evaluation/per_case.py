@@ -1,8 +1,6 @@
 """The table of scores, a row a case and level: made, written as ``per_case.csv``, and read back and checked."""
 
-import functools
 import math
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pandas as pd
 
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
-from utils.inputs import CONTROL_CHARACTERS, shown
+from utils.inputs import CONTROL_CHARACTERS, plain_id, shown
 from utils.table import Table, numbers_of, read_table
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
@@ -99,7 +97,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     who = [column for column in COLUMNS if column in texts]
     for column in who:
         # Other software on a Mac writes accents apart.
-        texts[column] = texts[column].map(functools.partial(unicodedata.normalize, "NFC"))
+        texts[column] = texts[column].map(plain_id)
         one_line = (texts[column] != "") & ~texts[column].str.contains(CONTROL_CHARACTERS)
         _check(table, one_line, column, f"a {column} on one line")
     plain = texts[NAME].map(lambda name: Path(name).name == name and "\\" not in name)

@@ -1,5 +1,6 @@
 """Evaluation: predictions at the labels' own size, scored case by case, for the ensemble and every level."""
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +51,7 @@ def evaluate(
     threshold: float = 0.5,
     distances: bool = False,
     spacing_of: Callable[[str], Spacing | None] | None = None,
-    on_case: Callable[[Case], None] | None = None,
+    writers: Sequence[Callable[[Case], None]] = (),
     group: Group = SINGLE,
     stop: object = None,
     network: str = "the network",
@@ -66,7 +67,7 @@ def evaluate(
         threshold: on the probability; above it is foreground.
         distances: measure those between boundaries, too; takes milliseconds a case and level.
         spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
-        on_case: called with every case once it is scored, in the process of rank 0 alone.
+        writers: called with every case once it is scored, in the process of rank 0 alone.
         group: the processes that share the cases.
         stop: looked at between batches; evaluation ends early once it is true.
         network: what the model is called in errors.
@@ -96,14 +97,15 @@ def evaluate(
             spacing = spacing_of(name) if spacing_of else None
             rows.append(score_case(name, masks, label, ignore, distances=distances, spacing_mm=spacing))
             case = Case(name, masks, probabilities, label, rows[-1], ignore)
-            if on_case and group.size == 1:
-                on_case(case)
-            elif on_case:
+            if group.size == 1:
+                for write in writers:
+                    write(case)
+            elif writers:
                 kept.append(case._replace(probabilities=None))
     model.train(was_training)
-    for case in group.gather_in_order(kept):
-        if group.is_main:
-            on_case(case)
+    of_all = group.gather_in_order(kept)
+    for case, write in itertools.product(of_all if group.is_main else (), writers):
+        write(case)
     return table_of([row for of_case in group.gather_in_order(rows) for row in of_case])
 
 

@@ -88,8 +88,8 @@ def grid(rows: Sequence[Mapping[str, np.ndarray]], cell_px: int = CELL_PX) -> np
 def prediction_row(
     image: np.ndarray,
     probabilities: np.ndarray,
-    label: np.ndarray | None,
-    pseudo: np.ndarray | None,
+    label: np.ndarray | None = None,
+    pseudo: Sequence = (),
     ignore: np.ndarray | None = None,
     *,
     threshold: float = 0.5,
@@ -100,13 +100,13 @@ def prediction_row(
         image: (C,H,W), normalised.
         probabilities: (1+L,H,W) in 0..1, the ensemble first.
         label: (H,W) or None.
-        pseudo: (L,H,W) or None.
+        pseudo: (L,H,W), or none.
         ignore: (H,W), what is not scored, hatched beside the label; or None.
         threshold: foreground is where the probability is above it.
     """
     picture = crf_image(image.transpose(1, 2, 0))
     cells = {"image": picture}
-    for level, mask in enumerate(() if pseudo is None else pseudo, start=1):
+    for level, mask in enumerate(pseudo, start=1):
         cells[f"pseudo-mask {level}"] = mask_picture(mask)
     for level, probability in enumerate(probabilities[1:], start=1):
         cells[f"level {level} probability"] = map_picture(probability)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from datasets import SegmentationDataset, build_dataset, get_spec
-from datasets.files import plain_id, similar_files
+from datasets.files import similar_files
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import DatasetSpec
 from datasets.splits import split_names
@@ -24,6 +24,7 @@ from training.seeding import seed_everything
 from training.settings import Levels, Model, Settings, names_of
 from utils.devices import amp_of, fastest_layout, make_deterministic, precision
 from utils.distributed import SINGLE, Group
+from utils.inputs import plain_id
 from utils.log import NoLog
 
 # The arguments of ``build_model``.

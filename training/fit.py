@@ -186,7 +186,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
         run,
         request,
         on_best=lambda: save(run, BEST_FILE),
-        picture=lambda: examples_picture(run.network, shown, shown.names, run.device),
+        picture=lambda: examples_picture(run.network, shown, run.device),
     )
     # Before others look at the clock.
     if validate.catch_up(run.state):

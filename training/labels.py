@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 import torch
 
-from datasets import build_dataset, get_spec, io
+from datasets import build_dataset, get_spec
 from datasets.files import REPORT_FILE, sample_label, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.map_files import LABELS_FILE
@@ -74,8 +74,8 @@ def make_labels(settings: Settings, previous: Path | None, device: torch.device,
     for name, values in (maps | given).items():
         write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(values * 255).astype(np.uint8))
     known = {name: _mask_of(spec, root, name, size) for name in maps if name not in given}
-    judged = {name: (maps[name] >= thresholds[0]) & pair[1] for name, pair in known.items() if pair}
-    quality = label_quality(judged, lambda name: known[name][0])
+    pairs = [((maps[name] >= thresholds[0]) & truth[1], truth[0]) for name, truth in known.items() if truth]
+    quality = label_quality(pairs)
     write_json(folder / LABELS_FILE, {"finished": True, **facts, "quality": quality})
     say(f"labels by {settings.pseudo}: {describe_quality(quality)}")
 
@@ -99,7 +99,7 @@ def check_sources(settings: Settings) -> None:
     spec = get_spec(settings.data, settings.root)
     level_thresholds(settings, spec)
     _masks_given(settings, spec)
-    _gaze_files(settings)
+    _gaze_there(settings)
     evaluation_sets(settings)
 
 
@@ -147,39 +147,34 @@ def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
 
 def _evidence(settings: Settings, spec: DatasetSpec, size: int) -> dict[str, Evidence]:
     """The gaze of every image, as far as the policy asks for it."""
-    maps, fixations = _gaze_files(settings)
-
-    def read(name: str) -> Evidence:
-        if name not in maps or (fixations is not None and name not in fixations):
-            return Evidence()
-        if fixations is None:
-            return Evidence(crf=resized(io.read_map(maps[name]), size))
-        return read_evidence(spec, Path(settings.root), name, fixations[name], size)
-
-    return {name: read(name) for name in _training_names(settings, spec)}
+    evidence = dict.fromkeys(_training_names(settings, spec), Evidence())
+    with_map, fixations = _gaze_there(settings)
+    for name in with_map:
+        if fixations is None or name in fixations:
+            seen = None if fixations is None else fixations[name]
+            evidence[name] = read_evidence(spec, Path(settings.root), name, seen, size)
+    return evidence
 
 
-def _gaze_files(settings: Settings) -> tuple[dict[str, Path], Mapping | None]:
-    """The maps that there are by name, and all fixations, None where the policy does not ask for them.
+def _gaze_there(settings: Settings) -> tuple[list[str], Mapping | None]:
+    """The names of the images with a map, and all fixations, None where the policy does not ask for them.
 
     Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.
     """
     of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
     keys = ("root", "spatial_size", *DRAW_KEYS)
     dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.subset(keys), **of_maps)
-    if not of_maps:
-        return {}, None
-    maps = {name: dataset.path("map", name) for name in dataset.names}
+    with_map = dataset.names if of_maps else []
     if settings.pseudo not in NEED_GAZE:
-        return maps, None
+        return with_map, None
     fixations = read_fixations(settings.fixations)
-    without = [name for name in maps if name not in fixations]
+    without = [name for name in with_map if name not in fixations]
     if without and not settings.skip_missing_gaze:
         raise FileNotFoundError(
             f"{settings.fixations}: expected fixations of every training image, found {len(without)} without (first: "
             f"{without[0]}); --skip_missing_gaze learns what the network says of them, from round 2 on"
         )
-    return maps, fixations
+    return with_map, fixations
 
 
 @torch.inference_mode()
@@ -201,12 +196,12 @@ def _with_network(
 
 def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> tuple[np.ndarray, np.ndarray] | None:
     """The mask, and which pixels are to be scored."""
-    path = sample_path(spec, root, "masks", name)
     # Nothing depends on what it says, so that one that is no mask is as good as none.
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        mask, ignore = io.read_label(path, spec.ignore_value)
-        scored = np.ones((size, size), bool) if ignore is None else resized(ignore, size) <= 0.5
-        return (resized(mask, size) > 0.5) & scored, scored
+    with contextlib.suppress(ValueError):
+        mask, ignore = sample_label(spec, root, name)
+        if mask is not None:
+            scored = np.ones((size, size), bool) if ignore is None else resized(ignore, size) <= 0.5
+            return (resized(mask, size) > 0.5) & scored, scored
     return None
 
 

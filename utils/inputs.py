@@ -88,6 +88,11 @@ def printable(text: object) -> str:
     )
 
 
+def plain_id(name: str) -> str:
+    """An id with accents written one way (NFC): file systems, editors and trackers differ."""
+    return unicodedata.normalize("NFC", name)
+
+
 def shown(text: str) -> str:
     """A text for a message: on one line, cut if it is long."""
     if len(text) > SHOWN_LENGTH:

@@ -1,12 +1,11 @@
 """The fixation table: one row a fixation, read and checked."""
 
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from utils.inputs import CONTROL_CHARACTERS, shown
+from utils.inputs import CONTROL_CHARACTERS, plain_id, shown
 from utils.table import Table, numbers_of, read_table
 
 IMAGE = "IMAGE"
@@ -88,7 +87,7 @@ def _ids(table: Table) -> dict[str, str]:
     id_of, label_of, twice = {}, {}, []
     for label in labels.unique():
         # Tables come from Windows too, whatever reads them.
-        name = without_ending(unicodedata.normalize("NFC", label.replace("\\", "/").rpartition("/")[2]))
+        name = without_ending(plain_id(label.replace("\\", "/").rpartition("/")[2]))
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
             table.refuse(labels == label, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from datasets import io
-from datasets.files import HEATMAP_FOLDER, MAP_FOLDER, REPORT_FILE
+from datasets.files import REPORT_FILE, SAMPLE_FOLDERS
 from datasets.specs import MAP_EXTS, DatasetSpec
 from utils.files import read_json
 from utils.images import write_image
 
 GAZE_FOLDER = Path("gaze")
 # In the order in which they are made.
-MAP_FOLDERS = {"heatmap": HEATMAP_FOLDER, "crf": MAP_FOLDER}
+MAP_FOLDERS = {"heatmap": SAMPLE_FOLDERS["heatmap"], "crf": SAMPLE_FOLDERS["map"]}
 # Of --map_format: what the reference writes for each data set, or no JPEG loss.
 MAP_FORMAT_CHOICES = ("as-reference", "png")
 OURS = "gazemedseg"

@@ -1,7 +1,7 @@
 """How good gaze, and the labels made of it, are: against masks, image by image and in the mean."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -134,21 +134,19 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
     }
 
 
-def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.ndarray | None]) -> dict | None:
+def label_quality(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict | None:
     """Mean Dice, and how many labels are bad, too large or too small.
 
     Args:
-        labels: (S,S) bool by name.
-        mask_of: the mask of a name, (S,S) bool; None where there is none.
+        pairs: of label and mask, (S,S) bool.
 
     Returns:
         ``num_images`` with a mask that is not empty, ``dice``, ``share_below_0.6``, ``share_too_large`` and
         ``share_too_small``, each in 0..1, rounded; None where there is no such image.
     """
-    masks = {name: mask for name in labels if (mask := mask_of(name)) is not None and mask.any()}
-    if not masks:
+    counts = [((label & mask).sum(), label.sum(), mask.sum()) for label, mask in pairs if mask.any()]
+    if not counts:
         return None
-    counts = [((labels[name] & mask).sum(), labels[name].sum(), mask.sum()) for name, mask in masks.items()]
     both, found, true = np.array(counts).T
     dices = 2 * both / (found + true)
     means = {
@@ -157,7 +155,7 @@ def label_quality(labels: Mapping[str, np.ndarray], mask_of: Callable[[str], np.
         "share_too_large": (found > TOO_LARGE * true).mean(),
         "share_too_small": (found < TOO_SMALL * true).mean(),
     }
-    return {"num_images": len(masks), **{name: _rounded(mean) for name, mean in means.items()}}
+    return {"num_images": len(counts), **{name: _rounded(mean) for name, mean in means.items()}}
 
 
 def write_quality(root: Path, rows: Mapping[str, Mapping[str, float]], thresholds: Sequence[float]) -> dict | None:

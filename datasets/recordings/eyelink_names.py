@@ -1,7 +1,6 @@
 """The image that an EyeLink message names, and where it put it: texts in, names out."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending
 from datasets.recordings.recording import Rect
 from datasets.recordings.tables import MISSING
+from utils.inputs import plain_id
 
 _ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_ENDINGS)
 # A blank may be part of a file's name, so that the name is over where its ending is.
@@ -29,7 +29,7 @@ SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 def stem(name: str) -> str:
     """The name without folders and an image's ending, in small letters, accents composed, for comparison."""
-    return unicodedata.normalize("NFC", without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower())
+    return plain_id(without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower())
 
 
 def variable(text: str) -> str | None:

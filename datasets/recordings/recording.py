@@ -4,7 +4,6 @@ Whatever is not as its format demands, or not clear, is a ValueError of the read
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.fixations import MAX_ID_BYTES
-from utils.inputs import CONTROL_CHARACTERS
+from utils.inputs import CONTROL_CHARACTERS, plain_id
 
 FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
@@ -140,7 +139,7 @@ def image_name(name: str, where: str) -> str:
     """The base name of an image as recorded, from a Windows or POSIX path, accents composed (macOS parts them);
     ValueError if it cannot name a file.
     """
-    base = unicodedata.normalize("NFC", re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip())
+    base = plain_id(re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip())
     too_long = len(base.encode(errors="replace")) > MAX_ID_BYTES
     if not base or base.startswith(".") or too_long or CONTROL_CHARACTERS.search(base):
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")

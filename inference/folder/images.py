@@ -27,17 +27,23 @@ DICOM_LIST = "dicomdir"
 
 
 class FoundImage(NamedTuple):
-    """An image to predict.
+    """An image to predict, and what has become of it so far.
 
     Attributes:
         name: that of the file without its ending, after the sub-folders in which it was found.
         path: the file.
         finished_from: the SHA-256 of the file from which all its results are there already, if they are.
+        sha256: of the file, once it is read; None where it cannot be.
+        size_px: (height, width) of one that is read and to be predicted.
+        refused: why it is not taken; one that is read without this and ``size_px`` has its results already.
     """
 
     name: str
     path: Path
     finished_from: str | None = None
+    sha256: str | None = None
+    size_px: tuple[int, int] | None = None
+    refused: str | None = None
 
 
 def find_images(

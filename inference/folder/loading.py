@@ -19,22 +19,6 @@ MAX_FILE_BYTES = 2**32
 Prepare = Callable[[Path], tuple[Tensor, tuple[int, int]]]
 
 
-class Loaded(NamedTuple):
-    """What became of an image; without ``size_px`` and ``refused`` its results are up to date.
-
-    Attributes:
-        image: which it is.
-        sha256: of the file; None where it cannot be read.
-        size_px: (height, width); None where there is nothing to predict.
-        refused: why it is not taken.
-    """
-
-    image: FoundImage
-    sha256: str | None = None
-    size_px: tuple[int, int] | None = None
-    refused: str | None = None
-
-
 class Batch(NamedTuple):
     """Images in their order, and the network's inputs (B,C,S,S); None where nothing is to be predicted.
 
@@ -42,7 +26,7 @@ class Batch(NamedTuple):
     batch, and are to be the same whether it is made at once or by a call that continues.
     """
 
-    images: Sequence[Loaded]
+    images: Sequence[FoundImage]
     inputs: Tensor | None
 
 
@@ -55,25 +39,24 @@ def image_loader(images: Sequence[FoundImage], prepare: Prepare, *, batch_size: 
     return DataLoader(images, batch_size=batch_size, collate_fn=functools.partial(_batch, prepare), **options)
 
 
-def load(image: FoundImage, prepare: Prepare) -> tuple[Loaded, Tensor | None]:
-    """An image and the network's input, None where there is nothing to predict; raises nothing."""
-    sha256 = None
+def load(image: FoundImage, prepare: Prepare) -> tuple[FoundImage, Tensor | None]:
+    """An image that is read, and the network's input, None where there is nothing to predict; raises nothing."""
     try:
-        sha256 = sha256_of(image.path, max_bytes=MAX_FILE_BYTES)
-        if sha256 == image.finished_from:
-            return Loaded(image, sha256), None
+        image = image._replace(sha256=sha256_of(image.path, max_bytes=MAX_FILE_BYTES))
+        if image.sha256 == image.finished_from:
+            return image, None
         tensor, size = prepare(image.path)
     except Exception as error:  # a damaged file can raise anything, and the rest is to be done
-        return Loaded(image, sha256, refused=_reason(image.path, error)), None
-    return Loaded(image, sha256, size_px=size), tensor
+        return image._replace(refused=_reason(image.path, error)), None
+    return image._replace(size_px=size), tensor
 
 
 def _batch(prepare: Prepare, images: Sequence[FoundImage]) -> Batch:
-    loaded, tensors = zip(*(load(image, prepare) for image in images), strict=True)
+    images, tensors = zip(*(load(image, prepare) for image in images), strict=True)
     nothing = next((torch.zeros_like(tensor) for tensor in tensors if tensor is not None), None)
     if nothing is None:
-        return Batch(loaded, None)
-    return Batch(loaded, torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
+        return Batch(images, None)
+    return Batch(images, torch.stack([nothing if tensor is None else tensor for tensor in tensors]))
 
 
 def _reason(path: Path, error: Exception) -> str:

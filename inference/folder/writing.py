@@ -14,7 +14,7 @@ from datasets.gaze.crf import crf_image
 from datasets.io import read_image
 from datasets.spacing import dicom_geometry
 from evaluation.scores import full_size_probabilities, probability_picture
-from inference.folder.loading import Loaded
+from inference.folder.images import FoundImage
 from reporting.visualize import PREDICTION_COLOUR, with_contour
 from utils.files import write_json
 from utils.images import write_image
@@ -47,7 +47,7 @@ class Writer:
 
     # Of this thread: the caller's does not reach here.
     @torch.inference_mode()
-    def __call__(self, loaded: Loaded, logits: Tensor) -> dict:
+    def __call__(self, image: FoundImage, logits: Tensor) -> dict:
         """Write everything of one image, but for a mask that is there; ``logits`` (1,S,S) float32.
 
         Returns:
@@ -58,10 +58,10 @@ class Writer:
             OSError: where something cannot be written.
             ValueError: if the image has changed so that it can no longer be read.
         """
-        name, path, (height, width) = loaded.image.name, loaded.image.path, loaded.size_px
+        name, path, (height, width) = image.name, image.path, image.size_px
         probability = full_size_probabilities(logits[None], (height, width))[0, 0].cpu().numpy()
         mask = probability > self.threshold
-        place = dicom_geometry(path) if is_dicom(path) else {}
+        place = dicom_geometry(path)
         if self.spacing_mm is not None:
             place |= {"pixel_spacing_mm": self.spacing_mm, "pixel_spacing_source": "--spacing_mm"}
         if self.save_prob:
@@ -77,7 +77,7 @@ class Writer:
         return {
             "file": str(path),
             "source": str(path.absolute()),
-            "sha256": loaded.sha256,
+            "sha256": image.sha256,
             "height_px": height,
             "width_px": width,
             "area_mm2": shape["area_px"] * spacing[0] * spacing[1] if spacing else None,

@@ -639,7 +639,7 @@ class TestContinuing:
         found = [image._replace(finished_from=finished.get(image.name)) for image in found]
         loader = loading.image_loader(found, lambda path: (read_one(path), (20, 30)), batch_size=4, num_worker=0)
         first, last = loader
-        assert [image.image.name for image in (*first.images, *last.images)] == [f"i{index}" for index in range(5)]
+        assert [image.name for image in (*first.images, *last.images)] == [f"i{index}" for index in range(5)]
         assert first.inputs.shape == (4, 3, 2, 2) and last.inputs.shape == (1, 3, 2, 2)
         assert first.inputs.abs().sum(dim=(1, 2, 3)).bool().tolist() == [True, False, False, True]
         assert [bool(image.refused) for image in first.images] == [False, True, False, False]

@@ -41,12 +41,12 @@ def test_every_key_reaches_the_spec(tmp_path):
 
 def test_one_channel_means_zscore_unless_said_otherwise(tmp_path):
     assert read_settings(_write(tmp_path, "channels = 1"))["normalisation"] == "zscore"
-    assert read_settings(_write(tmp_path, 'normalisation = "zscore"'))["channels"] == 3
+    assert get_spec("folder", _write(tmp_path, 'normalisation = "zscore"')).in_channels == 3
 
 
 def test_the_mark_that_windows_editors_write_is_no_error(tmp_path):
     (tmp_path / "dataset.toml").write_text("channels = 1\n", encoding="utf-8-sig")
-    assert read_settings(tmp_path)["channels"] == 1
+    assert read_settings(tmp_path)["in_channels"] == 1
 
 
 def test_a_spec_travels_to_worker_processes(tmp_path):

@@ -77,7 +77,7 @@ def test_masks_are_handed_on_at_full_size():
     seen = {}
     large = LEFT.repeat_interleave(3, 0).repeat_interleave(3, 1)
     loader = _loader([("a", _logits(LEFT), large)], [("b", _logits(~LEFT), LEFT)])
-    rows = evaluated(Echo(), loader, torch.device("cpu"), on_case=lambda case: seen.update({case.name: case}))
+    rows = evaluated(Echo(), loader, torch.device("cpu"), writers=[lambda case: seen.update({case.name: case})])
     assert {name: (case.masks.shape, case.masks.dtype) for name, case in seen.items()} == {
         "a": ((3, 6, 12), np.dtype(bool)),
         "b": ((3, 2, 4), np.dtype(bool)),
@@ -200,10 +200,10 @@ def test_ignored_pixels_reach_rows_and_cases_of_an_evaluation():
     seen, ignore = [], torch.tensor([[True, True, False, False]] * 2)
     for ignored in (ignore, ~ignore):
         batch = next(_loader([("a", _logits(~LEFT), LEFT & ~ignored)])) | {"ignore": [ignored[None]]}
-        rows = evaluated(Echo(), [batch], torch.device("cpu"), on_case=seen.append)
+        rows = evaluated(Echo(), [batch], torch.device("cpu"), writers=[seen.append])
         np.testing.assert_array_equal(seen[-1].ignore, ignored)
         assert rows[0][IGNORED_PX] == 4
     # Everything predicted is wrong, or nothing is scored that was predicted or there.
     assert seen[0].rows[0]["dice"] == seen[1].rows[0]["dice"] == 0 and seen[1].rows[0][PREDICTED_PX] == 0
-    plain = evaluated(Echo(), _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"), on_case=seen.append)
+    plain = evaluated(Echo(), _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"), writers=[seen.append])
     assert seen[-1].ignore is None and IGNORED_PX not in plain[0]

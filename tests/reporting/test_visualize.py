@@ -106,14 +106,14 @@ def test_cells_of_a_case():
 
 
 def test_cells_of_a_case_without_label_and_pseudo_masks():
-    cells = prediction_row(np.zeros((1, 20, 30)), np.stack([BOX, BOX]), None, None)
+    cells = prediction_row(np.zeros((1, 20, 30)), np.stack([BOX, BOX]))
     assert list(cells) == ["image", "level 1 probability", "prediction (yellow)"]
 
 
 @pytest.mark.parametrize(("threshold", "shown"), [(0.3, True), (0.5, False)])
 def test_the_prediction_is_outlined_at_the_threshold_that_was_scored(threshold, shown):
     probabilities = np.stack([0.4 * BOX, 0.4 * BOX])
-    cells = prediction_row(np.zeros((1, 20, 30)), probabilities, None, None, threshold=threshold)
+    cells = prediction_row(np.zeros((1, 20, 30)), probabilities, threshold=threshold)
     assert _has(cells["prediction (yellow)"], PREDICTION_COLOUR) == shown
 
 
@@ -125,7 +125,7 @@ def test_ignored_pixels_are_hatched_and_no_others():
 
 
 def test_a_row_of_a_case_with_ignored_pixels_says_so():
-    row = (np.zeros((3, 20, 30)), np.zeros((2, 20, 30)), BOX, None)
+    row = (np.zeros((3, 20, 30)), np.zeros((2, 20, 30)), BOX, ())
     title, picture = list(prediction_row(*row, BOX).items())[-1]
     assert title == "truth green, ignored grey" and _has(picture, IGNORED_COLOUR)
     assert list(prediction_row(*row))[-1] == "and truth (green)"

@@ -51,12 +51,15 @@ class Evidence:
         return self.crf is None and self.logits is None
 
 
-def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations, size: int) -> Evidence:
-    """The gaze of an image on a grid of ``size`` pixels a side; errors as of ``io.read_map`` and ``fixation_heatmap``.
+def read_evidence(spec: DatasetSpec, root: Path, name: str, fixations: Fixations | None, size: int) -> Evidence:
+    """The gaze of an image on a grid of ``size`` pixels a side, without ``fixations`` its CRF map alone; errors as of
+    ``io.read_map`` and ``fixation_heatmap``.
 
     The CRF map has to be there; a heatmap that is not is made anew, as where the maps are the released ones.
     """
     crf, path = io.read_map(sample_path(spec, root, "map", name)), sample_path(spec, root, "heatmap", name)
+    if fixations is None:
+        return Evidence(crf=resized(crf, size))
     if path.is_file():
         heatmap = io.read_map(path)
     else:

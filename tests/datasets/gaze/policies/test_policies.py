@@ -147,13 +147,12 @@ def test_levels_means_logits_and_network_is_itself():
 
 def test_quality_by_hand():
     full, left, empty = (np.array([row, row], bool) for row in ([1, 1], [1, 0], [0, 0]))
-    masks = {"right": left, "large": left, "small": full, "unknown": None, "nothing there": empty}
-    labels = {"right": left, "large": full, "small": empty, "unknown": full, "nothing there": empty}
-    assert label_quality(labels, masks.get) == {
+    # Right, too large, too small, and nothing there.
+    assert label_quality([(left, left), (full, left), (empty, full), (empty, empty)]) == {
         "num_images": 3,
         "dice": round((1 + 2 / 3 + 0) / 3, 6),
         "share_below_0.6": round(1 / 3, 6),
         "share_too_large": round(1 / 3, 6),
         "share_too_small": round(1 / 3, 6),
     }
-    assert label_quality({"unknown": full}, masks.get) is None
+    assert label_quality([]) is None and label_quality([(full, empty)]) is None
