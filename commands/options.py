@@ -107,7 +107,7 @@ class Shared:
 
 def add_shared(group, *names: str) -> None:
     """Some of the options that ``Shared`` declares."""
-    add_settings(group, declared_settings(Shared, names))
+    add_settings(group, declared_settings(Shared), names)
 
 
 def add_as_of_train(group, *names: str) -> None:
@@ -115,7 +115,7 @@ def add_as_of_train(group, *names: str) -> None:
     # Here, as they bring torch along.
     from training.settings import Settings
 
-    add_settings(group, declared_settings(Settings, names))
+    add_settings(group, declared_settings(Settings), names)
 
 
 def add_loading(parser: Parser) -> None:

@@ -32,7 +32,7 @@ def add_options(parser: Parser) -> None:
         if topic is Running:
             group.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
         if topic is Levels:
-            add_settings(parser.add_argument_group("objective (-m)"), declared_by_objectives().values())
+            add_settings(parser.add_argument_group("objective (-m)"), declared_by_objectives())
     parser.epilog = f"recipes: {described()}"
 
 
