@@ -103,7 +103,7 @@ def _write_results(
 
 
 def _report(predictor: Predictor, summary: dict, folder: Path) -> ReportWriter:
-    facts = [("checkpoint", path.name) for path in predictor.checkpoints]
+    facts = [("checkpoint", one.path.name) for one in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
     split, size, threshold = (summary[key] for key in ("split", "spatial_size", "threshold"))
     facts += [("split", split), ("network input", f"{size}x{size}"), ("threshold", f"above {threshold:g}")]
@@ -132,12 +132,13 @@ def _remove_earlier_results(folder: Path) -> None:
 
 
 def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationDataset:
-    config, first = predictor.config, predictor.checkpoints[0]
+    first = predictor.checkpoints[0]
+    config = first.config
     data = args.data or config.get("data")
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
     # As it is fed: a released one does not say what it wants, and the predictor has decided.
-    check_settings(get_spec(data, args.root), config | asdict(predictor.preprocessing), first)
+    check_settings(get_spec(data, args.root), config | asdict(predictor.preprocessing), first.path)
     # A val.txt at hand goes before what the checkpoint remembers of another folder.
     remembered = 0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)
     dataset = build_dataset(
@@ -157,7 +158,7 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
 
 def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationDataset) -> bool:
     """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
-    if all(path.name == LATEST_FILE for path in predictor.checkpoints):
+    if all(one.path.name == LATEST_FILE for one in predictor.checkpoints):
         return False
     if predictor.selection_ids:
         return not predictor.selection_ids.isdisjoint(id_numbers(dataset.names))
@@ -168,15 +169,16 @@ def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationData
 def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> dict:
     """All but the results."""
     model, chosen_here = predictor.model, _was_chosen_here(args.split, predictor, dataset)
-    several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
+    files = [str(one.path) for one in predictor.checkpoints]
+    several = f"{len(files)} checkpoints averaged" if len(files) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
     views += ", chosen on these images (optimistic)" if chosen_here else ""
     return {
         "what": f"{several}, {model.num_levels} level(s){describe_ensemble(model.ensemble)}{views}",
         "chosen_on_these": chosen_here,
-        "checkpoint": str(predictor.checkpoints[0]),
-        "checkpoints": list(map(str, predictor.checkpoints)),
-        "checkpoint_sha256": list(predictor.sha256),
+        "checkpoint": files[0],
+        "checkpoints": files,
+        "checkpoint_sha256": [one.sha256 for one in predictor.checkpoints],
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,

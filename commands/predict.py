@@ -173,10 +173,9 @@ class _Work:
 
 
 def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
-    files = zip(predictor.checkpoints, predictor.sha256, strict=True)
     return {
         "command": COMMAND,
-        "ckpt_path": [{"file": str(path), "sha256": sha256} for path, sha256 in files],
+        "ckpt_path": [{"file": str(one.path), "sha256": one.sha256} for one in predictor.checkpoints],
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "spatial_size": predictor.preprocessing.spatial_size,

@@ -8,7 +8,7 @@ from torch import nn
 
 from evaluation.summary import SUMMARY_FILE, read_summary
 from inference.exporting.network import INPUT
-from inference.predictor import Predictor, Preprocessing
+from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
 from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
@@ -55,8 +55,7 @@ SELECTED_ON = {"val": "validation", "test": "test"}
 def network_facts(predictor: Predictor) -> dict:
     """What the card says of the network, whatever its file; ``checkpoints`` with None for what they do not say."""
     model, needs = predictor.model, predictor.preprocessing
-    files = zip(predictor.checkpoints, predictor.sha256, predictor.contents, model.members, strict=True)
-    checkpoints = [_checkpoint_facts(*of_file) for of_file in files]
+    checkpoints = [_checkpoint_facts(*pair) for pair in zip(predictor.checkpoints, model.members, strict=True)]
     names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -83,20 +82,18 @@ def network_facts(predictor: Predictor) -> dict:
     }
 
 
-def _checkpoint_facts(path: Path, sha256: str, checkpoint: Mapping, network: nn.Module) -> dict:
-    config, options = checkpoint["config"], checkpoint.get("opt", {})
+def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
+    config, content, options = checkpoint.config, checkpoint.content, checkpoint.content.get("opt", {})
     if isinstance(options, argparse.Namespace):
         # As in released checkpoints.
         options = vars(options)
-    iteration = checkpoint.get("iteration")
     architecture = config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())}
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
-        "file": path.name,
-        "sha256": sha256,
-        "iteration": iteration,
-        # The latest of a run remembers by what the best is chosen, and was not chosen itself.
-        "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
+        "file": checkpoint.path.name,
+        "sha256": checkpoint.sha256,
+        "iteration": content.get("iteration"),
+        "selected_on": content.get("selected_on") if checkpoint.is_best else None,
         "data": config.get("data"),
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
@@ -157,7 +154,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
     Raises:
         FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
     """
-    beside = predictor.checkpoints[0].parent / SUMMARY_FILE
+    beside = predictor.checkpoints[0].path.parent / SUMMARY_FILE
     if folder is None and (len(checkpoints) > 1 or predictor.tta or not beside.is_file()):
         return {"not_evaluated": "no results of the network as it was exported were named (--results)"}
     try:
@@ -168,7 +165,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
         return {"not_evaluated": "the summary beside the checkpoint cannot be read"}
     differences = _differences(summary, predictor, checkpoints)
     if not differences:
-        return _results(summary, checkpoints)
+        return _results(summary, predictor, checkpoints)
     if folder is None:
         return {"not_evaluated": f"the results beside the checkpoint are of another {' and '.join(differences)}"}
     found = ", ".join(f"{key} {there} in place of {here}" for key, (there, here) in differences.items())
@@ -222,13 +219,12 @@ def _files(summary: dict, checkpoints: list[dict]) -> dict[str, tuple[str, str]]
     return {"checkpoint": (", ".join(sorted(map(str, there))), ", ".join(sorted(here)))}
 
 
-def _results(summary: dict, checkpoints: list[dict]) -> dict:
+def _results(summary: dict, predictor: Predictor, checkpoints: list[dict]) -> dict:
     here = {checkpoint["iteration"] for checkpoint in checkpoints}
     # Training reads the test set.
     split = summary.get("split", "test")
-    here_chosen = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints} - {None}
     # A split of other data has the same name.
-    optimistic = summary.get("chosen_on_these", here_chosen)
+    optimistic = summary.get("chosen_on_these", SELECTED_ON.get(split) in predictor.selected_on)
     return {
         "what": summary.get("what"),
         "data": summary.get("data"),
