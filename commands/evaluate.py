@@ -5,7 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from commands.options import add_evaluate
+from commands.options import Parser, add_checkpoints, add_data, add_loading, add_shared
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
@@ -24,11 +24,30 @@ from training.run_folder import ARGS_FILE, LATEST_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
 from utils.log import RunLog, code_version
+from utils.settings import NATURAL, number
 
 RUN_NAME = "prediction"
 RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
 
-add_options = add_evaluate
+
+def add_options(parser: Parser) -> None:
+    add_data(parser, required=False)
+    add_checkpoints(parser)
+    parser.add_argument("--exp_path", help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
+    add_shared(parser, "threshold")
+    parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
+    parser.add_argument(
+        "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
+    )
+    add_shared(parser, "spacing_mm", "report", "fixations")
+    parser.add_argument("--seed", type=NATURAL, help="of the validation split (default: as trained)")
+    parser.add_argument_group("splits").add_argument(
+        "--val_fraction",
+        type=number(float, 0, 0.9),
+        help="share of the training cases kept apart for validation (default: as trained)",
+    )
+    add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_evaluate
+from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from evaluation.per_case import PREDICTIONS_FOLDER
@@ -57,8 +57,11 @@ def _evaluation(parser: Parser, given: dict) -> argparse.Namespace:
         parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
     if not given.get("ckpt_path"):
         parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
+    # Here, as it brings along what training starts without.
+    from commands import evaluate
+
     evaluating = Parser()
-    add_evaluate(evaluating)
+    evaluate.add_options(evaluating)
     defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
     # Scripts name the fixation table, which evaluate takes for a report alone.
     own = {"command": "evaluate", "ckpt_path": [given["ckpt_path"]], "fixations": None}

@@ -1,6 +1,7 @@
 """What the scores of many cases come to, and the summary of a run: read back, and in one line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,15 @@ def read_summary(folder: str | Path) -> dict:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected a summary with results, found something else") from error
     return summary
+
+
+def told_by(summary: Mapping) -> dict:
+    """What a summary tells of how its scores came about: besides its own entries what stands in a training's recipe,
+    and how training scores, which it does not say."""
+    scoring = {"split": "test", "threshold": 0.5} if "mode" in summary else {}
+    recipe = summary.get("recipe")
+    known = {key: value for key, value in recipe.items() if value is not None} if isinstance(recipe, dict) else {}
+    return {**scoring, **known, **summary}
 
 
 def _check_numbers(metrics: dict[str, dict]) -> None:

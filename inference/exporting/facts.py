@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from evaluation.summary import SUMMARY_FILE, read_summary
+from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
 from models.registry import LEVEL_KEYS, takes
@@ -45,7 +45,7 @@ RECIPE = (
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
 # Of a network, what results of another differ in, by the names of options.
-ALIKE = ("num_levels", "features", "encoder", "decoder_channels")
+ALIKE = ("num_levels", "features", "encoder", "decoder_channels", "data", "level_thresholds")
 # What does something with several levels alone.
 OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
 # What a checkpoint that was chosen on a split says of it.
@@ -179,10 +179,9 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
     # Of several checkpoints, the results are of any.
     is_there = any(checkpoint["iteration"] in evaluated for checkpoint in checkpoints)
     # Of what is known by its files, there may be results on other data.
-    known = {} if files else {key: value for key, value in first["architecture"].items() if key in ALIKE}
-    known |= {} if files else {key: first[key] for key in ("data", "level_thresholds") if first[key]}
+    network = {**first["architecture"], **first}
     exported = {
-        **known,
+        **({} if files else {key: network[key] for key in ALIKE if network.get(key)}),
         **first["recipe"],
         "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,
@@ -190,14 +189,8 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
         "tta": predictor.tta,
         "threshold": THRESHOLD,
     }
-    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
-    said = {
-        # There were no flips when summaries did not tell of them.
-        "tta": False,
-        **{key: value for key, value in recipe.items() if value is not None},
-        **summary,
-        "iteration": first["iteration"] if is_there else evaluated[0],
-    }
+    # There were no flips when summaries did not tell of them.
+    said = {"tta": False, **told_by(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
     # What older summaries do not tell is not held against them.
     pairs = {key: (said[key], here) for key, here in exported.items() if key in said} | files
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
