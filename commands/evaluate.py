@@ -20,7 +20,7 @@ from reporting.case_pictures import CasePictures, add_case
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import describe_ensemble
-from training.run_folder import ARGS_FILE, LATEST_FILE
+from training.run_folder import ARGS_FILE, LATEST_FILE, remove_files
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
 from utils.log import RunLog, code_version
@@ -145,9 +145,7 @@ def _remove_earlier_results(folder: Path) -> None:
     """Take away what an earlier evaluation left: with other options it would have written other files."""
     masks = (f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png")
     if (folder / SUMMARY_FILE).is_file():
-        for name in (*RESULT_FILES, "events.out.tfevents.*", *masks):
-            for path in folder.glob(name):
-                path.unlink()
+        remove_files(folder, (*RESULT_FILES, "events.out.tfevents.*", *masks))
 
 
 def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationDataset:

@@ -81,12 +81,12 @@ def outputs(settings: Settings) -> list[Output]:
     form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER, MAPS_FOLDER)}
     over = {"ours": f"^{','.join(CSV_COLUMNS)}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
-        *([Folder("--exp_path", Path(settings.exp_path), **over)] if settings.seeds else []),
+        *([Folder("--exp_path", settings.folder, **over)] if settings.seeds else []),
         # What is there already is looked at before it is resumed.
         *(
             Folder("--exp_path", path, names=() if settings.resume and has_checkpoint(path) else names, **form)
             for one in runs
-            for path in (round_folders(one) if one.makes_labels else [Path(one.exp_path)])
+            for path in (round_folders(one) if one.makes_labels else [one.folder])
         ),
     ]
 

@@ -14,7 +14,7 @@ from datasets.splits import train_list_sha256
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
-from models.checkpoint_schema import number, shown
+from models.checkpoint_schema import CHECKPOINT, number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from training.build import MODEL_KEYS
@@ -39,7 +39,7 @@ COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
 EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
 # Of TrainState, under "state".
-STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "skipped_in_a_row", "seconds")
+STATE_KEYS = tuple(CHECKPOINT["state"])
 # Of a checkpoint, what a run cannot go on without.
 RESUME_KEYS = (
     *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
