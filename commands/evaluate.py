@@ -11,12 +11,12 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.scores import write_mask, write_probabilities
+from evaluation.scores import Case, write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
-from reporting.case_pictures import CasePictures, add_case
+from reporting.case_pictures import CasePictures, levels_of
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import describe_ensemble
@@ -97,7 +97,7 @@ def _write_results(
     writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if args.save_prob else []
     report = _report(predictor, summary, folder) if pictures else None
     if report:
-        writers.append(partial(add_case, report, pictures, RUN_NAME))
+        writers.append(partial(_add_case, report, pictures))
     metrics = score(
         predictor.model,
         evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker),
@@ -129,6 +129,13 @@ def _report(predictor: Predictor, summary: dict, folder: Path) -> ReportWriter:
     run = ReportRun(RUN_NAME, what=summary["what"], facts=facts)
     title, made_by = f"{summary['data']}, {split} cases", f"run.py evaluate, version {code_version()}"
     return ReportWriter(folder / REPORT_FILE, title=title, runs=[run], made_by=made_by)
+
+
+def _add_case(report: ReportWriter, pictures: CasePictures, case: Case) -> None:
+    known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
+    of_run = {key: {RUN_NAME: value} for key, value in known.items()}
+    group = pictures.spec.case_of(case.name)
+    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def _results_folder(args: argparse.Namespace) -> Path:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import get_spec, io
+from datasets import io
 from datasets.files import find_file, sample_label
+from datasets.specs import get_spec
 from evaluation.comparison import Compared, ComparedRun, groups_of
-from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.scores import ENSEMBLE
+from evaluation.per_case import ENSEMBLE, GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.summary import summarize
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
