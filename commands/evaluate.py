@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
-    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
+    _, args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker)
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)

@@ -9,13 +9,12 @@ from torch import nn
 from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
+from inference.scoring import THRESHOLD
 from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 
 CODE_LICENCE = "MIT"
-# Above it a probability is foreground.
-THRESHOLD = 0.5
 ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
 POSTPROCESSING = (
     "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
