@@ -8,7 +8,6 @@ from commands.outputs import Folder, Output
 from datasets.specs import DATASETS
 from evaluation.comparison import compare
 from evaluation.metrics import MEASURES
-from reporting.compare_report import write_report
 from reporting.comparison import FIGURE_FILES, NUMBERS_FILE, PAIRED_FILE, TABLE_FILE, write_comparison
 from reporting.comparison_table import comparisons_markdown
 from reporting.html import REPORT_FILE
@@ -59,6 +58,9 @@ def main(args: argparse.Namespace) -> int:
         with staged_folder(args.to, last=TABLE_FILE, before_moving=lambda: report.unlink(missing_ok=True)) as staged:
             write_comparison(staged, compared, table)
             if args.report:
+                # What draws its pictures takes a while to import.
+                from reporting.compare_report import write_report
+
                 size = write_report(
                     staged, compared, data=args.data, root=args.root, fixations=args.fixations, seed=args.seed
                 )
