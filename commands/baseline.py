@@ -40,7 +40,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Score both trivial predictors and write their results."""
     folder, device = _folder(args), pick_device(args.device)
-    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
+    _, args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker)
     common = {"root": args.root, "spatial_size": args.spatial_size}
     test = build_dataset(args.data, split="test", **common)
     options = {"num_levels": 1, "augment": False, "has_labels": False, "skip_missing_gaze": args.skip_missing_gaze}

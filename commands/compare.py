@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
         with staged_folder(args.to, last=TABLE_FILE, before_moving=lambda: report.unlink(missing_ok=True)) as staged:
             write_comparison(staged, compared, table)
             if args.report:
-                # It brings torch along, which nothing else here needs.
+                # What draws its pictures takes a while to import.
                 from reporting.compare_report import write_report
 
                 size = write_report(

@@ -5,18 +5,18 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from commands.options import add_evaluate
+from commands.options import Parser, add_checkpoints, add_data, add_loading, add_shared
 from commands.outputs import Folder, Output
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.splits import has_validation_file
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.scores import write_mask, write_probabilities
+from evaluation.scores import Case, write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, PER_CASE_FILE, score
-from reporting.case_pictures import CasePictures, add_case
+from reporting.case_pictures import CasePictures, levels_of
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from training.data_options import check_settings, id_numbers
 from training.describe import describe_ensemble
@@ -24,11 +24,30 @@ from training.run_folder import ARGS_FILE, LATEST_FILE, remove_files
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
 from utils.log import RunLog, code_version
+from utils.settings import NATURAL, number
 
 RUN_NAME = "prediction"
 RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
 
-add_options = add_evaluate
+
+def add_options(parser: Parser) -> None:
+    add_data(parser, required=False)
+    add_checkpoints(parser)
+    parser.add_argument("--exp_path", help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
+    add_shared(parser, "threshold")
+    parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
+    parser.add_argument(
+        "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
+    )
+    add_shared(parser, "spacing_mm", "report", "fixations")
+    parser.add_argument("--seed", type=NATURAL, help="of the validation split (default: as trained)")
+    parser.add_argument_group("splits").add_argument(
+        "--val_fraction",
+        type=number(float, 0, 0.9),
+        help="share of the training cases kept apart for validation (default: as trained)",
+    )
+    add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
@@ -43,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
     if args.fixations and not args.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
     device = pick_device(args.device)
-    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
+    _, args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker)
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     dataset = _dataset(args, predictor)
     _warn_of_training_images(dataset.names, args.split, predictor)
@@ -78,7 +97,7 @@ def _write_results(
     writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if args.save_prob else []
     report = _report(predictor, summary, folder) if pictures else None
     if report:
-        writers.append(partial(add_case, report, pictures, RUN_NAME))
+        writers.append(partial(_add_case, report, pictures))
     metrics = score(
         predictor.model,
         evaluation_loader(dataset, batch_size=args.batch_size, num_worker=args.num_worker),
@@ -103,13 +122,20 @@ def _write_results(
 
 
 def _report(predictor: Predictor, summary: dict, folder: Path) -> ReportWriter:
-    facts = [("checkpoint", path.name) for path in predictor.checkpoints]
+    facts = [("checkpoint", one.path.name) for one in predictor.checkpoints]
     facts += [("iteration", str(predictor.iteration))] if predictor.iteration is not None else []
     split, size, threshold = (summary[key] for key in ("split", "spatial_size", "threshold"))
     facts += [("split", split), ("network input", f"{size}x{size}"), ("threshold", f"above {threshold:g}")]
     run = ReportRun(RUN_NAME, what=summary["what"], facts=facts)
     title, made_by = f"{summary['data']}, {split} cases", f"run.py evaluate, version {code_version()}"
     return ReportWriter(folder / REPORT_FILE, title=title, runs=[run], made_by=made_by)
+
+
+def _add_case(report: ReportWriter, pictures: CasePictures, case: Case) -> None:
+    known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
+    of_run = {key: {RUN_NAME: value} for key, value in known.items()}
+    group = pictures.spec.case_of(case.name)
+    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def _results_folder(args: argparse.Namespace) -> Path:
@@ -130,12 +156,13 @@ def _remove_earlier_results(folder: Path) -> None:
 
 
 def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationDataset:
-    config, first = predictor.config, predictor.checkpoints[0]
+    first = predictor.checkpoints[0]
+    config = first.config
     data = args.data or config.get("data")
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
     # As it is fed: a released one does not say what it wants, and the predictor has decided.
-    check_settings(get_spec(data, args.root), config | asdict(predictor.preprocessing), first)
+    check_settings(get_spec(data, args.root), config | asdict(predictor.preprocessing), first.path)
     # A val.txt at hand goes before what the checkpoint remembers of another folder.
     remembered = 0.0 if has_validation_file(args.root) else config.get("val_fraction", 0.0)
     dataset = build_dataset(
@@ -155,7 +182,7 @@ def _dataset(args: argparse.Namespace, predictor: Predictor) -> SegmentationData
 
 def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationDataset) -> bool:
     """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
-    if all(path.name == LATEST_FILE for path in predictor.checkpoints):
+    if all(one.path.name == LATEST_FILE for one in predictor.checkpoints):
         return False
     if predictor.selection_ids:
         return not predictor.selection_ids.isdisjoint(id_numbers(dataset.names))
@@ -166,15 +193,16 @@ def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationData
 def _summary(args: argparse.Namespace, predictor: Predictor, dataset: SegmentationDataset) -> dict:
     """All but the results."""
     model, chosen_here = predictor.model, _was_chosen_here(args.split, predictor, dataset)
-    several = f"{len(predictor.checkpoints)} checkpoints averaged" if len(predictor.checkpoints) > 1 else "checkpoint"
+    files = [str(one.path) for one in predictor.checkpoints]
+    several = f"{len(files)} checkpoints averaged" if len(files) > 1 else "checkpoint"
     views = ", flips averaged" if args.tta else ""
     views += ", chosen on these images (optimistic)" if chosen_here else ""
     return {
         "what": f"{several}, {model.num_levels} level(s){describe_ensemble(model.ensemble)}{views}",
         "chosen_on_these": chosen_here,
-        "checkpoint": str(predictor.checkpoints[0]),
-        "checkpoints": list(map(str, predictor.checkpoints)),
-        "checkpoint_sha256": list(predictor.sha256),
+        "checkpoint": files[0],
+        "checkpoints": files,
+        "checkpoint_sha256": [one.sha256 for one in predictor.checkpoints],
         "data": dataset.spec.name,
         "root": str(args.root),
         "split": args.split,

@@ -43,7 +43,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--format", choices=formats(), help="of the files (default: by content)")
     _add_fixations_images(parser)
     group = parser.add_argument_group("fixations")
-    add_settings(group, [*declared_settings(ConversionSettings), *declared_settings(DetectionSettings)])
+    add_settings(group, declared_settings(ConversionSettings, DetectionSettings))
     group = parser.add_argument_group("tables")
     group.add_argument(
         "--columns",

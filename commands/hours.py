@@ -78,27 +78,24 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Train what is not there yet, seed by seed, a row as soon as it is done; 0, or the code of a run that stopped."""
     folder, rows = Path(args.exp_path), []
-    points, spec = list(points_of(args)), get_spec(args.data, args.root)
+    points = list(points_of(args))
     runs = [(point, _settings(args, point, folder, seed)) for seed in args.seeds for point in points]
     for _, settings in runs:
-        check_same_options_as_before(complete(settings, spec), None)
+        check_same_options_as_before(settings, None)
         if settings.makes_labels:
             check_same_labels(settings)
     for _, settings in runs[: len(points)]:
         # What is wrong with the data shows before the first of them trains.
-        one = complete(settings, spec)
-        if (Path(one.exp_path) / SUMMARY_FILE).is_file():
+        if (settings.folder / SUMMARY_FILE).is_file():
             continue
-        check_sources(one)
-        if evaluation_sets(one)[1] is None:
+        check_sources(settings)
+        if evaluation_sets(settings)[1] is None:
             raise ValueError(f"{args.root}: expected masks/ and test.txt to score on, found none")
     for point, settings in runs:
-        if not (Path(settings.exp_path) / SUMMARY_FILE).is_file():
-            code = fit(settings)
-            if code:
-                print(f"stopped in {settings.exp_path}; the same command goes on")
-                return code
-        rows.append(_row(point, settings.seed, Path(settings.exp_path)))
+        if not (settings.folder / SUMMARY_FILE).is_file() and (code := fit(settings)):
+            print(f"stopped in {settings.folder}; the same command goes on")
+            return code
+        rows.append(_row(point, settings.seed, settings.folder))
         scores = pd.DataFrame(rows, columns=COLUMNS)
         write_text(folder / NUMBERS_FILE, scores.to_csv(index=False, lineterminator="\n"))
         write_text(folder / TABLE_FILE, hours_table(scores))
@@ -144,7 +141,8 @@ def _settings(args: argparse.Namespace, point: Point, folder: Path, seed: int) -
     shared = {key: getattr(args, key) for key in keys}
     shared["skip_missing_gaze"] &= point.track != "all"
     shared |= {"spatial_size": args.spatial_size} if args.spatial_size else {}
-    return Settings.of(**shared, **rounds, **point.settings, exp_path=run_folder, seed=seed, resume=True)
+    settings = Settings.of(**shared, **rounds, **point.settings, exp_path=run_folder, seed=seed, resume=True)
+    return complete(settings, get_spec(args.data, args.root))
 
 
 def _row(point: Point, seed: int, folder: Path) -> tuple:

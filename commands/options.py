@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from utils.settings import NATURAL, POSITIVE_INT, add_settings, declared_settings, measures, number, setting
+from utils.settings import POSITIVE_INT, add_settings, declared_settings, measures, number, setting
 
 # Of options that take several words, all of them where they are named twice.
 MULTIPLE_VALUES = {"nargs": "+", "action": "extend"}
@@ -107,7 +107,7 @@ class Shared:
 
 def add_shared(group, *names: str) -> None:
     """Some of the options that ``Shared`` declares."""
-    add_settings(group, declared_settings(Shared, names))
+    add_settings(group, declared_settings(Shared), names)
 
 
 def add_as_of_train(group, *names: str) -> None:
@@ -115,7 +115,7 @@ def add_as_of_train(group, *names: str) -> None:
     # Here, as they bring torch along.
     from training.settings import Settings
 
-    add_settings(group, declared_settings(Settings, names))
+    add_settings(group, declared_settings(Settings), names)
 
 
 def add_loading(parser: Parser) -> None:
@@ -143,24 +143,3 @@ def add_checkpoints(parser: Parser) -> None:
         "checkpoint does not say)",
     )
     add_shared(parser, "tta")
-
-
-def add_evaluate(parser: Parser) -> None:
-    """Options of ``evaluate``, which ``train --test`` means, too."""
-    add_data(parser, required=False)
-    add_checkpoints(parser)
-    parser.add_argument("--exp_path", help="where the results go (default: beside the checkpoint)")
-    parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
-    add_shared(parser, "threshold")
-    parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")
-    parser.add_argument(
-        "--save_prob", action="store_true", help="write the probabilities of ensemble and levels as 16-bit PNG"
-    )
-    add_shared(parser, "spacing_mm", "report", "fixations")
-    parser.add_argument("--seed", type=NATURAL, help="of the validation split (default: as trained)")
-    parser.add_argument_group("splits").add_argument(
-        "--val_fraction",
-        type=number(float, 0, 0.9),
-        help="share of the training cases kept apart for validation (default: as trained)",
-    )
-    add_loading(parser)

@@ -64,7 +64,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 def main(args: argparse.Namespace) -> int:
     """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped."""
     device, out = pick_device(args.device), Path(args.out)
-    args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker).loaders
+    _, args.num_worker = use_cores(device, threads=args.threads, loaders=args.num_worker)
     images, refused = find_images(args.images, out, args.recursive)
     predictor = Predictor(args.ckpt_path, device, ensemble=args.ensemble, tta=args.tta, spatial_size=args.spatial_size)
     with open_results(out, _settings(args, predictor), overwrite=args.overwrite) as results, StopRequest() as stop:
@@ -173,10 +173,9 @@ class _Work:
 
 
 def _settings(args: argparse.Namespace, predictor: Predictor) -> dict:
-    files = zip(predictor.checkpoints, predictor.sha256, strict=True)
     return {
         "command": COMMAND,
-        "ckpt_path": [{"file": str(path), "sha256": sha256} for path, sha256 in files],
+        "ckpt_path": [{"file": str(one.path), "sha256": one.sha256} for one in predictor.checkpoints],
         "ensemble": predictor.model.ensemble,
         "tta": args.tta,
         "spatial_size": predictor.preprocessing.spatial_size,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_evaluate
+from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from evaluation.per_case import PREDICTIONS_FOLDER
@@ -32,7 +32,7 @@ def add_options(parser: Parser) -> None:
         if topic is Running:
             group.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
         if topic is Levels:
-            add_settings(parser.add_argument_group("objective (-m)"), declared_by_objectives().values())
+            add_settings(parser.add_argument_group("objective (-m)"), declared_by_objectives())
     parser.epilog = f"recipes: {described()}"
 
 
@@ -57,8 +57,11 @@ def _evaluation(parser: Parser, given: dict) -> argparse.Namespace:
         parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
     if not given.get("ckpt_path"):
         parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
+    # Here, as it brings along what training starts without.
+    from commands import evaluate
+
     evaluating = Parser()
-    add_evaluate(evaluating)
+    evaluate.add_options(evaluating)
     defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
     # Scripts name the fixation table, which evaluate takes for a report alone.
     own = {"command": "evaluate", "ckpt_path": [given["ckpt_path"]], "fixations": None}
@@ -78,12 +81,12 @@ def outputs(settings: Settings) -> list[Output]:
     form = {"ours": '"exp_path": ', "sign": ARGS_FILE, "inside": (PREDICTIONS_FOLDER, PROFILE_FOLDER, MAPS_FOLDER)}
     over = {"ours": f"^{','.join(CSV_COLUMNS)}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
-        *([Folder("--exp_path", Path(settings.exp_path), **over)] if settings.seeds else []),
+        *([Folder("--exp_path", settings.folder, **over)] if settings.seeds else []),
         # What is there already is looked at before it is resumed.
         *(
             Folder("--exp_path", path, names=() if settings.resume and has_checkpoint(path) else names, **form)
             for one in runs
-            for path in (round_folders(one) if one.makes_labels else [Path(one.exp_path)])
+            for path in (round_folders(one) if one.makes_labels else [one.folder])
         ),
     ]
 

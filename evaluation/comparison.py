@@ -1,5 +1,6 @@
 """Runs against a baseline, case by case: paired differences, their interval, a test, and who wins."""
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from evaluation.metrics import MEASURES
 from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, listed, metrics_of, read_per_case
 from evaluation.run_names import named_paths
 from evaluation.statistics import DECIMALS, bootstrap_interval, holm, signed_rank_p
+from evaluation.summary import told_by
 from utils.files import read_json
 from utils.inputs import shown
 
@@ -29,6 +31,11 @@ class ComparedRun:
     name: str
     path: Path
     table: pd.DataFrame
+
+    @functools.cached_property
+    def settings(self) -> dict:
+        """As ``told_by`` the summary beside it; empty where there is none. ValueError for one that is none."""
+        return told_by(read_json(self.path.with_name(SUMMARY_FILE), "a summary with settings"))
 
     @property
     def cases(self) -> list[str]:
@@ -273,7 +280,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
     """A sentence for each setting that two summaries tell differently: ids alone do not say which images they are."""
-    settings = {run.name: settings_of(run.path.parent) for run in runs}
+    settings = {run.name: run.settings for run in runs}
     notes = []
     for key in ALIKE:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
@@ -283,14 +290,3 @@ def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
             listed = ", ".join(f"{name} {value}" for name, value in found.items())
             notes.append(f"Warning: the runs were evaluated with different {key}: {listed}.")
     return notes
-
-
-def settings_of(folder: Path) -> dict:
-    """The summary in a results folder; empty where there is none. ValueError for one that is none."""
-    summary = read_json(folder / SUMMARY_FILE, "a summary with settings")
-    if "mode" not in summary:
-        return summary
-    # How training scores, which its summary does not say, and what it says in its recipe.
-    recipe = summary.get("recipe")
-    known = {key: recipe.get(key) for key in ("root", "ignore_value")} if isinstance(recipe, dict) else {}
-    return {"split": "test", "threshold": 0.5, **known, **summary}

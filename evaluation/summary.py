@@ -1,6 +1,6 @@
 """Summary statistics over cases (mean, standard deviation, interval), and the summary of a run."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from evaluation.metrics import HEADLINE, MEASURES, PREDICTED_PX, TRUE_PX
 from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, SUMMARY_FILE, metrics_of
 from evaluation.statistics import bootstrap_interval
+from utils.files import read_json
 
 PARTS = ("_mean", "_std")
 # Of the ids in train.txt as the run began, in its options and its summary.
@@ -71,17 +72,26 @@ def read_summary(folder: str | Path) -> dict:
     path = path / SUMMARY_FILE if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected the summary of a finished run, found none")
+    summary = read_json(path, "a summary with results")
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
         for result in summary["results"].values():
             _check_numbers(result["metrics"])
             if not isinstance(result.get("iteration"), int | None):
                 raise TypeError("iteration")
         if not isinstance(summary.get("recipe", {}), dict) or not isinstance(summary.get("seed"), int | None):
             raise TypeError("recipe or seed")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: expected a summary with results, found something else") from error
     return summary
+
+
+def told_by(summary: Mapping) -> dict:
+    """What a summary tells of how its scores came about: besides its own entries what stands in a training's recipe,
+    and how training scores, which it does not say."""
+    scoring = {"split": "test", "threshold": 0.5} if "mode" in summary else {}
+    recipe = summary.get("recipe")
+    known = {key: value for key, value in recipe.items() if value is not None} if isinstance(recipe, dict) else {}
+    return {**scoring, **known, **summary}
 
 
 def _check_numbers(metrics: dict[str, dict]) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -54,6 +55,20 @@ class Preprocessing:
         return inputs, pixels.shape[:2]
 
 
+class ReadCheckpoint(NamedTuple):
+    """A checkpoint as it was read, once: a run that goes on replaces its latest."""
+
+    path: Path
+    sha256: str
+    content: dict  # its entries but ``LARGE`` ones
+    config: dict  # what it remembers of its training; empty for a released one
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it was chosen; the latest of a run remembers by what the best is, and was not chosen itself."""
+        return self.content.get("iteration") == self.content.get("best_iteration")
+
+
 class Predictor:
     """A trained network with its preprocessing: ``Predictor("model.pth")("image.png")`` is a map of probabilities.
 
@@ -70,10 +85,8 @@ class Predictor:
         device: where it is.
         preprocessing: how its images are made.
         tta: as given.
-        checkpoints, sha256, contents: the files, in the order given, and of what was read of them, since a run that
-            goes on replaces its latest, the sum and the entries but ``LARGE`` ones.
+        checkpoints: in the order given.
         network: what it is called in errors: its files.
-        config: what the first of them remembers of its training; empty for a released one, as it is in ``contents``.
         iteration: of the first, None if it does not say.
         train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
@@ -98,21 +111,19 @@ class Predictor:
             found = ", ".join(map(str, paths)) or "none"
             raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
         read = [_read(path, spatial_size) for path in paths]
-        models, needs, self.sha256, self.contents = zip(*read, strict=True)
+        models, needs, self.checkpoints = zip(*read, strict=True)
         _check_alike(paths, needs)
         self.tta = tta
         self.device = device if isinstance(device, torch.device) else pick_device(device)
         model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
-        self.checkpoints = tuple(map(Path, paths))
-        self.network = ", ".join(map(str, self.checkpoints))
-        self.config: dict = self.contents[0]["config"]
-        self.iteration: int | None = self.contents[0].get("iteration")
-        best = [one for one in self.contents if one.get("iteration") == one.get("best_iteration")]
+        self.network = ", ".join(map(str, paths))
+        self.iteration: int | None = self.checkpoints[0].content.get("iteration")
+        best = [one.content for one in self.checkpoints if one.is_best]
         self.selected_on = frozenset(one.get("selected_on") for one in best) - {None}
         self.selection_ids = frozenset(number for one in best for number in one.get("selection_ids", ()))
-        self.train_ids = frozenset(number for one in self.contents for number in one["config"].get("train_ids", ()))
+        self.train_ids = frozenset(number for one in self.checkpoints for number in one.config.get("train_ids", ()))
 
     @torch.inference_mode()
     def __call__(self, image: str | Path | np.ndarray) -> np.ndarray:
@@ -133,13 +144,13 @@ class Predictor:
         return full_size_probabilities(logits[:1], size)[0, 0].cpu().numpy()
 
 
-def _read(path: str | Path, spatial_size: int | None) -> tuple[nn.Module, Preprocessing, str, dict]:
+def _read(path: str | Path, spatial_size: int | None) -> tuple[nn.Module, Preprocessing, ReadCheckpoint]:
     checkpoint, sha256 = load_checkpoint(path), sha256_of(path)
     config = checkpoint.get("config") or {}
-    said = {key: value for key, value in checkpoint.items() if key not in LARGE}
+    content = {key: value for key, value in checkpoint.items() if key not in LARGE}
     try:
         model = build_from_weights(checkpoint["state_dict"], config.get("model"))
-        return model, _needs(model, config, spatial_size), sha256, said | {"config": config}
+        return model, _needs(model, config, spatial_size), ReadCheckpoint(Path(path), sha256, content, config)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -4,7 +4,7 @@ An objective is one class and one line in ``OBJECTIVES``: what it learns from, i
 which become options of ``train``, and how it is called in logs and tables all stand in the class.
 """
 
-from dataclasses import Field, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from losses.consistency import multi_level_consistency
 from losses.segmentation import bce_loss, dice_ce_loss, dice_loss
-from utils.settings import NOT_NEGATIVE, declared_settings, setting
+from utils.settings import NOT_NEGATIVE, setting
 
 SEGMENTATION_LOSSES = {"bce": bce_loss, "dice": dice_loss, "dice_ce": dice_ce_loss}
 
@@ -89,11 +89,6 @@ class GazeSupervision(Objective):
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup": GazeSupervision}
-
-
-def settings_of(mode: str) -> dict[str, Field]:
-    """The declared settings of an objective by name; KeyError for one that is not registered."""
-    return {declared.name: declared for declared in declared_settings(OBJECTIVES[mode])}
 
 
 def learns_from_gaze(mode: str) -> bool:

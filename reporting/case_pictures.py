@@ -9,8 +9,7 @@ from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.specs import DatasetSpec
 from evaluation.metrics import MEASURES
 from evaluation.per_case import Row
-from evaluation.scores import Case
-from reporting.html import ReportCase, ReportWriter
+from reporting.html import ReportCase
 
 
 class CasePictures:
@@ -42,14 +41,6 @@ class CasePictures:
             fixations=(gaze.xy, gaze.duration_ms) if gaze else None,
             **known,
         )
-
-
-def add_case(report: ReportWriter, pictures: CasePictures, run: str, case: Case) -> None:
-    """Add a case that is scored to a report."""
-    known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
-    of_run = {key: {run: value} for key, value in known.items()}
-    group = pictures.spec.case_of(case.name)
-    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **of_run))
 
 
 def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import get_spec, io
+from datasets import io
 from datasets.files import find_file, sample_label
-from evaluation.comparison import Compared, ComparedRun, groups_of, settings_of
-from evaluation.per_case import GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
-from evaluation.scores import ENSEMBLE
+from datasets.specs import get_spec
+from evaluation.comparison import Compared, ComparedRun, groups_of
+from evaluation.per_case import ENSEMBLE, GROUP, NAME, PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.summary import summarize
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.comparison_table import comparison_notes, comparison_rows
@@ -62,7 +62,7 @@ def write_report(
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
     for run in runs:
-        known = {key: value for key, value in settings_of(run.path.parent).items() if isinstance(value, str)}
+        known = {key: value for key, value in run.settings.items() if isinstance(value, str)}
         data, root = data or known.get("data"), root or known.get("root")
     if not (data and root and Path(root).is_dir()):
         raise ValueError(
@@ -73,7 +73,7 @@ def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -
 
 
 def _described(run: ComparedRun) -> ReportRun:
-    known = settings_of(run.path.parent)
+    known = run.settings
     # The ends of paths: whoever is shown the page need not know the folders of this machine.
     facts = [("results", "/".join(run.path.parent.parts[-2:]))]
     facts += [("checkpoint", Path(str(known["checkpoint"])).name)] if "checkpoint" in known else []

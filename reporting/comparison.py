@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 
 from evaluation.comparison import Compared, Comparison
 from evaluation.metrics import MEASURES
-from reporting.comparison_table import comparisons_csv, paired_csv
 from reporting.publication import paper_style, write_figure
 from reporting.qualitative_figure import MM_PER_INCH, wrap_title
 from utils.files import write_text
@@ -28,11 +28,17 @@ SMALL_PT = 6.0
 
 
 def write_comparison(folder: str | Path, compared: Compared, table: str) -> None:
-    """Write all files of a comparison into a folder that is there."""
+    """Write all files of a comparison into a folder that is there.
+
+    Of the CSV files, overlaps are in 0..1 and no value is an empty cell; one has the attributes of ``Comparison`` as
+    columns, the other a row a case, with columns ``dice A``, ``dice B``, ``dice B - A``.
+    """
     folder = Path(folder)
     write_text(folder / TABLE_FILE, table)
-    write_text(folder / NUMBERS_FILE, comparisons_csv(compared.comparisons))
-    write_text(folder / PAIRED_FILE, paired_csv(compared.paired))
+    numbers = pd.DataFrame(list(map(asdict, compared.comparisons)), dtype=object)
+    write_text(folder / NUMBERS_FILE, numbers.to_csv(index=False, lineterminator="\n"))
+    header = [key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}" for key in compared.paired]
+    write_text(folder / PAIRED_FILE, compared.paired.to_csv(index=False, header=header, lineterminator="\n"))
     draw_comparison(compared.comparisons, compared.paired, [folder / name for name in FIGURE_FILES])
 
 

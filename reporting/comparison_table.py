@@ -1,9 +1,6 @@
-"""Comparisons as text: Markdown to be read, CSV to be computed with."""
+"""Comparisons as a table and sentences, in Markdown and for the page."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-
-import pandas as pd
 
 from evaluation.comparison import Comparison
 from evaluation.metrics import MEASURES
@@ -73,20 +70,6 @@ def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> lis
             "metrics are not adjusted for."
         )
     return [*sentences, *_exceptions(comparisons)]
-
-
-def comparisons_csv(comparisons: Sequence[Comparison]) -> str:
-    """CSV with the attributes of ``Comparison`` as columns: overlaps in 0..1, no value as an empty cell."""
-    return pd.DataFrame(list(map(asdict, comparisons)), dtype=object).to_csv(index=False, lineterminator="\n")
-
-
-def paired_csv(paired: pd.DataFrame) -> str:
-    """CSV of what ``paired_table`` makes: a row a case; a column a metric and run, and the differences.
-
-    The columns are called ``dice A``, ``dice B``, ``dice B - A``; no value is an empty cell.
-    """
-    header = [key if isinstance(key, str) else f"{key[0]} {' - '.join(key[1:])}" for key in paired]
-    return paired.to_csv(index=False, header=header, lineterminator="\n")
 
 
 def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:

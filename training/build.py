@@ -12,7 +12,7 @@ from datasets.files import similar_files
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import DatasetSpec
 from datasets.splits import split_names
-from losses.objectives import OBJECTIVES, Objective, learns_from_gaze, settings_of
+from losses.objectives import OBJECTIVES, Objective, learns_from_gaze
 from models import build_model
 from models.multi_level import MultiLevelModel
 from models.smp_unet import SmpLevelUNet, freeze
@@ -21,14 +21,16 @@ from training.run import Data, Run
 from training.run_folder import first_options
 from training.schedule import OPTIMIZERS
 from training.seeding import seed_everything
-from training.settings import Levels, Model, Settings, names_of
+from training.settings import Levels, Model, Settings
 from utils.devices import amp_of, fastest_layout, make_deterministic, precision
 from utils.distributed import SINGLE, Group
 from utils.inputs import plain_id
 from utils.log import NoLog
+from utils.settings import declared_settings
 
 # The arguments of ``build_model``.
-MODEL_KEYS = ("encoder_input", *(key for key in names_of(Model, Levels) if key not in ("model", "level_thresholds")))
+NOT_OF_MODEL = ("model", "level_thresholds")
+MODEL_KEYS = ("encoder_input", *(key for key in declared_settings(Model, Levels) if key not in NOT_OF_MODEL))
 # Of ``build_dataset``, for every split.
 DATA_KEYS = ("root", "spatial_size", "val_fraction", "seed", "antialias")
 # Ends of levels on maps whose target is where they are above 0.5.
@@ -152,5 +154,5 @@ def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimiz
 
 def objective_of(settings: Settings) -> Objective:
     """The objective (loss) that a step minimises."""
-    values = settings.flat()
-    return OBJECTIVES[settings.mode](**{name: values[name] for name in settings_of(settings.mode)})
+    objective, values = OBJECTIVES[settings.mode], settings.flat()
+    return objective(**{name: values[name] for name in declared_settings(objective)})

@@ -13,9 +13,8 @@ from datasets.gaze.map_files import LABELS_FILE
 from datasets.splits import train_list_sha256
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
-from losses.objectives import settings_of
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
-from models.checkpoint_schema import number, shown
+from models.checkpoint_schema import CHECKPOINT, number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from training.build import MODEL_KEYS
@@ -23,23 +22,24 @@ from training.data_options import check_settings, id_numbers, remembered_setting
 from training.run import Data, Run
 from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
 from training.seeding import random_states, restore_random_states
-from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, names_of
+from training.settings import Further, Levels, Model, Recipe, Rounds, Settings
 from utils.distributed import Group
 from utils.inputs import sha256_of
+from utils.settings import declared_settings
 
 # Of the topics that make a recipe: where gaze lies, and whether some may lack it; the images are looked at apart.
 NOT_OF_RECIPE = ("fixations", "map_folder", "skip_missing_gaze")
 # What a resumed run must share with the one that it continues, beside the settings of its objective.
 RECIPE_KEYS = (
     *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
-    *(key for key in names_of(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
+    *(key for key in declared_settings(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
 )
 # In every recipe, whether or not the objective has them.
 COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
 EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
 # Of TrainState, under "state".
-STATE_KEYS = ("validated", "skipped", "overflows", "in_a_row", "skipped_in_a_row", "seconds")
+STATE_KEYS = tuple(CHECKPOINT["state"])
 # Of a checkpoint, what a run cannot go on without.
 RESUME_KEYS = (
     *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
@@ -54,8 +54,8 @@ MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_
 def recipe_of(settings: Settings) -> dict:
     """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective
     declares."""
-    values = settings.flat()
-    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *settings_of(settings.mode), *COMMON_SETTINGS)}
+    values, of_objective = settings.flat(), declared_settings(OBJECTIVES[settings.mode])
+    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *of_objective, *COMMON_SETTINGS)}
 
 
 def save(run: Run, file: str) -> None:

@@ -59,8 +59,8 @@ def fit(settings: Settings) -> int:
                 "each batch; change -bs or --nproc_per_node"
             )
         asked = {"threads": settings.threads, "loaders": settings.num_worker}
-        cores = use_cores(device, **asked, processes=group.on_this_machine)
-        settings = settings.replace(threads=cores.threads, num_worker=cores.loaders)
+        threads, loaders = use_cores(device, **asked, processes=group.on_this_machine)
+        settings = settings.replace(threads=threads, num_worker=loaders)
         if device.type == "cpu":
             keep_freed_memory()
 

@@ -14,7 +14,7 @@ from datasets.augment import AUGMENTATIONS
 from datasets.cache import CACHES
 from datasets.gaze.policies import NEED_GAZE, NEED_MASKS, POLICIES
 from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
-from losses.objectives import OBJECTIVES, learns_from_gaze, settings_of
+from losses.objectives import OBJECTIVES, learns_from_gaze
 from models import MODELS, RELEASED_FEATURES
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.pretrained import PACKAGES
@@ -353,8 +353,9 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     def checked(self) -> Settings:
         """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
-        declared, given = [*declared_settings(Settings), *declared_by_objectives().values()], self.flat()
-        done = self.replace(**{one.name: checked_value(one, given.get(one.name, one.default)) for one in declared})
+        declared, given = declared_settings(Settings) | declared_by_objectives(), self.flat()
+        values = {name: checked_value(one, given.get(name, one.default)) for name, one in declared.items()}
+        done = self.replace(**values)
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
             # Labels that are all there need none of a recipe's.
@@ -370,14 +371,8 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
 def declared_by_objectives() -> dict[str, dataclasses.Field]:
     """The settings that the objectives declare and that are none of a training's own, by name."""
-    own = {one.name for one in declared_settings(Settings)}
-    every = {name: one for mode in OBJECTIVES for name, one in settings_of(mode).items()}
-    return {name: one for name, one in every.items() if name not in own}
-
-
-def names_of(*topics: type) -> tuple[str, ...]:
-    """The names of the settings of some of ``TOPICS``, in order."""
-    return tuple(one.name for topic in topics for one in declared_settings(topic))
+    own = declared_settings(Settings)
+    return {name: one for name, one in declared_settings(*OBJECTIVES.values()).items() if name not in own}
 
 
 def _split_objective(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

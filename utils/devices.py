@@ -7,7 +7,6 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 import joblib
 import torch
@@ -115,16 +114,9 @@ def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-class Cores(NamedTuple):
-    """Of one process: its computing threads, its loader processes."""
-
-    threads: int
-    loaders: int
-
-
 def use_cores(
     device: torch.device, *, threads: int | None = None, loaders: int | None = None, processes: int = 1
-) -> Cores:
+) -> tuple[int, int]:
     """Threads, of which torch is told, and loader processes, together no more than the cores: beyond, both wait.
 
     What a CPU computes depends on the number of threads to the last digit, so that loaders get what threads leave.
@@ -149,4 +141,4 @@ def use_cores(
     loaders = min(wanted, available - (threads or 1))
     threads = threads or available - loaders
     torch.set_num_threads(threads)
-    return Cores(threads, loaders)
+    return threads, loaders

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
@@ -92,16 +92,15 @@ def setting(
     return field(default=default, metadata=said)
 
 
-def declared_settings(declared: type, names: Iterable[str] | None = None) -> list[Field]:
-    """The settings that a class declares in order, those of its bases with them, or some of them by name."""
-    found = {one.name: one for one in fields(declared) if "help" in one.metadata}
-    return [found[name] for name in (found if names is None else names)]
+def declared_settings(*classes: type) -> dict[str, Field]:
+    """The settings that classes declare, by name, in order; of a class those of its bases with them."""
+    return {one.name: one for declared in classes for one in fields(declared) if "help" in one.metadata}
 
 
-def add_settings(group, declared: Iterable[Field]) -> None:
-    """Settings as options of a parser or a group of one."""
-    for one in declared:
-        said = one.metadata
+def add_settings(group, declared: Mapping[str, Field], names: Iterable[str] | None = None) -> None:
+    """Settings, all or those of the names given, as options of a parser or a group of one."""
+    for name in declared if names is None else names:
+        one, said = declared[name], declared[name].metadata
         given = {"help": said["help"], **({"required": True} if one.default is MISSING else {"default": one.default})}
         if said["negatable"]:
             given["action"] = argparse.BooleanOptionalAction
@@ -110,7 +109,7 @@ def add_settings(group, declared: Iterable[Field]) -> None:
         else:
             choices = None if said["choices"] is None else tuple(said["choices"])
             given |= {"type": said["kind"] or str, "choices": choices, "metavar": said["metavar"]}
-        group.add_argument(*(said["flags"] or (f"--{one.name}",)), dest=one.name, **given)
+        group.add_argument(*(said["flags"] or (f"--{name}",)), dest=name, **given)
 
 
 def checked_value(declared: Field, value: Any) -> Any:

@@ -69,8 +69,8 @@ class GazeSettings:
         # 70 and 70.0 are one setting and must have one fingerprint.
         object.__setattr__(self, "sigma_px", float(self.sigma_px))
         check_sigma(self.sigma_px)
-        for one in declared_settings(GazeSettings):
-            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
+        for name, one in declared_settings(GazeSettings).items():
+            object.__setattr__(self, name, checked_value(one, getattr(self, name)))
 
 
 def prepare_gaze(

@@ -8,22 +8,12 @@ from torch import Tensor
 from inference.exporting.network import Exported, Runner
 from inference.predictor import Predictor
 from models.checkpoint import save_checkpoint
+from models.checkpoint_schema import CONFIG
 
-# Of a checkpoint; what else it holds is for going on with training.
+# Of a checkpoint; what else it holds is for going on with training. Training images are known by numbers, so that
+# nobody evaluates on them unawares.
 KEPT = ("iteration", "selected_on", "best_iteration", "selection_ids")
-# Training images are known by numbers, so that nobody evaluates on them unawares.
-CONFIG_KEPT = (
-    "model",
-    "data",
-    "channels",
-    "normalisation",
-    "level_thresholds",
-    "train_ids",
-    "val_fraction",
-    "seed",
-    "spatial_size",
-    "antialias",
-)
+CONFIG_KEPT = CONFIG.keys() - {"ignore_value"}
 
 # Weights of up to so many values keep their precision: the depthwise convolutions and the first stages, a quarter of a
 # megabyte in the lite0, which make more than nine tenths of the error of halving all.
@@ -40,13 +30,14 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
     if len(predictor.checkpoints) > 1 or predictor.tta:
         raise ValueError("--format checkpoint: expected one --ckpt_path and no --tta, found an average")
     weights = {key: _halved(weight) for key, weight in predictor.model.members[0].state_dict().items()}
-    config = {key: value for key, value in predictor.config.items() if key in CONFIG_KEPT}
+    (checkpoint,) = predictor.checkpoints
+    config = {key: value for key, value in checkpoint.config.items() if key in CONFIG_KEPT}
     config["spatial_size"] = predictor.preprocessing.spatial_size
     if "model" in config:
         config["model"] = {**config["model"], "ensemble": predictor.model.ensemble}
     elif predictor.model.ensemble != "logits":
         raise ValueError("--format checkpoint: expected --ensemble logits of a released checkpoint, found another")
-    kept = {key: value for key, value in predictor.contents[0].items() if key in KEPT}
+    kept = {key: value for key, value in checkpoint.content.items() if key in KEPT}
     save_checkpoint(path, {"state_dict": weights, **kept, "config": config})
     return {}
 

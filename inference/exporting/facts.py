@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import nn
 
-from evaluation.summary import SUMMARY_FILE, read_summary
+from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
-from inference.predictor import Predictor, Preprocessing
+from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
 from inference.scoring import THRESHOLD
 from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
@@ -44,7 +44,7 @@ RECIPE = (
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
 # Of a network, what results of another differ in, by the names of options.
-ALIKE = ("num_levels", "features", "encoder", "decoder_channels")
+ALIKE = ("num_levels", "features", "encoder", "decoder_channels", "data", "level_thresholds")
 # What does something with several levels alone.
 OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
 # What a checkpoint that was chosen on a split says of it.
@@ -54,8 +54,7 @@ SELECTED_ON = {"val": "validation", "test": "test"}
 def network_facts(predictor: Predictor) -> dict:
     """What the card says of the network, whatever its file; ``checkpoints`` with None for what they do not say."""
     model, needs = predictor.model, predictor.preprocessing
-    files = zip(predictor.checkpoints, predictor.sha256, predictor.contents, model.members, strict=True)
-    checkpoints = [_checkpoint_facts(*of_file) for of_file in files]
+    checkpoints = [_checkpoint_facts(*pair) for pair in zip(predictor.checkpoints, model.members, strict=True)]
     names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
     return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -82,20 +81,18 @@ def network_facts(predictor: Predictor) -> dict:
     }
 
 
-def _checkpoint_facts(path: Path, sha256: str, checkpoint: Mapping, network: nn.Module) -> dict:
-    config, options = checkpoint["config"], checkpoint.get("opt", {})
+def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
+    config, content, options = checkpoint.config, checkpoint.content, checkpoint.content.get("opt", {})
     if isinstance(options, argparse.Namespace):
         # As in released checkpoints.
         options = vars(options)
-    iteration = checkpoint.get("iteration")
     architecture = config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())}
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
-        "file": path.name,
-        "sha256": sha256,
-        "iteration": iteration,
-        # The latest of a run remembers by what the best is chosen, and was not chosen itself.
-        "selected_on": checkpoint.get("selected_on") if iteration == checkpoint.get("best_iteration") else None,
+        "file": checkpoint.path.name,
+        "sha256": checkpoint.sha256,
+        "iteration": content.get("iteration"),
+        "selected_on": content.get("selected_on") if checkpoint.is_best else None,
         "data": config.get("data"),
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
@@ -156,7 +153,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
     Raises:
         FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
     """
-    beside = predictor.checkpoints[0].parent / SUMMARY_FILE
+    beside = predictor.checkpoints[0].path.parent / SUMMARY_FILE
     if folder is None and (len(checkpoints) > 1 or predictor.tta or not beside.is_file()):
         return {"not_evaluated": "no results of the network as it was exported were named (--results)"}
     try:
@@ -167,7 +164,7 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
         return {"not_evaluated": "the summary beside the checkpoint cannot be read"}
     differences = _differences(summary, predictor, checkpoints)
     if not differences:
-        return _results(summary, checkpoints)
+        return _results(summary, predictor, checkpoints)
     if folder is None:
         return {"not_evaluated": f"the results beside the checkpoint are of another {' and '.join(differences)}"}
     found = ", ".join(f"{key} {there} in place of {here}" for key, (there, here) in differences.items())
@@ -181,10 +178,9 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
     # Of several checkpoints, the results are of any.
     is_there = any(checkpoint["iteration"] in evaluated for checkpoint in checkpoints)
     # Of what is known by its files, there may be results on other data.
-    known = {} if files else {key: value for key, value in first["architecture"].items() if key in ALIKE}
-    known |= {} if files else {key: first[key] for key in ("data", "level_thresholds") if first[key]}
+    network = {**first["architecture"], **first}
     exported = {
-        **known,
+        **({} if files else {key: network[key] for key in ALIKE if network.get(key)}),
         **first["recipe"],
         "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,
@@ -192,14 +188,8 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
         "tta": predictor.tta,
         "threshold": THRESHOLD,
     }
-    recipe = {**(summary.get("recipe") or {}), "seed": summary.get("seed")}
-    said = {
-        # There were no flips when summaries did not tell of them.
-        "tta": False,
-        **{key: value for key, value in recipe.items() if value is not None},
-        **summary,
-        "iteration": first["iteration"] if is_there else evaluated[0],
-    }
+    # There were no flips when summaries did not tell of them.
+    said = {"tta": False, **told_by(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
     # What older summaries do not tell is not held against them.
     pairs = {key: (said[key], here) for key, here in exported.items() if key in said} | files
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
@@ -221,13 +211,12 @@ def _files(summary: dict, checkpoints: list[dict]) -> dict[str, tuple[str, str]]
     return {"checkpoint": (", ".join(sorted(map(str, there))), ", ".join(sorted(here)))}
 
 
-def _results(summary: dict, checkpoints: list[dict]) -> dict:
+def _results(summary: dict, predictor: Predictor, checkpoints: list[dict]) -> dict:
     here = {checkpoint["iteration"] for checkpoint in checkpoints}
     # Training reads the test set.
     split = summary.get("split", "test")
-    here_chosen = SELECTED_ON.get(split) in {checkpoint["selected_on"] for checkpoint in checkpoints} - {None}
     # A split of other data has the same name.
-    optimistic = summary.get("chosen_on_these", here_chosen)
+    optimistic = summary.get("chosen_on_these", SELECTED_ON.get(split) in predictor.selected_on)
     return {
         "what": summary.get("what"),
         "data": summary.get("data"),
