@@ -7,10 +7,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from commands.options import Parser, add_data, add_shared
-from commands.outputs import PARTLY_DONE_CODE
 from datasets.gaze.assess import assess_gaze
 from datasets.gaze.quality import PER_IMAGE_FILE, QUALITY_FILE
 from reporting.gaze import print_named, print_quality, write_figure
+from utils.interrupt import PARTLY_DONE_CODE
 
 
 def add_options(parser: Parser) -> None:

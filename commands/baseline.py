@@ -11,12 +11,12 @@ from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.per_case import write_per_case
+from evaluation.run_names import ARGS_FILE
 from evaluation.scores import ENSEMBLE
 from evaluation.summary import SUMMARY_FILE, describe_metrics, summarize
 from inference.scoring import THRESHOLD, scored
 from models.trivial import everything, mean_map
 from training.data_options import describe_left_out
-from training.run_folder import ARGS_FILE
 from utils.devices import pick_device, use_cores
 from utils.files import staged_folder, write_json
 

@@ -10,12 +10,11 @@ from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
-from evaluation.run_names import NamedPath, named_paths
+from evaluation.run_names import BEST_FILE, NamedPath, named_paths
 from evaluation.summary import read_summary
 from inference.qualitative import COLUMNS, Wanted, choose_cases, contents
 from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
-from training.run_folder import BEST_FILE
 from utils.files import replacing
 from utils.inputs import plain_id
 from utils.settings import POSITIVE_INT, number, numbers

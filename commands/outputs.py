@@ -17,8 +17,6 @@ from utils.locks import lock_folder, lock_output
 DATA_SET_FILES = (SETTINGS_FILE, "train.txt", "test.txt")
 # Where a recognisable form is looked for, from the start and from the end of a file.
 LOOK_BYTES = 1 << 16
-# The exit code of commands that did their work but for some images, which they name.
-PARTLY_DONE_CODE = 1
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from commands.options import Parser, add_data, add_shared, given
-from commands.outputs import PARTLY_DONE_CODE
 from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
@@ -16,6 +15,7 @@ from datasets.gaze.prepare import GazeSettings, prepare_gaze
 from datasets.specs import DatasetSpec, get_spec
 from reporting.gaze import EXAMPLES_FILE, FIGURE_FILE, gaze_picture, print_named, print_quality, write_figure
 from utils.images import write_image
+from utils.interrupt import PARTLY_DONE_CODE
 from utils.settings import POSITIVE, add_settings, declared_settings
 
 NUM_EXAMPLES = 4

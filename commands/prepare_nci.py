@@ -7,9 +7,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from commands.options import Parser
-from commands.outputs import PARTLY_DONE_CODE, Folder, Output
+from commands.outputs import Folder, Output
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
+from utils.interrupt import PARTLY_DONE_CODE
 
 NUM_NAMED = 5
 

@@ -3,12 +3,14 @@
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets import get_spec
 from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.run_names import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE
 from evaluation.summary import SUMMARY_FILE
 from inference.scoring import EXAMPLES_FILE
 from reporting.tables import CSV_COLUMNS
@@ -18,7 +20,7 @@ from training.fit import fit
 from training.labels import MAPS_FOLDER
 from training.recipes import described
 from training.rounds import round_folders
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, PROFILE_FOLDER
+from training.run_folder import PROFILE_FOLDER
 from training.seeds import NUMBERS_FILE, TABLE_FILE, settings_of_seed
 from training.settings import TOPICS, Levels, Running, Settings, declared_by_objectives
 from utils.settings import add_settings, declared_settings
@@ -58,14 +60,12 @@ def _evaluation(parser: Parser, given: dict) -> argparse.Namespace:
     if not given.get("ckpt_path"):
         parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
     # Here, as it brings along what training starts without.
-    from commands import evaluate
+    from inference.evaluate import EvaluationSettings
 
-    evaluating = Parser()
-    evaluate.add_options(evaluating)
-    defaults = {action.dest: action.default for action in evaluating._actions if action.dest != "help"}
     # Scripts name the fixation table, which evaluate takes for a report alone.
-    own = {"command": "evaluate", "ckpt_path": [given["ckpt_path"]], "fixations": None}
-    return argparse.Namespace(**defaults | given | own)
+    own = {"ckpt_path": [given["ckpt_path"]], "fixations": None}
+    known = {key: value for key, value in given.items() if key in EvaluationSettings.__dataclass_fields__}
+    return argparse.Namespace(command="evaluate", **asdict(EvaluationSettings(**known | own)))
 
 
 def outputs(settings: Settings) -> list[Output]:

@@ -9,8 +9,11 @@ from typing import NamedTuple
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from utils.inputs import CONTROL_CHARACTERS, shown
 
+# Of a run folder: the options that it began with, and its checkpoints.
+ARGS_FILE = "args.json"
+LATEST_FILE, PREVIOUS_FILE, BEST_FILE = "model_latest.pth", "model_previous.pth", "model_best.pth"
 # Called like the results folder that they are in.
-RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, "model_latest.pth", "model_previous.pth", "model_best.pth")
+RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, LATEST_FILE, PREVIOUS_FILE, BEST_FILE)
 
 
 class NamedPath(NamedTuple):

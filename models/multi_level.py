@@ -29,6 +29,11 @@ def logit_of_mean_probability(level_logits: Tensor) -> Tensor:
 ENSEMBLES = {"logits": lambda level_logits: level_logits.mean(dim=0), "probs": logit_of_mean_probability}
 
 
+def describe_ensemble(ensemble: str) -> str:
+    """What follows a method's description: nothing for the released mean of logits."""
+    return ", mean of probabilities" if ensemble == "probs" else ""
+
+
 class MultiLevelModel(nn.Module):
     """L level networks on one image.
 

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import run
+from datasets.remembered import id_numbers
 from models import build_model
-from training.data_options import id_numbers
 
 ON_CPU = ["--num_worker", "0", "--device", "cpu"]
 FEATURES = (4, 8, 8, 8, 8, 4)

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from datasets.gaze.map_files import LABELS_FILE
+from datasets.remembered import check_settings, id_numbers, remembered_settings
 from datasets.splits import train_list_sha256
+from evaluation.run_names import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
@@ -18,9 +20,8 @@ from models.checkpoint_schema import CHECKPOINT, number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
 from training.build import MODEL_KEYS
-from training.data_options import check_settings, id_numbers, remembered_settings
 from training.run import Data, Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, first_options
+from training.run_folder import first_options
 from training.seeding import random_states, restore_random_states
 from training.settings import Further, Levels, Model, Recipe, Rounds, Settings
 from utils.distributed import Group

@@ -1,8 +1,7 @@
-"""Options that the data set decides, and what a checkpoint remembers of its settings."""
+"""Options that the data set decides."""
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from datasets.specs import DatasetSpec
 from losses.objectives import learns_from_gaze
@@ -37,17 +36,6 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
     )
 
 
-def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
-    """What a checkpoint keeps: how its network's images were made, and what of masks was ignored, if anything."""
-    ignored = {} if spec.ignore_value is None else {"ignore_value": spec.ignore_value}
-    return {"channels": spec.in_channels, "normalisation": spec.normalisation, **ignored}
-
-
-def id_numbers(names: Iterable[str]) -> list[int]:
-    """Hash (48 bits) of each id, by which a checkpoint knows its training images without naming patients."""
-    return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
-
-
 def describe_left_out(left_out: Sequence[str], num_train: int, listed_in: str) -> str:
     """What ``--skip_missing_gaze`` has left out beside ``num_train`` images, the first by name, in a sentence."""
     more = f", ... (all in {listed_in})" if len(left_out) > NUM_NAMED else ""
@@ -55,21 +43,3 @@ def describe_left_out(left_out: Sequence[str], num_train: int, listed_in: str) -
         f"{len(left_out)} of {len(left_out) + num_train} training images left out for want of a gaze map: "
         f"{', '.join(left_out[:NUM_NAMED])}{more}"
     )
-
-
-def check_settings(spec: DatasetSpec, config: Mapping, path) -> None:
-    """Raise ValueError if images would reach the network in another form than it was trained on.
-
-    Args:
-        spec: of the data at hand.
-        config: of the checkpoint; entries that it lacks (older and released ones) are not checked.
-        path: of the checkpoint, for the message.
-    """
-    for key in ("channels", "normalisation"):
-        found = remembered_settings(spec)[key]
-        trained = config.get(key, found)
-        if trained != found:
-            raise ValueError(
-                f"{path}: expected data with {key} {trained}, as it was trained on, found {key} {found} (--data "
-                f"{spec.name}); choose that data set, or set {key} in its dataset.toml where it has one"
-            )

@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 
 from datasets.splits import has_validation_file
+from evaluation.run_names import ARGS_FILE
 from losses.objectives import learns_from_gaze
+from models.multi_level import describe_ensemble
 from training.build import memory_layout, objective_of
 from training.data_options import describe_left_out
 from training.run import Run
-from training.run_folder import ARGS_FILE
 from training.schedule import schedule
 from training.settings import Settings
 from utils.devices import device_name, has_bfloat16
@@ -104,8 +105,3 @@ def what_is_trained(settings: Settings) -> str:
         describe_ensemble(settings.ensemble),
     ]
     return "".join(parts)
-
-
-def describe_ensemble(ensemble: str) -> str:
-    """What follows a method's description: nothing for the released mean of logits."""
-    return ", mean of probabilities" if ensemble == "probs" else ""

@@ -10,6 +10,7 @@ import torch
 from datasets import get_spec
 from datasets.loaders import training_loader
 from datasets.splits import train_list_sha256
+from evaluation.run_names import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE
 from evaluation.summary import TRAIN_LIST
 from inference.scoring import examples_picture
 from trainer import TrainState, train
@@ -22,7 +23,7 @@ from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, Validate
 from training.results import finish
 from training.rounds import check_and_clear_folders, remove_rounds, train_rounds
 from training.run import Run
-from training.run_folder import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE, remove_run
+from training.run_folder import remove_run
 from training.schedule import schedule
 from training.seeds import train_seeds
 from training.settings import Settings

@@ -20,9 +20,8 @@ from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from inference.predictor import Predictor
 from training.build import build_data, evaluation_sets, level_thresholds
-from training.run_folder import remove_files
 from training.settings import Settings
-from utils.files import read_json, write_json
+from utils.files import read_json, remove_files, write_json
 from utils.images import write_image
 from utils.inputs import sha256_of
 

@@ -5,8 +5,10 @@ import os
 
 from torch import nn
 
+from datasets.remembered import remembered_settings
 from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.run_names import BEST_FILE, LATEST_FILE
 from evaluation.scores import ENSEMBLE, write_mask
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, describe_metrics
 from inference.scoring import PER_CASE_FILE, score
@@ -14,10 +16,9 @@ from losses import OBJECTIVES
 from models import build_from_weights
 from models.checkpoint import load_checkpoint
 from training.checkpoints import recipe_of, start_weights
-from training.data_options import remembered_settings
 from training.describe import what_is_trained
 from training.run import Run
-from training.run_folder import BEST_FILE, LATEST_FILE, first_options
+from training.run_folder import first_options
 from utils.devices import device_name
 from utils.files import write_json
 from utils.log import code_version

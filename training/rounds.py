@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from datasets.gaze.map_files import LABELS_FILE, read_labels
+from evaluation.run_names import LATEST_FILE
 from evaluation.summary import SUMMARY_FILE, read_summary
 from models.registry import load_weights
 from reporting.figures import write_rounds_figure
@@ -18,10 +19,10 @@ from training.build import build_network
 from training.checkpoints import check_no_earlier, check_same_options_as_before, has_checkpoint, weights_to_start_from
 from training.forecast import work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, labels_asked_for, make_labels
-from training.run_folder import LATEST_FILE, remove_files, remove_run
+from training.run_folder import remove_run
 from training.settings import Settings
 from utils.distributed import Group
-from utils.files import write_text
+from utils.files import remove_files, write_text
 
 TABLE_FILE, FIGURE_FILE = "rounds.md", "rounds.png"
 

@@ -1,15 +1,13 @@
 """What lies in a run folder, and the options that its run began with."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.run_names import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE
 from evaluation.summary import SUMMARY_FILE
-from utils.files import read_json
+from utils.files import read_json, remove_files
 
-LATEST_FILE = "model_latest.pth"
-BEST_FILE, ARGS_FILE = "model_best.pth", "args.json"
-PREVIOUS_FILE, PROFILE_FOLDER = "model_previous.pth", "profile"
+PROFILE_FOLDER = "profile"
 RUN_FILES = (
     ARGS_FILE,
     "train.log",
@@ -40,10 +38,3 @@ def remove_run(folder: Path) -> None:
     # Masks of a run, which others would take for those of the next one.
     masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
     remove_files(folder, (*RUN_FILES, *masks))
-
-
-def remove_files(folder: Path, patterns: Iterable[str]) -> None:
-    """Remove the files of a folder that fit any of some patterns."""
-    for pattern in patterns:
-        for path in folder.glob(pattern):
-            path.unlink()

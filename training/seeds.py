@@ -9,10 +9,9 @@ from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
 from training.forecast import work
 from training.rounds import check_and_clear_folders, resumed_settings
-from training.run_folder import remove_files
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
-from utils.files import write_text
+from utils.files import remove_files, write_text
 
 TABLE_FILE, NUMBERS_FILE = "seeds.md", "seeds.csv"
 

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from utils.locks import in_use, left_behind, remove_new_empty_folders
@@ -152,3 +152,10 @@ def finite(content):
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
+
+
+def remove_files(folder: Path, patterns: Iterable[str]) -> None:
+    """Remove the files of a folder that fit any of some patterns."""
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            path.unlink()

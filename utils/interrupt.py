@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-# The exit code of what was stopped and can go on; a shell's own for Ctrl-C.
-STOPPED_CODE = 130
+# Exit codes: done but for some images, which are named; stopped, and can go on (a shell's own for Ctrl-C).
+PARTLY_DONE_CODE, STOPPED_CODE = 1, 130
 
 
 @dataclass

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import commands.evaluate
+import inference.evaluate
 import run
 from evaluation.distances import boundary_distances
 from models import build_model
@@ -101,8 +101,8 @@ def test_summary_table_and_tensorboard(tiny_root, tmp_path, checkpoint, capsys):
 def test_the_checksum_is_of_the_weights_that_were_scored(tiny_root, tmp_path, checkpoint, monkeypatch):
     """And not of those by which a run that goes on replaces its latest meanwhile."""
     path = checkpoint("a.pth")
-    scored, score = sha256_of(path), commands.evaluate.score
-    monkeypatch.setattr("commands.evaluate.score", lambda *a, **b: (checkpoint("a.pth", seed=1), score(*a, **b))[1])
+    scored, score = sha256_of(path), inference.evaluate.score
+    monkeypatch.setattr("inference.evaluate.score", lambda *a, **b: (checkpoint("a.pth", seed=1), score(*a, **b))[1])
     assert evaluate(tiny_root, "--ckpt_path", path, "--exp_path", tmp_path / "out") == 0
     assert sha256_of(path) != scored
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["checkpoint_sha256"] == [scored]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from datasets.remembered import check_settings, remembered_settings
 from datasets.specs import get_spec
 from parse_args import parse_args
-from training.data_options import check_settings, complete, remembered_settings
+from training.data_options import complete
 
 KVASIR, PROSTATE = get_spec("kvasir"), get_spec("prostate")
 

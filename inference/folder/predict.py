@@ -1,0 +1,247 @@
+"""Predict folders of images: masks, overlays and a table, safe to stop and to continue."""
+
+import errno
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from datasets.specs import IMAGE_EXTS
+from evaluation.scores import all_logits, check_finite
+from evaluation.summary import describe_empty_masks
+from inference.folder.images import RENAME, FoundImage, find_images, passed_over
+from inference.folder.loading import Batch, image_loader
+from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
+from inference.folder.writing import Writer
+from inference.predictor import Predictor
+from inference.scoring import THRESHOLD
+from utils.devices import pick_device, use_cores
+from utils.inputs import printable
+from utils.interrupt import PARTLY_DONE_CODE, STOPPED_CODE, StopRequest
+
+MAX_WRITERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionSettings:
+    """What to predict, and how; the options of ``predict`` by name.
+
+    Attributes:
+        ckpt_path: a checkpoint, or several, which are averaged.
+        images: images, and folders of images.
+        out: folder of the results, which a later call continues.
+        recursive: look into sub-folders, too.
+        spatial_size, ensemble, tta: as of ``Predictor``.
+        threshold: foreground is where the probability is above it.
+        save_prob, no_overlay: write probabilities, too; leave overlays out.
+        overwrite: remove the predictions that are there first.
+        spacing_mm: (row, column) of every image's pixels; None as DICOM headers say.
+        batch_size, threads, num_worker, device: as of ``Settings`` of a training.
+    """
+
+    ckpt_path: str | Path | Sequence[str | Path]
+    images: Sequence[str | Path]
+    out: str | Path = "predicted"
+    recursive: bool = False
+    spatial_size: int | None = None
+    ensemble: str | None = None
+    tta: bool = False
+    threshold: float = THRESHOLD
+    save_prob: bool = False
+    no_overlay: bool = False
+    overwrite: bool = False
+    spacing_mm: tuple[float, float] | None = None
+    batch_size: int = 8
+    threads: int | None = None
+    num_worker: int | None = None
+    device: str | None = None
+
+
+def predict_folder(settings: PredictionSettings) -> int:
+    """Predict all images.
+
+    Returns:
+        0 if all are done, 1 if some were refused, 130 if it was stopped.
+
+    Raises:
+        OSError, ValueError: for checkpoints that are none, no image at all, or a folder of results that is of other
+            settings or cannot be written.
+    """
+    device, out = pick_device(settings.device), Path(settings.out)
+    _, num_worker = use_cores(device, threads=settings.threads, loaders=settings.num_worker)
+    settings = replace(settings, num_worker=num_worker)
+    images, refused = find_images(settings.images, out, settings.recursive)
+    predictor = Predictor(
+        settings.ckpt_path, device, ensemble=settings.ensemble, tta=settings.tta, spatial_size=settings.spatial_size
+    )
+    with (
+        open_results(out, _recorded(settings, predictor), overwrite=settings.overwrite) as results,
+        StopRequest() as stop,
+    ):
+        work = _Work(settings, predictor, results)
+        for path, reason in refused:
+            work.refuse(path, reason)
+        _tell_of_others(settings)
+        try:
+            stopped_by = work.do(images, stop)
+        finally:
+            # What is done is kept, and told of, whatever ends the work.
+            if results.journal.names:
+                results.write_tables(work.refused)
+    return _report(work, out, len(images) + len(refused), stopped_by=stopped_by)
+
+
+class _Work:
+    """The images of one call, and what has become of them.
+
+    Attributes:
+        done: numbers of images: those ``made``, those ``kept`` as they were up to date, those of either whose mask is
+            ``empty``, and of the made ones those by the source of their spacing.
+        refused: file and reason of the others.
+    """
+
+    def __init__(self, settings: PredictionSettings, predictor: Predictor, results: Results):
+        self.settings, self.predictor, self.results = settings, predictor, results
+        self.done: Counter[str | None] = Counter()
+        self.refused: list[tuple[str, str]] = []
+        self.write = Writer(
+            path_of=results.path_of,
+            threshold=settings.threshold,
+            spacing_mm=settings.spacing_mm,
+            overlay=not settings.no_overlay,
+            save_prob=settings.save_prob,
+        )
+
+    def do(self, images: Sequence[FoundImage], stop: StopRequest) -> str | None:
+        """Predict the images, batch by batch; returns what asked for a stop before the end, else None."""
+        settings, left = self.settings, len(images)
+        # Loader processes need no network.
+        prepare = self.predictor.preprocessing.prepared
+        images = self.results.compared(images, self.write.kinds)
+        loader = image_loader(images, prepare, batch_size=settings.batch_size, num_worker=settings.num_worker)
+        bar = tqdm(total=left, desc=COMMAND, unit="image", disable=None)
+        with bar, ThreadPoolExecutor(max(1, min(MAX_WRITERS, settings.num_worker))) as pool:
+            for batch in loader:
+                begun = [self._begun(image) for image in batch.images]
+                for image, record in pool.map(self._written, begun, self._logits(batch)):
+                    self._take(image, record)
+                self.results.journal.sync()
+                bar.update(len(batch.images))
+                left -= len(batch.images)
+                if stop and left:
+                    return stop.reason
+        return None
+
+    def _begun(self, image: FoundImage) -> FoundImage:
+        try:
+            if image.size_px is not None:
+                self.results.begin(image.name, image.sha256)
+        except ValueError as error:
+            return image._replace(size_px=None, refused=str(error))
+        return image
+
+    @torch.inference_mode()
+    def _logits(self, batch: Batch) -> Sequence[torch.Tensor | None]:
+        if batch.inputs is None:
+            return [None] * len(batch.images)
+        try:
+            return list(all_logits(self.predictor.model(batch.inputs.to(self.predictor.device))).unbind(1))
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                f"{self.predictor.device}: expected memory for --batch_size {self.settings.batch_size}, found too "
+                "little; choose a smaller one; what is done is kept"
+            ) from error
+
+    def _written(self, image: FoundImage, logits: torch.Tensor | None) -> tuple[FoundImage, dict | None]:
+        """Writes the results, if there are any; what lies with this image alone does not end the run."""
+        if image.size_px is None:
+            return image, None
+        try:
+            check_finite(logits, image.path, self.predictor.network)
+            return image, self.write(image, logits[0])
+        except (ValueError, OSError) as error:
+            # None, too, where an image went away meanwhile, which is read again for its overlay.
+            number = getattr(error, "errno", None)
+            if number not in (None, errno.ENAMETOOLONG, errno.ENOENT):
+                raise
+            reason = f"{image.path}: {error.strerror} ({error.filename})" if number else str(error)
+            return image._replace(refused=reason), None
+
+    def _take(self, image: FoundImage, record: dict | None) -> None:
+        if record is not None:
+            self.results.journal.add(image.name, record)
+            self.done.update(("made", record["pixel_spacing_source"]))
+            if record["problem"]:
+                _say(f"{record['problem']}; its mask is written all the same")
+        elif image.refused is None:
+            self.done["kept"] += 1
+            record = self.results.journal[image.name]
+        else:
+            # What was made from an earlier state of the file; where it cannot even be read, it may be back soon.
+            if image.sha256 is not None:
+                self.results.forget(image.name)
+            self.refuse(image.path, image.refused)
+        self.done["empty"] += record is not None and record.get("area_px") == 0
+
+    def refuse(self, path: Path, reason: str) -> None:
+        self.refused.append((str(path), reason))
+        _say(f"refused: {reason}")
+
+
+def _recorded(settings: PredictionSettings, predictor: Predictor) -> dict:
+    return {
+        "command": COMMAND,
+        "ckpt_path": [{"file": str(one.path), "sha256": one.sha256} for one in predictor.checkpoints],
+        "ensemble": predictor.model.ensemble,
+        "tta": settings.tta,
+        "spatial_size": predictor.preprocessing.spatial_size,
+        "threshold": settings.threshold,
+        "spacing_mm": settings.spacing_mm,
+        "channels": predictor.preprocessing.channels,
+        "normalisation": predictor.preprocessing.normalisation,
+        "batch_size": settings.batch_size,
+        "device": predictor.device.type,
+        "torch": torch.__version__,
+    }
+
+
+def _tell_of_others(settings: PredictionSettings) -> None:
+    counts, dicom = passed_over(settings.images, Path(settings.out), settings.recursive)
+    if counts:
+        listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(counts.items()))
+        hint = "; for sub-folders give --recursive" if counts["a folder"] else ""
+        _say(f"passed over, since only {', '.join(IMAGE_EXTS)} are images: {listed}{hint}")
+    if dicom:
+        _say(f"passed over {len(dicom)} DICOM file(s) without the ending, {dicom[0]} first; {RENAME}")
+
+
+def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) -> int:
+    done, refused = work.done, len(work.refused)
+    predicted, at_detector = done["made"] + done["kept"], done["ImagerPixelSpacing"]
+    if not predicted and not stopped_by:
+        raise ValueError(f"--images: expected images that can be predicted, found none among {refused}; see above")
+    print(f"predicted {predicted} of {num_images} images ({done['kept']} were up to date), refused {refused}")
+    if done["empty"]:
+        print(describe_empty_masks(done["empty"], predicted))
+    if at_detector:
+        print(
+            f"area_mm2 of {at_detector} image(s) goes by ImagerPixelSpacing, that of the detector; in the body it is "
+            "smaller"
+        )
+    for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
+        # Neither is there where it was stopped before the first image was done.
+        if (out / name).is_file():
+            print(f"{what}: {printable(out / name)}")
+    if stopped_by:
+        print(f"stopped ({stopped_by}); the same command continues")
+        return STOPPED_CODE
+    return PARTLY_DONE_CODE if refused else 0
+
+
+def _say(text: str) -> None:
+    tqdm.write(f"run.py {COMMAND}: {printable(text)}", file=sys.stderr)
