@@ -10,11 +10,9 @@ from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loadin
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
-from evaluation.per_case import write_per_case
 from evaluation.run_names import ARGS_FILE
-from evaluation.scores import ENSEMBLE
-from evaluation.summary import SUMMARY_FILE, describe_metrics, summarize
-from inference.scoring import THRESHOLD, scored
+from evaluation.summary import SUMMARY_FILE, describe_metrics
+from inference.scoring import THRESHOLD, score
 from models.trivial import everything, mean_map
 from training.data_options import describe_left_out
 from utils.devices import pick_device, use_cores
@@ -52,11 +50,10 @@ def main(args: argparse.Namespace) -> int:
     results: dict[str, dict] = {}
     with staged_folder(folder, last=SUMMARY_FILE) as staged:
         for name, predictor in predictors:
-            table = scored(predictor.to(device), loader, test, device)
-            table = table[table["level"] == ENSEMBLE]
-            write_per_case(staged / _table_file(name), table)
-            results[name] = {"iteration": None, "metrics": summarize(table, intervals=True)}
-            print(f"{name.replace('_', ' ')}: {describe_metrics(results[name]['metrics'])}")
+            file = _table_file(name)
+            metrics = score(predictor.to(device), loader, test, device, staged, per_case_file=file, levels=False)
+            results[name] = {"iteration": None, "metrics": metrics}
+            print(f"{name.replace('_', ' ')}: {describe_metrics(metrics)}")
         scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
         summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
         write_json(staged / SUMMARY_FILE, summary)

@@ -43,10 +43,13 @@ def read_settings(root: str | Path) -> dict[str, Any]:
     for key, value in given.items():
         if not SETTINGS[key].fits(value):
             raise ValueError(f"{path}: {key}: expected {SETTINGS[key].expected}, found {_shown(value)}")
-    if given.get("channels") == 1 and given.setdefault("normalisation", "zscore") == "imagenet":
-        raise ValueError(
-            f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three channels'
-        )
+    if given.get("channels") == 1:
+        if given.get("normalisation") == "imagenet":
+            raise ValueError(
+                f'{path}: normalisation: expected "zscore" with channels = 1, found "imagenet", which has three'
+                " channels"
+            )
+        given["normalisation"] = "zscore"
     return {SETTINGS[key].field or key: SETTINGS[key].converted(value) for key, value in given.items()}
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
@@ -29,48 +28,41 @@ def score(
     folder: Path,
     *,
     per_case_file: str = PER_CASE_FILE,
+    levels: bool = True,
     examples: bool = False,
+    spacing_mm: Spacing | None = None,
     group: Group = SINGLE,
     **options,
 ) -> dict[str, dict]:
     """Evaluate with all metrics; write the per-case table and, on demand, a picture of some cases.
 
     Args:
+        loader: of this process's part of the cases, those of ``dataset``.
+        levels: False leaves the ensemble alone, as of a predictor whose one level says the same.
         examples: picture some cases, from the worst to the best.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is a possible one.
         group: the processes that share the cases; that of rank 0 writes.
-        options: and the other arguments, as of ``scored``.
+        options: and the other arguments, as of ``scores.evaluate``.
 
     Returns:
         The metrics by level, as ``summarize`` makes them, with intervals.
-    """
-    table = scored(model, loader, dataset, device, group=group, **options)
-    if group.is_main:
-        write_per_case(folder / per_case_file, table)
-        if examples:
-            by_dice = table[table[LEVEL] == ENSEMBLE].sort_values(["dice", NAME], na_position="first")
-            shown = dataset.only(at_even_steps(by_dice[NAME].tolist(), NUM_EXAMPLES))
-            picture = examples_picture(model, shown, device, options.get("threshold", THRESHOLD))
-            write_image(folder / EXAMPLES_FILE, picture)
-    return summarize(table, intervals=True)
-
-
-def scored(
-    model: nn.Module, loader, dataset, device: torch.device, *, spacing_mm: Spacing | None = None, **options
-) -> pd.DataFrame:
-    """The table of scores of all cases with all metrics and the ``group`` of each case.
-
-    Args:
-        loader: of this process's part of the cases, those of ``dataset``.
-        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is a possible one.
-        options: and the other arguments, as of ``scores.evaluate``.
     """
 
     def spacing_of(name: str) -> Spacing | None:
         return spacing_mm or dicom_geometry(dataset.path("images", name)).get("pixel_spacing_mm")
 
-    table = evaluate(model, loader, device, distances=True, spacing_of=spacing_of, **options)
+    table = evaluate(model, loader, device, distances=True, spacing_of=spacing_of, group=group, **options)
     table[GROUP] = table[NAME].map(dataset.spec.case_of)
-    return table
+    of_ensemble = table[table[LEVEL] == ENSEMBLE]
+    table = table if levels else of_ensemble
+    if group.is_main:
+        write_per_case(folder / per_case_file, table)
+        if examples:
+            ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
+            shown = dataset.only(at_even_steps(ranked, NUM_EXAMPLES))
+            picture = examples_picture(model, shown, device, options.get("threshold", THRESHOLD))
+            write_image(folder / EXAMPLES_FILE, picture)
+    return summarize(table, intervals=True)
 
 
 @torch.inference_mode()
