@@ -65,7 +65,7 @@ class ReadCheckpoint(NamedTuple):
 
     @property
     def is_best(self) -> bool:
-        """Whether it was chosen; the latest of a run remembers by what the best is, and was not chosen itself."""
+        """Whether it is of the iteration that was chosen; the latest of a run remembers by what another was."""
         return self.content.get("iteration") == self.content.get("best_iteration")
 
 
