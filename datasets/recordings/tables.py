@@ -113,22 +113,15 @@ class TrackerTable(Table):
         text = self.frame[column].str.strip()
         missing = text.str.lower().isin(MISSING).to_numpy()
         values = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce").to_numpy(np.float64)
-        wrong = np.flatnonzero(~missing & ~np.isfinite(values))
-        if len(wrong):
-            found = text.iloc[wrong[0]]
-            raise ValueError(
-                f"{self.where(wrong[0])}: expected a number in {column!r}, found {found[:40]!r}; write one, or nothing "
-                "where it is missing"
-            )
+        wrong = ~missing & ~np.isfinite(values)
+        if wrong.any():
+            self.refuse(wrong, column, "a number", "write one, or nothing where it is missing")
         comma = text.str.contains(",", regex=False).to_numpy()
         if comma.any() and not comma[~missing].all() and text[comma].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():
-            row = int(comma.argmax())
-            raise ValueError(
-                f"{self.where(row)}: expected a number in {column!r}, found {text.iloc[row]!r}, whose comma may part "
-                "thousands or decimals; export the numbers with a decimal point and nothing between thousands"
-            )
+            advice = "export numbers with a decimal point and nothing between thousands"
+            self.refuse(comma, column, "a number without a comma, which may part thousands or decimals,", advice)
         if needed and missing.any():
-            raise ValueError(f"{self.where(int(missing.argmax()))}: expected {needed} in {column!r}, found none")
+            self.refuse(missing, column, needed)
         return np.where(missing, np.nan, values)
 
 

@@ -63,7 +63,7 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
     texts = {name: table.text(columns[name]) for name in ("recording", "trial", "image")}
     numbers = {name: table.numbers(column) for name, column in columns.items() if name not in texts}
     for name in ("start", "end"):
-        numbers[name] *= MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
+        numbers[name] = numbers[name] * MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
     rows = [_row(table, index, texts, numbers) for index in range(len(table.frame))]
     return rows, [column for column in table.frame if column not in columns.values()]
 
