@@ -124,18 +124,16 @@ def eyes(table: TrackerTable, column: str | None) -> np.ndarray:
     if not text.any():
         return np.full(len(text), BOTH, dtype=object)
     known = {word: _eye(word) for word in set(text)}
-    unknown = [row for row, word in enumerate(text) if known[word] is None]
-    if unknown:
-        raise ValueError(
-            f"{table.where(unknown[0])}: expected left or right (L, R, ...) in {column!r}, found "
-            f"{text[unknown[0]][:40]!r}; write which eye it is, or give --columns eye=NAME if another column says"
-        )
-    return np.array([known[word] for word in text], dtype=object)
+    found = np.array([known[word] for word in text], dtype=object)
+    if (found == "").any():
+        advice = "write which eye it is, or give --columns eye=NAME if another column says"
+        table.refuse(found == "", column, "left or right (L, R, ...)", advice)
+    return found
 
 
-def _eye(word: str) -> str | None:
-    found = [EYES[part] for part in re.findall(r"[a-z]+", word) if part in EYES]
-    return found[-1] if found else None
+def _eye(word: str) -> str:
+    """Empty if it is none."""
+    return next((EYES[part] for part in reversed(re.findall(r"[a-z]+", word)) if part in EYES), "")
 
 
 def invalid(table: TrackerTable, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:

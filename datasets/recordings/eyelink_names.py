@@ -1,12 +1,11 @@
 """The image that an EyeLink message names, and where it put it: texts in, names out."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending
+from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending, without_folders
 from datasets.recordings.recording import Rect
 from datasets.recordings.tables import MISSING
 
@@ -29,7 +28,7 @@ SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 def stem(name: str) -> str:
     """The name without folders and an image's ending, in small letters, accents composed, for comparison."""
-    return unicodedata.normalize("NFC", without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower())
+    return without_ending(without_folders(name.strip().strip("\"'"))).lower()
 
 
 def variable(text: str) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE
-from datasets.recordings.recording import BOTH, Recording, Rect, Trial, check_times
+from datasets.recordings.recording import BOTH, GAZE_COLUMNS, Recording, Rect, Trial, check_times
 from datasets.recordings.tables import MISSING, json_documents, read_table
 
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
@@ -88,7 +88,7 @@ def _records(path: Path, node, depth: int) -> Iterator[dict]:
 
 def _trial(where: str, number: int, record: dict) -> Trial:
     samples = _samples(where, _value(where, record, DATA))
-    times = samples["time_ms"].to_numpy()
+    times = samples["start_ms"].to_numpy()
     check_times(times, lambda index: f"{where}, sample {index + 1}")
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     image, image_doubt = _image(record)
@@ -101,7 +101,7 @@ def _trial(where: str, number: int, record: dict) -> Trial:
         end_ms=float(times[-1]) + step if len(times) else 0.0,
         image=image,
         rect=rect,
-        samples=samples,
+        gaze=samples,
         named_by="stimulus" if image else "",
         image_doubt=image_doubt,
         doubt=place_doubt,
@@ -126,7 +126,7 @@ def _samples(where: str, data) -> pd.DataFrame:
     time, x, y = np.array(rows, dtype=np.float64).reshape(-1, 3).T
     # The extension gives null where it found no face.
     xy = np.where(np.isnan(x + y), np.nan, [x, y])
-    return pd.DataFrame({"time_ms": time, "x": xy[0], "y": xy[1], "pupil": np.nan, "eye": BOTH})
+    return pd.DataFrame(dict(zip(GAZE_COLUMNS, (time, np.nan, *xy, np.nan, BOTH), strict=True)))
 
 
 def _image(record: dict) -> tuple[str | None, str]:

@@ -3,8 +3,6 @@
 Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.gaze.fixations import MAX_ID_BYTES
+from datasets.gaze.fixations import MAX_ID_BYTES, without_folders
 from utils.inputs import CONTROL_CHARACTERS
 
-FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
-SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
+GAZE_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 LEFT, RIGHT, BOTH = "left", "right", "both"
 
 
@@ -30,6 +27,10 @@ class Rect:
     height: float
 
 
+def no_gaze() -> pd.DataFrame:
+    return pd.DataFrame(columns=GAZE_COLUMNS, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One image seen once.
@@ -41,9 +42,9 @@ class Trial:
         image: its name as recorded; None if the recording does not say.
         rect: where it was on the screen; None if the recording does not say.
         image_size: (height, width) in pixels, if known.
-        fixations: the tracker's own, with ``FIXATION_COLUMNS``; None if it made none. They may reach beyond the trial.
-        samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
-            ``eye`` is left, right, or both where the tracker gives their mean.
+        gaze: the tracker's own fixations, which may reach beyond the trial, and samples, each in order of time a given
+            eye, with ``GAZE_COLUMNS``: a sample has no duration, and no x, y where the eye was not found; ``eye`` is
+            left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
         onset_known, offset_known: whether the recording says when the image appeared, else it is the start of the
             trial; and when it vanished, else it is when the next one appeared.
@@ -59,14 +60,21 @@ class Trial:
     image: str | None = None
     rect: Rect | None = None
     image_size: tuple[float, float] | None = None
-    fixations: pd.DataFrame | None = None
-    samples: pd.DataFrame | None = None
+    gaze: pd.DataFrame = field(default_factory=no_gaze)
     num_blinks: int = 0
     onset_known: bool = True
     offset_known: bool = True
     named_by: str = ""
     image_doubt: str = ""
     doubt: str = ""
+
+    @property
+    def fixations(self) -> pd.DataFrame:
+        return self.gaze[self.gaze["duration_ms"].notna()]
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        return self.gaze[self.gaze["duration_ms"].isna()]
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,8 @@ class Recording:
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
-        on_image: coordinates are shares of the image itself, wherever it was on the screen.
-        on_media: coordinates are pixels of the screen from the image's left upper corner, wherever it was.
+        plane: where coordinates are measured: on the ``screen``; from the left upper corner of the ``media``, or as
+            shares of the ``image``, wherever it was on the screen; or in the ``scene`` camera's picture.
         left_out: how many of what the reader left out, by its name.
     """
 
@@ -92,8 +100,7 @@ class Recording:
     px_per_degree: tuple[float, float] | None = None
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = ()
-    on_image: bool = False
-    on_media: bool = False
+    plane: str = "screen"
     left_out: dict[str, int] = field(default_factory=dict)
 
 
@@ -119,7 +126,7 @@ def unread(settings, *read: str) -> list[str]:
 
 def count_fixations(trials: Iterable[Trial]) -> int:
     """How many fixations trials have, of all eyes."""
-    return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
+    return sum(len(trial.fixations) for trial in trials)
 
 
 def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -127,20 +134,19 @@ def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:
-    """The fixations or samples that have a part in start..end, both in the recording's clock."""
-    if table is None:
-        return None
-    first = table["time_ms"] if "time_ms" in table else table["start_ms"]
-    last = first if "time_ms" in table else table["start_ms"] + table["duration_ms"]
-    return table[(first < end_ms) & (last >= start_ms)]
+def ends_ms(gaze: pd.DataFrame) -> pd.Series:
+    """When each fixation is over; a sample's own time."""
+    return gaze["start_ms"] + gaze["duration_ms"].fillna(0)
+
+
+def overlapping(gaze: pd.DataFrame, start_ms: float, end_ms: float) -> pd.DataFrame:
+    """The fixations and samples that have a part in start..end, both in the recording's clock."""
+    return gaze[(gaze["start_ms"] < end_ms) & (ends_ms(gaze) >= start_ms)]
 
 
 def image_name(name: str, where: str) -> str:
-    """The base name of an image as recorded, from a Windows or POSIX path, accents composed (macOS parts them);
-    ValueError if it cannot name a file.
-    """
-    base = unicodedata.normalize("NFC", re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip())
+    """The base name of an image as recorded; ValueError if it cannot name a file."""
+    base = without_folders(name.strip().strip("\"'")).strip()
     too_long = len(base.encode(errors="replace")) > MAX_ID_BYTES
     if not base or base.startswith(".") or too_long or CONTROL_CHARACTERS.search(base):
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")

@@ -141,7 +141,7 @@ def test_where_the_mean_of_both_eyes_was_not_recorded_one_eye_is_taken_unless_bo
 
 def test_an_eye_that_has_no_name_is_asked_for(write, convert):
     text = table(EYE_HEADER, *EYES).replace("L,", "0,").replace("R,", "1,")
-    with pytest.raises(ValueError, match=r"row 2: expected left or right .* in 'eye', found '0'"):
+    with pytest.raises(ValueError, match=r"row 2: expected left or right .* in eye, found '0'; 3 rows are wrong"):
         convert(write("plain", text), settings=SCREEN)
 
 
