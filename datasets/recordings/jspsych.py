@@ -19,6 +19,8 @@ from datasets.recordings.recording import BOTH, GAZE_COLUMNS, Recording, Rect, T
 from datasets.recordings.tables import MISSING, json_documents, read_table
 
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
+# In messages.
+JSON = "JSON as jsPsych saves it"
 # Lists of participants' lists of trials, packed into text by a server: no export is deeper.
 MAX_DEPTH = 8
 IMG = re.compile(r"<img\b[^>]*?(?<![-\w])src\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.I)
@@ -58,24 +60,17 @@ def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
 
 
 def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
-    found = (record for document in _parsed(str(path), text) for record in _records(path, document, 0))
+    found = (record for document in json_documents(path, text, JSON) for record in _records(path, document, 0))
     for number, record in enumerate(found, 1):
         yield f"{path}, trial {number} with gaze", record
-
-
-def _parsed(where: str, text: str) -> list:
-    try:
-        return list(json_documents(text))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: expected JSON as jsPsych saves it, found {error}; is the file whole?") from None
 
 
 def _records(path: Path, node, depth: int) -> Iterator[dict]:
     """The trials with gaze, however they are packed."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"{path}: expected JSON as jsPsych saves it, found it nested more than {MAX_DEPTH} times")
+        raise ValueError(f"{path}: expected {JSON}, found it nested more than {MAX_DEPTH} times")
     if isinstance(node, str) and DATA in node and node.lstrip()[:1] in ("[", "{"):
-        node = _parsed(f"{path}, a text in it", node)
+        node = json_documents(f"{path}, a text in it", node, JSON)
     if isinstance(node, dict):
         if node.get(DATA) is not None:
             yield node
@@ -112,7 +107,7 @@ def _value(where: str, record: dict, key: str):
     """What a record holds under a key, also as text."""
     value = record.get(key)
     if isinstance(value, str):
-        return None if value.strip().lower() in MISSING else _parsed(f"{where}, {key}", value)[0]
+        return None if value.strip().lower() in MISSING else json_documents(f"{where}, {key}", value, JSON)[0]
     return value
 
 

@@ -8,7 +8,6 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -242,14 +241,18 @@ def _list_of(text: str) -> list | None:
         return None
 
 
-def json_documents(text: str) -> Iterator:
+def json_documents(where: Path | str, text: str, expected: str) -> list:
     """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
-    ValueError for what is no JSON, RecursionError for what is nested too deeply.
+    ValueError for what is no JSON, or nested too deeply.
     """
-    at = 0
-    while (at := BLANKS.match(text, at).end()) < len(text):
-        found, at = json.JSONDecoder().raw_decode(text, at)
-        yield found
+    found, at = [], 0
+    try:
+        while (at := BLANKS.match(text, at).end()) < len(text):
+            one, at = json.JSONDecoder().raw_decode(text, at)
+            found.append(one)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: expected {expected}, found {error}; is the file whole?") from None
+    return found
 
 
 def read_records(path: Path, text: str) -> TrackerTable:
@@ -260,17 +263,13 @@ def read_records(path: Path, text: str) -> TrackerTable:
     Raises:
         ValueError: if it is none.
     """
-    records = []
-    try:
-        for found in json_documents(text):
-            found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
-            for part in found if isinstance(found, list) and found and isinstance(found[0], list) else [found]:
-                records += [{**record} for record in (part if isinstance(part, list) else [part])]
-    except (ValueError, TypeError, RecursionError) as error:
-        reason = str(error).splitlines()[0][:80]
-        raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
-    if not records:
-        raise ValueError(f"{path}: expected records in the JSON list, found none")
+    expected, records = "a JSON list of records", []
+    for found in json_documents(path, text, expected):
+        found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
+        for part in found if isinstance(found, list) and found and isinstance(found[0], list) else [found]:
+            records += part if isinstance(part, list) else [part]
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise ValueError(f"{path}: expected {expected}, found {str(records)[:80]}")
     frame = pd.DataFrame(records, range(2, len(records) + 2), dtype=object)
     return TrackerTable(path, _unfolded(frame.map(_as_text).astype(str)))
 
