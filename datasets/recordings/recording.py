@@ -3,6 +3,8 @@
 Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
 """
 
+import argparse
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +13,16 @@ import numpy as np
 import pandas as pd
 
 from datasets.gaze.fixations import MAX_ID_BYTES, without_folders
+from datasets.recordings.formats import PLAIN
+from datasets.recordings.tables import MS_PER_UNIT
 from utils.inputs import CONTROL_CHARACTERS
+from utils.settings import setting
 
 GAZE_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 LEFT, RIGHT, BOTH = "left", "right", "both"
+# Of ``ReadingSettings``, what is read for tables, and for EyeLink.
+TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
+MESSAGE_OPTIONS = ("image_message", "onset_message", "offset_message")
 
 
 @dataclass(frozen=True)
@@ -104,17 +112,56 @@ class Recording:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
+def _pattern(text: str) -> str:
+    """A type for regular expressions."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
+    return text
+
+
+def _columns(text: str) -> dict[str, str]:
+    """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role in PLAIN.columns and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"expected role=NAME,... with each role of {', '.join(PLAIN.columns)} at most once, found {text!r}"
+        )
+    return {role: name for role, _, name in pairs}
+
+
+def _message(meaning: str) -> str | None:
+    return setting(None, f"EyeLink message {meaning}", _pattern, metavar="REGEX")
+
+
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
+    """What the user says about the files; None leaves it to the file."""
 
-    columns: dict[str, str] | None = None
-    valid: Sequence[str] | None = None
-    time_unit: str | None = None
-    xy_unit: str | None = None
-    image_message: str | None = None
-    onset_message: str | None = None
-    offset_message: str | None = None
+    columns: dict[str, str] | None = setting(
+        None,
+        f"columns of {', '.join(PLAIN.columns)} (default: by usual names)",
+        _columns,
+        metavar="t=NAME,x=NAME,...",
+    )
+    valid: Sequence[str] | None = setting(
+        None,
+        "what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
+        lambda text: text.split(","),
+        metavar="VALUE[,VALUE]",
+    )
+    time_unit: str | None = setting(None, "of times (default: by name or step)", choices=MS_PER_UNIT)
+    xy_unit: str | None = setting(None, "of positions (default: by name, else px)", choices=("px", "fraction"))
+    image_message: str | None = _message(
+        "that names the image, in its first group if it has one (default: TRIAL_VAR, IMGLOAD, TRIALID)"
+    )
+    onset_message: str | None = _message(
+        "at which the image appears (default: SYNCTIME and the like, else the start of the trial)"
+    )
+    offset_message: str | None = _message(
+        "at which it vanishes (default: blank_screen and the like, else the end of the trial)"
+    )
     want_samples: bool = False
 
 
