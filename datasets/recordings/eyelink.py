@@ -128,8 +128,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     blocks = _block_times(content)
-    samples = (table for block in content.blocks if block.samples for table in _block_samples(content, block))
-    gaze = pd.concat([_fixation_table(content), *samples], ignore_index=True)
+    gaze = _gaze(content)
     screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
@@ -255,14 +254,20 @@ def _block_times(content: _Content) -> list[tuple[float, float]]:
     return list(zip(times[:, 0].tolist(), ends.tolist(), strict=True))
 
 
+def _gaze(content: _Content) -> pd.DataFrame:
+    samples = (table for block in content.blocks if block.samples for table in _block_samples(content, block))
+    gaze = pd.concat([_fixation_table(content), *samples], ignore_index=True)
+    xy = gaze[["x", "y"]].to_numpy().T.copy()
+    content.lost = codings.mask_lost_positions(xy)
+    return gaze.assign(x=xy[0], y=xy[1])
+
+
 def _fixation_table(content: _Content) -> pd.DataFrame:
     """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
     if not content.fixations:
         return no_gaze()
     table = pd.DataFrame(content.fixations, columns=GAZE_COLUMNS)
     table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
-    xy = table[["x", "y"]].to_numpy().T.copy()
-    content.lost += codings.mask_lost_positions(xy)
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
     if (end <= before).any():
@@ -274,7 +279,7 @@ def _fixation_table(content: _Content) -> pd.DataFrame:
     start = np.fmax(table["start_ms"], before)
     late = start - table["start_ms"]
     content.overlapping = int((late > 0).sum())
-    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late, x=xy[0], y=xy[1])
+    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late)
 
 
 def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
@@ -287,7 +292,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     text = pd.DataFrame(rows, dtype=str)
     if any("," in line.text for line in block.samples):
         text = text.replace(",", ".", regex=True)
-    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, copy=True)
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     wrong = ~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy()
     if wrong.any():
         block.samples[int(wrong.any(axis=1).argmax())].fail("numbers, or '.' where the eye was not found")
@@ -297,7 +302,6 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
-        content.lost += codings.mask_lost_positions(gaze[:2])
         yield pd.DataFrame(dict(zip(GAZE_COLUMNS, (times, np.nan, *gaze, eye), strict=True)))
 
 

@@ -83,8 +83,8 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     time_ms, duration_ms = times_ms(content)
     beside_samples = ["fix_" if content.has("fix_x", "fix_y") else ""]
     sides = {None: [], "rows": content.sides}.get(content.mode, beside_samples)
-    fixations = [_of_side(content, side, time_ms) for side in sides]
-    fixations = _with_extents(content, fixations, time_ms, duration_ms)
+    extents = _extents(content, time_ms, duration_ms)
+    fixations = [_of_side(content, side, time_ms).assign(**extents) for side in sides]
     samples = [_of_side(content, side, time_ms) for side in content.sides if content.mode != "rows"]
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
@@ -216,8 +216,8 @@ def _check_unit(content: Content, xy: np.ndarray) -> None:
         )
 
 
-def _with_extents(content: Content, tables: list[pd.DataFrame], time_ms, duration_ms) -> list[pd.DataFrame]:
-    """With ``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
+def _extents(content: Content, time_ms, duration_ms) -> dict[str, np.ndarray]:
+    """``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
     start = time_ms
     ids = content.text("id") if content.has("id") else np.arange(len(time_ms))
     if content.mode == "growing":
@@ -225,8 +225,7 @@ def _with_extents(content: Content, tables: list[pd.DataFrame], time_ms, duratio
     elif content.mode == "runs":
         start, duration_ms, ids = _stretches(content, time_ms, duration_ms)
     # Numbers sort and group faster than texts.
-    ids = pd.factorize(ids)[0]
-    return [table.assign(start_ms=start, duration_ms=duration_ms, id=ids) for table in tables]
+    return {"start_ms": start, "duration_ms": duration_ms, "id": pd.factorize(ids)[0]}
 
 
 def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

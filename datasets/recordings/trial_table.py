@@ -13,7 +13,7 @@ import pandas as pd
 
 from datasets.recordings.eyelink_names import stem
 from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, ends_ms, overlapping, plain
-from datasets.recordings.tables import MS_PER_UNIT, TrackerTable, read_table, read_text, unit_of
+from datasets.recordings.tables import MS_PER_UNIT, read_table, read_text, unit_of
 from utils.inputs import printable
 
 RECT = ("left", "top", "width", "height")
@@ -55,41 +55,36 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
         raise ValueError(f"{path}: expected the columns {', '.join(RECT)} together, found {', '.join(given)} alone")
     texts = {name: table.text(columns[name]) for name in ("recording", "trial", "image")}
     numbers = {name: table.numbers(column) for name, column in columns.items() if name not in texts}
-    for name in ("start", "end"):
-        numbers[name] = numbers[name] * MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
-    rows = [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+    for name, unknown in (("start", -np.inf), ("end", np.inf)):
+        times_ms = numbers[name] * MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
+        numbers[name] = np.where(np.isnan(times_ms), unknown, times_ms)
+    rows = [_row(table.where(row.Index), row) for row in pd.DataFrame(texts | numbers).itertuples()]
     return rows, [column for column in table.frame if column not in columns.values()]
 
 
-def _row(table: TrackerTable, index: int, texts: dict, numbers: dict) -> TrialRow:
-    where = table.where(index)
-    recording, label, image = (texts[name][index] for name in ("recording", "trial", "image"))
-    number = float(numbers["number"][index])
-    if np.isfinite(number) and not (number >= 1 and number % 1 == 0):
-        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(number)}")
-    if not image and not label and np.isnan(number):
+def _row(where: str, row) -> TrialRow:
+    if np.isfinite(row.number) and not (row.number >= 1 and row.number % 1 == 0):
+        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(row.number)}")
+    if not row.image and not row.trial and np.isnan(row.number):
         raise ValueError(f"{where}: expected an image or a trial, found neither")
-    rect = [float(numbers[name][index]) for name in RECT]
+    rect, size = [getattr(row, name) for name in RECT], (row.image_height, row.image_width)
     if np.isfinite(rect).any() and not (np.isfinite(rect).all() and min(rect[2:]) > 0):
         raise ValueError(f"{where}: expected {', '.join(RECT)} with a positive width and height, found {rect}")
-    times = (("start", -np.inf), ("end", np.inf))
-    start, end = (float(np.nan_to_num(numbers[name][index], nan=unknown)) for name, unknown in times)
-    if end <= start:
-        raise ValueError(f"{where}: expected an end after the start, found {plain(start)} to {plain(end)} ms")
-    size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    if row.end <= row.start:
+        raise ValueError(f"{where}: expected an end after the start, found {plain(row.start)} to {plain(row.end)} ms")
     if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
         raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
     return TrialRow(
-        label,
+        row.trial,
         where,
-        start,
-        end,
-        image or None,
+        row.start,
+        row.end,
+        row.image or None,
         Rect(*rect) if np.isfinite(rect).all() else None,
         size if np.isfinite(size).all() else None,
-        named_by="--trials" if image else "",
-        recording=recording or None,
-        number=int(number) if np.isfinite(number) else None,
+        named_by="--trials" if row.image else "",
+        recording=row.recording or None,
+        number=int(row.number) if np.isfinite(row.number) else None,
     )
 
 
@@ -205,27 +200,19 @@ def list_trials(recording: Recording) -> list[str]:
 
 
 def _listed(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:
-    cells = (trial.label, *_times(trial), trial.image, _gaze(trial))
+    kind, gaze = ("fixations", trial.fixations) if len(trial.fixations) else ("samples", trial.samples)
+    counts = ", ".join(f"{count} {kind} ({eye})" for eye, count in gaze["eye"].value_counts(sort=False).items())
+    known = ((trial.start_ms, gaze["start_ms"].min()), (trial.end_ms, ends_ms(gaze).max()))
+    times = (plain(t) if np.isfinite(t) or np.isnan(seen) else f"({plain(seen)})" for t, seen in known)
+    cells = (trial.label, *times, trial.image, counts or "0 fixations")
     where = trial.where.removeprefix(f"{recording.path}, ")
     named_by = trial.named_by if trial.image or not trial.image_doubt else f"not certain: {trial.image_doubt}"
     return (str(number), *map(_cell, cells), where, printable(named_by or "-"))
 
 
-def _times(trial: Trial) -> tuple[str, str]:
-    known = ((trial.start_ms, trial.gaze["start_ms"].min()), (trial.end_ms, ends_ms(trial.gaze).max()))
-    return tuple(plain(t) if np.isfinite(t) or np.isnan(gaze) else f"({plain(gaze)})" for t, gaze in known)
-
-
 def _cell(text: str | None) -> str:
     text = printable(text or "-")
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 3] + "..."
-
-
-def _gaze(trial: Trial) -> str:
-    """How many fixations, or, without any, samples, an eye."""
-    kind, gaze = ("fixations", trial.fixations) if len(trial.fixations) else ("samples", trial.samples)
-    counts = gaze["eye"].value_counts(sort=False)
-    return ", ".join(f"{count} {kind} ({eye})" for eye, count in counts.items()) or "0 fixations"
 
 
 def with_rect(recording: Recording, rect: Rect | None) -> Recording:
