@@ -146,9 +146,9 @@ def invalid(table: TrackerTable, column: str | None, coding: str | None, good: S
     text = table.words(column)
     if column is None:
         return np.zeros(len(text), dtype=bool)
-    numbers = {value: _number(value) for value in sorted(set(text) - {""})}
+    numbers = {value: number_or_text(value) for value in sorted(set(text) - {""})}
     if good is not None:
-        wanted = {_number(word.strip().lower()) for word in good}
+        wanted = {number_or_text(word.strip().lower()) for word in good}
         return np.isin(text, ["", *(value for value, number in numbers.items() if number not in wanted)])
     if numbers.keys() <= {*GOOD, *BAD}:
         return np.isin(text, [*BAD, ""]) & bool(numbers)
@@ -170,7 +170,8 @@ def invalid(table: TrackerTable, column: str | None, coding: str | None, good: S
     )
 
 
-def _number(word: str) -> float | str:
+def number_or_text(word: str) -> float | str:
+    """For comparison: 7 is 007 and 7.0, as spreadsheets write it."""
     try:
         return float(word)
     except ValueError:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.recordings.codings import number_or_text
 from datasets.recordings.eyelink_names import stem
 from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, ends_ms, overlapping, plain
 from datasets.recordings.tables import MS_PER_UNIT, read_table, read_text, unit_of
@@ -278,13 +279,7 @@ def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
 
 
 def _same_label(one: str, other: str) -> bool:
-    """Whether two labels are the same; 7 is 007 and 7.0, as spreadsheets write it."""
-    if one.strip() == other.strip():
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
+    return one.strip() == other.strip() or number_or_text(one) == number_or_text(other)
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
