@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -182,22 +183,21 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
 
 
 def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
-    how = {"sep": separator, "dtype": str, "keep_default_na": False, "skip_blank_lines": False, "low_memory": False}
+    how = {"sep": separator, "keep_default_na": False, "skip_blank_lines": False, "low_memory": False}
     try:
-        frame = pd.read_csv(io.StringIO(text), **how)
-        if not isinstance(frame.index, pd.RangeIndex) and frame.index.nlevels == 1 and (frame.iloc[:, -1] == "").all():
-            # A separator at the end of every row, which the header lacks.
-            names = [*frame.columns, " "]
-            frame = pd.read_csv(io.StringIO(text), header=0, names=names, **how).iloc[:, :-1]
-    except (ValueError, csv.Error) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
-    if not isinstance(frame.index, pd.RangeIndex):
+        with warnings.catch_warnings():
+            # Of fields beyond the header's, which are lost. Objects may be empty there, as where a separator ends
+            # every row.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(io.StringIO(text), dtype=object, index_col=False, **how).astype(str)
+    except pd.errors.ParserWarning:
         raise ValueError(
             f"{path}: expected as many fields in a row as in the header, found more; if the rows have names or "
             "numbers without a header, give them one"
-        )
-    return frame
+        ) from None
+    except (ValueError, csv.Error) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
 
 
 def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
