@@ -285,8 +285,6 @@ def _trial_rows(
     summary.trials += 1
     summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
-    if gaze.empty:
-        return pd.DataFrame()
     eye = _eye_of_trial(gaze, kind, settings.eye, summary)
     mine = gaze[gaze["eye"] == eye].sort_values("start_ms", kind="stable")
     if eye == BOTH and mine.empty and kind == "samples":

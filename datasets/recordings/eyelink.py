@@ -20,6 +20,7 @@ from datasets.recordings.recording import (
     BOTH,
     GAZE_COLUMNS,
     LEFT,
+    NO_GAZE,
     RIGHT,
     ReadingSettings,
     Recording,
@@ -27,7 +28,6 @@ from datasets.recordings.recording import (
     Trial,
     check_times,
     counted,
-    no_gaze,
     overlapping,
     plain,
 )
@@ -265,7 +265,7 @@ def _gaze(content: _Content) -> pd.DataFrame:
 def _fixation_table(content: _Content) -> pd.DataFrame:
     """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
     if not content.fixations:
-        return no_gaze()
+        return NO_GAZE
     table = pd.DataFrame(content.fixations, columns=GAZE_COLUMNS)
     table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
     end = table["start_ms"] + table["duration_ms"]

@@ -19,6 +19,7 @@ from utils.inputs import CONTROL_CHARACTERS
 from utils.settings import setting
 
 GAZE_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
+NO_GAZE = pd.DataFrame(columns=GAZE_COLUMNS, dtype=np.float64)
 LEFT, RIGHT, BOTH = "left", "right", "both"
 # Of ``ReadingSettings``, what is read for tables, and for EyeLink.
 TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
@@ -33,10 +34,6 @@ class Rect:
     top: float
     width: float
     height: float
-
-
-def no_gaze() -> pd.DataFrame:
-    return pd.DataFrame(columns=GAZE_COLUMNS, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Trial:
     image: str | None = None
     rect: Rect | None = None
     image_size: tuple[float, float] | None = None
-    gaze: pd.DataFrame = field(default_factory=no_gaze)
+    gaze: pd.DataFrame = field(default_factory=lambda: NO_GAZE)
     num_blinks: int = 0
     onset_known: bool = True
     offset_known: bool = True
