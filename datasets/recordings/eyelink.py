@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -64,8 +64,9 @@ def looks_like(text: str) -> bool:
     return bool(WRITTEN.search(text[:20000]))
 
 
-class _Line(NamedTuple):
-    """A line, or a message's text, and its number, from 1."""
+@dataclass(frozen=True)
+class _Line:
+    """A line that is no sample's, or a message's text, and its number, from 1."""
 
     path: Path
     number: int
@@ -85,13 +86,13 @@ class _Line(NamedTuple):
 
 @dataclass
 class _Block:
-    """What stands between START and END."""
+    """What stands between START and END; of a sample the number of its line, and the line."""
 
     start_ms: float
     eyes: tuple[str, ...]
     rate_hz: float | None = None
     end_ms: float = np.nan
-    samples: list[_Line] = field(default_factory=list)
+    samples: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -123,8 +124,10 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     want_samples = settings.want_samples or not re.search(r"^EFIX\b", text, re.M)
     content = _Content(path, want_samples, not re.search(r"^(START|[SE](FIX|SACC|BLINK))\b", text, re.M))
     for number, line in enumerate(text.split("\n"), 1):
-        take = _take_sample if line[:1].isdigit() else _take_line
-        take(content, _Line(path, number, line))
+        if line[:1].isdigit():
+            _take_sample(content, number, line)
+        else:
+            _take_line(content, _Line(path, number, line))
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     blocks = _block_times(content)
@@ -210,16 +213,16 @@ def _take_line(content: _Content, line: _Line) -> None:
             line.fail(EXPECTED[word])
 
 
-def _take_sample(content: _Content, line: _Line) -> None:
+def _take_sample(content: _Content, number: int, text: str) -> None:
     if not content.blocks:
         # Where a file has samples alone, the first is the beginning of its only block.
-        found = re.search(r"\s" + FLAGS, line.text)
+        line, found = _Line(content.path, number, text), re.search(r"\s" + FLAGS, text)
         if not content.samples_alone or not found:
             line.fail("a line START before the first sample")
         eyes = (LEFT, RIGHT) if len(found[1]) == 5 else (BOTH,)
-        content.blocks.append(_Block(line.value(line.text.split()[0]), eyes))
+        content.blocks.append(_Block(line.value(text.split()[0]), eyes))
     if content.want_samples:
-        content.blocks[-1].samples.append(line)
+        content.blocks[-1].samples.append((number, text))
 
 
 def _take_end(content: _Content, line: _Line, time: str) -> None:
@@ -285,19 +288,21 @@ def _fixation_table(content: _Content) -> pd.DataFrame:
 def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     """The samples of each eye."""
     width = 1 + 3 * len(block.eyes)
-    rows = [line.text.split(None, width)[:width] for line in block.samples]
-    for line, row in zip(block.samples, rows, strict=True):
+    rows = [line.split(None, width)[:width] for _, line in block.samples]
+    for sample, row in zip(block.samples, rows, strict=True):
         if len(row) < width:
-            line.fail(f"a time and 3 values an eye ({width} in all; is the file cut short?)")
+            expected = f"a time and 3 values an eye ({width} in all; is the file cut short?)"
+            _Line(content.path, *sample).fail(expected)
     text = pd.DataFrame(rows, dtype=str)
-    if any("," in line.text for line in block.samples):
+    if any("," in line for _, line in block.samples):
         text = text.replace(",", ".", regex=True)
     values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     wrong = ~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy()
     if wrong.any():
-        block.samples[int(wrong.any(axis=1).argmax())].fail("numbers, or '.' where the eye was not found")
+        sample = block.samples[int(wrong.any(axis=1).argmax())]
+        _Line(content.path, *sample).fail("numbers, or '.' where the eye was not found")
     times = values[:, 0]
-    check_times(times, lambda index: f"{content.path}, line {block.samples[index].number}")
+    check_times(times, lambda index: f"{content.path}, line {block.samples[index][0]}")
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
