@@ -4,14 +4,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_shared, given, pattern
+from commands.options import Parser, add_shared, given
 from commands.outputs import Output
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.recordings.detect import formats, read_recording
 from datasets.recordings.detection import DetectionSettings
-from datasets.recordings.formats import PLAIN
-from datasets.recordings.recording import ReadingSettings, Recording, Rect
-from datasets.recordings.tables import MS_PER_UNIT
+from datasets.recordings.recording import MESSAGE_OPTIONS, TABLE_OPTIONS, ReadingSettings, Recording, Rect
 from datasets.recordings.trial_table import (
     TrialRow,
     apply_trial_table,
@@ -41,27 +39,6 @@ def add_options(parser: Parser) -> None:
     )
     add_shared(parser, "overwrite")
     parser.add_argument("--format", choices=formats(), help="of the files (default: by content)")
-    _add_fixations_images(parser)
-    group = parser.add_argument_group("fixations")
-    add_settings(group, declared_settings(ConversionSettings, DetectionSettings))
-    group = parser.add_argument_group("tables")
-    group.add_argument(
-        "--columns",
-        type=_columns,
-        metavar="t=NAME,x=NAME,...",
-        help=f"columns of {', '.join(PLAIN.columns)} (default: by usual names)",
-    )
-    group.add_argument(
-        "--valid",
-        type=lambda text: text.split(","),
-        metavar="VALUE[,VALUE]",
-        help="what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
-    )
-    group.add_argument("--time_unit", choices=tuple(MS_PER_UNIT), help="of times (default: by name or step)")
-    group.add_argument("--xy_unit", choices=("px", "fraction"), help="of positions (default: by name, else px)")
-
-
-def _add_fixations_images(parser: Parser) -> None:
     group = parser.add_argument_group("which image, where and when")
     group.add_argument("--image", help="the image, for recordings of one that do not say")
     group.add_argument(
@@ -78,26 +55,11 @@ def _add_fixations_images(parser: Parser) -> None:
         metavar="LEFT,TOP,WIDTH,HEIGHT",
         help="where every image is, px of the screen (default: as the recording says, else the whole screen)",
     )
-    messages = (
-        (
-            "--image_message",
-            "that names the image, in its first group if it has one (default: TRIAL_VAR, IMGLOAD, TRIALID)",
-        ),
-        ("--onset_message", "at which the image appears (default: SYNCTIME and the like, else the start of the trial)"),
-        ("--offset_message", "at which it vanishes (default: blank_screen and the like, else the end of the trial)"),
-    )
-    for option, meaning in messages:
-        group.add_argument(option, type=pattern, metavar="REGEX", help=f"EyeLink message {meaning}")
-
-
-def _columns(text: str) -> dict[str, str]:
-    """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(role in PLAIN.columns and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
-        raise argparse.ArgumentTypeError(
-            f"expected role=NAME,... with each role of {', '.join(PLAIN.columns)} at most once, found {text!r}"
-        )
-    return {role: name for role, _, name in pairs}
+    add_settings(group, declared_settings(ReadingSettings), MESSAGE_OPTIONS)
+    group = parser.add_argument_group("fixations")
+    add_settings(group, declared_settings(ConversionSettings, DetectionSettings))
+    group = parser.add_argument_group("tables")
+    add_settings(group, declared_settings(ReadingSettings), TABLE_OPTIONS)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:

@@ -1,7 +1,6 @@
 """The parser, types of options beside those of ``utils.settings``, and options that several commands share."""
 
 import argparse
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -48,15 +47,6 @@ def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 def spacing(text: str) -> tuple[float, float]:
     """A type for the height and width of a pixel: two numbers above 0, or one for both."""
     return measures(2, positive=2)(text if "," in text else f"{text},{text}")
-
-
-def pattern(text: str) -> str:
-    """A type for regular expressions."""
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
-    return text
 
 
 def processes(text: str) -> int:

@@ -86,8 +86,7 @@ def _ids(table: Table) -> dict[str, str]:
     labels = table.frame[IMAGE]
     id_of, label_of, twice = {}, {}, []
     for label in labels.unique():
-        # Tables come from Windows too, whatever reads them.
-        name = without_ending(plain_id(label.replace("\\", "/").rpartition("/")[2]))
+        name = without_ending(without_folders(label))
         if not name or name.startswith(".") or CONTROL_CHARACTERS.search(label):
             table.refuse(labels == label, IMAGE, "an image name", "write the name of the image's file")
         if len(name.encode()) > MAX_ID_BYTES:
@@ -100,6 +99,11 @@ def _ids(table: Table) -> dict[str, str]:
         expected = f"one name an id, {shown(label_of[id_of[twice[0]]])} as above,"
         table.refuse(labels.isin(twice), IMAGE, expected, "rename one of the images")
     return id_of
+
+
+def without_folders(name: str) -> str:
+    """A file's name from a Windows or POSIX path, whatever reads it; accents composed (macOS parts them)."""
+    return plain_id(name.replace("\\", "/").rpartition("/")[2])
 
 
 def without_ending(name: str) -> str:

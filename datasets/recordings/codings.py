@@ -124,18 +124,16 @@ def eyes(table: TrackerTable, column: str | None) -> np.ndarray:
     if not text.any():
         return np.full(len(text), BOTH, dtype=object)
     known = {word: _eye(word) for word in set(text)}
-    unknown = [row for row, word in enumerate(text) if known[word] is None]
-    if unknown:
-        raise ValueError(
-            f"{table.where(unknown[0])}: expected left or right (L, R, ...) in {column!r}, found "
-            f"{text[unknown[0]][:40]!r}; write which eye it is, or give --columns eye=NAME if another column says"
-        )
-    return np.array([known[word] for word in text], dtype=object)
+    found = np.array([known[word] for word in text], dtype=object)
+    if (found == "").any():
+        advice = "write which eye it is, or give --columns eye=NAME if another column says"
+        table.refuse(found == "", column, "left or right (L, R, ...)", advice)
+    return found
 
 
-def _eye(word: str) -> str | None:
-    found = [EYES[part] for part in re.findall(r"[a-z]+", word) if part in EYES]
-    return found[-1] if found else None
+def _eye(word: str) -> str:
+    """Empty if it is none."""
+    return next((EYES[part] for part in reversed(re.findall(r"[a-z]+", word)) if part in EYES), "")
 
 
 def invalid(table: TrackerTable, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:
@@ -148,9 +146,9 @@ def invalid(table: TrackerTable, column: str | None, coding: str | None, good: S
     text = table.words(column)
     if column is None:
         return np.zeros(len(text), dtype=bool)
-    numbers = {value: _number(value) for value in sorted(set(text) - {""})}
+    numbers = {value: number_or_text(value) for value in sorted(set(text) - {""})}
     if good is not None:
-        wanted = {_number(word.strip().lower()) for word in good}
+        wanted = {number_or_text(word.strip().lower()) for word in good}
         return np.isin(text, ["", *(value for value, number in numbers.items() if number not in wanted)])
     if numbers.keys() <= {*GOOD, *BAD}:
         return np.isin(text, [*BAD, ""]) & bool(numbers)
@@ -172,7 +170,8 @@ def invalid(table: TrackerTable, column: str | None, coding: str | None, good: S
     )
 
 
-def _number(word: str) -> float | str:
+def number_or_text(word: str) -> float | str:
+    """For comparison: 7 is 007 and 7.0, as spreadsheets write it."""
     try:
         return float(word)
     except ValueError:

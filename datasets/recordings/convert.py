@@ -124,16 +124,15 @@ def _one_size(table: pd.DataFrame, column: str) -> pd.Series:
 
 def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.DataFrame, Summary]:
     recording = _in_pixels(_named_only(recording), settings.screen_px)
-    method = settings.method or ("events" if any(_some(trial.fixations) for trial in recording.trials) else "ivt")
+    method = settings.method or ("events" if count_fixations(recording.trials) else "ivt")
     kind = "fixations" if method == "events" else "samples"
-    gaze = [getattr(trial, kind) for trial in recording.trials if _some(getattr(trial, kind))]
-    if not gaze:
+    whole = pd.concat([getattr(trial, kind) for trial in recording.trials])
+    if whole.empty:
         raise ValueError(
             f"{recording.path}: expected {'fixations of the tracker' if method == 'events' else 'samples'} in one of "
             f"its {len(recording.trials)} trials, found none"
             + ("; --method ivt or idt finds them among samples" if method == "events" else "")
         )
-    whole = pd.concat(gaze)
     eye = _choose_eye(recording.path, whole, kind, settings.eye)
     summary = Summary(
         recording.path, recording.format, method, eye, left_out=recording.left_out, notes=list(recording.notes)
@@ -153,7 +152,7 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
         )
     table = pd.concat([table for table in tables if len(table)], ignore_index=True)
     summary.kept, summary.images = len(table), set(table["IMAGE"])
-    if summary.whole_screen and not recording.on_image:
+    if summary.whole_screen and recording.plane != "image":
         note = f"{summary.whole_screen} trials do not say where the image was: taken to fill the screen or surface"
         summary.notes.append(f"{note}; if it did not, give --stimulus_rect or --trials")
     summary.notes += _notes_on_eyes(whole, kind, settings.eye, summary)
@@ -212,10 +211,6 @@ def reasons(summary: Summary) -> str:
     return ", ".join(parts + [f"{count} {what}" for what, count in counts.items() if count])
 
 
-def _some(table: pd.DataFrame | None) -> bool:
-    return table is not None and len(table) > 0
-
-
 def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> Recording:
     """Shares of the screen become pixels where its size is given."""
     if screen_px is None:
@@ -230,12 +225,8 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
         trials = tuple(replace(trial, rect=screen) if trial.rect == before else trial for trial in recording.trials)
         return replace(recording, screen=screen, trials=trials, notes=notes)
 
-    def scaled(table: pd.DataFrame | None) -> pd.DataFrame | None:
-        return table if table is None else table.assign(x=table["x"] * width, y=table["y"] * height)
-
-    trials = tuple(
-        replace(trial, fixations=scaled(trial.fixations), samples=scaled(trial.samples)) for trial in recording.trials
-    )
+    scaled = (trial.gaze.assign(x=trial.gaze["x"] * width, y=trial.gaze["y"] * height) for trial in recording.trials)
+    trials = tuple(replace(trial, gaze=gaze) for trial, gaze in zip(recording.trials, scaled, strict=True))
     screen = Rect(0, 0, width, height) if recording.screen else None
     return replace(recording, trials=trials, unit="px", screen=screen)
 
@@ -275,23 +266,14 @@ def _notes_on_eyes(gaze: pd.DataFrame, kind: str, wanted: str, summary: Summary)
     return []
 
 
-def _eye_of_trial(gaze: pd.DataFrame, wanted: str, summary: Summary) -> str:
+def _eye_of_trial(gaze: pd.DataFrame, kind: str, wanted: str, summary: Summary) -> str:
     """The recording's eye (or the mean of both), or another where that was not recorded for a while."""
     others = [eye for eye in (RIGHT, LEFT) if eye != summary.eye and _seen(gaze, eye)]
-    can_average = summary.eye == BOTH and "time_ms" in gaze
+    can_average = summary.eye == BOTH and kind == "samples"
     if wanted != "auto" or can_average or _seen(gaze, summary.eye) or not others:
         return summary.eye
     summary.other_eye += 1
     return others[0]
-
-
-def _of_eye(gaze: pd.DataFrame, eye: str) -> pd.DataFrame:
-    """The rows of an eye; for both, the mean of the eyes' samples by time where the tracker made none."""
-    mine = gaze[gaze["eye"] == eye]
-    if eye != BOTH or len(mine) or "time_ms" not in gaze:
-        return mine.sort_values("time_ms" if "time_ms" in mine else "start_ms", kind="stable")
-    # The mean of x, y and pupil over the eyes that were found.
-    return gaze.groupby("time_ms", sort=True)[["x", "y", "pupil"]].mean().reset_index()
 
 
 def _trial_rows(
@@ -303,27 +285,28 @@ def _trial_rows(
     summary.trials += 1
     summary.whole_screen += trial.rect is None
     summary.blinks += trial.num_blinks
-    if not _some(gaze):
-        return pd.DataFrame()
-    eye = _eye_of_trial(gaze, settings.eye, summary)
-    # A mean of both leaves no eye out.
-    is_mean = BOTH in set(gaze["eye"]) or (eye == BOTH and kind == "samples")
-    summary.other_eyes += 0 if is_mean else int((gaze["eye"] != eye).sum())
-    gaze = _of_eye(gaze, eye)
+    eye = _eye_of_trial(gaze, kind, settings.eye, summary)
+    mine = gaze[gaze["eye"] == eye].sort_values("start_ms", kind="stable")
+    if eye == BOTH and mine.empty and kind == "samples":
+        # The mean over the eyes that were found, where the tracker made none. A copy lies in one piece of memory,
+        # whoever read it: the last digits of sums depend on that.
+        mine = gaze.copy().groupby("start_ms")[["x", "y", "pupil"]].mean().reset_index()
+    elif BOTH not in set(gaze["eye"]):
+        summary.other_eyes += len(gaze) - len(mine)
     if kind == "samples":
-        gaze = gaze[(gaze["time_ms"] >= trial.start_ms) & (gaze["time_ms"] <= trial.end_ms)]
-        summary.repeated += int(gaze["time_ms"].duplicated().sum())
-        summary.samples += len(gaze)
-        summary.missing_samples += int(gaze["x"].isna().sum())
-        gaze = _detected(gaze, recording, settings, summary.method)
-    rows = _on_image(gaze, trial, rect, settings.detection.min_duration_ms, summary)
+        mine = mine[(mine["start_ms"] >= trial.start_ms) & (mine["start_ms"] <= trial.end_ms)]
+        summary.repeated += int(mine["start_ms"].duplicated().sum())
+        summary.samples += len(mine)
+        summary.missing_samples += int(mine["x"].isna().sum())
+        mine = _detected(mine, recording, settings, summary.method)
+    rows = _on_image(mine, trial, rect, settings.detection.min_duration_ms, summary)
     height, width = trial.image_size or (np.nan, np.nan)
     rows.insert(0, "IMAGE", name)
     return rows.assign(IMAGE_HEIGHT=height, IMAGE_WIDTH=width)
 
 
 def _detected(samples: pd.DataFrame, recording: Recording, settings: ConversionSettings, method: str) -> pd.DataFrame:
-    if recording.on_image:
+    if recording.plane == "image":
         raise ValueError(
             f"{recording.path}: expected positions on the screen (DACS px) to find fixations among samples, found "
             "shares of the image (MCS norm), which have no size in degrees; export those too"
@@ -331,7 +314,7 @@ def _detected(samples: pd.DataFrame, recording: Recording, settings: ConversionS
     # The scene camera's picture has a size too, though no image can be taken to fill it.
     screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
     # A time that comes again would be an infinite velocity.
-    samples = samples.drop_duplicates("time_ms")
+    samples = samples.drop_duplicates("start_ms")
     geometry = (recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
     degrees = to_degrees(samples[["x", "y"]].to_numpy(), *geometry)
     rate = settings.sampling_rate_hz or recording.sampling_rate_hz
@@ -352,7 +335,7 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
             f"{trial.where}: expected the image's rectangle as shares of the screen, as the positions are, found "
             f"{rect.width:g} x {rect.height:g}; give --screen_px W,H to use pixels"
         )
-    return replace(rect, left=0, top=0) if recording.on_media else rect
+    return replace(rect, left=0, top=0) if recording.plane == "media" else rect
 
 
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:

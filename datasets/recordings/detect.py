@@ -6,13 +6,12 @@ from pathlib import Path
 
 from datasets.recordings import eyelink, jspsych, table_reader
 from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
-from datasets.recordings.recording import ReadingSettings, Recording, unread
+from datasets.recordings.recording import MESSAGE_OPTIONS, TABLE_OPTIONS, ReadingSettings, Recording, unread
 from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
 
 # Further down no preamble reaches.
 HEADER_LINES = 200
-TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
-READ = {"eyelink": ("image_message", "onset_message", "offset_message"), "jspsych": ()}
+READ = {"eyelink": MESSAGE_OPTIONS, "jspsych": ()}
 JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
 
 

@@ -68,7 +68,7 @@ def detect_fixations(
     """The fixations among the samples of one eye in one trial.
 
     Args:
-        samples: ``time_ms`` in increasing order, ``x``, ``y``, ``pupil``; NaN where the eye was not found.
+        samples: ``start_ms`` in increasing order, ``x``, ``y``, ``pupil``; NaN where the eye was not found.
         method: a key of ``DETECTORS``.
         degrees: (N,2), the samples' positions as ``to_degrees`` has them.
         sampling_rate_hz: None takes the usual step between samples.
@@ -79,7 +79,7 @@ def detect_fixations(
         unless ``ivt`` merges the parts: those no further apart than ``merge_gap_ms`` and half a degree.
         Empty without samples.
     """
-    time = samples["time_ms"].to_numpy()
+    time = samples["start_ms"].to_numpy()
     if len(time) < 2:
         return pd.DataFrame(columns=["start_ms", "duration_ms", "x", "y", "pupil"], dtype=np.float64)
     step_ms = 1e3 / sampling_rate_hz if sampling_rate_hz else float(np.median(np.diff(time)))

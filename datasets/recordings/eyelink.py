@@ -18,10 +18,10 @@ from datasets.recordings import codings
 from datasets.recordings.eyelink_trials import Message, find_trials
 from datasets.recordings.recording import (
     BOTH,
-    FIXATION_COLUMNS,
+    GAZE_COLUMNS,
     LEFT,
+    NO_GAZE,
     RIGHT,
-    SAMPLE_COLUMNS,
     ReadingSettings,
     Recording,
     Rect,
@@ -86,14 +86,13 @@ class _Line:
 
 @dataclass
 class _Block:
-    """What stands between START and END; of its samples the numbers of the lines, and the lines."""
+    """What stands between START and END; of a sample the number of its line, and the line."""
 
     start_ms: float
     eyes: tuple[str, ...]
     rate_hz: float | None = None
     end_ms: float = np.nan
-    numbers: list[int] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    samples: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -132,9 +131,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     if not content.blocks:
         raise ValueError(f"{path}: expected a recording block (a line START), found none; was the file cut?")
     blocks = _block_times(content)
-    fixations = _fixation_table(content)
-    samples = [table for block in content.blocks if block.lines for table in _block_samples(content, block)]
-    samples = pd.concat(samples, ignore_index=True) if samples else None
+    gaze = _gaze(content)
     screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
     sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
@@ -147,11 +144,11 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
             f"{path}: expected its messages to be searched within {TRIAL_SECONDS} s, found that it takes longer; write "
             "--image_message, --onset_message and --offset_message without repetitions inside or behind others"
         ) from None
-    trials = [replace(_with_gaze(trial, fixations, samples, content.blinks), doubt=doubt) for trial in found]
+    trials = [replace(_with_gaze(trial, gaze, content.blinks), doubt=doubt) for trial in found]
     rates = {block.rate_hz for block in content.blocks} - {None}
     left_out = {
         "fixations outside the time of every trial": len(content.fixations)
-        - len(set().union(*(trial.fixations.index for trial in trials if trial.fixations is not None))),
+        - len(set().union(*(trial.fixations.index for trial in trials))),
         "fixations with a beginning (SFIX) and no end": content.unfinished + len(content.begun),
     }
     return Recording(
@@ -225,8 +222,7 @@ def _take_sample(content: _Content, number: int, text: str) -> None:
         eyes = (LEFT, RIGHT) if len(found[1]) == 5 else (BOTH,)
         content.blocks.append(_Block(line.value(text.split()[0]), eyes))
     if content.want_samples:
-        content.blocks[-1].lines.append(text)
-        content.blocks[-1].numbers.append(number)
+        content.blocks[-1].samples.append((number, text))
 
 
 def _take_end(content: _Content, line: _Line, time: str) -> None:
@@ -261,14 +257,20 @@ def _block_times(content: _Content) -> list[tuple[float, float]]:
     return list(zip(times[:, 0].tolist(), ends.tolist(), strict=True))
 
 
-def _fixation_table(content: _Content) -> pd.DataFrame | None:
+def _gaze(content: _Content) -> pd.DataFrame:
+    samples = (table for block in content.blocks if block.samples for table in _block_samples(content, block))
+    gaze = pd.concat([_fixation_table(content), *samples], ignore_index=True)
+    xy = gaze[["x", "y"]].to_numpy().T.copy()
+    content.lost = codings.mask_lost_positions(xy)
+    return gaze.assign(x=xy[0], y=xy[1])
+
+
+def _fixation_table(content: _Content) -> pd.DataFrame:
     """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
     if not content.fixations:
-        return None
-    table = pd.DataFrame(content.fixations, columns=FIXATION_COLUMNS)
+        return NO_GAZE
+    table = pd.DataFrame(content.fixations, columns=GAZE_COLUMNS)
     table = table.sort_values(["start_ms", "duration_ms"], ignore_index=True)
-    xy = table[["x", "y"]].to_numpy().T.copy()
-    content.lost += codings.mask_lost_positions(xy)
     end = table["start_ms"] + table["duration_ms"]
     before = end.groupby(table["eye"]).transform(lambda ends: ends.cummax().shift())
     if (end <= before).any():
@@ -280,35 +282,32 @@ def _fixation_table(content: _Content) -> pd.DataFrame | None:
     start = np.fmax(table["start_ms"], before)
     late = start - table["start_ms"]
     content.overlapping = int((late > 0).sum())
-    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late, x=xy[0], y=xy[1])
+    return table.assign(start_ms=start, duration_ms=table["duration_ms"] - late)
 
 
 def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
     """The samples of each eye."""
     width = 1 + 3 * len(block.eyes)
-    rows = [line.split(None, width)[:width] for line in block.lines]
-
-    def check(wrong: np.ndarray, expected: str) -> None:
-        if wrong.any():
-            index = int(wrong.argmax())
-            _Line(content.path, block.numbers[index], block.lines[index]).fail(expected)
-
-    short = np.array([len(row) < width for row in rows])
-    check(short, f"a time and 3 values an eye ({width} in all; is the file cut short?)")
+    rows = [line.split(None, width)[:width] for _, line in block.samples]
+    for sample, row in zip(block.samples, rows, strict=True):
+        if len(row) < width:
+            expected = f"a time and 3 values an eye ({width} in all; is the file cut short?)"
+            _Line(content.path, *sample).fail(expected)
     text = pd.DataFrame(rows, dtype=str)
-    if any("," in line for line in block.lines):
+    if any("," in line for _, line in block.samples):
         text = text.replace(",", ".", regex=True)
-    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64, copy=True)
+    values = text.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     wrong = ~np.isfinite(values) & ~text.isin([*MISSING, "NaN", "NAN"]).to_numpy()
-    check(wrong.any(axis=1), "numbers, or '.' where the eye was not found")
+    if wrong.any():
+        sample = block.samples[int(wrong.any(axis=1).argmax())]
+        _Line(content.path, *sample).fail("numbers, or '.' where the eye was not found")
     times = values[:, 0]
-    check_times(times, lambda index: f"{content.path}, line {block.numbers[index]}")
+    check_times(times, lambda index: f"{content.path}, line {block.samples[index][0]}")
     # At 2000 Hz two lines share a time; the second is half a millisecond later.
     if block.rate_hz == 2000:
         times = times + np.where(np.append(False, np.diff(times) == 0), 0.5, 0.0)
     for eye, gaze in zip(block.eyes, np.split(values[:, 1:].T, len(block.eyes)), strict=True):
-        content.lost += codings.mask_lost_positions(gaze[:2])
-        yield pd.DataFrame(dict(zip(SAMPLE_COLUMNS, (times, *gaze, eye), strict=True)))
+        yield pd.DataFrame(dict(zip(GAZE_COLUMNS, (times, np.nan, *gaze, eye), strict=True)))
 
 
 def _screens(content: _Content) -> list[Rect]:
@@ -329,11 +328,7 @@ def _screens(content: _Content) -> list[Rect]:
     return []
 
 
-def _with_gaze(trial: Trial, fixations, samples, blinks: list[tuple[float, float, str]]) -> Trial:
+def _with_gaze(trial: Trial, gaze: pd.DataFrame, blinks: list[tuple[float, float, str]]) -> Trial:
     inside = [eye for start, end, eye in blinks if start < trial.end_ms and end >= trial.start_ms]
-    return replace(
-        trial,
-        fixations=overlapping(fixations, trial.start_ms, trial.end_ms),
-        samples=overlapping(samples, trial.start_ms, trial.end_ms),
-        num_blinks=max(inside.count(eye) for eye in (LEFT, RIGHT)),
-    )
+    num_blinks = max(inside.count(eye) for eye in (LEFT, RIGHT))
+    return replace(trial, gaze=overlapping(gaze, trial.start_ms, trial.end_ms), num_blinks=num_blinks)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending
+from datasets.gaze.fixations import IMAGE_ENDINGS, without_ending, without_folders
 from datasets.recordings.recording import Rect
 from datasets.recordings.tables import MISSING
-from utils.inputs import plain_id
 
 _ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_ENDINGS)
 # A blank may be part of a file's name, so that the name is over where its ending is.
@@ -29,7 +28,7 @@ SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 def stem(name: str) -> str:
     """The name without folders and an image's ending, in small letters, accents composed, for comparison."""
-    return plain_id(without_ending(re.split(r"[\\/]", name.strip().strip("\"'"))[-1]).lower())
+    return without_ending(without_folders(name.strip().strip("\"'"))).lower()
 
 
 def variable(text: str) -> str | None:

@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE
-from datasets.recordings.recording import BOTH, Recording, Rect, Trial, check_times
+from datasets.recordings.recording import BOTH, GAZE_COLUMNS, Recording, Rect, Trial, check_times
 from datasets.recordings.tables import MISSING, json_documents, read_table
 
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
+# In messages.
+JSON = "JSON as jsPsych saves it"
 # Lists of participants' lists of trials, packed into text by a server: no export is deeper.
 MAX_DEPTH = 8
 IMG = re.compile(r"<img\b[^>]*?(?<![-\w])src\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.I)
@@ -58,24 +60,17 @@ def _from_table(path: Path, text: str) -> Iterator[tuple[str, dict]]:
 
 
 def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
-    found = (record for document in _parsed(str(path), text) for record in _records(path, document, 0))
+    found = (record for document in json_documents(path, text, JSON) for record in _records(path, document, 0))
     for number, record in enumerate(found, 1):
         yield f"{path}, trial {number} with gaze", record
-
-
-def _parsed(where: str, text: str) -> list:
-    try:
-        return list(json_documents(text))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: expected JSON as jsPsych saves it, found {error}; is the file whole?") from None
 
 
 def _records(path: Path, node, depth: int) -> Iterator[dict]:
     """The trials with gaze, however they are packed."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"{path}: expected JSON as jsPsych saves it, found it nested more than {MAX_DEPTH} times")
+        raise ValueError(f"{path}: expected {JSON}, found it nested more than {MAX_DEPTH} times")
     if isinstance(node, str) and DATA in node and node.lstrip()[:1] in ("[", "{"):
-        node = _parsed(f"{path}, a text in it", node)
+        node = json_documents(f"{path}, a text in it", node, JSON)
     if isinstance(node, dict):
         if node.get(DATA) is not None:
             yield node
@@ -88,7 +83,7 @@ def _records(path: Path, node, depth: int) -> Iterator[dict]:
 
 def _trial(where: str, number: int, record: dict) -> Trial:
     samples = _samples(where, _value(where, record, DATA))
-    times = samples["time_ms"].to_numpy()
+    times = samples["start_ms"].to_numpy()
     check_times(times, lambda index: f"{where}, sample {index + 1}")
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     image, image_doubt = _image(record)
@@ -101,7 +96,7 @@ def _trial(where: str, number: int, record: dict) -> Trial:
         end_ms=float(times[-1]) + step if len(times) else 0.0,
         image=image,
         rect=rect,
-        samples=samples,
+        gaze=samples,
         named_by="stimulus" if image else "",
         image_doubt=image_doubt,
         doubt=place_doubt,
@@ -112,7 +107,7 @@ def _value(where: str, record: dict, key: str):
     """What a record holds under a key, also as text."""
     value = record.get(key)
     if isinstance(value, str):
-        return None if value.strip().lower() in MISSING else _parsed(f"{where}, {key}", value)[0]
+        return None if value.strip().lower() in MISSING else json_documents(f"{where}, {key}", value, JSON)[0]
     return value
 
 
@@ -126,7 +121,7 @@ def _samples(where: str, data) -> pd.DataFrame:
     time, x, y = np.array(rows, dtype=np.float64).reshape(-1, 3).T
     # The extension gives null where it found no face.
     xy = np.where(np.isnan(x + y), np.nan, [x, y])
-    return pd.DataFrame({"time_ms": time, "x": xy[0], "y": xy[1], "pupil": np.nan, "eye": BOTH})
+    return pd.DataFrame(dict(zip(GAZE_COLUMNS, (time, np.nan, *xy, np.nan, BOTH), strict=True)))
 
 
 def _image(record: dict) -> tuple[str | None, str]:

@@ -3,6 +3,7 @@
 Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
 """
 
+import argparse
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from datasets.gaze.fixations import MAX_ID_BYTES
-from utils.inputs import CONTROL_CHARACTERS, plain_id
+from datasets.gaze.fixations import MAX_ID_BYTES, without_folders
+from datasets.recordings.formats import PLAIN
+from datasets.recordings.tables import MS_PER_UNIT
+from utils.inputs import CONTROL_CHARACTERS
+from utils.settings import setting
 
-FIXATION_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
-SAMPLE_COLUMNS = ("time_ms", "x", "y", "pupil", "eye")
+GAZE_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
+NO_GAZE = pd.DataFrame(columns=GAZE_COLUMNS, dtype=np.float64)
 LEFT, RIGHT, BOTH = "left", "right", "both"
+# Of ``ReadingSettings``, what is read for tables, and for EyeLink.
+TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
+MESSAGE_OPTIONS = ("image_message", "onset_message", "offset_message")
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,9 @@ class Trial:
         image: its name as recorded; None if the recording does not say.
         rect: where it was on the screen; None if the recording does not say.
         image_size: (height, width) in pixels, if known.
-        fixations: the tracker's own, with ``FIXATION_COLUMNS``; None if it made none. They may reach beyond the trial.
-        samples: with ``SAMPLE_COLUMNS``, in order of time a given eye, NaN where the eye was not found; or None.
-            ``eye`` is left, right, or both where the tracker gives their mean.
+        gaze: the tracker's own fixations, which may reach beyond the trial, and samples, each in order of time a given
+            eye, with ``GAZE_COLUMNS``: a sample has no duration, and no x, y where the eye was not found; ``eye`` is
+            left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
         onset_known, offset_known: whether the recording says when the image appeared, else it is the start of the
             trial; and when it vanished, else it is when the next one appeared.
@@ -58,14 +65,21 @@ class Trial:
     image: str | None = None
     rect: Rect | None = None
     image_size: tuple[float, float] | None = None
-    fixations: pd.DataFrame | None = None
-    samples: pd.DataFrame | None = None
+    gaze: pd.DataFrame = field(default_factory=lambda: NO_GAZE)
     num_blinks: int = 0
     onset_known: bool = True
     offset_known: bool = True
     named_by: str = ""
     image_doubt: str = ""
     doubt: str = ""
+
+    @property
+    def fixations(self) -> pd.DataFrame:
+        return self.gaze[self.gaze["duration_ms"].notna()]
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        return self.gaze[self.gaze["duration_ms"].isna()]
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,8 @@ class Recording:
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
         notes: what the user should know.
-        on_image: coordinates are shares of the image itself, wherever it was on the screen.
-        on_media: coordinates are pixels of the screen from the image's left upper corner, wherever it was.
+        plane: where coordinates are measured: on the ``screen``; from the left upper corner of the ``media``, or as
+            shares of the ``image``, wherever it was on the screen; or in the ``scene`` camera's picture.
         left_out: how many of what the reader left out, by its name.
     """
 
@@ -91,22 +105,60 @@ class Recording:
     px_per_degree: tuple[float, float] | None = None
     sampling_rate_hz: float | None = None
     notes: tuple[str, ...] = ()
-    on_image: bool = False
-    on_media: bool = False
+    plane: str = "screen"
     left_out: dict[str, int] = field(default_factory=dict)
+
+
+def _pattern(text: str) -> str:
+    """A type for regular expressions."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r} ({error})") from None
+    return text
+
+
+def _columns(text: str) -> dict[str, str]:
+    """A type for ``role=NAME,...``; a name may hold an equals sign, but no comma."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role in PLAIN.columns and name for role, _, name in pairs) or len({p[0] for p in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"expected role=NAME,... with each role of {', '.join(PLAIN.columns)} at most once, found {text!r}"
+        )
+    return {role: name for role, _, name in pairs}
+
+
+def _message(meaning: str) -> str | None:
+    return setting(None, f"EyeLink message {meaning}", _pattern, metavar="REGEX")
 
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What the user says about the files; None leaves it to the file. See ``run.py fixations --help``."""
+    """What the user says about the files; None leaves it to the file."""
 
-    columns: dict[str, str] | None = None
-    valid: Sequence[str] | None = None
-    time_unit: str | None = None
-    xy_unit: str | None = None
-    image_message: str | None = None
-    onset_message: str | None = None
-    offset_message: str | None = None
+    columns: dict[str, str] | None = setting(
+        None,
+        f"columns of {', '.join(PLAIN.columns)} (default: by usual names)",
+        _columns,
+        metavar="t=NAME,x=NAME,...",
+    )
+    valid: Sequence[str] | None = setting(
+        None,
+        "what the column of validity has where a row is good (default: true, valid; 1 where it is called valid)",
+        lambda text: text.split(","),
+        metavar="VALUE[,VALUE]",
+    )
+    time_unit: str | None = setting(None, "of times (default: by name or step)", choices=MS_PER_UNIT)
+    xy_unit: str | None = setting(None, "of positions (default: by name, else px)", choices=("px", "fraction"))
+    image_message: str | None = _message(
+        "that names the image, in its first group if it has one (default: TRIAL_VAR, IMGLOAD, TRIALID)"
+    )
+    onset_message: str | None = _message(
+        "at which the image appears (default: SYNCTIME and the like, else the start of the trial)"
+    )
+    offset_message: str | None = _message(
+        "at which it vanishes (default: blank_screen and the like, else the end of the trial)"
+    )
     want_samples: bool = False
 
 
@@ -118,7 +170,7 @@ def unread(settings, *read: str) -> list[str]:
 
 def count_fixations(trials: Iterable[Trial]) -> int:
     """How many fixations trials have, of all eyes."""
-    return sum(len(trial.fixations) for trial in trials if trial.fixations is not None)
+    return sum(len(trial.fixations) for trial in trials)
 
 
 def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -126,20 +178,19 @@ def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def overlapping(table: pd.DataFrame | None, start_ms: float, end_ms: float) -> pd.DataFrame | None:
-    """The fixations or samples that have a part in start..end, both in the recording's clock."""
-    if table is None:
-        return None
-    first = table["time_ms"] if "time_ms" in table else table["start_ms"]
-    last = first if "time_ms" in table else table["start_ms"] + table["duration_ms"]
-    return table[(first < end_ms) & (last >= start_ms)]
+def ends_ms(gaze: pd.DataFrame) -> pd.Series:
+    """When each fixation is over; a sample's own time."""
+    return gaze["start_ms"] + gaze["duration_ms"].fillna(0)
+
+
+def overlapping(gaze: pd.DataFrame, start_ms: float, end_ms: float) -> pd.DataFrame:
+    """The fixations and samples that have a part in start..end, both in the recording's clock."""
+    return gaze[(gaze["start_ms"] < end_ms) & (ends_ms(gaze) >= start_ms)]
 
 
 def image_name(name: str, where: str) -> str:
-    """The base name of an image as recorded, from a Windows or POSIX path, accents composed (macOS parts them);
-    ValueError if it cannot name a file.
-    """
-    base = plain_id(re.split(r"[\\/]", name.strip().strip("\"'"))[-1].strip())
+    """The base name of an image as recorded; ValueError if it cannot name a file."""
+    base = without_folders(name.strip().strip("\"'")).strip()
     too_long = len(base.encode(errors="replace")) > MAX_ID_BYTES
     if not base or base.startswith(".") or too_long or CONTROL_CHARACTERS.search(base):
         raise ValueError(f"{where}: expected the name of an image, found {name[:80]!r}")

@@ -12,8 +12,7 @@ from datasets.recordings.content import SIDES, Content, find_content
 from datasets.recordings.detection import GAP_STEPS
 from datasets.recordings.formats import TableFormat
 from datasets.recordings.recording import (
-    FIXATION_COLUMNS,
-    SAMPLE_COLUMNS,
+    GAZE_COLUMNS,
     ReadingSettings,
     Recording,
     Rect,
@@ -63,8 +62,7 @@ def read(table: TrackerTable, format: TableFormat, settings: ReadingSettings) ->
         unit,
         UNIT_SQUARE if square else _screen(content) if unit == "px" else None,
         notes=tuple(content.notes),
-        on_image=content.plane.of == "image",
-        on_media=content.plane.of == "media",
+        plane=content.plane.of,
         # Without what never happened.
         left_out=dict(+content.left_out),
     )
@@ -83,8 +81,11 @@ def _screen(content: Content) -> Rect | None:
 
 def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     time_ms, duration_ms = times_ms(content)
-    gaze = _positions(content, time_ms)
-    fixations = _with_extents(content, gaze["fixations"], time_ms, duration_ms)
+    beside_samples = ["fix_" if content.has("fix_x", "fix_y") else ""]
+    sides = {None: [], "rows": content.sides}.get(content.mode, beside_samples)
+    extents = _extents(content, time_ms, duration_ms)
+    fixations = [_of_side(content, side, time_ms).assign(**extents) for side in sides]
+    samples = [_of_side(content, side, time_ms) for side in content.sides if content.mode != "rows"]
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
         # Where every row is a fixation of its own, written when it ended, nothing tells when the image appeared.
@@ -94,6 +95,11 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     for number, rows in enumerate(content.trials, 1):
         first, eye = rows[0], content.eye[rows]
         ordered = np.concatenate([in_order(content, rows[eye == one], time_ms) for one in dict.fromkeys(eye)])
+        parts = [
+            merge(content, pd.concat([table.iloc[ordered] for table in tables]))
+            for merge, tables in ((_fixations, fixations), (_samples, samples))
+            if tables
+        ]
         yield Trial(
             labels[first] or images[first] or content.who[first] or str(number),
             content.table.where(first),
@@ -101,26 +107,24 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
             image=surface or images[first] or None,
             rect=(rect := _first_known(rects[rows])) and Rect(*rect),
             image_size=_first_known(sizes[rows]),
-            fixations=_merged(content, fixations, ordered) if fixations else None,
-            samples=_samples(content, gaze["samples"], ordered) if gaze["samples"] else None,
+            gaze=pd.concat(parts, ignore_index=True)[list(GAZE_COLUMNS)],
             doubt="pixels of a snapshot, at 0,0, of unknown size" if content.has("snapshot") else "",
         )
 
 
-def _samples(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
+def _samples(content: Content, found: pd.DataFrame) -> pd.DataFrame:
     """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
-    found = pd.concat([table.iloc[rows] for table in tables], ignore_index=True)
-    again, many = found.duplicated(["eye", "time_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
+    again, many = found.duplicated(["eye", "start_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
     if again.sum() > many:
         # A copy of a row is no second position.
-        again = again & ~found.duplicated(["eye", "time_ms", "x", "y"]).to_numpy()
+        again = again & ~found.duplicated(["eye", "start_ms", "x", "y"]).to_numpy()
     if again.sum() > many:
         raise ValueError(
             f"{content.table.where(found['row'].iloc[int(again.argmax())])}: expected one position at a time, found "
             f"another at the same time in {again.sum()} of {len(found)} rows; if they are of two eyes or several "
             "recordings, give --columns eye=NAME or recording=NAME"
         )
-    return found[list(SAMPLE_COLUMNS)]
+    return found
 
 
 def _window(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> tuple[float, float]:
@@ -150,23 +154,10 @@ def _first_known(rows: np.ndarray) -> tuple[float, ...] | None:
     return tuple(found.tolist()) if found is not None and min(found[-2:]) > 0 else None
 
 
-def _positions(content: Content, time_ms: np.ndarray) -> dict[str, list[pd.DataFrame]]:
-    """``fixations`` and ``samples``: x, y, pupil, eye, whether they are distrusted, row and time of every row; once for
-    each eye with columns of its own.
+def _of_side(content: Content, side: str, time_ms: np.ndarray) -> pd.DataFrame:
+    """Every row as a sample of one eye, with its number; positions are NaN where they are distrusted, which ``bad``
+    says, or say that there is none.
     """
-    found: dict[str, list[pd.DataFrame]] = {"fixations": [], "samples": []}
-    if content.mode in ("growing", "runs"):
-        found["fixations"].append(_of_side(content, "fix_" if content.has("fix_x", "fix_y") else ""))
-    kind = "fixations" if content.mode == "rows" else "samples"
-    found[kind] += [_of_side(content, side) for side in content.sides]
-    for table in [*found["fixations"], *found["samples"]]:
-        _check_unit(content, table[["x", "y"]].dropna().to_numpy())
-        table["row"], table["time_ms"] = np.arange(len(table)), time_ms
-    return found
-
-
-def _of_side(content: Content, side: str) -> pd.DataFrame:
-    """Positions of one eye, NaN where they are not to be trusted or say that there is none."""
     of_one = side in ("left_", "right_")
     whose = f"{side.rstrip('_')} eye's " if of_one else ""
     xy = np.stack([content.numbers(f"{side}x"), content.numbers(f"{side}y")])
@@ -175,10 +166,12 @@ def _of_side(content: Content, side: str) -> pd.DataFrame:
         xy[1] = 1 - xy[1]
     bad = _distrusted(content, side)
     xy[:, bad] = np.nan
+    _check_unit(content, xy.T[np.isfinite(xy).all(axis=0)])
     roles = ["pupil"] if content.has("pupil") else [f"{side}pupil"] if of_one else ["left_pupil", "right_pupil"]
     pupil = pd.DataFrame({role: content.numbers(role) for role in roles}).mean(axis=1)
     eye = SIDES[side] if of_one else content.eye
-    return pd.DataFrame({"x": xy[0], "y": xy[1], "pupil": pupil, "bad": bad, "eye": eye})
+    gaze = dict(zip(GAZE_COLUMNS, (time_ms, np.nan, *xy, pupil, eye), strict=True))
+    return pd.DataFrame({**gaze, "bad": bad, "row": np.arange(len(time_ms))})
 
 
 def _distrusted(content: Content, side: str) -> np.ndarray:
@@ -223,8 +216,8 @@ def _check_unit(content: Content, xy: np.ndarray) -> None:
         )
 
 
-def _with_extents(content: Content, tables: list[pd.DataFrame], time_ms, duration_ms) -> list[pd.DataFrame]:
-    """With ``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
+def _extents(content: Content, time_ms, duration_ms) -> dict[str, np.ndarray]:
+    """``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
     start = time_ms
     ids = content.text("id") if content.has("id") else np.arange(len(time_ms))
     if content.mode == "growing":
@@ -232,8 +225,7 @@ def _with_extents(content: Content, tables: list[pd.DataFrame], time_ms, duratio
     elif content.mode == "runs":
         start, duration_ms, ids = _stretches(content, time_ms, duration_ms)
     # Numbers sort and group faster than texts.
-    ids = pd.factorize(ids)[0]
-    return [table.assign(start_ms=start, duration_ms=duration_ms, id=ids) for table in tables]
+    return {"start_ms": start, "duration_ms": duration_ms, "id": pd.factorize(ids)[0]}
 
 
 def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -281,11 +273,10 @@ def _extent(times, first: int, last: int, step: float, said: float | None) -> tu
     return times[first], said, cut
 
 
-def _merged(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> pd.DataFrame:
+def _fixations(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
     """One row a fixation, of the rows of one trial; ValueError if those of one eye lie over each other: then they are
     of two eyes, or of two people.
     """
-    frame = pd.concat([table.iloc[rows] for table in tables])
     if content.mode == "growing":
         # A row that is not trusted is none of its fixation's, and may be the last.
         frame = frame[~frame["bad"]].dropna(subset=["start_ms"])
@@ -305,4 +296,4 @@ def _merged(content: Content, tables: list[pd.DataFrame], rows: np.ndarray) -> p
                 "begin within the one before; if they are of two eyes or several recordings, give --columns eye=NAME "
                 "or recording=NAME, if a fixation has several rows, leave one of them"
             )
-    return frame.reset_index(drop=True)[list(FIXATION_COLUMNS)]
+    return frame

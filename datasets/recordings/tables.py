@@ -7,8 +7,8 @@ import csv
 import io
 import json
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -114,22 +114,15 @@ class TrackerTable(Table):
         text = self.frame[column].str.strip()
         missing = text.str.lower().isin(MISSING).to_numpy()
         values = pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce").to_numpy(np.float64)
-        wrong = np.flatnonzero(~missing & ~np.isfinite(values))
-        if len(wrong):
-            found = text.iloc[wrong[0]]
-            raise ValueError(
-                f"{self.where(wrong[0])}: expected a number in {column!r}, found {found[:40]!r}; write one, or nothing "
-                "where it is missing"
-            )
+        wrong = ~missing & ~np.isfinite(values)
+        if wrong.any():
+            self.refuse(wrong, column, "a number", "write one, or nothing where it is missing")
         comma = text.str.contains(",", regex=False).to_numpy()
         if comma.any() and not comma[~missing].all() and text[comma].str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():
-            row = int(comma.argmax())
-            raise ValueError(
-                f"{self.where(row)}: expected a number in {column!r}, found {text.iloc[row]!r}, whose comma may part "
-                "thousands or decimals; export the numbers with a decimal point and nothing between thousands"
-            )
+            advice = "export numbers with a decimal point and nothing between thousands"
+            self.refuse(comma, column, "a number without a comma, which may part thousands or decimals,", advice)
         if needed and missing.any():
-            raise ValueError(f"{self.where(int(missing.argmax()))}: expected {needed} in {column!r}, found none")
+            self.refuse(missing, column, needed)
         return np.where(missing, np.nan, values)
 
 
@@ -191,22 +184,21 @@ def read_table(path: Path, text: str, *, first: int = 0, ragged: bool = False, c
 
 
 def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
-    how = {"sep": separator, "dtype": str, "keep_default_na": False, "skip_blank_lines": False, "low_memory": False}
+    how = {"sep": separator, "keep_default_na": False, "skip_blank_lines": False, "low_memory": False}
     try:
-        frame = pd.read_csv(io.StringIO(text), **how)
-        if not isinstance(frame.index, pd.RangeIndex) and frame.index.nlevels == 1 and (frame.iloc[:, -1] == "").all():
-            # A separator at the end of every row, which the header lacks.
-            names = [*frame.columns, " "]
-            frame = pd.read_csv(io.StringIO(text), header=0, names=names, **how).iloc[:, :-1]
-    except (ValueError, csv.Error) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
-    if not isinstance(frame.index, pd.RangeIndex):
+        with warnings.catch_warnings():
+            # Of fields beyond the header's, which are lost. Objects may be empty there, as where a separator ends
+            # every row.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(io.StringIO(text), dtype=object, index_col=False, **how).astype(str)
+    except pd.errors.ParserWarning:
         raise ValueError(
             f"{path}: expected as many fields in a row as in the header, found more; if the rows have names or "
             "numbers without a header, give them one"
-        )
-    return frame
+        ) from None
+    except (ValueError, csv.Error) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: expected a table, found something else ({reason})") from None
 
 
 def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
@@ -250,14 +242,18 @@ def _list_of(text: str) -> list | None:
         return None
 
 
-def json_documents(text: str) -> Iterator:
+def json_documents(where: Path | str, text: str, expected: str) -> list:
     """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
-    ValueError for what is no JSON, RecursionError for what is nested too deeply.
+    ValueError for what is no JSON, or nested too deeply.
     """
-    at = 0
-    while (at := BLANKS.match(text, at).end()) < len(text):
-        found, at = json.JSONDecoder().raw_decode(text, at)
-        yield found
+    found, at = [], 0
+    try:
+        while (at := BLANKS.match(text, at).end()) < len(text):
+            one, at = json.JSONDecoder().raw_decode(text, at)
+            found.append(one)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: expected {expected}, found {error}; is the file whole?") from None
+    return found
 
 
 def read_records(path: Path, text: str) -> TrackerTable:
@@ -268,17 +264,13 @@ def read_records(path: Path, text: str) -> TrackerTable:
     Raises:
         ValueError: if it is none.
     """
-    records = []
-    try:
-        for found in json_documents(text):
-            found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
-            for part in found if isinstance(found, list) and found and isinstance(found[0], list) else [found]:
-                records += [{**record} for record in (part if isinstance(part, list) else [part])]
-    except (ValueError, TypeError, RecursionError) as error:
-        reason = str(error).splitlines()[0][:80]
-        raise ValueError(f"{path}: expected a JSON list of records, found something else ({reason})") from None
-    if not records:
-        raise ValueError(f"{path}: expected records in the JSON list, found none")
+    expected, records = "a JSON list of records", []
+    for found in json_documents(path, text, expected):
+        found = found.get("trials", found.get("data", found)) if isinstance(found, dict) else found
+        for part in found if isinstance(found, list) and found and isinstance(found[0], list) else [found]:
+            records += part if isinstance(part, list) else [part]
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise ValueError(f"{path}: expected {expected}, found {str(records)[:80]}")
     frame = pd.DataFrame(records, range(2, len(records) + 2), dtype=object)
     return TrackerTable(path, _unfolded(frame.map(_as_text).astype(str)))
 

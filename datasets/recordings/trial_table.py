@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.recordings.codings import number_or_text
 from datasets.recordings.eyelink_names import stem
-from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, overlapping, plain
-from datasets.recordings.tables import MS_PER_UNIT, TrackerTable, read_table, read_text, unit_of
+from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, ends_ms, overlapping, plain
+from datasets.recordings.tables import MS_PER_UNIT, read_table, read_text, unit_of
 from utils.inputs import printable
 
 RECT = ("left", "top", "width", "height")
@@ -23,18 +24,11 @@ COLUMNS = ("recording", "number", "trial", "image", "start_ms", "end_ms", *RECT)
 
 
 @dataclass(frozen=True)
-class TrialRow:
-    """One row; None for what it does not say."""
+class TrialRow(Trial):
+    """A trial as a row tells it, as far as it does: without a name its label is empty."""
 
-    where: str
-    recording: str | None
-    number: int | None
-    trial: str | None
-    image: str | None
-    rect: Rect | None
-    start_ms: float
-    end_ms: float
-    image_size: tuple[float, float] | None
+    recording: str | None = None
+    number: int | None = None
 
 
 def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
@@ -62,33 +56,37 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
         raise ValueError(f"{path}: expected the columns {', '.join(RECT)} together, found {', '.join(given)} alone")
     texts = {name: table.text(columns[name]) for name in ("recording", "trial", "image")}
     numbers = {name: table.numbers(column) for name, column in columns.items() if name not in texts}
-    for name in ("start", "end"):
-        numbers[name] *= MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
-    rows = [_row(table, index, texts, numbers) for index in range(len(table.frame))]
+    for name, unknown in (("start", -np.inf), ("end", np.inf)):
+        times_ms = numbers[name] * MS_PER_UNIT.get(unit_of(columns[name] or ""), 1)
+        numbers[name] = np.where(np.isnan(times_ms), unknown, times_ms)
+    rows = [_row(table.where(row.Index), row) for row in pd.DataFrame(texts | numbers).itertuples()]
     return rows, [column for column in table.frame if column not in columns.values()]
 
 
-def _row(table: TrackerTable, index: int, texts: dict, numbers: dict) -> TrialRow:
-    where = table.where(index)
-    recording, trial, image = (texts[name][index] or None for name in ("recording", "trial", "image"))
-    number = float(numbers["number"][index])
-    if np.isfinite(number) and not (number >= 1 and number % 1 == 0):
-        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(number)}")
-    if image is None and trial is None and np.isnan(number):
+def _row(where: str, row) -> TrialRow:
+    if np.isfinite(row.number) and not (row.number >= 1 and row.number % 1 == 0):
+        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(row.number)}")
+    if not row.image and not row.trial and np.isnan(row.number):
         raise ValueError(f"{where}: expected an image or a trial, found neither")
-    rect = [float(numbers[name][index]) for name in RECT]
+    rect, size = [getattr(row, name) for name in RECT], (row.image_height, row.image_width)
     if np.isfinite(rect).any() and not (np.isfinite(rect).all() and min(rect[2:]) > 0):
         raise ValueError(f"{where}: expected {', '.join(RECT)} with a positive width and height, found {rect}")
-    start, end = (float(numbers[name][index]) for name in ("start", "end"))
-    if end <= start:
-        raise ValueError(f"{where}: expected an end after the start, found {plain(start)} to {plain(end)} ms")
-    size = (float(numbers["image_height"][index]), float(numbers["image_width"][index]))
+    if row.end <= row.start:
+        raise ValueError(f"{where}: expected an end after the start, found {plain(row.start)} to {plain(row.end)} ms")
     if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
         raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
-    number = int(number) if np.isfinite(number) else None
-    place = Rect(*rect) if np.isfinite(rect).all() else None
-    size = size if np.isfinite(size).all() else None
-    return TrialRow(where, recording, number, trial, image, place, start, end, size)
+    return TrialRow(
+        row.trial,
+        where,
+        row.start,
+        row.end,
+        row.image or None,
+        Rect(*rect) if np.isfinite(rect).all() else None,
+        size if np.isfinite(size).all() else None,
+        named_by="--trials" if row.image else "",
+        recording=row.recording or None,
+        number=int(row.number) if np.isfinite(row.number) else None,
+    )
 
 
 def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
@@ -144,15 +142,14 @@ def _shared_out(trials: list[Trial]) -> list[Trial]:
                 f"{other.where}: expected one row of the trial table for a time of a trial, found another that fits "
                 f"trial {trial.label!r} too ({trial.where}); give start_ms and end_ms, or remove one"
             )
-    for kind in ("fixations", "samples"):
-        table = getattr(trials[0], kind)
-        if table is not None and len(trials) > 1:
-            # A sample at the very end counts.
-            parts = [overlapping(table, one.start_ms, np.nextafter(one.end_ms, np.inf)) for one in trials]
-            rest = table[~table.index.isin(np.concatenate([part.index for part in parts]))]
-            parts[0] = pd.concat([parts[0], rest]).sort_index()
-            trials = [replace(trial, **{kind: part}) for trial, part in zip(trials, parts, strict=True)]
-    return trials
+    if len(trials) == 1:
+        return trials
+    gaze = trials[0].gaze
+    # A sample at the very end counts.
+    parts = [overlapping(gaze, one.start_ms, np.nextafter(one.end_ms, np.inf)) for one in trials]
+    rest = gaze[~gaze.index.isin(np.concatenate([part.index for part in parts]))]
+    parts[0] = pd.concat([parts[0], rest]).sort_index()
+    return [replace(trial, gaze=part) for trial, part in zip(trials, parts, strict=True)]
 
 
 def is_of(row: TrialRow, path: Path) -> bool:
@@ -181,7 +178,7 @@ def trial_template(recordings: Sequence[Recording]) -> str:
         name = recording.path.name if alone else _place(recording.path).as_posix()
         for number, trial in enumerate(recording.trials, 1):
             times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else (np.nan,) * 2
-            rect = None if trial.rect is None or recording.on_image else astuple(trial.rect)
+            rect = None if trial.rect is None or recording.plane == "image" else astuple(trial.rect)
             place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else (np.nan,) * len(RECT)
             cells = [plain(cell, None) if np.isfinite(cell) else "" for cell in (*times, *place)]
             rows.append([name, number, trial.label, trial.image or "", *cells])
@@ -204,34 +201,19 @@ def list_trials(recording: Recording) -> list[str]:
 
 
 def _listed(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:
-    cells = (trial.label, *_times(trial), trial.image, _gaze(trial))
+    kind, gaze = ("fixations", trial.fixations) if len(trial.fixations) else ("samples", trial.samples)
+    counts = ", ".join(f"{count} {kind} ({eye})" for eye, count in gaze["eye"].value_counts(sort=False).items())
+    known = ((trial.start_ms, gaze["start_ms"].min()), (trial.end_ms, ends_ms(gaze).max()))
+    times = (plain(t) if np.isfinite(t) or np.isnan(seen) else f"({plain(seen)})" for t, seen in known)
+    cells = (trial.label, *times, trial.image, counts or "0 fixations")
     where = trial.where.removeprefix(f"{recording.path}, ")
     named_by = trial.named_by if trial.image or not trial.image_doubt else f"not certain: {trial.image_doubt}"
     return (str(number), *map(_cell, cells), where, printable(named_by or "-"))
 
 
-def _times(trial: Trial) -> tuple[str, str]:
-    first, last = np.nan, np.nan
-    if trial.fixations is not None:
-        ends = trial.fixations["start_ms"] + trial.fixations["duration_ms"]
-        first, last = trial.fixations["start_ms"].min(), ends.max()
-    elif trial.samples is not None:
-        first, last = trial.samples["time_ms"].min(), trial.samples["time_ms"].max()
-    known = ((trial.start_ms, first), (trial.end_ms, last))
-    return tuple(plain(t) if np.isfinite(t) or np.isnan(gaze) else f"({plain(gaze)})" for t, gaze in known)
-
-
 def _cell(text: str | None) -> str:
     text = printable(text or "-")
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 3] + "..."
-
-
-def _gaze(trial: Trial) -> str:
-    """How many fixations, or, without any, samples, an eye."""
-    for kind, table in (("fixations", trial.fixations), ("samples", trial.samples)):
-        if table is not None and len(table):
-            return ", ".join(f"{count} {kind} ({eye})" for eye, count in table["eye"].value_counts(sort=False).items())
-    return "0 fixations"
 
 
 def with_rect(recording: Recording, rect: Rect | None) -> Recording:
@@ -249,7 +231,7 @@ def with_rect(recording: Recording, rect: Rect | None) -> Recording:
 
 
 def _check_place_matters(recording: Recording, where: str) -> None:
-    if recording.on_image:
+    if recording.plane == "image":
         raise ValueError(
             f"{where}: expected no place of the image for {recording.path}, whose positions are shares of the image "
             "(MCS norm), found one; leave it out, or export positions on the screen (DACS px) too"
@@ -270,12 +252,11 @@ def with_image(recording: Recording, image: str | None) -> Recording:
 def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
     if row.number is not None:
         return _of_number(trials, row)
-    if row.trial is not None:
-        exact = [index for index, trial in enumerate(trials) if trial.label == row.trial]
-        return exact or [index for index, trial in enumerate(trials) if _same_label(row.trial, trial.label)]
+    if row.label:
+        exact = [index for index, trial in enumerate(trials) if trial.label == row.label]
+        return exact or [index for index, trial in enumerate(trials) if _same_label(row.label, trial.label)]
     if np.isfinite(row.start_ms) or np.isfinite(row.end_ms):
-        start, end = np.nan_to_num(row.start_ms, nan=-np.inf), np.nan_to_num(row.end_ms, nan=np.inf)
-        return [index for index, trial in enumerate(trials) if trial.start_ms < end and trial.end_ms > start]
+        return [i for i, trial in enumerate(trials) if trial.start_ms < row.end_ms and trial.end_ms > row.start_ms]
     return [index for index, trial in enumerate(trials) if trial.image and stem(trial.image) == stem(row.image)]
 
 
@@ -284,10 +265,10 @@ def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
     if row.number > len(trials):
         raise ValueError(f"{row.where}: expected the number of one of {len(trials)} trials, found {row.number}")
     trial = trials[row.number - 1]
-    if row.trial is not None and not _same_label(row.trial, trial.label):
+    if row.label and not _same_label(row.label, trial.label):
         raise ValueError(
             f"{row.where}: expected trial {row.number} to be called {trial.label[:60]!r}, as the recording does, found "
-            f"{row.trial[:60]!r}; write the table anew with --trials_template"
+            f"{row.label[:60]!r}; write the table anew with --trials_template"
         )
     if row.start_ms >= trial.end_ms or row.end_ms <= trial.start_ms:
         raise ValueError(
@@ -298,22 +279,14 @@ def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
 
 
 def _same_label(one: str, other: str) -> bool:
-    """Whether two labels are the same; 7 is 007 and 7.0, as spreadsheets write it."""
-    if one.strip() == other.strip():
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
+    return one.strip() == other.strip() or number_or_text(one) == number_or_text(other)
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
-    said = {name: value for name in ("image", "rect", "image_size") if (value := getattr(row, name))}
-    if row.image:
-        said["named_by"] = "--trials"
-    start = trial.start_ms if np.isnan(row.start_ms) else row.start_ms
-    end = trial.end_ms if np.isnan(row.end_ms) else row.end_ms
-    if row.number is None and row.trial is None:
+    said = {name: value for name in ("image", "rect", "image_size", "named_by") if (value := getattr(row, name))}
+    start = row.start_ms if np.isfinite(row.start_ms) else trial.start_ms
+    end = row.end_ms if np.isfinite(row.end_ms) else trial.end_ms
+    if row.number is None and not row.label:
         # Times alone may be of several trials: of a fixation between two each has its part.
         start, end = max(start, trial.start_ms), min(end, trial.end_ms)
     return replace(trial, where=row.where, start_ms=start, end_ms=end, **said)

@@ -248,7 +248,7 @@ def steps() -> Callable[..., pd.DataFrame]:
             points += [(x, y)] * count
         xy = np.array(points, dtype=float).reshape(-1, 2)
         time = np.arange(len(xy)) * 1e3 / rate_hz
-        return pd.DataFrame({"time_ms": time, "x": xy[:, 0], "y": xy[:, 1], "pupil": 3.0, "eye": "both"})
+        return pd.DataFrame({"start_ms": time, "x": xy[:, 0], "y": xy[:, 1], "pupil": 3.0, "eye": "both"})
 
     return steps
 

@@ -41,7 +41,7 @@ def test_velocity_finds_them_but_for_the_samples_beside_a_saccade(steps, rate_hz
 def test_a_blink_and_a_gap_in_time_part_a_fixation(steps, method):
     samples = steps((1, 1, 100), rate_hz=100)
     samples.loc[40:49, ["x", "y"]] = np.nan
-    samples.loc[80:, "time_ms"] += 200
+    samples.loc[80:, "start_ms"] += 200
     found = detect(samples, method)
     assert found["start_ms"].tolist() == [0, 500, 1000]
     assert found["duration_ms"].tolist() == [400, 300, 200]
@@ -71,7 +71,7 @@ def test_dispersion_counts_nothing_shorter_than_the_minimum(steps):
 
 
 def test_dispersion_is_the_extent_in_x_plus_that_in_y(steps):
-    corners = pd.DataFrame({"time_ms": np.arange(20) * 10.0, "x": [0, 0.5] * 10, "y": [0, 0.5] * 10, "pupil": 1.0})
+    corners = pd.DataFrame({"start_ms": np.arange(20) * 10.0, "x": [0, 0.5] * 10, "y": [0, 0.5] * 10, "pupil": 1.0})
     assert len(detect(corners, "idt", dispersion_deg=1.0)) == 1
     assert len(detect(corners, "idt", dispersion_deg=0.99)) == 0
 
@@ -85,7 +85,7 @@ def test_dispersion_agrees_with_pymovements_but_for_its_last_sample():
     rng = np.random.default_rng(0)
     centres = np.repeat(rng.uniform(-10, 10, (8, 2)), 100, axis=0)
     xy = centres + rng.normal(0, 0.1, centres.shape)
-    samples = pd.DataFrame({"time_ms": np.arange(800.0), "x": xy[:, 0], "y": xy[:, 1], "pupil": 1.0})
+    samples = pd.DataFrame({"start_ms": np.arange(800.0), "x": xy[:, 0], "y": xy[:, 1], "pupil": 1.0})
     ours = detect(samples, "idt")
     # What its version 0.28 finds.
     onset, offset = [0, 135, 201, 300, 401, 522, 609, 701], [100, 200, 293, 400, 500, 600, 700, 799]
@@ -98,7 +98,7 @@ def test_dispersion_agrees_with_pymovements_but_for_its_last_sample():
 
 def test_velocity_agrees_with_pymovements():
     x = [0, 0, 0, 0, 1, 2, 2, 2, 2, 2.5, 3, 3.1, 3.2, 3.2, 3.2, 3.2]
-    samples = pd.DataFrame({"time_ms": np.arange(16) * 10.0, "x": x, "y": 0.0, "pupil": 1.0})
+    samples = pd.DataFrame({"start_ms": np.arange(16) * 10.0, "x": x, "y": 0.0, "pupil": 1.0})
     found = detect(samples, "ivt", merge_gap_ms=0, min_duration_ms=0)
     assert found["start_ms"].tolist() == [0, 60, 110]
     assert found["duration_ms"].tolist() == [30, 30, 50]

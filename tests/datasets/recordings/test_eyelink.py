@@ -149,7 +149,7 @@ def test_two_lines_a_millisecond_at_2000_hz(write):
     lines = [*SAMPLES[:2], "START\t100 \tLEFT\tSAMPLES\tEVENTS", "SAMPLES\tGAZE\tLEFT\tRATE\t2000.00\tTRACKING\tCR"]
     lines += ["100\t1.0\t2.0\t3.0\t...", "100\t1.0\t2.0\t3.0\t...", "101\t1.0\t2.0\t3.0\t..."]
     samples = read_recording(write("eyelink", "\n".join(lines)), ReadingSettings()).trials[0].samples
-    assert samples["time_ms"].tolist() == [100, 100.5, 101]
+    assert samples["start_ms"].tolist() == [100, 100.5, 101]
 
 
 def trial(*messages: str, head: str = "TRIALID 7") -> str:

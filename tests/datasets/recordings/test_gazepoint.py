@@ -23,7 +23,7 @@ def test_samples_leave_invalid_ones_out(write, convert):
 
 
 def test_a_missing_time_is_named(write, examples):
-    with pytest.raises(ValueError, match=r"row 3: expected a time in 'TIME\(2023"):
+    with pytest.raises(ValueError, match=r"row 3: expected a time in TIME\(2023"):
         text = examples["gazepoint"][1].replace("1,0.117", "1,")
         read_recording(write("gazepoint", text), ReadingSettings())
 

@@ -14,7 +14,7 @@ def test_times_that_are_not_known_are_those_of_the_gaze(write):
 
 def test_labels_that_a_terminal_would_obey_or_that_are_long(write):
     recording = read_recording(write("eyelink"), ReadingSettings())
-    trial = replace(recording.trials[0], label="\x1b[2J" + "x" * 80, fixations=None)
+    trial = replace(recording.trials[0], label="\x1b[2J" + "x" * 80, gaze=recording.trials[0].gaze[:0])
     line = list_trials(replace(recording, trials=(trial,)))[2]
     assert "\\x1b[2Jxxx" in line and "x..." in line and "0 fixations" in line
 

@@ -110,7 +110,7 @@ def test_a_table_of_fixations(write, convert, rows):
             {},
             "row 14: expected times that do not decrease, found 0 ms after 110 ms",
         ),
-        ("time_ms,x,y,image\n1,2,3,a\n2,2,3e999,a\n", {}, "row 3: expected a number in 'y', found '3e999'"),
+        ("time_ms,x,y,image\n1,2,3,a\n2,2,3e999,a\n", {}, "row 3: expected a number in y, found '3e999'"),
         ("time_ms,x,y,image\n1,2,3,a\n2,2\n", {}, "last row: expected 4 fields, found 2; the file was cut short"),
         ("time_ms,x,y,image\n1,2,3,a\n2,2,3,a,5\n", {}, "expected a table, found something else"),
         (
@@ -235,7 +235,7 @@ def test_a_column_given_for_one_role_is_none_of_another(write, convert):
 
 
 def test_a_clock_in_words_is_refused_with_what_to_do(write, convert):
-    with pytest.raises(ValueError, match="found '2024-05-01T10:00:00Z'; write one"):
+    with pytest.raises(ValueError, match="found '2024-05-01T10:00:00Z'; .* write one"):
         convert(write("plain", "time,x,y,image\n2024-05-01T10:00:00Z,25,50,a.jpg\n"), settings=SCREEN)
 
 

@@ -58,8 +58,8 @@ def test_gaze_on_a_surface_by_dispersion(write, convert, rows):
     [
         ("norm_pos_y", "y", r"found none for y \('norm_pos_y' or 'y_norm'\) among"),
         ("-100.2,180.0", "-100.2,-180.0", "row 3: expected a duration of at least 0, found -180"),
-        ("-100.2,180.0", "-100.2,", "row 3: expected a duration in 'duration', found none"),
-        ("0.75,0.2", "0.75,inf", "row 4: expected a number in 'norm_pos_y', found 'inf'"),
+        ("-100.2,180.0", "-100.2,", "row 3: expected a duration in duration, found nothing"),
+        ("0.75,0.2", "0.75,inf", "row 4: expected a number in norm_pos_y, found 'inf'"),
     ],
 )
 def test_exports_that_are_not_as_described(write, examples, old, new, message):

@@ -90,14 +90,14 @@ def test_two_participants_in_one_export_keep_their_clocks(write, convert, exampl
     [
         (lambda text: text.replace("point", "spot"), r"found none for x \('Gaze point x' or 'Fixation point x'\)"),
         (lambda text: text.replace("Eye Tracker", "Mouse"), "expected rows of the sensor 'Eye Tracker'"),
-        (lambda text: text.replace("\n33\t", "\n\t"), "row 4: expected a time in 'Recording timestamp', found none"),
+        (lambda text: text.replace("\n33\t", "\n\t"), "row 4: expected a time in Recording timestamp, found nothing"),
         (
             lambda text: text.replace("\n50\t", "\n1\t"),
             "row 6: expected times that do not decrease, found 1 ms after 33 ms",
         ),
         (
             lambda text: text.replace("\n50\t", "\n5o\t"),
-            "row 6: expected a number in 'Recording timestamp', found '5o'",
+            "row 6: expected a number in Recording timestamp, found '5o'",
         ),
         (lambda text: text[:-40], "last row: expected 22 fields, found 13; the file was cut short"),
         (lambda text: text.split("\n")[0] + "\n", "expected rows under the header, found none"),
