@@ -26,7 +26,7 @@ from benchmarks.table import parser, report
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.metrics import HEADLINE
-from evaluation.scores import evaluate
+from inference.network_scores import score_network
 from models import Averaged, build_from_weights, build_model
 from models.checkpoint import load_checkpoint
 from utils.devices import fastest_layout, pick_device
@@ -70,7 +70,7 @@ def main() -> None:
         for way, (one, batch_size, distances) in ways.items():
             began = time.perf_counter()
             loader = evaluation_loader(dataset, batch_size=batch_size, num_worker=args.num_worker)
-            found[way] = evaluate(one, loader, device, distances=distances)
+            found[way] = score_network(one, loader, device, distances=distances)
             seconds[way].append(time.perf_counter() - began)
     rows = [row(way, seconds, found, len(dataset)) for way in ways]
     size = f"{args.spatial_size}x{args.spatial_size}"

@@ -11,9 +11,9 @@ from datasets.remembered import check_settings, id_numbers
 from datasets.splits import has_validation_file
 from evaluation.per_case import PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.run_names import ARGS_FILE, LATEST_FILE
-from evaluation.scores import Case, write_mask, write_probabilities
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
+from inference.network_scores import Case, write_mask, write_probabilities
 from inference.predictor import Predictor
 from inference.scoring import EXAMPLES_FILE, THRESHOLD, score
 from models.multi_level import describe_ensemble

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from datasets.io import image_of, read_image
 from datasets.specs import RELEASED_SPATIAL_SIZE
 from datasets.transforms import preprocess
-from evaluation.scores import all_logits, check_finite, full_size_probabilities
+from inference.network_scores import all_logits, check_finite, full_size_probabilities
 from models import Averaged, build_from_weights
 from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, checked_forward

@@ -8,9 +8,10 @@ from torch import nn
 
 from datasets.spacing import dicom_geometry
 from datasets.transforms import resize_labels
-from evaluation.per_case import GROUP, LEVEL, NAME, PER_CASE_FILE, at_even_steps, write_per_case
-from evaluation.scores import ENSEMBLE, Spacing, all_logits, evaluate, full_size_probabilities
+from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, NAME, PER_CASE_FILE, at_even_steps, write_per_case
+from evaluation.scores import Spacing
 from evaluation.summary import summarize
+from inference.network_scores import all_logits, full_size_probabilities, score_network
 from reporting.visualize import grid, prediction_row
 from utils.distributed import SINGLE, Group
 from utils.images import write_image
@@ -42,7 +43,7 @@ def score(
         examples: picture some cases, from the worst to the best.
         spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is a possible one.
         group: the processes that share the cases; that of rank 0 writes.
-        options: and the other arguments, as of ``scores.evaluate``.
+        options: and the other arguments, as of ``network_scores.score_network``.
 
     Returns:
         The metrics by level, as ``summarize`` makes them, with intervals.
@@ -51,7 +52,7 @@ def score(
     def spacing_of(name: str) -> Spacing | None:
         return spacing_mm or dicom_geometry(dataset.path("images", name)).get("pixel_spacing_mm")
 
-    table = evaluate(model, loader, device, distances=True, spacing_of=spacing_of, group=group, **options)
+    table = score_network(model, loader, device, distances=True, spacing_of=spacing_of, group=group, **options)
     table[GROUP] = table[NAME].map(dataset.spec.case_of)
     of_ensemble = table[table[LEVEL] == ENSEMBLE]
     table = table if levels else of_ensemble

@@ -132,7 +132,7 @@ def test_a_stop_of_one_process_stops_all_and_rank_0_ends_in_peace(tiny_root, tmp
 TWO_PROCESSES = """
 import torch
 from utils.distributed import process_group
-from evaluation.scores import evaluate
+from inference.network_scores import score_network
 class Model(torch.nn.Module):
     def __init__(self, rank):
         super().__init__()
@@ -144,7 +144,7 @@ class Model(torch.nn.Module):
 try:
     with process_group("cpu") as (group, device):
         batch = {"image": torch.full((1, 1, 1, 1), 0.5), "label": [torch.ones(1, 1, 1)], "name": [str(group.rank)]}
-        table = evaluate(Model(group.rank), [batch], device, group=group)
+        table = score_network(Model(group.rank), [batch], device, group=group)
         if group.is_main:
             print("dice", table["dice"][table["level"] == "ensemble"].tolist(), flush=True)
         group.barrier()

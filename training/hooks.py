@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from evaluation.scores import ENSEMBLE, collapsed_levels, evaluate
+from evaluation.per_case import ENSEMBLE
+from evaluation.scores import collapsed_levels
 from evaluation.summary import describe_metrics, summarize
+from inference.network_scores import score_network
 from losses import OBJECTIVES
 from trainer import TrainState
 from training.forecast import duration
@@ -134,7 +136,7 @@ class ValidateHook:
         if self.loader is not None:
             stop = self.request if run.group.size == 1 else None
             network = f"the network at iteration {iteration}"
-            table = evaluate(run.network, self.loader, run.device, group=run.group, stop=stop, network=network)
+            table = score_network(run.network, self.loader, run.device, group=run.group, stop=stop, network=network)
             if table is None:
                 state.stopped = True
                 return False

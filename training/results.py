@@ -7,10 +7,10 @@ from torch import nn
 
 from datasets.remembered import remembered_settings
 from evaluation.metrics import HEADLINE, MEASURES
-from evaluation.per_case import PREDICTIONS_FOLDER
+from evaluation.per_case import ENSEMBLE, PREDICTIONS_FOLDER
 from evaluation.run_names import BEST_FILE, LATEST_FILE
-from evaluation.scores import ENSEMBLE, write_mask
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, describe_metrics
+from inference.network_scores import write_mask
 from inference.scoring import PER_CASE_FILE, score
 from losses import OBJECTIVES
 from models import build_from_weights

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from datasets.files import files_by_name
 from datasets.specs import IMAGE_EXTS
-from evaluation.scores import all_logits, check_finite
 from inference.exporting.network import Exported, Runner
+from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
 
 # Of a folder: at even steps through its names.

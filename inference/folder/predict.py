@@ -12,12 +12,12 @@ import torch
 from tqdm import tqdm
 
 from datasets.specs import IMAGE_EXTS
-from evaluation.scores import all_logits, check_finite
 from evaluation.summary import describe_empty_masks
 from inference.folder.images import RENAME, FoundImage, find_images, passed_over
 from inference.folder.loading import Batch, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
+from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
 from inference.scoring import THRESHOLD
 from utils.devices import pick_device, use_cores

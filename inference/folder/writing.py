@@ -13,8 +13,8 @@ from datasets.dicom import is_dicom
 from datasets.gaze.crf import crf_image
 from datasets.io import read_image
 from datasets.spacing import dicom_geometry
-from evaluation.scores import full_size_probabilities, probability_picture
 from inference.folder.images import FoundImage
+from inference.network_scores import full_size_probabilities, probability_picture
 from reporting.visualize import PREDICTION_COLOUR, with_contour
 from utils.files import write_json
 from utils.images import write_image

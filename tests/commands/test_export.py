@@ -18,11 +18,11 @@ from PIL import Image
 
 import run
 from commands.export import _versions
-from evaluation.scores import full_size_probabilities
 from inference.exporting import check, onnx_file
 from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, pick_format
 from inference.exporting.network import Exported
+from inference.network_scores import full_size_probabilities
 from inference.predictor import Predictor
 from models import build_model
 from models.basic_unet import BasicUNet

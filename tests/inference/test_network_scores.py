@@ -10,12 +10,8 @@ from torch import nn
 
 from evaluation.metrics import IGNORED_PX, PREDICTED_PX, TRUE_PX
 from evaluation.per_case import ENSEMBLE
-from evaluation.scores import (
-    collapsed_levels,
-    evaluate,
-    full_size_probabilities,
-    score_case,
-)
+from evaluation.scores import collapsed_levels, score_case
+from inference.network_scores import full_size_probabilities, score_network
 
 LEFT = torch.tensor([[True, True, False, False]] * 2)
 NOTHING = torch.zeros(2, 4, dtype=torch.bool)
@@ -45,7 +41,7 @@ def _logits(mask):
 
 def evaluated(*given, **more):
     """The table as a dict a row."""
-    return evaluate(*given, **more).to_dict("records")
+    return score_network(*given, **more).to_dict("records")
 
 
 def test_a_row_for_every_case_and_level():
@@ -106,7 +102,7 @@ def test_the_model_is_evaluated_in_eval_mode_and_given_back_as_it_was(training):
             return super().forward(x)
 
     model = Watching().train(training)
-    evaluate(model, _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"))
+    score_network(model, _loader([("a", _logits(LEFT), LEFT)]), torch.device("cpu"))
     assert modes == [(False, False)]
     assert model.training == training
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from evaluation.scores import Case, write_mask, write_probabilities
+from inference.network_scores import Case, write_mask, write_probabilities
 from utils.images import write_image
 
 
