@@ -35,6 +35,7 @@ class DatasetSpec:
             image is a case of its own. A split must keep cases whole.
         ignore_value: the grey of pixels in masks that are not to be scored; None where there are none.
         has_settings: the data folder may say otherwise in a settings file.
+        what, licence: for the model card of a network that was trained on it.
     """
 
     name: str
@@ -48,6 +49,8 @@ class DatasetSpec:
     case_pattern: str | None = None
     ignore_value: int | None = None
     has_settings: bool = False
+    what: str = "unknown to this project"
+    licence: str = "unknown; who passes the file on has to know it"
 
     @property
     def map_exts(self) -> tuple[str, ...]:
@@ -82,9 +85,22 @@ class DatasetSpec:
 DATASETS = {
     spec.name: spec
     for spec in (
-        DatasetSpec("kvasir", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3)),
-        DatasetSpec("prostate", 1, (".dcm",), (".png",), ".png", "zscore", 50, (0.2, 0.4), PROSTATE_CASE),
-        DatasetSpec("folder", 3, IMAGE_EXTS, PICTURE_EXTS, ".png", "imagenet", 70, (0.5, 0.3), has_settings=True),
+        DatasetSpec(
+            *("kvasir", 3, (".jpg",), (".jpg",), ".jpg", "imagenet", 70, (0.5, 0.3)),
+            what="Kvasir-SEG: polyps in colonoscopy (Jha et al., MMM 2020)",
+            licence="research and education only",
+        ),
+        DatasetSpec(
+            *("prostate", 1, (".dcm",), (".png",), ".png", "zscore", 50, (0.2, 0.4), PROSTATE_CASE),
+            what="NCI-ISBI 2013: the prostate in T2-weighted MRI, from The Cancer Imaging Archive",
+            licence="the archive's own terms: see The Cancer Imaging Archive",
+        ),
+        DatasetSpec(
+            *("folder", 3, IMAGE_EXTS, PICTURE_EXTS, ".png", "imagenet", 70, (0.5, 0.3)),
+            has_settings=True,
+            what="a folder of images of the user's own",
+            licence="that of these images; who passes the file on has to know it",
+        ),
     )
 }
 

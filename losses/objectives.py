@@ -23,7 +23,7 @@ class Objective:
 
     Attributes:
         target: the entry of the batch that it learns from, ``label`` or ``pseudo``: what has to be there to train.
-        selected_by: the metric whose mean chooses the best checkpoint.
+        selected_by: the metric, a key of ``evaluation.metrics.MEASURES``, whose best mean chooses the checkpoint.
         source: what it learns from, in words.
     """
 

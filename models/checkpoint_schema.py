@@ -140,7 +140,7 @@ CHECKPOINT: dict[str, Any] = {
     "averaged": COUNT,
     "trained": WEIGHTS,
     "iteration": or_none(COUNT),
-    "best_performance": or_none(number(0, 1)),
+    "best_performance": or_none(number(0)),
     "best_iteration": or_none(COUNT),
     "selected_on": or_none(one_of("validation", "test")),
     "selected_by": WORD,

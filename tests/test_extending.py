@@ -4,11 +4,13 @@ import json
 import re
 import runpy
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from tensorboard.backend.event_processing import event_accumulator
 
 import run
 from datasets.recordings.formats import TABLE_FORMATS
@@ -16,6 +18,8 @@ from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, GazeSupervision
 from models.registry import MODELS
+from training.settings import Settings
+from utils.settings import NOT_NEGATIVE, setting
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 REGISTRIES = (OBJECTIVES, MODELS, DATASETS, MEASURES, TABLE_FORMATS)
@@ -65,6 +69,38 @@ def test_an_objective_chooses_its_best_by_any_metric(tiny_root, tmp_path, monkey
     line += f" --max_ite 1 --num_worker 0 --num_levels 1 --exp_path {tmp_path / 'exp'}"
     assert run.main(["train", *line.split()]) == 0
     assert torch.load(tmp_path / "exp" / "model_best.pth")["selected_by"] == "recall"
+
+
+@pytest.mark.parametrize(("metric", "best"), [("hd95_px", min), ("recall", max)])
+def test_the_best_mean_is_the_lowest_of_a_distance(tiny_root, tmp_path, monkeypatch, metric, best):
+    monkeypatch.setitem(OBJECTIVES, "by", type("By", (GazeSupervision,), {"selected_by": metric}))
+    line = f"-m by --features 4,8,8,8,8,4 --data kvasir --root {tiny_root} --device cpu --spatial_size 32 -bs 2"
+    line += (
+        f" --max_ite 3 --val_step 1 --num_worker 0 --num_levels 1 --lr 0.5 --lr_min 0.5 --exp_path {tmp_path / 'exp'}"
+    )
+    assert run.main(["train", *line.split()]) == 0
+    events = event_accumulator.EventAccumulator(str(tmp_path / "exp")).Reload()
+    means = [event.value for event in events.Scalars(f"test_ensemble/{metric}_mean")]
+    chosen = torch.load(tmp_path / "exp" / "model_best.pth")
+    assert chosen["best_performance"] == pytest.approx(best(means)) and len(means) == 3
+
+
+def test_objectives_keep_their_own_defaults_and_settings(monkeypatch):
+    @dataclass(frozen=True)
+    class Weak(GazeSupervision):
+        cons_weight: float = setting(0.5, "weight", NOT_NEGATIVE)
+        extra: float = setting(1.0, "its own", NOT_NEGATIVE)
+
+    monkeypatch.setitem(OBJECTIVES, "weak", Weak)
+    asked = {"data": "kvasir", "root": "R"}
+    assert Settings.of(**asked).objective == {"seg_loss": "bce", "cons_weight": 3.0}
+    assert Settings.of(**asked, mode="weak").objective == {"seg_loss": "bce", "cons_weight": 0.5, "extra": 1.0}
+    assert Settings.of(**asked, mode="full_sup").objective == {"seg_loss": "bce"}
+    with pytest.raises(ValueError, match="--extra: expected an objective that has it, found -m gaze_sup"):
+        Settings.of(**asked, extra=2.0)
+    monkeypatch.setattr(Weak, "selected_by", "f1")
+    with pytest.raises(ValueError, match="-m weak: expected selected_by of dice, .*, found f1"):
+        Settings.of(**asked, mode="weak")
 
 
 def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch):

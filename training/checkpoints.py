@@ -35,8 +35,6 @@ RECIPE_KEYS = (
     *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
     *(key for key in declared_settings(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
 )
-# In every recipe, whether or not the objective has them.
-COMMON_SETTINGS = ("cons_weight", "seg_loss")
 # What holds for runs from before there was the option.
 EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
 # Of TrainState, under "state".
@@ -56,7 +54,7 @@ def recipe_of(settings: Settings) -> dict:
     """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective
     declares."""
     values, of_objective = settings.flat(), declared_settings(OBJECTIVES[settings.mode])
-    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *of_objective, *COMMON_SETTINGS)}
+    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *of_objective)}
 
 
 def save(run: Run, file: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from evaluation.metrics import MEASURES
 from evaluation.per_case import ENSEMBLE
 from evaluation.scores import collapsed_levels
 from evaluation.summary import describe_metrics, summarize
@@ -120,6 +121,8 @@ class ValidateHook:
 
     def __post_init__(self):
         self.loader = self.run.loader(self.run.data.selection) if self.run.data.selection else None
+        self.selected_by = OBJECTIVES[self.run.settings.mode].selected_by
+        self.measure = MEASURES[self.selected_by]
         self.highest = 0.0  # mean Dice of any level so far
         self.empty: dict[str, bool] = {}  # levels without foreground in the last validation; whether training had begun
 
@@ -136,7 +139,8 @@ class ValidateHook:
         if self.loader is not None:
             stop = self.request if run.group.size == 1 else None
             network = f"the network at iteration {iteration}"
-            table = score_network(run.network, self.loader, run.device, group=run.group, stop=stop, network=network)
+            options = {"group": run.group, "stop": stop, "network": network, "distances": self.measure.of is None}
+            table = score_network(run.network, self.loader, run.device, **options)
             if table is None:
                 state.stopped = True
                 return False
@@ -154,9 +158,9 @@ class ValidateHook:
             curves = {name: value for name, value in values.items() if name != "num_cases"}
             log.scalars(f"{split}_{level}", curves, state.iteration)
         self._tell_of_empty_levels(table, metrics, state)
-        selected_by = OBJECTIVES[self.run.settings.mode].selected_by
-        performance, best = metrics[ENSEMBLE][f"{selected_by}_mean"], state.best_performance
-        if performance is not None and (best is None or performance > best + SAME_MEAN):
+        performance, best = metrics[ENSEMBLE].get(f"{self.selected_by}_mean"), state.best_performance
+        sign = 1 if self.measure.larger_is_better else -1
+        if performance is not None and (best is None or sign * (performance - best) > SAME_MEAN):
             state.best_performance, state.best_iteration = performance, state.iteration
             self.on_best()
 

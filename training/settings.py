@@ -14,6 +14,7 @@ from datasets.augment import AUGMENTATIONS
 from datasets.cache import CACHES
 from datasets.gaze.policies import NEED_GAZE, NEED_MASKS, POLICIES
 from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
+from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, learns_from_gaze
 from models import MODELS, RELEASED_FEATURES
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
@@ -353,9 +354,9 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     def checked(self) -> Settings:
         """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
-        declared, given = declared_settings(Settings) | declared_by_objectives(), self.flat()
-        values = {name: checked_value(one, given.get(name, one.default)) for name, one in declared.items()}
-        done = self.replace(**values)
+        own = declared_settings(Settings)
+        done = self.replace(**{name: checked_value(one, getattr(self, name)) for name, one in own.items()})
+        done.objective = _of_objective(done.mode, self.objective)
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
             # Labels that are all there need none of a recipe's.
@@ -375,6 +376,17 @@ def declared_by_objectives() -> dict[str, dataclasses.Field]:
     return {name: one for name, one in declared_settings(*OBJECTIVES.values()).items() if name not in own}
 
 
+def _of_objective(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an objective, as given or by its defaults; ValueError for one out of range, and for one of other
+    objectives that would have no effect."""
+    own = declared_settings(OBJECTIVES[mode])
+    for name, one in declared_by_objectives().items():
+        if name not in own and given.get(name, one.default) != one.default:
+            raise ValueError(f"--{name}: expected an objective that has it, found -m {mode}, which does not")
+    names = own.keys() & declared_by_objectives()
+    return {name: checked_value(own[name], given.get(name, own[name].default)) for name in own if name in names}
+
+
 def _split_objective(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A training's own settings, and those of the objective."""
     names = {one.name for one in dataclasses.fields(Settings)}
@@ -389,6 +401,7 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
     no_encoder = "encoder" not in takes(chosen.model)
     makes_labels, labels = chosen.makes_labels, "--rounds, --pseudo and --masks"
     features, released = len(chosen.features), len(RELEASED_FEATURES)
+    selected_by = OBJECTIVES[chosen.mode].selected_by
     wrong_levels = thresholds and len(thresholds) != chosen.num_levels
     wrong_channels = not 1 <= len(channels) <= STAGES or min(channels) < 1
     unfit_to_freeze = chosen.frozen_stages and not (chosen.encoder_weights or chosen.ckpt_path)
@@ -413,6 +426,7 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
         (chosen.pseudo in NEED_GAZE and not chosen.fixations, pseudo, "--fixations, the fixation table", "none"),
         (chosen.masks < fewest, pseudo, f"--masks {fewest} or more", chosen.masks or "none"),
         (chosen.map_folder and makes_labels, "--map_folder", f"without {labels}, which make maps of their own", "both"),
+        (selected_by not in MEASURES, mode, f"selected_by of {', '.join(MEASURES)}", selected_by),
         (chosen.seeds and chosen.seed is not None, "--seeds", "without --seed", "both"),
     ):
         if wrong:

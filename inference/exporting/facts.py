@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from datasets.specs import DATASETS, DatasetSpec
 from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
@@ -20,24 +21,6 @@ POSTPROCESSING = (
     "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
     f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
 )
-UNKNOWN_DATA = {
-    "what": "unknown to this project",
-    "licence": "unknown; who passes the file on has to know it",
-}
-DATA = {
-    "kvasir": {
-        "what": "Kvasir-SEG: polyps in colonoscopy (Jha et al., MMM 2020)",
-        "licence": "research and education only",
-    },
-    "prostate": {
-        "what": "NCI-ISBI 2013: the prostate in T2-weighted MRI, from The Cancer Imaging Archive",
-        "licence": "the archive's own terms: see The Cancer Imaging Archive",
-    },
-    "folder": {
-        "what": "a folder of images of the user's own",
-        "licence": "that of these images; who passes the file on has to know it",
-    },
-}
 # Of a checkpoint's command line, what makes the recipe; paths tell nothing to others.
 RECIPE = (
     *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
@@ -76,9 +59,15 @@ def network_facts(predictor: Predictor) -> dict:
         "preprocessing": _preprocessing(needs),
         "postprocessing": POSTPROCESSING,
         "licence": CODE_LICENCE,
-        "data": [{"name": name, **DATA.get(name, UNKNOWN_DATA)} for name in names],
+        "data": [_data_facts(name) for name in names],
         "checkpoints": checkpoints,
     }
+
+
+def _data_facts(name: str | None) -> dict:
+    # Of a data set that is not registered, what its kind says of one that does not tell.
+    spec = DATASETS.get(name, DatasetSpec)
+    return {"name": name, "what": spec.what, "licence": spec.licence}
 
 
 def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:

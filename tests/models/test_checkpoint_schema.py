@@ -80,7 +80,7 @@ def test_what_a_run_writes_is_taken(tmp_path):
         *(("config/spatial_size", value) for value in (-5, "224", 224.0, 10**9, None, True)),
         ("config/level_thresholds", [math.nan]),
         *(("iteration", value) for value in (math.inf, [7], "7", -1, 7.0, True, 2**70, np.float64(7))),
-        *(("best_performance", value) for value in (math.nan, 2.0, "0.5", [], WEIGHT)),
+        *(("best_performance", value) for value in (math.nan, -2.0, "0.5", [], WEIGHT)),
         ("selected_on", "train"),
         ("selection_ids", 3),
         ("state/validated", None),
