@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from utils.inputs import printable
-from utils.interrupt import ended_as_by_ctrl_c
+from utils.interrupt import signals_raise_keyboard_interrupt
 
 EXPECTED_ERROR_CODE = 2
 INTERRUPTED_CODE = 130
@@ -87,7 +87,7 @@ def _run(args) -> int:
     outputs = command.outputs(args) if hasattr(command, "outputs") else []
     # One of several processes that waits for another could not hear it: that one may have ended.
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
-    with ended_as_by_ctrl_c() if alone else contextlib.nullcontext(), guarded(args, outputs):
+    with signals_raise_keyboard_interrupt() if alone else contextlib.nullcontext(), guarded(args, outputs):
         return command.main(args)
 
 

@@ -71,7 +71,7 @@ def train(
         learning_rate: from the steps taken to the learning rate of the next.
         state: advanced in place.
         device: where the model is.
-        autocast, scaler: of mixed precision; see ``utils.devices.precision``.
+        autocast, scaler: of mixed precision; see ``utils.devices.autocast_and_scaler``.
         hooks: called after every step with the state, the terms over the whole batch, and the learning rate.
         group, share: the processes, and from iteration to this one's samples relative to the mean over processes.
         memory_format: of the images.

@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as transforms
 
 from benchmarks.table import parser, report
-from datasets.augment import Distortion
+from datasets.augment import RandomTransform
 
 ANGLE_DEG, SCALE, BLUR_PX = 20.0, 1.1, 1.0
 # Bilinear weights have 5 bits in OpenCV.
@@ -53,8 +53,8 @@ def main() -> None:
 
 def with_opencv(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """As the training loader does it."""
-    drawn = Distortion(_matrix(image.shape[-1]), np.ones(len(image), np.float32), 1.0, BLUR_PX)
-    return drawn.on_image(image), drawn.on_mask(mask)
+    drawn = RandomTransform(_matrix(image.shape[-1]), np.ones(len(image), np.float32), 1.0, BLUR_PX)
+    return drawn.apply_to_image(image), drawn.apply_to_mask(mask)
 
 
 def with_torch(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

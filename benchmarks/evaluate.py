@@ -27,7 +27,7 @@ from datasets import build_dataset
 from datasets.loaders import evaluation_loader
 from evaluation.metrics import HEADLINE
 from inference.network_scores import score_network
-from models import Averaged, build_from_weights, build_model
+from models import Ensemble, build_from_weights, build_model
 from models.checkpoint import load_checkpoint
 from utils.devices import fastest_layout, pick_device
 
@@ -55,7 +55,7 @@ def main() -> None:
     args = parse_args()
     device = pick_device(args.device)
     model = network(args).to(device).eval()
-    ours = Averaged([copy.deepcopy(model)]).to(memory_format=fastest_layout(device))
+    ours = Ensemble([copy.deepcopy(model)]).to(memory_format=fastest_layout(device))
     dataset = build_dataset(args.data, root=args.root, split="test", spatial_size=args.spatial_size)
     dataset = dataset.only(dataset.names[: args.images])
     ways = {

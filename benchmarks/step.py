@@ -36,7 +36,7 @@ from models.propagation import propagate
 from training.build import build_network, build_optimizer, memory_layout, objective_of
 from training.data_options import complete
 from training.settings import Settings
-from utils.devices import keep_freed_memory, peak_memory_gb, pick_device, precision
+from utils.devices import autocast_and_scaler, keep_freed_memory, peak_memory_gb, pick_device
 
 CHANNELS = 128
 NUM_STEPS, NUM_STEPS_CUDA = 3, 50
@@ -173,7 +173,7 @@ def training_step(args: argparse.Namespace, device: torch.device) -> tuple[Calla
     image = torch.randn(shape, device=device).contiguous(memory_format=layout)
     pseudo = (torch.rand(args.batch_size, levels, args.size, args.size, device=device) > 0.5).float()
     objective = OBJECTIVES["gaze_sup"](cons_mode=mode, cons_weight=0 if options["propagation"] == "none" else 3)
-    autocast, scaler = precision(options["amp"], device)
+    autocast, scaler = autocast_and_scaler(options["amp"], device)
 
     def step() -> None:
         model.zero_grad(set_to_none=True)

@@ -22,7 +22,7 @@ from inference.exporting.check import (
 )
 from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, Format, pick_format
-from inference.exporting.network import Exported
+from inference.exporting.network import ExportWrapper
 from inference.exporting.snippet import usage
 from inference.predictor import Predictor
 from reporting.model_card import model_card
@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
     known = network_facts(predictor)
     evaluation = find_results(predictor, known["checkpoints"], args.results)
     # In the layout that every engine expects.
-    module = Exported(predictor.model.to(memory_format=torch.contiguous_format)).eval()
+    module = ExportWrapper(predictor.model.to(memory_format=torch.contiguous_format)).eval()
     start = time.monotonic()
     answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
     with _writable(path), staged_folder(path.parent, last=path.name) as hidden:

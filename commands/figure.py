@@ -12,7 +12,7 @@ from datasets.specs import get_spec
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from evaluation.run_names import BEST_FILE, NamedPath, named_paths
 from evaluation.summary import read_summary
-from inference.qualitative import COLUMNS, Wanted, choose_cases, contents
+from inference.qualitative import COLUMNS, FigureRequest, choose_cases, contents
 from reporting.publication import FORMATS, MADE_BY
 from reporting.qualitative_figure import write_qualitative
 from utils.files import replacing
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
     names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args, runs)
     thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
     own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
-    wanted = given(Wanted, args, with_dice=args.dice, **own)
+    wanted = given(FigureRequest, args, with_dice=args.dice, **own)
     titles, rows, said = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:

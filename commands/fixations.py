@@ -22,7 +22,7 @@ from datasets.recordings.trial_table import (
 )
 from utils.files import write_text
 from utils.inputs import sha256_of
-from utils.settings import add_settings, declared_settings, measures
+from utils.settings import add_settings, declared_settings, number_tuple
 
 # The header, and durations with a point: the published tables have the same header, and none.
 TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
@@ -51,7 +51,7 @@ def add_options(parser: Parser) -> None:
     )
     group.add_argument(
         "--stimulus_rect",
-        type=measures(4, positive=2),
+        type=number_tuple(4, positive=2),
         metavar="LEFT,TOP,WIDTH,HEIGHT",
         help="where every image is, px of the screen (default: as the recording says, else the whole screen)",
     )

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from utils.settings import POSITIVE_INT, add_settings, declared_settings, measures, number, setting
+from utils.settings import POSITIVE_INT, add_settings, declared_settings, number, number_tuple, setting
 
 # Of options that take several words, all of them where they are named twice.
 MULTIPLE_VALUES = {"nargs": "+", "action": "extend"}
@@ -46,7 +46,7 @@ def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 def spacing(text: str) -> tuple[float, float]:
     """A type for the height and width of a pixel: two numbers above 0, or one for both."""
-    return measures(2, positive=2)(text if "," in text else f"{text},{text}")
+    return number_tuple(2, positive=2)(text if "," in text else f"{text},{text}")
 
 
 def processes(text: str) -> int:

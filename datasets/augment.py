@@ -16,7 +16,7 @@ BLUR_PROBABILITY, BLUR_SIGMA_PX = 0.25, (0.3, 1.2)
 
 
 @dataclass(frozen=True)
-class Distortion:
+class RandomTransform:
     """A drawn change of place and colour.
 
     OpenCV's warp, as torch's and torchvision's take twice the time or more (``benchmarks/augment.md``).
@@ -34,7 +34,7 @@ class Distortion:
     blur_px: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, size: int, channels: int) -> Distortion:
+    def draw(cls, rng: np.random.Generator, size: int, channels: int) -> RandomTransform:
         """Quarter turns and smaller ones, scale, shift, brightness, colour, contrast, blur."""
         angle = np.deg2rad(90 * rng.integers(4) + rng.uniform(-MAX_ANGLE_DEG, MAX_ANGLE_DEG))
         scale, shift = np.exp(rng.uniform(*LOG_SCALE)), rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * size
@@ -54,7 +54,7 @@ class Distortion:
             np.stack([cv2.warpAffine(channel, self.matrix, size, **flags) for channel in x.numpy()])
         )
 
-    def on_image(self, x: Tensor) -> Tensor:
+    def apply_to_image(self, x: Tensor) -> Tensor:
         """A normalised image, (C,H,W) float32, moved and coloured; black is taken to be its least value."""
         moved = self.moved(x).numpy()
         black = moved.min(axis=(1, 2), keepdims=True)
@@ -65,9 +65,9 @@ class Distortion:
             changed = np.stack([cv2.GaussianBlur(channel, (0, 0), self.blur_px) for channel in changed])
         return torch.from_numpy(changed.astype(np.float32))
 
-    def on_mask(self, x: Tensor) -> Tensor:
+    def apply_to_mask(self, x: Tensor) -> Tensor:
         """(C,H,W) float32 in {0,1}, moved; a pixel is 1 where half of it or more was."""
         return (self.moved(x) >= 0.5).float()
 
 
-AUGMENTATIONS = {"flips": None, "full": Distortion}
+AUGMENTATIONS = {"flips": None, "full": RandomTransform}

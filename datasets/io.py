@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, UnidentifiedImageError
 
 from datasets.decoding import RefusedError, check_depth, full_range, inverted, naming
 from datasets.dicom import check_dicom, is_dicom, read_dicom, read_header
-from datasets.masks import MIDDLE, Label, label_of
+from datasets.masks import MIDDLE, Label, decode_mask
 from utils.images import COMMENT_KEY, FULL_SCALE
 from utils.inputs import open_input, plain_id, read_input
 
@@ -139,7 +139,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def read_label(path: Path, ignore_value: int | None = None) -> Label:
-    """A mask as ``datasets.masks.label_of`` understands it. Of a palette the colours count, not the indices.
+    """A mask as ``datasets.masks.decode_mask`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -157,7 +157,7 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
             values = full_range(np.array(image))
         else:
             values = _grey_of(image, "mask", "write 255 where the foreground is, else 0")
-        return label_of(values, lossy=_is_lossy(image), ignore_value=ignore_value)
+        return decode_mask(values, lossy=_is_lossy(image), ignore_value=ignore_value)
 
 
 def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:

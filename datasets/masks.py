@@ -37,7 +37,7 @@ class Label(NamedTuple):
     ignore: np.ndarray | None = None
 
 
-def label_of(values: np.ndarray, *, lossy: bool = False, ignore_value: int | None = None) -> Label:
+def decode_mask(values: np.ndarray, *, lossy: bool = False, ignore_value: int | None = None) -> Label:
     """Tell foreground, background and ignored pixels of a mask apart.
 
     A mask holds 0 and one other value, 1 or above 127. Soft or noisy edges are taken, as resizing and JPEG make them:

@@ -12,7 +12,7 @@ def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
     return {"channels": spec.in_channels, "normalisation": spec.normalisation, **ignored}
 
 
-def id_numbers(names: Iterable[str]) -> list[int]:
+def hash_ids(names: Iterable[str]) -> list[int]:
     """Hash (48 bits) of each id, by which a checkpoint knows its training images without naming patients."""
     return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
 

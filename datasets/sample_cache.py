@@ -37,7 +37,7 @@ class SampleCache:
     Args:
         storage: what holds the records, of ``len(keys) * stride(layout)`` bytes.
         layout: of a record, a structured type: the sample's arrays by name.
-        keys: ``key_of`` the files of the first samples, which are those that are kept.
+        keys: ``cache_key`` the files of the first samples, which are those that are kept.
     """
 
     def __init__(self, storage: File, layout: np.dtype, keys: Sequence[bytes]):
@@ -57,7 +57,7 @@ class SampleCache:
         if kept is not None:
             return kept
         sample = decode(index)
-        if key_of(files_of(index)) == self.keys[index]:
+        if cache_key(files_of(index)) == self.keys[index]:
             self.write(index, sample)
         return sample
 
@@ -108,7 +108,7 @@ def stride(layout: np.dtype) -> int:
     return -(-(HEADER.size + layout.itemsize) // ALIGNMENT) * ALIGNMENT
 
 
-def key_of(files: list[Path]) -> bytes:
+def cache_key(files: list[Path]) -> bytes:
     """What a sample is made from: its files as they are now.
 
     The time of their last change of any kind too: that of their content is kept by copying and unpacking, and files
@@ -151,7 +151,7 @@ def open_sample_cache(
             "each time: choose another --cache_dir, --cache, or less --cache_gb"
         )
     note = f"cache: {capacity} of {len(files)} samples {where}, {num_bytes / GB:.2f} GB"
-    return SampleCache(storage, layout, [key_of(of_sample) for of_sample in files[:capacity]]), note
+    return SampleCache(storage, layout, [cache_key(of_sample) for of_sample in files[:capacity]]), note
 
 
 def _settings_hash(layout: np.dtype, settings: Sequence) -> str:

@@ -118,7 +118,7 @@ class SegmentationDataset(Dataset):
             fields.append(("pseudo", np.uint8, (len(self.thresholds), *size)))
         return np.dtype(fields)
 
-    def showcase(self, count: int) -> SegmentationDataset:
+    def first_samples(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""
         shown = self.only(self.names[:count])
         shown.flip_probability, shown.augmentation, shown.has_labels = 0.0, "flips", False
@@ -151,7 +151,9 @@ class SegmentationDataset(Dataset):
         if kind is None:
             return sample
         drawn = kind.draw(rng, self.spatial_size, self.spec.in_channels)
-        return {name: (drawn.on_image if name == "image" else drawn.on_mask)(x) for name, x in sample.items()}
+        return {
+            name: (drawn.apply_to_image if name == "image" else drawn.apply_to_mask)(x) for name, x in sample.items()
+        }
 
     def _decode(self, index: int) -> dict[str, Tensor]:
         """The sample as it is before flipping."""

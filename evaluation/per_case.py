@@ -150,7 +150,7 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
             )
 
 
-def at_even_steps(ranked: Sequence[str], count: int) -> list[str]:
+def evenly_spaced(ranked: Sequence[str], count: int) -> list[str]:
     """Some names of cases, from the first to the last: of the worst to the best, failures are among them."""
     return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
 

@@ -141,7 +141,10 @@ def metrics_table(metrics: dict[str, dict]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = ["mean (standard deviation over cases) [95 % bootstrap interval of the mean]", *counted_apart(metrics)]
+    notes = [
+        "mean (standard deviation over cases) [95 % bootstrap interval of the mean]",
+        *describe_exceptions(metrics),
+    ]
     return "\n".join([*lines, *notes])
 
 
@@ -155,7 +158,7 @@ def _mean_and_std(entry: dict, metric: str) -> str:
     return "none" if mean is None else f"{scale * mean:.2f} ({scale * std:.2f})"
 
 
-def counted_apart(metrics: dict[str, dict]) -> list[str]:
+def describe_exceptions(metrics: dict[str, dict]) -> list[str]:
     """What a mean leaves out, what it counts as the worst, and empty masks; a line each, none where there is none."""
     notes = {
         "num_undefined": "nothing there and nothing predicted, left out",

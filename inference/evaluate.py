@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
-from datasets.remembered import check_settings, id_numbers
+from datasets.remembered import check_settings, hash_ids
 from datasets.splits import has_validation_file
 from evaluation.per_case import PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.run_names import ARGS_FILE, LATEST_FILE
@@ -215,7 +215,7 @@ def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationData
     if all(one.path.name == LATEST_FILE for one in predictor.checkpoints):
         return False
     if predictor.selection_ids:
-        return not predictor.selection_ids.isdisjoint(id_numbers(dataset.names))
+        return not predictor.selection_ids.isdisjoint(hash_ids(dataset.names))
     # Earlier exported ones know no more than the split.
     return SELECTED_ON.get(split) in predictor.selected_on
 
@@ -248,7 +248,7 @@ def _summary(settings: EvaluationSettings, predictor: Predictor, dataset: Segmen
 
 def _warn_of_training_images(names: list[str], split: str, predictor: Predictor) -> None:
     """A sentence and no error: other images may go by the same ids."""
-    both = [name for name, number in zip(names, id_numbers(names), strict=True) if number in predictor.train_ids]
+    both = [name for name, number in zip(names, hash_ids(names), strict=True) if number in predictor.train_ids]
     if both and split != "train":
         print(
             f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "

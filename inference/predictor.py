@@ -14,7 +14,7 @@ from datasets.io import image_of, read_image
 from datasets.specs import RELEASED_SPATIAL_SIZE
 from datasets.transforms import preprocess
 from inference.network_scores import all_logits, check_finite, full_size_probabilities
-from models import Averaged, build_from_weights
+from models import Ensemble, build_from_weights
 from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, checked_forward
 from utils.devices import fastest_layout, pick_device
@@ -88,7 +88,7 @@ class Predictor:
         checkpoints: in the order given.
         network: what it is called in errors: its files.
         iteration: of the first, None if it does not say.
-        train_ids: numbers of the training images of all of them; see ``training.data_options.id_numbers``.
+        train_ids: numbers of the training images of all of them; see ``training.data_options.hash_ids``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
         selection_ids: numbers of the images of these splits; empty where no checkpoint says them.
 
@@ -115,7 +115,7 @@ class Predictor:
         _check_alike(paths, needs)
         self.tta = tta
         self.device = device if isinstance(device, torch.device) else pick_device(device)
-        model = Averaged(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
+        model = Ensemble(models, flips=tta, ensemble=ensemble or models[0].ensemble).eval()
         self.model = model.to(self.device, memory_format=fastest_layout(self.device))
         self.preprocessing = needs[0]
         self.network = ", ".join(map(str, paths))

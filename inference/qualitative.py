@@ -14,7 +14,7 @@ from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
 from datasets.specs import DatasetSpec
 from evaluation.metrics import count, dice
-from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, at_even_steps, find_per_case, read_per_case
+from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, evenly_spaced, find_per_case, read_per_case
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
@@ -35,7 +35,7 @@ Predict = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FigureRequest:
     """What to show, and how.
 
     Attributes:
@@ -90,10 +90,10 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     ranked = known.sort_values(["dice", NAME])[NAME].tolist() if len(known) else []
     if not ranked:
         raise ValueError(f"{path}: expected a Dice of the ensemble to rank cases by, found none")
-    return {"worst": ranked, "best": ranked[::-1], "spread": at_even_steps(ranked, count)}[how][:count]
+    return {"worst": ranked, "best": ranked[::-1], "spread": evenly_spaced(ranked, count)}[how][:count]
 
 
-def contents(wanted: Wanted) -> tuple[list[str], list[list[Cell]], list[str]]:
+def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[str]]:
     """Read, predict and arrange; nothing is written.
 
     Returns:
@@ -132,7 +132,7 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(f"--ids: expected every id once, found {name} again")
 
 
-def _columns_there(wanted: Wanted, fixations: Mapping[str, Fixations]) -> tuple[list[str], list[str]]:
+def _columns_there(wanted: FigureRequest, fixations: Mapping[str, Fixations]) -> tuple[list[str], list[str]]:
     """The columns to show, and a sentence for each usual one that is left out."""
     # Nobody expects a column of what was not given, and the CRF map shows in the levels.
     given = {"fixations": wanted.fixations, "predictions": wanted.runs, "crf": False}
@@ -148,7 +148,7 @@ def _columns_there(wanted: Wanted, fixations: Mapping[str, Fixations]) -> tuple[
     return columns, notes
 
 
-def _lacks(wanted: Wanted, column: str, fixations: Mapping[str, Fixations]) -> str | None:
+def _lacks(wanted: FigureRequest, column: str, fixations: Mapping[str, Fixations]) -> str | None:
     """What a column needs and does not have, with what to do; None if nothing."""
     if column == "predictions":
         return None if wanted.runs else "expected --runs, found none"
@@ -168,7 +168,7 @@ def _lacks(wanted: Wanted, column: str, fixations: Mapping[str, Fixations]) -> s
 class _Case:
     """One case, and what columns show of it."""
 
-    def __init__(self, wanted: Wanted, name: str, *, with_truth: bool):
+    def __init__(self, wanted: FigureRequest, name: str, *, with_truth: bool):
         self.wanted, self.name = wanted, name
         self.picture = crf_image(sample_image(wanted.spec, wanted.root, name))
         self.label, self.outline = io.Label(None), ()
@@ -222,7 +222,7 @@ class _Case:
         return values
 
 
-def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
+def _predictor(run: NamedPath, wanted: FigureRequest) -> Predict:
     """What gives the mask (H,W) bool of a case: a folder of predictions, or a checkpoint."""
     if run.path.is_file():
         # It brings torch along, which takes a while to import and which folders of predictions do without.
@@ -242,7 +242,7 @@ def _predictor(run: NamedPath, wanted: Wanted) -> Predict:
     return lambda name: io.read_mask(paths[name])
 
 
-def _said_of_colours(wanted: Wanted, columns: Sequence[str], *, with_truth: bool) -> list[str]:
+def _said_of_colours(wanted: FigureRequest, columns: Sequence[str], *, with_truth: bool) -> list[str]:
     hatched = with_truth and {"predictions", "truth"} & set(columns)
     ignored = ["grey hatching: not scored"] if hatched and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":

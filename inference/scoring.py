@@ -8,7 +8,7 @@ from torch import nn
 
 from datasets.spacing import dicom_geometry
 from datasets.transforms import resize_labels
-from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, NAME, PER_CASE_FILE, at_even_steps, write_per_case
+from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, NAME, PER_CASE_FILE, evenly_spaced, write_per_case
 from evaluation.scores import Spacing
 from evaluation.summary import summarize
 from inference.network_scores import all_logits, full_size_probabilities, score_network
@@ -60,7 +60,7 @@ def score(
         write_per_case(folder / per_case_file, table)
         if examples:
             ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
-            shown = dataset.only(at_even_steps(ranked, NUM_EXAMPLES))
+            shown = dataset.only(evenly_spaced(ranked, NUM_EXAMPLES))
             picture = examples_picture(model, shown, device, options.get("threshold", THRESHOLD))
             write_image(folder / EXAMPLES_FILE, picture)
     return summarize(table, intervals=True)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.graph_export import is_tracing, resized_at_border
+from models.graph_export import crop_or_replicate_pad, is_tracing
 
 NORM_GROUPS = 4
 NEGATIVE_SLOPE = 0.1
@@ -44,7 +44,7 @@ class Down(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if is_tracing():
             # Pooling drops the last row or column of an odd size anyway; torch.export takes a branch by it.
-            x = resized_at_border(x, x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2)
+            x = crop_or_replicate_pad(x, x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2)
         return self.convs(F.max_pool2d(x, 2))
 
 
@@ -63,7 +63,7 @@ class UpCat(nn.Module):
         # Pooling drops the last row or column of an odd size; repeating the border restores it.
         height, width = skip.shape[-2:]
         if is_tracing():
-            return self.convs(torch.cat([skip, resized_at_border(x, height, width)], dim=1))
+            return self.convs(torch.cat([skip, crop_or_replicate_pad(x, height, width)], dim=1))
         # At most one each. F.pad has no deterministic gradient on CUDA.
         if height > x.shape[-2]:
             x = torch.cat([x, x[..., -1:, :]], dim=-2)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 # Of the content as a whole; what this project writes has 6 levels, and an entry a weight, an image or a parameter.
-MAX_DEPTH, MAX_VALUES, MAX_LETTERS = 16, 2_000_000, 10_000
+MAX_DEPTH, MAX_VALUES, MAX_CHARACTERS = 16, 2_000_000, 10_000
 INT64 = (-(2**63), 2**63 - 1)
 # Running counts of batch normalisation are whole numbers.
 WEIGHT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64)
@@ -57,7 +57,7 @@ def list_of(entry: Entry, *lengths: int) -> Entry:
     )
 
 
-def or_none(entry: Entry) -> Entry:
+def optional(entry: Entry) -> Entry:
     """What may be left open."""
     return Entry(f"{entry.expected}, or nothing", lambda value: value is None or entry.fits(value))
 
@@ -92,13 +92,13 @@ MODEL = {
     "num_levels": whole(1, 1000),
     "cons_mode": one_of("prop", "pure"),
     "features": list_of(whole(1, 2**16), 6),
-    "feat_dim": or_none(whole(1, 2**16)),
+    "feat_dim": optional(whole(1, 2**16)),
     "init": one_of("copy", "independent"),
     "prop_similarity": one_of("dot", "cosine"),
     "prop_kernel_size": whole(1, 2**10),
     "prop_dilation": whole(1, 2**10),
     "encoder": WORD,
-    "encoder_weights": or_none(TEXT),
+    "encoder_weights": optional(TEXT),
     "encoder_input": one_of("imagenet", "symmetric"),
     "decoder_channels": list_of(whole(1, 2**16), 1, 2, 3, 4, 5),
     "ensemble": one_of("logits", "probs"),
@@ -139,10 +139,10 @@ CHECKPOINT: dict[str, Any] = {
     "epoch": COUNT,
     "averaged": COUNT,
     "trained": WEIGHTS,
-    "iteration": or_none(COUNT),
-    "best_performance": or_none(number(0)),
-    "best_iteration": or_none(COUNT),
-    "selected_on": or_none(one_of("validation", "test")),
+    "iteration": optional(COUNT),
+    "best_performance": optional(number(0)),
+    "best_iteration": optional(COUNT),
+    "selected_on": optional(one_of("validation", "test")),
     "selected_by": WORD,
     "selection_ids": list_of(whole(0, 2**48 - 1)),
     "amp": one_of("off", "bf16", "fp16"),
@@ -245,8 +245,8 @@ def _leaf(value: Any) -> Any:
         return value.detach()
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, str | bytes) and len(value) > MAX_LETTERS:
-        raise ValueError(f"expected words of at most {MAX_LETTERS} letters, found {len(value)}")
+    if isinstance(value, str | bytes) and len(value) > MAX_CHARACTERS:
+        raise ValueError(f"expected words of at most {MAX_CHARACTERS} characters, found {len(value)}")
     if type(value) is int and not INT64[0] <= value <= INT64[1]:
         raise ValueError(f"expected numbers of 64 bits, found one of {value.bit_length()}")
     if value is None or type(value) in (bool, int, float, str, bytes):

@@ -13,7 +13,7 @@ def is_tracing() -> bool:
     return torch.compiler.is_exporting()
 
 
-def resized_at_border(x: Tensor, height: int, width: int) -> Tensor:
+def crop_or_replicate_pad(x: Tensor, height: int, width: int) -> Tensor:
     """(B,C,h,w) -> (B,C,height,width): cut at the right and bottom, or the last row and column repeated.
 
     The same for all sizes, without a branch.

@@ -24,7 +24,7 @@ def forward(key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> tupl
         max(0, <f(p), f(p + offset_k)>), 0 where the neighbour is outside the image; float32 for half types.
     """
     out, middle = torch.empty_like(value), kernel_size**2 // 2
-    similarities = key.new_empty(key.shape[0], kernel_size**2, *key.shape[2:], dtype=sum_type(key))
+    similarities = key.new_empty(key.shape[0], kernel_size**2, *key.shape[2:], dtype=accumulation_dtype(key))
     for images in _groups(key):
         similarity = similarities[images]
         _products(key[images], key[images], similarity, dilation, first_offset=middle)
@@ -72,7 +72,7 @@ def _blocks(x: Tensor, offsets: int, dilation: int) -> Iterator[tuple[slice, lis
     steps = range(0, 2 * margin + 1, dilation)
     for first in range(0, height, max(1, rows)):
         end = min(height, first + max(1, rows))
-        inside = x[:, :, max(0, first - margin) : end + margin].to(sum_type(x))
+        inside = x[:, :, max(0, first - margin) : end + margin].to(accumulation_dtype(x))
         padded = F.pad(inside, (margin, margin, max(0, margin - first), max(0, end + margin - height)))
         yield slice(first, end), [padded[:, :, dy : dy + end - first, dx : dx + width] for dy in steps for dx in steps]
 
@@ -80,7 +80,7 @@ def _blocks(x: Tensor, offsets: int, dilation: int) -> Iterator[tuple[slice, lis
 def _products(a: Tensor, x: Tensor, out: Tensor, dilation: int, first_offset: int = 0) -> None:
     """<a(p), x(p + offset_k)> over the channels, for a and x (N,C,H,W) into ``out`` (N,K,H,W)."""
     for rows, there in _blocks(x, out.shape[1], dilation):
-        here = a[:, :, rows].to(sum_type(a))
+        here = a[:, :, rows].to(accumulation_dtype(a))
         for k in range(first_offset, len(there)):
             out[:, k, rows] = (here * there[k]).sum(dim=1)
 
@@ -103,7 +103,7 @@ def _weighted_sum(weights: Tensor, x: Tensor, out: Tensor, dilation: int) -> Non
         out[:, :, rows] = total
 
 
-def sum_type(x: Tensor) -> torch.dtype:
+def accumulation_dtype(x: Tensor) -> torch.dtype:
     """The type that sums over channels are computed in."""
     # Sums of 128 products lose too much in half precision.
     return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype

@@ -11,14 +11,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.propagation_torch import sum_type
+from models.propagation_torch import accumulation_dtype
 
 
 def forward(key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> tuple[Tensor, Tensor]:
     """As ``propagation_torch.forward``."""
     batch, _, height, width = key.shape
     out = torch.empty_like(value)
-    similarities = key.new_empty(batch, kernel_size**2, height, width, dtype=sum_type(key))
+    similarities = key.new_empty(batch, kernel_size**2, height, width, dtype=accumulation_dtype(key))
     tile = _map_tile(key, value, kernel_size)
     if out.numel():
         with torch.cuda.device_of(key):

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.graph_export import is_tracing, resized_at_border
+from models.graph_export import crop_or_replicate_pad, is_tracing
 from models.multi_level import frozen_batch_statistics
 from models.pretrained import INPUTS, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
@@ -95,7 +95,7 @@ def _padded(x: Tensor) -> Tensor:
     height, width = x.shape[-2:]
     pad = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
     if is_tracing():
-        return resized_at_border(x, height + pad[3], width + pad[1])
+        return crop_or_replicate_pad(x, height + pad[3], width + pad[1])
     return F.pad(x, pad, mode="replicate")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from evaluation.summary import counted_apart
+from evaluation.summary import describe_exceptions
 from reporting.markdown import NOTHING, code, escaped, table
 
 LIMITATIONS = """\
@@ -98,7 +98,7 @@ def _metrics(evaluation: dict) -> list[str]:
     for label, result in evaluation["results"].items():
         optimistic = ", for which the checkpoint was chosen on these images: optimistic" if result["optimistic"] else ""
         parts.append(f"Result {code(label)} of iteration {code(result['iteration'])}{optimistic}:")
-        parts += [_metrics_table(result["metrics"]), *map(escaped, counted_apart(result["metrics"]))]
+        parts += [_metrics_table(result["metrics"]), *map(escaped, describe_exceptions(result["metrics"]))]
     legend = (
         "Mean over cases (standard deviation over cases), and in brackets the 95 % interval of the mean where known."
     )

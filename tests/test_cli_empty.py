@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import run
-from datasets.remembered import id_numbers
+from datasets.remembered import hash_ids
 from models import build_model
 
 ON_CPU = ["--num_worker", "0", "--device", "cpu"]
@@ -120,7 +120,7 @@ def test_images_without_usable_gaze_are_left_out_on_demand(without_gaze, tmp_pat
     assert train(without_gaze, exp, "--skip_missing_gaze", "--max_minutes", "1e-6") == 130
     assert "2 of 6 training images left out for want of a gaze map: polyp2, polyp3\n" in capsys.readouterr().out
     assert json.loads((exp / "args.json").read_text())["without_map"] == ["polyp2", "polyp3"]
-    learnt = id_numbers(["polyp1", "polyp4", "polyp5", "polyp6"])
+    learnt = hash_ids(["polyp1", "polyp4", "polyp5", "polyp6"])
     assert checkpoint(exp / "model_latest.pth")["config"]["train_ids"] == learnt
     # A map that has been made since does not change what the run learns from.
     gaze = without_gaze / "gaze" / "crf_compat1"

@@ -22,7 +22,7 @@ from training.run_folder import first_options
 from training.schedule import OPTIMIZERS
 from training.seeding import seed_everything
 from training.settings import Levels, Model, Settings
-from utils.devices import amp_of, fastest_layout, make_deterministic, precision
+from utils.devices import autocast_and_scaler, fastest_layout, make_deterministic, resolve_amp
 from utils.distributed import SINGLE, Group
 from utils.inputs import plain_id
 from utils.log import NoLog
@@ -101,7 +101,7 @@ def build_run(settings: Settings, data: Data, device: torch.device, group: Group
     if settings.ema:
         # The exponential moving average of weights and statistics, a copy of the model at first.
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
-    _, scaler = precision(amp_of(settings.amp, settings.fp16, device), device)
+    _, scaler = autocast_and_scaler(resolve_amp(settings.amp, settings.fp16, device), device)
     state = TrainState(iterations_per_epoch=-(-len(data.train) // settings.batch_size))
     return Run(settings, data, model, optimizer, scaler, state, device, NoLog(), group, average)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datasets.gaze.map_files import LABELS_FILE
-from datasets.remembered import check_settings, id_numbers, remembered_settings
+from datasets.remembered import check_settings, hash_ids, remembered_settings
 from datasets.splits import train_list_sha256
 from evaluation.run_names import ARGS_FILE, BEST_FILE, LATEST_FILE, PREVIOUS_FILE
 from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
@@ -74,7 +74,7 @@ def save(run: Run, file: str) -> None:
         "data": settings.data,
         **remembered_settings(train_set.spec),
         "level_thresholds": list(train_set.thresholds or ()),
-        "train_ids": id_numbers(train_set.names),
+        "train_ids": hash_ids(train_set.names),
         **settings.subset(("spatial_size", "antialias", "val_fraction", "seed")),
     }
     content = {
@@ -304,7 +304,7 @@ def _check_same_data(data: Data, checkpoint: Mapping, path: Path) -> None:
                 f"{path}: expected the {name} of the run to resume, {before}, found {now}; restore it in dataset.toml, "
                 "or start a new run (--exp_path)"
             )
-    ids = id_numbers(train.names)
+    ids = hash_ids(train.names)
     trained = config.get("train_ids", ids)
     # The order counts too: the loader draws by it.
     if trained != ids:
@@ -324,7 +324,7 @@ def _check_same_data(data: Data, checkpoint: Mapping, path: Path) -> None:
 
 
 def _selection_ids(data: Data) -> list[int]:
-    return id_numbers(data.selection.names) if data.selection else []
+    return hash_ids(data.selection.names) if data.selection else []
 
 
 def plain(value):

@@ -19,7 +19,7 @@ from training.checkpoints import START_SHA256, check_same_start, checkpoint_to_s
 from training.data_options import complete
 from training.describe import describe
 from training.forecast import ForecastHook
-from training.hooks import AverageHook, LogHook, ProfileHook, StopHook, ValidateHook
+from training.hooks import EmaHook, LogHook, ProfileHook, StopHook, ValidateHook
 from training.results import finish
 from training.rounds import check_and_clear_folders, remove_rounds, train_rounds
 from training.run import Run
@@ -29,7 +29,7 @@ from training.seeds import train_seeds
 from training.settings import Settings
 from training.targets import warn_of_empty_targets
 from training.wandb_mirror import check_wandb, wandb_mirror
-from utils.devices import keep_freed_memory, precision, use_cores
+from utils.devices import autocast_and_scaler, keep_freed_memory, use_cores
 from utils.distributed import Group, process_group
 from utils.files import write_json
 from utils.inputs import sha256_of
@@ -149,7 +149,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
         size=group.size,
     )
 
-    autocast, _ = precision(run.amp, run.device)
+    autocast, _ = autocast_and_scaler(run.amp, run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as hooks:
         start = state.iteration
         of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)
@@ -182,7 +182,7 @@ def _train(run: Run, deadline: Deadline) -> str | None:
 @contextlib.contextmanager
 def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
     """All hooks in their order, closed at the end; a validation that a stop has left over is made up before them."""
-    settings, shown = run.settings, run.data.train.showcase(NUM_PICTURES)
+    settings, shown = run.settings, run.data.train.first_samples(NUM_PICTURES)
     validate = ValidateHook(
         run,
         request,
@@ -201,7 +201,7 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
         if due and settings.keep_all:
             save(run, f"model_ite{state.iteration}.pth")
 
-    average = [AverageHook(run)] if run.average is not None else []
+    average = [EmaHook(run)] if run.average is not None else []
     to_close = [LogHook(run), *([ProfileHook(run)] if settings.profile and run.group.is_main else [])]
     try:
         yield [*average, StopHook(request, run.group), *to_close, ForecastHook(run), validate, save_latest]

@@ -80,7 +80,7 @@ class LogHook:
 
 
 @dataclass
-class AverageHook:
+class EmaHook:
     """Exponential moving average (EMA) of the weights, from the middle of the run on; before, it is a copy."""
 
     run: Run

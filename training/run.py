@@ -11,7 +11,7 @@ from datasets import SegmentationDataset
 from datasets.loaders import evaluation_loader
 from trainer import TrainState
 from training.settings import Settings
-from utils.devices import amp_of
+from utils.devices import resolve_amp
 from utils.distributed import Group
 from utils.log import NoLog, RunLog
 
@@ -46,7 +46,7 @@ class Run(NamedTuple):
     @property
     def amp(self) -> str:
         """The mixed precision in use: ``off``, ``bf16`` or ``fp16``."""
-        return amp_of(self.settings.amp, self.settings.fp16, self.device)
+        return resolve_amp(self.settings.amp, self.settings.fp16, self.device)
 
     @property
     def network(self) -> nn.Module:

@@ -46,7 +46,7 @@ def fastest_layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
-def precision(
+def autocast_and_scaler(
     amp: str, device: torch.device
 ) -> tuple[Callable[[], contextlib.AbstractContextManager], torch.GradScaler]:
     """The autocast context and the gradient scaler of a run.
@@ -60,7 +60,7 @@ def precision(
     return autocast, torch.GradScaler(device.type, enabled=dtype is torch.float16)
 
 
-def amp_of(amp: str | None, fp16: bool, device: torch.device) -> str:
+def resolve_amp(amp: str | None, fp16: bool, device: torch.device) -> str:
     """The mixed precision mode that ``--amp`` names, or else ``--fp16``: float16 on a GPU, bfloat16 on a CPU, whose
     float16 arithmetic is slow; ``auto`` is bfloat16 where the device has it, else float32."""
     if amp == "auto":

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from utils.locks import in_use, left_behind, remove_new_empty_folders
+from utils.locks import is_orphaned, remove_new_empty_folders, shared_lock
 
 TEMPORARY_NAME = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
 
@@ -42,7 +42,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     try:
         # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
         temporary.touch(exist_ok=False)
-        with in_use(temporary):
+        with shared_lock(temporary):
             yield temporary
             _sync(temporary)
             os.replace(temporary, path)
@@ -68,7 +68,7 @@ def remove_temporary(folder: str | os.PathLike) -> None:
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for path in [Path(entry.path) for entry in entries if TEMPORARY_NAME.fullmatch(entry.name)]:
-            if not left_behind(path):
+            if not is_orphaned(path):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -82,7 +82,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
     hidden = temporary_beside(path)
     hidden.mkdir()
     try:
-        with in_use(hidden):
+        with shared_lock(hidden):
             yield hidden
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

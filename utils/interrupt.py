@@ -99,7 +99,7 @@ def _signal_handlers(handler: Callable, *numbers: int) -> Iterator[bool]:
             signal.signal(number, usual)
 
 
-def ended_as_by_ctrl_c() -> contextlib.AbstractContextManager:
+def signals_raise_keyboard_interrupt() -> contextlib.AbstractContextManager:
     """SIGTERM and SIGHUP raise KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is
     said.
     """

@@ -132,8 +132,8 @@ def _lock(descriptor: int, how: int) -> None:
 
 
 @contextlib.contextmanager
-def in_use(path: Path) -> Iterator[None]:
-    """Shared lock on a file or folder that there is: while entered, it is not ``left_behind``."""
+def shared_lock(path: Path) -> Iterator[None]:
+    """Shared lock on a file or folder that there is: while entered, it is not ``is_orphaned``."""
     descriptor = _open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
@@ -143,8 +143,8 @@ def in_use(path: Path) -> Iterator[None]:
         _close(descriptor)
 
 
-def left_behind(path: Path) -> bool:
-    """Whether a file or folder is orphaned: no living process has it ``in_use``; false where that cannot be known."""
+def is_orphaned(path: Path) -> bool:
+    """Whether no living process holds a file's or folder's ``shared_lock``; false where that cannot be known."""
     try:
         descriptor = _open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -48,7 +48,7 @@ def numbers(kind: Callable[[str], float], *, each_once: bool = False) -> Callabl
     return convert
 
 
-def measures(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
+def number_tuple(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
     """A type for ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
 
     def convert(text: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 from datasets.gaze.fixations import MAX_DURATION_MS, without_ending
 from datasets.recordings.detection import DetectionSettings, detect_fixations, to_degrees
 from datasets.recordings.recording import BOTH, LEFT, RIGHT, Recording, Rect, Trial, count_fixations, image_name, unread
-from utils.settings import POSITIVE, measures, setting
+from utils.settings import POSITIVE, number_tuple, setting
 
 THRESHOLDS = {"events": (), "ivt": ("velocity_deg_s", "merge_gap_ms"), "idt": ("dispersion_deg",)}
 AVERAGED = "both-averaged"
@@ -38,8 +38,8 @@ class ConversionSettings:
         choices=("auto", LEFT, RIGHT, AVERAGED, BOTH),
     )
     detection: DetectionSettings = DetectionSettings()
-    screen_px: tuple[float, float] | None = setting(None, "screen, pixels", measures(2, positive=2), metavar="W,H")
-    screen_cm: tuple[float, float] | None = setting(None, "screen, cm", measures(2, positive=2), metavar="W,H")
+    screen_px: tuple[float, float] | None = setting(None, "screen, pixels", number_tuple(2, positive=2), metavar="W,H")
+    screen_cm: tuple[float, float] | None = setting(None, "screen, cm", number_tuple(2, positive=2), metavar="W,H")
     distance_cm: float | None = setting(None, "from the eye to the screen", POSITIVE)
     sampling_rate_hz: float | None = setting(None, "(default: as the recording says)", POSITIVE)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datasets.files import files_by_name
 from datasets.specs import IMAGE_EXTS
-from inference.exporting.network import Exported, Runner
+from inference.exporting.network import ExportWrapper, Runner
 from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
 
@@ -66,13 +66,13 @@ def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
 
 @torch.inference_mode()
 def expected_outputs(
-    module: Exported, inputs: Iterable[Tensor], *, names: Sequence[object] = (), network: str = "the network"
+    module: ExportWrapper, inputs: Iterable[Tensor], *, names: Sequence[object] = (), network: str = "the network"
 ) -> list[Answer]:
     """What the network, on the CPU and in eval mode, says of batches (B,C,H,W), before anything is written of it.
 
     Returns:
         An answer a batch, in their order, with logits and level logits, relative to which a file is judged, and the
-        probability in 0..1; shapes as of ``Exported``.
+        probability in 0..1; shapes as of ``ExportWrapper``.
 
     Raises:
         ValueError: with one of ``names``, of the first inputs, or ``network``, for outputs that are not finite, or a

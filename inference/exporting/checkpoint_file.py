@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from inference.exporting.network import Exported, Runner
+from inference.exporting.network import ExportWrapper, Runner
 from inference.predictor import Predictor
 from models.checkpoint import save_checkpoint
 from models.checkpoint_schema import CONFIG
@@ -20,7 +20,7 @@ CONFIG_KEPT = CONFIG.keys() - {"ignore_value"}
 MOST_VALUES_KEPT = 2**14
 
 
-def write(module: Exported, predictor: Predictor, path: Path) -> dict:
+def write(module: ExportWrapper, predictor: Predictor, path: Path) -> dict:
     """Write the checkpoint; see ``formats.Format``. Statistics and other small tensors keep their precision.
 
     Raises:
@@ -44,7 +44,7 @@ def write(module: Exported, predictor: Predictor, path: Path) -> dict:
 
 def load(path: Path) -> Runner:
     """Read it back; see ``formats.Format``."""
-    network = Exported(Predictor([path], torch.device("cpu")).model).eval()
+    network = ExportWrapper(Predictor([path], torch.device("cpu")).model).eval()
     return torch.inference_mode()(network)
 
 

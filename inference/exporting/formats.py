@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inference.exporting import checkpoint_file, onnx_file, torch_export
-from inference.exporting.network import Exported, Runner
+from inference.exporting.network import ExportWrapper, Runner
 from inference.predictor import Predictor
 
 REQUIREMENTS = "requirements-export.txt"
@@ -28,7 +28,7 @@ class Format(NamedTuple):
 
     ending: str
     packages: tuple[str, ...]
-    write: Callable[[Exported, Predictor, Path], dict]
+    write: Callable[[ExportWrapper, Predictor, Path], dict]
     load: Callable[[Path], Runner]
     usage: tuple[str, str, str] | None
     note: str = ""

@@ -10,7 +10,7 @@ OUTPUTS = ("logits", "level_logits", "probability")
 Runner = Callable[[Tensor], dict[str, Tensor]]
 
 
-class Exported(nn.Module):
+class ExportWrapper(nn.Module):
     """Export wrapper: a network of the output contract with its sigmoid probability beside it.
 
     ``forward`` maps an image (B,C,H,W), float32 and normalised, to a dict in the order of ``OUTPUTS``: ``logits``

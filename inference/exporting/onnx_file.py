@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, OUTPUTS, Exported, Runner
+from inference.exporting.network import INPUT, OUTPUTS, ExportWrapper, Runner
 from inference.exporting.torch_export import record
 from inference.predictor import Predictor
 
@@ -22,7 +22,7 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 }
 
 
-def write(module: Exported, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
+def write(module: ExportWrapper, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
     program = record(_with_plain_group_norm(module), predictor.preprocessing.channels)
     # Warnings are of torch's and onnxscript's own calls.

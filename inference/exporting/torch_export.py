@@ -8,14 +8,14 @@ import torch
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from inference.exporting.network import INPUT, Exported, Runner
+from inference.exporting.network import INPUT, ExportWrapper, Runner
 from inference.predictor import Predictor
 
 # Any would do: neither a size nor the batch is kept. Different ones, so that torch takes none for the other.
 EXAMPLE_SIZE = (2, 80, 64)
 
 
-def record(module: Exported, channels: int) -> ExportedProgram:
+def record(module: ExportWrapper, channels: int) -> ExportedProgram:
     """The graph of a network, with batch, height and width open, and without the paths of this machine."""
     batch, *size = EXAMPLE_SIZE
     open_axes = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
@@ -29,7 +29,7 @@ def record(module: Exported, channels: int) -> ExportedProgram:
     return program
 
 
-def write(module: Exported, predictor: Predictor, path: Path) -> dict:
+def write(module: ExportWrapper, predictor: Predictor, path: Path) -> dict:
     """Write the program; see ``formats.Format``."""
     program = record(module, predictor.preprocessing.channels)
     with warnings.catch_warnings(action="ignore"):

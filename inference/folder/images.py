@@ -91,7 +91,7 @@ def find_images(
     return list(found), refused
 
 
-def passed_over(given: Sequence[str], out: Path, recursive: bool = False) -> tuple[Counter[str], list[Path]]:
+def skipped_files(given: Sequence[str], out: Path, recursive: bool = False) -> tuple[Counter[str], list[Path]]:
     """What lies in the folders among ``given`` and is neither an image by its name, nor hidden, nor in ``out``.
 
     Returns:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from datasets.specs import IMAGE_EXTS
 from evaluation.summary import describe_empty_masks
-from inference.folder.images import RENAME, FoundImage, find_images, passed_over
+from inference.folder.images import RENAME, FoundImage, find_images, skipped_files
 from inference.folder.loading import Batch, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
@@ -211,7 +211,7 @@ def _recorded(settings: PredictionSettings, predictor: Predictor) -> dict:
 
 
 def _tell_of_others(settings: PredictionSettings) -> None:
-    counts, dicom = passed_over(settings.images, Path(settings.out), settings.recursive)
+    counts, dicom = skipped_files(settings.images, Path(settings.out), settings.recursive)
     if counts:
         listed = ", ".join(f"{ending} ({count})" for ending, count in sorted(counts.items()))
         hint = "; for sub-folders give --recursive" if counts["a folder"] else ""

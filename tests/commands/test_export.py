@@ -21,7 +21,7 @@ from commands.export import _versions
 from inference.exporting import check, onnx_file
 from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, pick_format
-from inference.exporting.network import Exported
+from inference.exporting.network import ExportWrapper
 from inference.network_scores import full_size_probabilities
 from inference.predictor import Predictor
 from models import build_model
@@ -72,7 +72,7 @@ def names(folder: Path) -> list[str]:
 def largest_difference(path: Path, format_name: str, *checkpoints, shapes=SHALLOW_SHAPES, **options) -> float:
     predictor = Predictor(checkpoints, CPU, **options)
     inputs = [torch.randn(batch, predictor.preprocessing.channels, *size) for batch, *size in shapes]
-    answers = check.expected_outputs(Exported(predictor.model), inputs)
+    answers = check.expected_outputs(ExportWrapper(predictor.model), inputs)
     found = check.largest_differences(answers, FORMATS[format_name].load(path))
     return max(found["probability"], found["logits"])
 
@@ -229,7 +229,7 @@ def test_a_file_that_says_something_else_is_not_kept(checkpoint, folder, monkeyp
 
 
 def module_of(checkpoint):
-    return Exported(Predictor([checkpoint], CPU).model).eval()
+    return ExportWrapper(Predictor([checkpoint], CPU).model).eval()
 
 
 @pytest.mark.parametrize("change", [lambda x: x * float("nan"), lambda x: x[..., 1:]])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.masks import label_of
+from datasets.masks import decode_mask
 
 SIZE = (120, 136)
 
@@ -43,11 +43,11 @@ MASK = _labels((40, 255))
 )
 def test_zero_and_one_other_value(value, dtype):
     values = _labels((40, value), dtype=dtype)
-    label = label_of(values)
+    label = decode_mask(values)
     assert label.mask.dtype == bool and label.ignore is None
     np.testing.assert_array_equal(label.mask, _disc(40))
-    assert label_of(np.full(SIZE, value, dtype)).mask.all()
-    assert not label_of(np.zeros(SIZE, dtype)).mask.any()
+    assert decode_mask(np.full(SIZE, value, dtype)).mask.all()
+    assert not decode_mask(np.zeros(SIZE, dtype)).mask.any()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_zero_and_one_other_value(value, dtype):
 )
 def test_classes_void_and_probabilities_are_refused(values):
     with pytest.raises(ValueError, match=r"expected a mask with foreground above 127, .*; write 255 .* ignore_value"):
-        label_of(values)
+        decode_mask(values)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_classes_void_and_probabilities_are_refused(values):
 @pytest.mark.parametrize("lossy", [False, True])
 def test_soft_and_noisy_edges_are_taken(change, lossy):
     values = change(MASK)
-    np.testing.assert_array_equal(label_of(values, lossy=lossy).mask, values > 127)
+    np.testing.assert_array_equal(decode_mask(values, lossy=lossy).mask, values > 127)
 
 
 def test_neither_value_has_to_be_the_last_of_its_side():
-    np.testing.assert_array_equal(label_of(_labels((40, 246), background=3)).mask, _disc(40))
+    np.testing.assert_array_equal(decode_mask(_labels((40, 246), background=3)).mask, _disc(40))
 
 
 def test_soft_edges_of_16_bits_are_cut_at_half():
     soft = cv2.GaussianBlur(MASK, (0, 0), 1)
-    np.testing.assert_array_equal(label_of(soft.astype(np.float32) * 257).mask, soft > 127)
+    np.testing.assert_array_equal(decode_mask(soft.astype(np.float32) * 257).mask, soft > 127)
 
 
 @pytest.mark.parametrize("quality", [75, 90, 100])
@@ -127,49 +127,49 @@ def test_soft_edges_of_16_bits_are_cut_at_half():
 )
 def test_labels_in_jpeg_are_refused(labels, quality):
     with pytest.raises(ValueError, match="expected a mask .* and save it as PNG"):
-        label_of(_jpeg(labels, quality), lossy=True)
+        decode_mask(_jpeg(labels, quality), lossy=True)
 
 
 @pytest.mark.parametrize("quality", [5, 50, 70, 75, 95])
 @pytest.mark.parametrize("highest", [1, 2, 4, 10, 20])
 def test_an_empty_mask_in_jpeg_is_empty_whatever_its_noise(quality, highest):
     noise = np.random.default_rng(0).integers(0, highest, SIZE).astype(np.uint8)
-    assert not label_of(_jpeg(noise, quality), lossy=True).mask.any()
+    assert not decode_mask(_jpeg(noise, quality), lossy=True).mask.any()
 
 
 def test_a_speck_in_an_empty_jpeg_mask_is_noise():
     values = _labels()
     values[30:32, 40] = values[90, 11] = 25
-    assert not label_of(_jpeg(values, 75), lossy=True).mask.any()
+    assert not decode_mask(_jpeg(values, 75), lossy=True).mask.any()
 
 
 def test_a_mask_of_three_foreground_pixels_in_jpeg():
     values = _labels()
     values[50:53, 61] = 255
-    assert 0 < label_of(_jpeg(values, 90), lossy=True).mask.sum() < 10
+    assert 0 < decode_mask(_jpeg(values, 90), lossy=True).mask.sum() < 10
 
 
 @pytest.mark.parametrize("foreground", [1, 254])
 def test_ignored_pixels_are_no_foreground(foreground):
-    label = label_of(_labels((40, 255), (30, foreground)), ignore_value=255)
+    label = decode_mask(_labels((40, 255), (30, foreground)), ignore_value=255)
     np.testing.assert_array_equal(label.mask, _disc(30))
     np.testing.assert_array_equal(label.ignore, _disc(40) & ~_disc(30))
 
 
 def test_an_ignored_grey_between_background_and_foreground():
-    label = label_of(_labels((40, 128), (30, 255)), ignore_value=128)
+    label = decode_mask(_labels((40, 128), (30, 255)), ignore_value=128)
     np.testing.assert_array_equal(label.mask, _disc(30))
     np.testing.assert_array_equal(label.ignore, _disc(40) & ~_disc(30))
 
 
 def test_a_mask_of_0_and_the_ignore_value_has_no_foreground():
-    label = label_of(MASK, ignore_value=255)
+    label = decode_mask(MASK, ignore_value=255)
     assert not label.mask.any()
     np.testing.assert_array_equal(label.ignore, _disc(40))
 
 
 def test_a_mask_without_the_ignore_value_ignores_nothing():
-    label = label_of(_labels((30, 1)), ignore_value=255)
+    label = decode_mask(_labels((30, 1)), ignore_value=255)
     np.testing.assert_array_equal(label.mask, _disc(30))
     assert label.ignore.shape == SIZE and not label.ignore.any()
 
@@ -177,12 +177,12 @@ def test_a_mask_without_the_ignore_value_ignores_nothing():
 @pytest.mark.parametrize("values", [_labels((45, 255), (40, 1), (20, 2)), _labels((40, 255), (20, 7))])
 def test_beside_the_ignore_value_there_is_0_and_one_other(values):
     with pytest.raises(ValueError, match=r"expected 0, one other value .* and ignore_value 255, found the values 0, "):
-        label_of(values, ignore_value=255)
+        decode_mask(values, ignore_value=255)
 
 
 def test_an_ignore_value_is_not_to_be_found_in_jpeg():
     with pytest.raises(ValueError, match="ignore_value 255 is met to the letter, found JPEG"):
-        label_of(_jpeg(MASK, 90), lossy=True, ignore_value=255)
+        decode_mask(_jpeg(MASK, 90), lossy=True, ignore_value=255)
 
 
 def test_the_masks_of_kvasir_are_cut_above_127(kvasir_root):
@@ -192,4 +192,4 @@ def test_the_masks_of_kvasir_are_cut_above_127(kvasir_root):
         halved = cv2.resize(values, None, fx=0.5, fy=0.5)
         for made in (values, halved, _jpeg(values, 30)):
             for lossy in (False, True):
-                np.testing.assert_array_equal(label_of(made, lossy=lossy).mask, made > 127, err_msg=path.name)
+                np.testing.assert_array_equal(decode_mask(made, lossy=lossy).mask, made > 127, err_msg=path.name)

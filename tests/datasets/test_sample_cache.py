@@ -258,7 +258,7 @@ class TestOtherObjects:
     def test_a_showcase_with_labels_of_a_cache_without(self, tiny_root):
         dataset = _cached(tiny_root, "memory", has_labels=False)
         _all(dataset)
-        assert set(dataset.showcase(2)[0]) == {"image", "label", "pseudo", "name"}
+        assert set(dataset.first_samples(2)[0]) == {"image", "label", "pseudo", "name"}
 
     @pytest.mark.parametrize("kind", ["memory", "disk"])
     def test_pickled(self, tiny_root, kind):

@@ -128,7 +128,7 @@ class TestFlips:
 
     def test_showcase_is_short_and_unflipped(self, tiny_root):
         dataset = _train(tiny_root)
-        shown = dataset.showcase(2)
+        shown = dataset.first_samples(2)
         assert len(shown) == 2 and len(dataset) == 6
         plain = _train(tiny_root, augment=False)
         assert all(torch.equal(shown[0, e]["image"], plain[0]["image"]) for e in range(8))
@@ -141,7 +141,7 @@ class TestLabels:
             (tiny_root / "masks" / f"{name}.jpg").unlink()
         dataset = _train(tiny_root, has_labels=False)
         assert set(dataset[0]) == {"image", "pseudo", "name"}
-        assert "label" not in dataset.showcase(2)[0]
+        assert "label" not in dataset.first_samples(2)[0]
 
     def test_required_labels_must_be_there(self, tiny_root):
         (tiny_root / "masks" / "polyp2.jpg").unlink()

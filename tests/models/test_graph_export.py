@@ -2,7 +2,7 @@
 
 import torch
 
-from models.graph_export import is_tracing, resized_at_border
+from models.graph_export import crop_or_replicate_pad, is_tracing
 
 
 def _said(x):
@@ -25,5 +25,5 @@ def test_while_it_is_exported():
 
 def test_cut_or_repeated_at_the_right_and_bottom():
     x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    assert resized_at_border(x, 3, 1).tolist() == [[[[1], [3], [3]]]]
-    assert resized_at_border(x, 1, 4).tolist() == [[[[1, 2, 2, 2]]]]
+    assert crop_or_replicate_pad(x, 3, 1).tolist() == [[[[1], [3], [3]]]]
+    assert crop_or_replicate_pad(x, 1, 4).tolist() == [[[[1, 2, 2, 2]]]]

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainer import TrainState
-from training.hooks import AverageHook, LogHook, ProfileHook, ValidateHook
+from training.hooks import EmaHook, LogHook, ProfileHook, ValidateHook
 from training.settings import Settings
 from utils.distributed import SINGLE
 
@@ -190,7 +190,7 @@ def profiled(log, folder, steps):
 def test_the_mean_of_weights_begins_in_the_middle():
     model = nn.Linear(1, 1, bias=False)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
-    hook, means = AverageHook(a_run(options={"max_ite": 4}, average=average, model=model)), []
+    hook, means = EmaHook(a_run(options={"max_ite": 4}, average=average, model=model)), []
     for iteration in (1, 2, 3, 4):
         model.weight.data.fill_(iteration)
         hook(TrainState(iterations_per_epoch=5, iteration=iteration), {}, 0.1)

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from utils.devices import amp_of, keep_freed_memory, make_deterministic, peak_memory_gb, pick_device, precision
+from utils.devices import (
+    autocast_and_scaler,
+    keep_freed_memory,
+    make_deterministic,
+    peak_memory_gb,
+    pick_device,
+    resolve_amp,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -48,14 +55,14 @@ def test_another_word(choice):
 
 
 def test_full_precision_is_the_default_of_nothing_changed():
-    autocast, scaler = precision("off", torch.device("cpu"))
+    autocast, scaler = autocast_and_scaler("off", torch.device("cpu"))
     with autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     assert not scaler.is_enabled()
 
 
 def test_bfloat16_needs_no_scaling():
-    autocast, scaler = precision("bf16", torch.device("cpu"))
+    autocast, scaler = autocast_and_scaler("bf16", torch.device("cpu"))
     for _ in range(2):  # a fresh context every time
         with autocast():
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
@@ -65,7 +72,7 @@ def test_bfloat16_needs_no_scaling():
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_float16_scales_its_gradients(device):
     device = pick_device(device)
-    autocast, scaler = precision("fp16", device)
+    autocast, scaler = autocast_and_scaler("fp16", device)
     with autocast():
         assert (torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)).dtype == torch.float16
     assert scaler.is_enabled()
@@ -81,7 +88,7 @@ def test_float16_scales_its_gradients(device):
     ],
 )
 def test_fp16_means_what_the_device_is_good_at(amp, fp16, device, meant):
-    assert amp_of(amp, fp16, torch.device(device)) == meant
+    assert resolve_amp(amp, fp16, torch.device(device)) == meant
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
@@ -106,7 +113,7 @@ def test_peak_memory_never_falls_and_is_that_of_a_process():
 def test_auto_is_bfloat16_where_the_machine_has_it(monkeypatch, native, meant):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: native)
-    assert amp_of("auto", False, torch.device("cpu")) == meant
+    assert resolve_amp("auto", False, torch.device("cpu")) == meant
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from utils.interrupt import Deadline, StopRequest, ended_as_by_ctrl_c
+from utils.interrupt import Deadline, StopRequest, signals_raise_keyboard_interrupt
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -99,7 +99,7 @@ def test_a_process_that_was_not_asked_has_no_reason():
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_the_end_outside_of_training_is_as_by_ctrl_c(name):
-    with pytest.raises(KeyboardInterrupt), ended_as_by_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), signals_raise_keyboard_interrupt():
         with StopRequest() as stop:
             signal.raise_signal(signal.Signals[name])
             assert stop.signal_name == name
@@ -109,7 +109,7 @@ def test_the_end_outside_of_training_is_as_by_ctrl_c(name):
 def test_what_nohup_has_ignored_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with ended_as_by_ctrl_c(), StopRequest() as stop:
+        with signals_raise_keyboard_interrupt(), StopRequest() as stop:
             signal.raise_signal(signal.SIGHUP)
             assert not stop
     finally:

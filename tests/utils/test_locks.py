@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from utils.locks import LOCK_NAME, in_use, left_behind, lock_folder, lock_output
+from utils.locks import LOCK_NAME, is_orphaned, lock_folder, lock_output, shared_lock
 
 
 def refused(place):
@@ -69,8 +69,8 @@ def test_without_locks_it_is_said_and_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fcntl, "flock", without)
     with lock_folder(tmp_path, "run.py train"):
         assert f"{tmp_path}: no locks there" in capsys.readouterr().err
-        with in_use(tmp_path):
-            assert not left_behind(tmp_path)
+        with shared_lock(tmp_path):
+            assert not is_orphaned(tmp_path)
 
 
 def test_a_file_in_the_place_of_a_folder_and_a_link_in_that_of_the_lock(tmp_path):
@@ -92,9 +92,9 @@ def test_where_nothing_can_be_made(tmp_path):
 def test_what_a_process_uses_is_not_left_behind(tmp_path):
     for path in (tmp_path / "folder", tmp_path / "file"):
         path.mkdir() if path.name == "folder" else path.touch()
-        with in_use(path):
-            assert not left_behind(path)
-        assert left_behind(path)
+        with shared_lock(path):
+            assert not is_orphaned(path)
+        assert is_orphaned(path)
     (tmp_path / "link").symlink_to(tmp_path / "file")
     os.mkfifo(tmp_path / "fifo")
-    assert not any(left_behind(tmp_path / name) for name in ("link", "absent"))
+    assert not any(is_orphaned(tmp_path / name) for name in ("link", "absent"))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from inference.exporting.network import OUTPUTS, Exported
-from models import Averaged, basic_unet, build_model, smp_unet
+from inference.exporting.network import OUTPUTS, ExportWrapper
+from models import Ensemble, basic_unet, build_model, smp_unet
 
 SIZES = [(32, 48), (33, 47), (16, 16), (31, 17)]
 
@@ -27,7 +27,7 @@ def test_the_recorded_way_gives_the_same_bits(name, size, monkeypatch):
 
 
 def test_the_outputs_by_name_and_in_order():
-    outputs = Exported(Averaged([network()]))(torch.randn(3, 1, 32, 16))
+    outputs = ExportWrapper(Ensemble([network()]))(torch.randn(3, 1, 32, 16))
     assert tuple(outputs) == OUTPUTS
     assert [tuple(value.shape) for value in outputs.values()] == [(3, 1, 32, 16), (2, 3, 1, 32, 16), (3, 1, 32, 16)]
     assert torch.equal(outputs["probability"], outputs["logits"].sigmoid())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.folder.images import find_images, passed_over
+from inference.folder.images import find_images, skipped_files
 
 
 def touch(*paths):
@@ -112,17 +112,17 @@ def test_dicom_files_without_the_ending_are_noticed(tmp_path, write_dicom):
     shutil.copy(tmp_path / "a.dcm", series / "IM0001")
     here = [tmp_path / "1.2.840.5", tmp_path / "IM0001"]
     out = tmp_path / "out"
-    assert passed_over([str(tmp_path), str(tmp_path / "a.dcm")], out)[1] == here
-    assert passed_over([str(tmp_path)], out, recursive=True)[1] == [*here, series / "IM0001"]
+    assert skipped_files([str(tmp_path), str(tmp_path / "a.dcm")], out)[1] == here
+    assert skipped_files([str(tmp_path)], out, recursive=True)[1] == [*here, series / "IM0001"]
 
 
 def test_what_is_no_image_is_counted_but_for_results_and_hidden_files(tmp_path):
     for name in ("a.png", "b.webp", "c.WEBP", "notes", ".hidden", "sub/d.gif", ".git/config", "out/settings.json"):
         touch(tmp_path / name)
     for folder in (str(tmp_path), f"{tmp_path}/"):
-        counts, _ = passed_over([folder], tmp_path / "out")
+        counts, _ = skipped_files([folder], tmp_path / "out")
         assert counts == {".webp": 2, "no ending": 1, "a folder": 1}
-        assert passed_over([folder], tmp_path / "out", recursive=True)[0] == {".webp": 2, "no ending": 1, ".gif": 1}
+        assert skipped_files([folder], tmp_path / "out", recursive=True)[0] == {".webp": 2, "no ending": 1, ".gif": 1}
 
 
 def test_links_to_themselves_pipes_and_what_may_not_be_read_are_no_unnamed_dicom(tmp_path):
@@ -130,5 +130,5 @@ def test_links_to_themselves_pipes_and_what_may_not_be_read_are_no_unnamed_dicom
     (tmp_path / "loop.png").symlink_to("loop.png")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "scan").write_bytes(bytes(128) + b"DICM")
-    assert passed_over([str(tmp_path)], tmp_path / "out")[1] == [tmp_path / "scan"]
+    assert skipped_files([str(tmp_path)], tmp_path / "out")[1] == [tmp_path / "scan"]
     assert [image.path.name for image in find_images([str(tmp_path)], tmp_path / "out")[0]] == ["loop.png"]

@@ -11,7 +11,7 @@ from models.multi_level import ENSEMBLES, check_choice
 NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
 
 
-class Averaged(nn.Module):
+class Ensemble(nn.Module):
     """Ensemble of models of equal levels, each on the image as it is and, on demand, on its three mirror images.
 
     ``forward`` keeps the output contract of ``MultiLevelModel``. A level is averaged over models and views, and the
