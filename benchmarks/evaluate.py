@@ -57,7 +57,7 @@ def main() -> None:
     model = network(args).to(device).eval()
     ours = Ensemble([copy.deepcopy(model)]).to(memory_format=fastest_layout(device))
     dataset = build_dataset(args.data, root=args.root, split="test", spatial_size=args.spatial_size)
-    dataset = dataset.only(dataset.names[: args.images])
+    dataset = dataset.subset(dataset.names[: args.images])
     ways = {
         PLAIN: (PlainWay(model), 1, False),
         "ours, batch of one": (ours, 1, False),

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.options import Parser, add_checkpoints, add_data, add_loading, add_shared, given
+from commands.options import Parser, add_checkpoints, add_data, add_loading, add_shared, settings_from_args
 from commands.outputs import Folder, Output
 from evaluation.per_case import PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.summary import SUMMARY_FILE
@@ -34,11 +34,11 @@ def outputs(args: argparse.Namespace) -> list[Output]:
     names = (
         RESULT_FILES + (f"{PREDICTIONS_FOLDER}/*",) * args.save_pred + (f"{PROBABILITIES_FOLDER}/*",) * args.save_prob
     )
-    folder = results_folder(given(EvaluationSettings, args))
+    folder = results_folder(settings_from_args(EvaluationSettings, args))
     return [Folder("--exp_path", folder, ours='"split": ', names=names, sign=SUMMARY_FILE)]
 
 
 def main(args: argparse.Namespace) -> int:
     """Score the checkpoints, write and print the results."""
-    evaluate(given(EvaluationSettings, args))
+    evaluate(settings_from_args(EvaluationSettings, args))
     return 0

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_shared, given, words
+from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_shared, settings_from_args, words
 from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
     names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args, runs)
     thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
     own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
-    wanted = given(FigureRequest, args, with_dice=args.dice, **own)
+    wanted = settings_from_args(FigureRequest, args, with_dice=args.dice, **own)
     titles, rows, said = contents(wanted)
     # None of the files gets its name before all are whole.
     with contextlib.ExitStack() as stack:

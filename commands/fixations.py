@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.options import Parser, add_shared, given
+from commands.options import Parser, add_shared, settings_from_args
 from commands.outputs import Output
 from datasets.recordings.convert import ConversionSettings, Summary, convert_recordings, reasons
 from datasets.recordings.detect import formats, read_recording
@@ -92,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
-    settings = given(ConversionSettings, args, detection=given(DetectionSettings, args))
+    settings = settings_from_args(ConversionSettings, args, detection=settings_from_args(DetectionSettings, args))
     table, summaries, repeated = convert_recordings(recordings, settings)
     write_text(args.to, table.to_csv(index=False, lineterminator="\n"))
     for summary in summaries:
@@ -125,7 +125,7 @@ def _check_distinct(paths: Sequence[Path]) -> None:
 
 
 def _read(path: Path, args: argparse.Namespace, rows) -> Recording:
-    settings = given(ReadingSettings, args, want_samples=args.method in ("ivt", "idt"))
+    settings = settings_from_args(ReadingSettings, args, want_samples=args.method in ("ivt", "idt"))
     recording = read_recording(path, settings, format=args.format)
     recording = with_image(recording, args.image)
     recording = with_rect(recording, Rect(*args.stimulus_rect) if args.stimulus_rect else None)

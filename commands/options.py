@@ -54,7 +54,7 @@ def processes(text: str) -> int:
     return -1 if text.strip() == "-1" else POSITIVE_INT(text)
 
 
-def given(settings: type, args: argparse.Namespace, **others):
+def settings_from_args(settings: type, args: argparse.Namespace, **others):
     """A dataclass of settings, its fields taken from the options of the same names; ``others`` go before them."""
     named = {one.name: getattr(args, one.name) for one in fields(settings) if hasattr(args, one.name)}
     return settings(**named | others)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from commands.options import MULTIPLE_VALUES, Parser, add_checkpoints, add_loading, add_shared, given
+from commands.options import MULTIPLE_VALUES, Parser, add_checkpoints, add_loading, add_shared, settings_from_args
 from commands.outputs import Folder, Output
 from inference.folder.images import FOLDERS
 from inference.folder.predict import PredictionSettings, predict_folder
@@ -44,4 +44,4 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 def main(args: argparse.Namespace) -> int:
     """Predict all images; 0 if all are done, 1 if some were refused, 130 if it was stopped."""
-    return predict_folder(given(PredictionSettings, args))
+    return predict_folder(settings_from_args(PredictionSettings, args))

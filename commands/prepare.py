@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from commands.options import Parser, add_data, add_shared, given
+from commands.options import Parser, add_data, add_shared, settings_from_args
 from datasets.files import REPORT_FILE, sample_path
 from datasets.gaze.fixations import read_fixations
 from datasets.gaze.levels import default_thresholds
@@ -48,7 +48,9 @@ def main(args: argparse.Namespace) -> int:
         args.data,
         args.root,
         args.fixations,
-        settings=given(GazeSettings, args, sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px),
+        settings=settings_from_args(
+            GazeSettings, args, sigma_px=spec.sigma_px if args.sigma_px is None else args.sigma_px
+        ),
         num_levels=args.num_levels,
         map_format=args.map_format,
         workers=args.workers,

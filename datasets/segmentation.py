@@ -120,7 +120,7 @@ class SegmentationDataset(Dataset):
 
     def first_samples(self, count: int) -> SegmentationDataset:
         """The first samples as they are, with labels where their masks can be read: to look at."""
-        shown = self.only(self.names[:count])
+        shown = self.subset(self.names[:count])
         shown.flip_probability, shown.augmentation, shown.has_labels = 0.0, "flips", False
         with contextlib.suppress(ValueError):
             shown.has_labels = all(sample_label(self.spec, self.root, name).mask is not None for name in shown.names)
@@ -135,7 +135,7 @@ class SegmentationDataset(Dataset):
             self.without_map += [name for name in self.names if name in without_map]
             self.names = left
 
-    def only(self, names: Sequence[str]) -> SegmentationDataset:
+    def subset(self, names: Sequence[str]) -> SegmentationDataset:
         """The same data set with these samples, without its cache."""
         return replace(self, names=list(names), cache=None)
 

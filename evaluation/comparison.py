@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.metrics import MEASURES
-from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, listed, metrics_of, read_per_case
+from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, first_few, metrics_of, read_per_case
 from evaluation.run_names import named_paths
 from evaluation.statistics import DECIMALS, bootstrap_interval, holm, signed_rank_p
 from evaluation.summary import told_by
@@ -153,7 +153,7 @@ def check_same_cases(runs: Sequence[ComparedRun]) -> None:
     first = runs[0]
     for other in runs[1:]:
         parts = [
-            f"{len(only)} only in {run.path} ({listed([*map(shown, only)], 3)})"
+            f"{len(only)} only in {run.path} ({first_few([*map(shown, only)], 3)})"
             for run, without in ((first, other), (other, first))
             if len(only := pd.Index(run.cases).difference(without.cases, sort=False))
         ]

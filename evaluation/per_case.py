@@ -71,7 +71,7 @@ def find_per_case(path: str | Path) -> Path:
     if (path / PER_CASE_FILE).is_file():
         return path / PER_CASE_FILE
     others = sorted(str(other) for pattern in ("per_case_*.csv", f"*/{PER_CASE_FILE}") for other in path.glob(pattern))
-    advice = f"name one of {listed(others)}" if others else "evaluate first (run.py evaluate)"
+    advice = f"name one of {first_few(others)}" if others else "evaluate first (run.py evaluate)"
     raise FileNotFoundError(f"{path}: expected a results folder with {PER_CASE_FILE}, found none in it; {advice}")
 
 
@@ -146,7 +146,7 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
         if missing:
             raise ValueError(
                 f"{path}: expected every case in every level, found no row of level {shown(level)} for "
-                f"{len(missing)} of {len(names)} ({listed(missing)}); evaluate again"
+                f"{len(missing)} of {len(names)} ({first_few(missing)}); evaluate again"
             )
 
 
@@ -155,6 +155,6 @@ def evenly_spaced(ranked: Sequence[str], count: int) -> list[str]:
     return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
 
 
-def listed(texts: Sequence[str], count: int = 5) -> str:
+def first_few(texts: Sequence[str], count: int = 5) -> str:
     """The first few, for a message."""
     return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")

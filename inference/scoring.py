@@ -60,7 +60,7 @@ def score(
         write_per_case(folder / per_case_file, table)
         if examples:
             ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
-            shown = dataset.only(evenly_spaced(ranked, NUM_EXAMPLES))
+            shown = dataset.subset(evenly_spaced(ranked, NUM_EXAMPLES))
             picture = examples_picture(model, shown, device, options.get("threshold", THRESHOLD))
             write_image(folder / EXAMPLES_FILE, picture)
     return summarize(table, intervals=True)

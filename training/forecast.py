@@ -18,7 +18,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 class ForecastHook:
     """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more; and with
-    what other rounds and seeds have still to do (``work``)."""
+    what other rounds and seeds have still to do (``remaining_work``)."""
 
     def __init__(self, run: Run):
         self.run, self.start, self.since = run, run.state.iteration, time.monotonic()
@@ -38,15 +38,15 @@ class ForecastHook:
         if not left:
             return
         here, after = left * seconds, settings.work_after / settings.spatial_size**2 * seconds
-        text = f"{left:,} iterations at {seconds:.2g} s: about {duration(here)} on this {kind}"
+        text = f"{left:,} iterations at {seconds:.2g} s: about {format_duration(here)} on this {kind}"
         if after:
-            text += f"; with the rounds and seeds after it {duration(here + after)}"
+            text += f"; with the rounds and seeds after it {format_duration(here + after)}"
         if here + after > LONG and kind == "CPU" and settings.recipe not in CPU_RECIPES:
             text += f"; --recipe {' and --recipe '.join(CPU_RECIPES)} are made for a CPU"
         self.run.log.info(text)
 
 
-def work(settings: Settings, *, after: int = 0) -> int:
+def remaining_work(settings: Settings, *, after: int = 0) -> int:
     """What the rounds after that number have to do, in iterations times pixels of the network's input: a step takes
     about as long as its pixels are many."""
     if after >= settings.rounds:
@@ -55,7 +55,7 @@ def work(settings: Settings, *, after: int = 0) -> int:
     return (settings.rounds - 1 - after) * early + settings.max_ite * settings.spatial_size**2
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """For people: in the unit that suits it, to two digits or so."""
     if seconds < 1.5 * MINUTE:
         return f"{seconds:.0f} s"

@@ -19,7 +19,7 @@ from evaluation.summary import describe_metrics, summarize
 from inference.network_scores import score_network
 from losses import OBJECTIVES
 from trainer import TrainState
-from training.forecast import duration
+from training.forecast import format_duration
 from training.run import Run
 from training.run_folder import PROFILE_FOLDER
 from utils.devices import peak_memory_gb
@@ -67,7 +67,7 @@ class LogHook:
         self.run.log.info(
             f"[train | Epoch {state.epoch} Ite {state.iteration}] lr: {lr:.6g}, {listed}, "
             f"{images_per_second:.3g} images/s, peak {memory:.2f} GB"
-            + (f", {duration(left / per_second)} left" if left and state.iteration > 1 else "")
+            + (f", {format_duration(left / per_second)} left" if left and state.iteration > 1 else "")
         )
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
         # No curve of zeros.

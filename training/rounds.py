@@ -17,7 +17,7 @@ from reporting.figures import write_rounds_figure
 from reporting.markdown import table
 from training.build import build_network
 from training.checkpoints import check_no_earlier, check_same_options_as_before, has_checkpoint, weights_to_start_from
-from training.forecast import work
+from training.forecast import remaining_work
 from training.labels import MAPS_FOLDER, check_sources, describe_quality, labels_asked_for, make_labels
 from training.run_folder import remove_run
 from training.settings import Settings
@@ -105,7 +105,7 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
         exp_path=str(folder),
         map_folder=str(folder / MAPS_FOLDER),
         is_last_round=is_last,
-        work_after=settings.work_after + work(settings, after=number),
+        work_after=settings.work_after + remaining_work(settings, after=number),
         # Of the network's own labels there are none in the first round but the masks.
         skip_missing_gaze=settings.skip_missing_gaze or (settings.pseudo == "network" and number == 1),
         **({} if is_last else early),

@@ -56,7 +56,7 @@ class Run(NamedTuple):
     def loader(self, dataset: SegmentationDataset):
         """A loader of this process's part of a data set, to evaluate."""
         return evaluation_loader(
-            dataset.only(self.group.part(dataset.names)),
+            dataset.subset(self.group.shard(dataset.names)),
             batch_size=-(-self.settings.batch_size // self.group.size),
             num_worker=self.settings.num_worker,
             pin_memory=self.device.type == "cuda",

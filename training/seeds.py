@@ -7,7 +7,7 @@ from pathlib import Path
 from evaluation.experiments import FinishedRun, group_runs
 from evaluation.summary import SUMMARY_FILE, read_summary
 from reporting.tables import experiments_csv, experiments_table
-from training.forecast import work
+from training.forecast import remaining_work
 from training.rounds import check_and_clear_folders, resumed_settings
 from training.settings import Settings
 from utils.distributed import SINGLE, Group
@@ -52,7 +52,7 @@ def settings_of_seed(settings: Settings, seed: int) -> Settings:
         seed=seed,
         seeds=None,
         exp_path=str(settings.folder / f"seed{seed}"),
-        work_after=work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
+        work_after=remaining_work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
     )
     # Rounds look at the folder of each.
     return resumed_settings(one) if one.ckpt_path and not one.makes_labels else one

@@ -79,12 +79,12 @@ class Group:
         dist.all_gather_object(values, value)
         return values
 
-    def part(self, items: Sequence) -> Sequence:
+    def shard(self, items: Sequence) -> Sequence:
         """This process's shard of a sequence: every ``size``-th from ``rank`` on."""
         return items[self.rank :: self.size]
 
     def gather_in_order(self, part: Sequence) -> list:
-        """The sequence of which every process holds its ``part``; the inverse of it."""
+        """The sequence of which every process holds its ``shard``; the inverse of it."""
         parts = self.gather(list(part))
         return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from datasets.recordings.content import Content
 from datasets.recordings.formats import PLAIN
-from datasets.recordings.recording import check_times, plain
+from datasets.recordings.recording import check_times, decimal
 from datasets.recordings.tables import MS_PER_UNIT, unit_of
 
 # Eyes move, and fixations last differently: so many rows in one corner, or of one duration, are no chance.
@@ -41,7 +41,7 @@ def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
         durations = (ends - times) * scale
     if durations is not None and (durations < 0).any():
         row = int((durations < 0).argmax())
-        raise ValueError(f"{table.where(row)}: expected a duration of at least 0, found {plain(durations[row])} ms")
+        raise ValueError(f"{table.where(row)}: expected a duration of at least 0, found {decimal(durations[row])} ms")
     return times * scale, durations
 
 
@@ -53,7 +53,7 @@ def _fitting_scale(content: Content, times: np.ndarray, ends: np.ndarray | None,
         low, high = USUAL_MS if durations_ms is None else np.array((0.5, 2)) * np.median(durations_ms)
         what = "of a fixation" if durations_ms is None else f"in {content.columns['duration']!r}"
         misfit = (
-            f"ends that fit the durations {what}, found {plain(usual)} from {column!r} to {content.columns['end']!r} "
+            f"ends that fit the durations {what}, found {decimal(usual)} from {column!r} to {content.columns['end']!r} "
             "as a rule"
         )
     else:
@@ -62,7 +62,7 @@ def _fitting_scale(content: Content, times: np.ndarray, ends: np.ndarray | None,
             low, high = float(np.median(durations_ms[_longest(content)])) * np.array(STEPS_PER_FIXATION)
             what = "duration of a fixation"
         misfit = (
-            f"a time unit in the name of the column {column!r}, found none, and its usual step ({plain(usual)}) fits "
+            f"a time unit in the name of the column {column!r}, found none, and its usual step ({decimal(usual)}) fits "
             f"no {what}"
         )
     scale = next((scale for scale in MS_PER_UNIT.values() if low <= usual * scale <= high), None)
@@ -76,7 +76,7 @@ def _check_pace(content: Content, step_ms: float) -> None:
     if step_ms > STEPS_MS[1]:
         raise ValueError(
             f"{content.table.path}: expected samples, or fixations with a duration or an end, found rows "
-            f"{plain(step_ms)} ms apart as a rule, too slow for samples, and no column of durations; if they are "
+            f"{decimal(step_ms)} ms apart as a rule, too slow for samples, and no column of durations; if they are "
             "fixations, give --columns duration=NAME or end=NAME, else --time_unit with the unit of time"
         )
 
@@ -114,8 +114,8 @@ def _durations_ms(content: Content) -> np.ndarray | None:
     usual = pd.Series(durations).median()
     if scale is None and 0 < usual < SHORTEST_MS:
         raise ValueError(
-            f"{table.path}: expected durations of fixations in ms in {column!r}, found {plain(usual)} as a rule; give "
-            "--time_unit s if they are seconds, else --time_unit ms"
+            f"{table.path}: expected durations of fixations in ms in {column!r}, found {decimal(usual)} as a rule; "
+            "give --time_unit s if they are seconds, else --time_unit ms"
         )
     return durations * (scale or 1.0)
 

@@ -12,7 +12,7 @@ from datasets.gaze.fixations import IMAGE_ENDINGS
 from datasets.recordings import codings
 from datasets.recordings.codings import EVENT, FIXATION, SAMPLE
 from datasets.recordings.formats import PLAIN, STATUS, Plane, TableFormat
-from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, runs
+from datasets.recordings.recording import BOTH, LEFT, RIGHT, ReadingSettings, equal_runs
 from datasets.recordings.tables import TrackerTable, unit_of
 
 SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
@@ -182,7 +182,9 @@ def _mode(content: Content) -> str | None:
             return None
         keys = content.text("kind") + " " + content.text("id")
         # A fixation has a row of its own, and not one a sample.
-        if content.has("duration") and all(last - first == 1 for first, last in runs(keys) if keys[first].strip()):
+        if content.has("duration") and all(
+            last - first == 1 for first, last in equal_runs(keys) if keys[first].strip()
+        ):
             content.columns |= {"x": content.columns["fix_x"], "y": content.columns["fix_y"]}
             content.columns |= dict.fromkeys(("left_x", "right_x"))
             return "rows"

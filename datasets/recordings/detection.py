@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from datasets.recordings.recording import Rect, runs
+from datasets.recordings.recording import Rect, equal_runs
 from utils.settings import NOT_NEGATIVE, POSITIVE, setting
 
 # A longer step than this many usual ones is a gap: samples are missing there.
@@ -109,7 +109,7 @@ def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -
     """First and past-the-last index of the stretches without a missing sample or a gap."""
     present = np.isfinite(degrees).all(1)
     gaps = np.append(0, np.cumsum(np.diff(time_ms) > GAP_STEPS * step_ms))
-    for first, last in runs(np.where(present, gaps, -1)):
+    for first, last in equal_runs(np.where(present, gaps, -1)):
         if present[first]:
             yield int(first), int(last)
 
@@ -135,7 +135,7 @@ def _slow_stretches(time_ms, degrees, step_ms, threshold_deg_s: float) -> Iterat
             yield first, last
             continue
         slow = np.hypot(*velocity_deg_s(time_ms[first:last], degrees[first:last], step_ms).T) < threshold_deg_s
-        yield from ((first + start, first + stop) for start, stop in runs(slow) if slow[start])
+        yield from ((first + start, first + stop) for start, stop in equal_runs(slow) if slow[start])
 
 
 def _idt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:

@@ -28,8 +28,8 @@ from datasets.recordings.recording import (
     Trial,
     check_times,
     counted,
+    decimal,
     overlapping,
-    plain,
 )
 from utils.interrupt import time_limit
 
@@ -134,7 +134,7 @@ def read(path: Path, text: str, settings: ReadingSettings) -> Recording:
     gaze = _gaze(content)
     screens = _screens(content)
     screen = screens[0] if len(screens) == 1 else None
-    sizes = " and ".join(f"{plain(screen.width)} x {plain(screen.height)}" for screen in screens[:2])
+    sizes = " and ".join(f"{decimal(screen.width)} x {decimal(screen.height)}" for screen in screens[:2])
     doubt = f"screens of several sizes ({sizes}) in one recording" if len(screens) > 1 else ""
     try:
         with time_limit(TRIAL_SECONDS):
@@ -229,7 +229,7 @@ def _take_end(content: _Content, line: _Line, time: str) -> None:
     block = content.blocks[-1]
     block.end_ms = line.value(time)
     if block.end_ms < block.start_ms:
-        line.fail(f"an END at {plain(block.start_ms)} or later (is the file cut short?)")
+        line.fail(f"an END at {decimal(block.start_ms)} or later (is the file cut short?)")
     found = RESOLUTION.search(line.text)
     if found and float(found[1]) > 0 and float(found[2]) > 0:
         content.px_per_degree = (float(found[1]), float(found[2]))
@@ -240,7 +240,7 @@ def _take_fixation(content: _Content, line: _Line, eye: str, times: tuple[str, .
     if not 0 <= start <= end or duration < 0:
         line.fail("a fixation that starts at 0 or later and ends after it starts")
     if abs(end - start - duration) > LONGEST_STEP_MS:
-        line.fail(f"a fixation that lasts from its start to its end, {plain(end - start)} ms")
+        line.fail(f"a fixation that lasts from its start to its end, {decimal(end - start)} ms")
     x, y, pupil = (np.nan if word.lower() in MISSING else line.value(word) for word in gaze)
     content.begun.discard(eye)
     content.fixations.append((start, duration, x, y, pupil, EYES[eye]))
@@ -276,7 +276,7 @@ def _fixation_table(content: _Content) -> pd.DataFrame:
     if (end <= before).any():
         eye, start = table.loc[(end <= before).idxmax(), ["eye", "start_ms"]]
         raise ValueError(
-            f"{content.path}: expected each fixation once, found one of the {eye} eye at {plain(start)} ms within "
+            f"{content.path}: expected each fixation once, found one of the {eye} eye at {decimal(start)} ms within "
             "another; is the recording in the file twice?"
         )
     start = np.fmax(table["start_ms"], before)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.recordings.eyelink_names import ENDING, SOMEWHERE, behind_trialid, load, stem, variable
-from datasets.recordings.recording import ReadingSettings, Rect, Trial, plain
+from datasets.recordings.recording import ReadingSettings, Rect, Trial, decimal
 
 TRIALID = re.compile(r"TRIALID(?![A-Za-z])[\s:=_]*(.*)")
 ONSET = r"^SYNCTIME|^(DISPLAY[_ ]?ON|(STIM|STIMULUS|IMAGE|PICTURE)[_ ]?(ON|ONSET|ONLINE|START|DISPLAY))(?![a-z])"
@@ -76,8 +76,8 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
         stop = messages[after].time_ms if after < len(messages) else np.inf
         if stop < start:
             raise ValueError(
-                f"{path}, line {messages[after].line}: expected a trial after {plain(start)} ms, found "
-                f"{plain(stop)} ms; are these two recordings in one file? Split it there"
+                f"{path}, line {messages[after].line}: expected a trial after {decimal(start)} ms, found "
+                f"{decimal(stop)} ms; are these two recordings in one file? Split it there"
             )
         ends = [min(end, stop) for begin, end in blocks if begin < stop and end > start]
         parts.append((label or str(number), part, start, min([max(ends, default=stop), stop, *_result_times(part)])))

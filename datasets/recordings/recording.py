@@ -197,7 +197,7 @@ def image_name(name: str, where: str) -> str:
     return base
 
 
-def runs(keys: np.ndarray) -> list[tuple[int, int]]:
+def equal_runs(keys: np.ndarray) -> list[tuple[int, int]]:
     """First and past-the-last index of each stretch of equal keys."""
     if not len(keys):
         return []
@@ -211,11 +211,11 @@ def check_times(times_ms: np.ndarray, where) -> None:
     if len(back):
         index = int(back[0]) + 1
         raise ValueError(
-            f"{where(index)}: expected times that do not decrease, found {plain(times_ms[index])} ms after "
-            f"{plain(times_ms[index - 1])} ms; sort the rows, or give the trials one after the other"
+            f"{where(index)}: expected times that do not decrease, found {decimal(times_ms[index])} ms after "
+            f"{decimal(times_ms[index - 1])} ms; sort the rows, or give the trials one after the other"
         )
 
 
-def plain(number: float, digits: int | None = 3) -> str:
+def decimal(number: float, digits: int | None = 3) -> str:
     """A number without an exponent, with up to ``digits`` decimals (None: all it has); "-" if it is not finite."""
     return np.format_float_positional(number, precision=digits, trim="-") if np.isfinite(number) else "-"

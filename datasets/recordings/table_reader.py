@@ -18,7 +18,7 @@ from datasets.recordings.recording import (
     Rect,
     Trial,
     check_times,
-    runs,
+    equal_runs,
 )
 from datasets.recordings.reshape import RESHAPES
 from datasets.recordings.tables import MS_PER_UNIT, TrackerTable
@@ -237,7 +237,7 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
         times = time_ms[index]
         check_times(times, lambda row, index=index: content.table.where(index[row]))
         step = usual_step(times)
-        for first, last in runs(keys[index]):
+        for first, last in equal_runs(keys[index]):
             rows = index[first:last]
             if keys[rows[0]]:
                 said = duration_ms[rows][np.isfinite(duration_ms[rows])] if duration_ms is not None else []

@@ -13,7 +13,16 @@ import pandas as pd
 
 from datasets.recordings.codings import number_or_text
 from datasets.recordings.eyelink_names import stem
-from datasets.recordings.recording import Recording, Rect, Trial, count_fixations, counted, ends_ms, overlapping, plain
+from datasets.recordings.recording import (
+    Recording,
+    Rect,
+    Trial,
+    count_fixations,
+    counted,
+    decimal,
+    ends_ms,
+    overlapping,
+)
 from datasets.recordings.tables import MS_PER_UNIT, read_table, read_text, unit_of
 from utils.inputs import printable
 
@@ -65,14 +74,16 @@ def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
 
 def _row(where: str, row) -> TrialRow:
     if np.isfinite(row.number) and not (row.number >= 1 and row.number % 1 == 0):
-        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {plain(row.number)}")
+        raise ValueError(f"{where}: expected a trial's number of 1 or more, found {decimal(row.number)}")
     if not row.image and not row.trial and np.isnan(row.number):
         raise ValueError(f"{where}: expected an image or a trial, found neither")
     rect, size = [getattr(row, name) for name in RECT], (row.image_height, row.image_width)
     if np.isfinite(rect).any() and not (np.isfinite(rect).all() and min(rect[2:]) > 0):
         raise ValueError(f"{where}: expected {', '.join(RECT)} with a positive width and height, found {rect}")
     if row.end <= row.start:
-        raise ValueError(f"{where}: expected an end after the start, found {plain(row.start)} to {plain(row.end)} ms")
+        raise ValueError(
+            f"{where}: expected an end after the start, found {decimal(row.start)} to {decimal(row.end)} ms"
+        )
     if np.isfinite(size).any() and not (min(size) >= 1 and size[0] % 1 == size[1] % 1 == 0):
         raise ValueError(f"{where}: expected image_width and image_height in whole pixels, found {size[::-1]}")
     return TrialRow(
@@ -180,7 +191,7 @@ def trial_template(recordings: Sequence[Recording]) -> str:
             times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else (np.nan,) * 2
             rect = None if trial.rect is None or recording.plane == "image" else astuple(trial.rect)
             place = rect if rect and np.isfinite(rect).all() and min(rect[2:]) > 0 else (np.nan,) * len(RECT)
-            cells = [plain(cell, None) if np.isfinite(cell) else "" for cell in (*times, *place)]
+            cells = [decimal(cell, None) if np.isfinite(cell) else "" for cell in (*times, *place)]
             rows.append([name, number, trial.label, trial.image or "", *cells])
     return pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n")
 
@@ -194,7 +205,9 @@ def list_trials(recording: Recording) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     screen = recording.screen
-    size = f", screen of {plain(screen.width)} x {plain(screen.height)}" if screen and recording.unit == "px" else ""
+    size = (
+        f", screen of {decimal(screen.width)} x {decimal(screen.height)}" if screen and recording.unit == "px" else ""
+    )
     left_out = [f"  left out: {one}" for one in counted(recording.left_out)]
     notes = [f"  note: {note}" for note in recording.notes]
     return [f"{recording.path}: {recording.format}, {len(recording.trials)} trials{size}", *table, *left_out, *notes]
@@ -204,7 +217,7 @@ def _listed(recording: Recording, number: int, trial: Trial) -> tuple[str, ...]:
     kind, gaze = ("fixations", trial.fixations) if len(trial.fixations) else ("samples", trial.samples)
     counts = ", ".join(f"{count} {kind} ({eye})" for eye, count in gaze["eye"].value_counts(sort=False).items())
     known = ((trial.start_ms, gaze["start_ms"].min()), (trial.end_ms, ends_ms(gaze).max()))
-    times = (plain(t) if np.isfinite(t) or np.isnan(seen) else f"({plain(seen)})" for t, seen in known)
+    times = (decimal(t) if np.isfinite(t) or np.isnan(seen) else f"({decimal(seen)})" for t, seen in known)
     cells = (trial.label, *times, trial.image, counts or "0 fixations")
     where = trial.where.removeprefix(f"{recording.path}, ")
     named_by = trial.named_by if trial.image or not trial.image_doubt else f"not certain: {trial.image_doubt}"
@@ -272,8 +285,8 @@ def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
         )
     if row.start_ms >= trial.end_ms or row.end_ms <= trial.start_ms:
         raise ValueError(
-            f"{row.where}: expected a time in {plain(trial.start_ms)} to {plain(trial.end_ms)} ms, when trial "
-            f"{row.number} was, found {plain(row.start_ms)} to {plain(row.end_ms)} ms"
+            f"{row.where}: expected a time in {decimal(trial.start_ms)} to {decimal(trial.end_ms)} ms, when trial "
+            f"{row.number} was, found {decimal(row.start_ms)} to {decimal(row.end_ms)} ms"
         )
     return [row.number - 1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.specs import IMAGE_EXTS
-from evaluation.per_case import listed
+from evaluation.per_case import first_few
 from utils.inputs import open_input
 
 # Folder and ending of what is written of an image.
@@ -83,8 +83,8 @@ def find_images(
             refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
         raise ValueError(
-            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {listed(given, 3)}; {RENAME}, and for "
-            "sub-folders give --recursive"
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {first_few(given, 3)}; {RENAME}, and "
+            "for sub-folders give --recursive"
         )
     _check_outside(found, avoided)
     _check_names(list(found))

@@ -10,7 +10,7 @@ import run
 from parse_args import parse_args
 from trainer import TrainState
 from training import forecast
-from training.forecast import ForecastHook, duration, work
+from training.forecast import ForecastHook, format_duration, remaining_work
 from training.settings import Settings
 
 TRAIN = ["train", "--data", "kvasir", "--root", "data", "--exp_path", "exp"]
@@ -74,13 +74,13 @@ def test_rounds_and_seeds_that_come_after_are_counted_by_their_pixels(monkeypatc
     ],
 )
 def test_a_duration_in_its_unit(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(("after", "expected"), [(0, 2 * 600 * 16**2 + 1200 * 32**2), (2, 1200 * 32**2), (3, 0)])
 def test_work_of_the_rounds_that_are_left(after, expected):
     args = Settings(data="kvasir", root="data", rounds=3, round_ite=600, round_size=16, max_ite=1200, spatial_size=32)
-    assert work(args, after=after) == expected
+    assert remaining_work(args, after=after) == expected
 
 
 def test_each_seed_knows_what_the_others_have_to_do():

@@ -17,7 +17,7 @@ PARTS = [["a", "d", "g"], ["b", "e"], ["c", "f"]]
 
 
 def test_parts_of_a_sequence_and_the_whole_again():
-    assert [Group(rank, 3).part("abcdefg") for rank in range(3)] == ["adg", "be", "cf"]
+    assert [Group(rank, 3).shard("abcdefg") for rank in range(3)] == ["adg", "be", "cf"]
     assert Told(0, 3).gather_in_order(PARTS[0]) == list("abcdefg")
 
 
@@ -26,7 +26,7 @@ def test_alone_nothing_happens():
     assert SINGLE.wrap(model) is model and SINGLE.is_main
     assert SINGLE.mean(terms, 1.0) == terms
     assert SINGLE.any(True) and not SINGLE.any(False)
-    assert SINGLE.gather(5) == [5] and SINGLE.gather_in_order([1, 2]) == [1, 2] and SINGLE.part([1, 2]) == [1, 2]
+    assert SINGLE.gather(5) == [5] and SINGLE.gather_in_order([1, 2]) == [1, 2] and SINGLE.shard([1, 2]) == [1, 2]
     SINGLE.barrier()
 
 
