@@ -11,10 +11,9 @@ import traceback
 from collections.abc import Sequence
 
 from utils.inputs import printable
-from utils.interrupt import signals_raise_keyboard_interrupt
+from utils.interrupt import STOPPED_CODE, signals_raise_keyboard_interrupt
 
 EXPECTED_ERROR_CODE = 2
-INTERRUPTED_CODE = 130
 BROKEN_PIPE_CODE = 141
 # With less, even loader processes cannot say what they lack.
 MIN_OPEN_FILES, OPEN_FILES = 64, 4096
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE_CODE
     except KeyboardInterrupt:
         _say(f"{name}: stopped")
-        return INTERRUPTED_CODE
+        return STOPPED_CODE
     except Exception as error:
         said = expected_error(error)
         if said is None:

@@ -140,10 +140,11 @@ def compare(
     check_same_cases(runs)
     check_level(runs, level)
     chosen = choose_metrics(runs, metrics)
+    paired = paired_table(runs, metrics=chosen, level=level)
     return Compared(
         runs=runs,
-        comparisons=compare_runs(runs, metrics=chosen, level=level, seed=seed),
-        paired=paired_table(runs, metrics=chosen, level=level),
+        comparisons=compare_paired(paired, [run.name for run in runs], chosen, level=level, seed=seed),
+        paired=paired,
         notes=_differing_settings(runs),
     )
 
@@ -208,17 +209,19 @@ def check_level(runs: Sequence[ComparedRun], level: str) -> None:
             raise ValueError(f"{run.path}: expected the level {shown(level)} (--level), found {', '.join(run.levels)}")
 
 
-def compare_runs(
-    runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble", seed: int = 0
+def compare_paired(
+    paired: pd.DataFrame, names: Sequence[str], metrics: Sequence[str], *, level: str = "ensemble", seed: int = 0
 ) -> list[Comparison]:
-    """Every run after the first, the baseline, against it: a comparison a metric and run, metrics outside.
+    """Every run after the first, the baseline, against it: one comparison per metric and run, metrics outside.
 
-    The runs are of the same cases, and all have the metrics and the level; ``seed`` is that of the bootstrap.
+    Args:
+        paired: as ``paired_table`` makes it, of this level.
+        names: of the runs.
+        seed: of the bootstrap.
     """
-    paired, baseline = paired_table(runs, metrics=metrics, level=level), runs[0].name
-    comparisons = []
+    comparisons, (baseline, *others) = [], names
     for metric in metrics:
-        of_metric = [_compare(paired, baseline, run.name, metric, level, seed) for run in runs[1:]]
+        of_metric = [_compare(paired, baseline, run, metric, level, seed) for run in others]
         adjusted = holm([comparison.wilcoxon_p for comparison in of_metric])
         comparisons += [replace(c, holm_p=p) for c, p in zip(of_metric, adjusted, strict=True)]
     return comparisons

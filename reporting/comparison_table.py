@@ -12,7 +12,7 @@ def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, no
     """A table with a row a metric and run, and below it what the numbers are.
 
     Args:
-        comparisons: one or more, as ``compare_runs`` makes them: of one baseline and level.
+        comparisons: one or more, as ``compare_paired`` makes them: of one baseline and level.
         seed: that the bootstrap had.
         notes: further sentences.
     """

@@ -478,7 +478,7 @@ def test_a_stop_while_the_test_set_is_scored_costs_nothing(name, tiny_root, tmp_
 
     with monkeypatch.context() as patch:
         patch.setattr("training.results.score", stopped)
-        assert train(tiny_root, tmp_path / "exp") == run.INTERRUPTED_CODE
+        assert train(tiny_root, tmp_path / "exp") == run.STOPPED_CODE
     assert "run.py train: stopped" in capsys.readouterr().err
     assert train(tiny_root, tmp_path / "exp", "--resume") == 0
     assert (tmp_path / "exp" / "summary.json").is_file()

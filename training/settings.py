@@ -278,7 +278,7 @@ class Loading:
         8, "images a batch, of all processes together", POSITIVE_INT, flags=("-bs", "--batch_size")
     )
     threads: int | None = setting(
-        None, "that compute (default: on a CPU all cores that this process may use)", POSITIVE_INT
+        None, "computing threads (default: on a CPU all cores that this process may use)", POSITIVE_INT
     )
     num_worker: int | None = setting(
         None,

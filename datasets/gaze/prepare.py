@@ -219,7 +219,9 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         if path.is_file():
             names.append(name)
         else:
-            reason = f"no image {path.name}{near_miss_hint(name, similar)}"
+            # Where any ending will do, none is missed.
+            missed = path.name if len(spec.image_exts) == 1 else f"of the id {name} in images/"
+            reason = f"no image {missed}{near_miss_hint(name, similar)}"
             left_out.append({"name": name, "reason": reason, "broken": name in listed})
     for kind in ("images", "masks"):
         check_one_file_a_name(spec, root, kind, names)

@@ -13,10 +13,15 @@ from evaluation.comparison import (
     check_level,
     check_same_cases,
     choose_metrics,
-    compare_runs,
+    compare_paired,
     groups_of,
     paired_table,
 )
+
+
+def compare_runs(runs, metric, **more):
+    names = [run.name for run in runs]
+    return compare_paired(paired_table(runs, metrics=[metric]), names, [metric], **more)
 
 
 def compared(name, values, groups=None, metric="dice", level="ensemble"):
@@ -29,7 +34,7 @@ def compared(name, values, groups=None, metric="dice", level="ensemble"):
 
 
 def one(baseline, run, **more):
-    (comparison,) = compare_runs([baseline, run], metrics=[baseline.metrics[0]], **more)
+    (comparison,) = compare_runs([baseline, run], baseline.metrics[0], **more)
     return comparison
 
 
@@ -101,7 +106,7 @@ def test_holm_counts_the_runs_of_a_metric():
     before = np.full(8, 0.5)
     steps = np.arange(1, 9) / 100
     runs = [compared("A", before), compared("B", before + steps), compared("C", before - steps)]
-    of_b, of_c = compare_runs(runs, metrics=["dice"])
+    of_b, of_c = compare_runs(runs, "dice")
     assert (of_b.run, of_c.run, of_b.wilcoxon_p) == ("B", "C", pytest.approx(2 / 256))
     assert of_b.holm_p == of_c.holm_p == pytest.approx(4 / 256)
 

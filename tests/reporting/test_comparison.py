@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from evaluation.comparison import ComparedRun, compare_runs, paired_table
+from evaluation.comparison import ComparedRun, compare_paired, paired_table
 from evaluation.per_case import table_of
 from reporting.comparison import draw_comparison
 
@@ -17,9 +17,8 @@ def _run(name: str, dices: tuple[float, ...]) -> ComparedRun:
 
 def test_runs_of_long_names_are_told_apart(tmp_path):
     runs = [_run(name, (0.5, 0.6, 0.1 * number)) for number, name in enumerate(NAMES)]
-    draw_comparison(
-        compare_runs(runs, metrics=["dice"]), paired_table(runs, metrics=["dice"]), [tmp_path / "figure.svg"]
-    )
+    paired = paired_table(runs, metrics=["dice"])
+    draw_comparison(compare_paired(paired, [run.name for run in runs], ["dice"]), paired, [tmp_path / "figure.svg"])
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "figure.svg").read_text(encoding="utf-8"))
     # A title is several lines, each a text of its own.
     said = "".join(texts)
