@@ -54,7 +54,12 @@ def main(args: argparse.Namespace) -> int:
             metrics = score(predictor.to(device), loader, test, device, staged, per_case_file=file, levels=False)
             results[name] = {"iteration": None, "metrics": metrics}
             print(f"{name.replace('_', ' ')}: {describe_metrics(metrics)}")
-        scoring = {"root": str(args.root), "threshold": THRESHOLD, "ignore_value": test.spec.ignore_value}
+        scoring = {
+            "root": str(args.root),
+            "split": "test",
+            "threshold": THRESHOLD,
+            "ignore_value": test.spec.ignore_value,
+        }
         summary = {"what": WHAT, "data": args.data, **scoring, "without_map": train.without_map, "results": results}
         write_json(staged / SUMMARY_FILE, summary)
     return 0

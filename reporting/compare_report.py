@@ -61,9 +61,10 @@ def write_report(
 
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
-    for run in runs:
-        known = {key: value for key, value in run.settings.items() if isinstance(value, str)}
-        data, root = data or known.get("data"), root or known.get("root")
+    # Both of one run: the name of one and the folder of another are no data set.
+    told = [(run.settings.get("data"), run.settings.get("root")) for run in runs]
+    known = next((pair for pair in told if all(isinstance(one, str) for one in pair)), (None, None))
+    data, root = data or known[0], root or known[1]
     if not (data and root and Path(root).is_dir()):
         raise ValueError(
             f"--report: expected --data and --root, the data set of the cases, found {data or 'no data set'} at "

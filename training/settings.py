@@ -304,7 +304,10 @@ TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loadi
 
 @dataclass(kw_only=True)
 class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model, Running, Basics):
-    """All settings of a training; ``data`` and ``root`` have to be given, the others are as released."""
+    """All settings of a training; ``data`` and ``root`` have to be given, the others are as released.
+
+    Made by ``of``, which fills in what the recipe says; the class itself does not.
+    """
 
     command: ClassVar[str] = "train"
 
