@@ -197,7 +197,7 @@ def test_a_validation_that_fails_costs_no_steps(tiny_root, tmp_path, capsys, mon
 
     command = [*training(tiny_root, tmp_path / "exp"), "--max_ite", "4", "--val_step", "4", "--save_step", "4"]
     with monkeypatch.context() as patch:
-        patch.setattr("training.hooks.evaluate", broken)
+        patch.setattr("training.hooks.score_network", broken)
         assert "a broken mask" in fails(capsys, command)
     checkpoint = torch.load(tmp_path / "exp" / "model_latest.pth", weights_only=True)
     assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (4, 0)

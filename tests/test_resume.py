@@ -163,7 +163,7 @@ def test_a_stop_within_a_validation_between_saves_saves_the_steps(tiny_root, tmp
     recipe = ["--max_ite", "4", "--save_step", "9", "--val_step", "2"]
     argv = ["train", "--data", "kvasir", "--root", str(tiny_root), *SMALL, *recipe]
     with monkeypatch.context() as patch:
-        patch.setattr("training.hooks.evaluate", stopped)
+        patch.setattr("training.hooks.score_network", stopped)
         assert run.main([*argv, "--exp_path", str(tmp_path / "cut")]) == 130
     checkpoint = contents(tmp_path / "cut" / "model_latest.pth")
     assert (checkpoint["iteration"], checkpoint["state"]["validated"]) == (2, 0)
@@ -178,7 +178,7 @@ def test_an_error_between_saves_keeps_the_checkpoint_before(tiny_root, tmp_path,
     def fail(*_, network, **options):
         raise ValueError(f"expected finite outputs of {network}")
 
-    monkeypatch.setattr("training.hooks.evaluate", fail)
+    monkeypatch.setattr("training.hooks.score_network", fail)
     exp, recipe = tmp_path / "exp", ["--max_ite", "6", "--save_step", "2", "--val_step", "3"]
     argv = ["train", "--data", "kvasir", "--root", str(tiny_root), "--exp_path", str(exp), *SMALL, *recipe]
     assert run.main(argv) == 2
