@@ -10,9 +10,10 @@ from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loadin
 from commands.outputs import Folder, Output
 from datasets import build_dataset
 from datasets.loaders import evaluation_loader
+from evaluation.metrics import THRESHOLD
 from evaluation.run_names import ARGS_FILE
 from evaluation.summary import SUMMARY_FILE, describe_metrics
-from inference.scoring import THRESHOLD, score
+from inference.scoring import score
 from models.trivial import everything, mean_map
 from training.data_options import describe_left_out
 from utils.devices import pick_device, use_cores

@@ -9,6 +9,7 @@ from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_share
 from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
+from evaluation.metrics import THRESHOLD
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from evaluation.run_names import BEST_FILE, NamedPath, named_paths
 from evaluation.summary import read_summary
@@ -51,7 +52,7 @@ def add_options(parser: Parser) -> None:
         metavar="T,T,...",
         help="on the CRF map, a pseudo-mask each (default: the data set's)",
     )
-    group.add_argument("--threshold", type=SHARE, default=0.5, help="on a checkpoint's probability")
+    group.add_argument("--threshold", type=SHARE, default=THRESHOLD, help="on a checkpoint's probability")
     group.add_argument("--device", help="CUDA index or cpu (default: the GPU if there is one)")
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
+from evaluation.metrics import THRESHOLD
 from utils.settings import POSITIVE_INT, add_settings, declared_settings, number, number_tuple, setting
 
 # Of options that take several words, all of them where they are named twice.
@@ -79,7 +80,7 @@ class Shared:
         None, "side of the network input (default: as trained; 224 if the checkpoint does not say)", SIDE
     )
     tta: bool = setting(False, "average over the image and its three mirror images; four times the work")
-    threshold: float = setting(0.5, "foreground is where the probability is above it", SHARE)
+    threshold: float = setting(THRESHOLD, "foreground is where the probability is above it", SHARE)
     spacing_mm: tuple[float, float] | None = setting(
         None,
         "height,width of a pixel of every image, or one number for both (default: as DICOM headers say)",

@@ -27,6 +27,8 @@ class Measure(NamedTuple):
     of: Callable[[Counts], float] | None = None
 
 
+# Foreground is where a probability is above it, where nothing else is asked for.
+THRESHOLD = 0.5
 # Numbers of pixels of a case, beside its metrics.
 COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored_px"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluation.metrics import HEADLINE, MEASURES, PREDICTED_PX, TRUE_PX
+from evaluation.metrics import HEADLINE, MEASURES, PREDICTED_PX, THRESHOLD, TRUE_PX
 from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, SUMMARY_FILE, metrics_of
 from evaluation.statistics import bootstrap_interval
 from utils.files import read_json
@@ -88,7 +88,7 @@ def read_summary(folder: str | Path) -> dict:
 def told_by(summary: Mapping) -> dict:
     """What a summary tells of how its scores came about: besides its own entries what stands in a training's recipe,
     and how training scores, which it does not say."""
-    scoring = {"split": "test", "threshold": 0.5} if "mode" in summary else {}
+    scoring = {"split": "test", "threshold": THRESHOLD} if "mode" in summary else {}
     recipe = summary.get("recipe")
     known = {key: value for key, value in recipe.items() if value is not None} if isinstance(recipe, dict) else {}
     return {**scoring, **known, **summary}

@@ -9,13 +9,14 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.remembered import check_settings, hash_ids
 from datasets.splits import has_validation_file
+from evaluation.metrics import THRESHOLD
 from evaluation.per_case import PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.run_names import ARGS_FILE, LATEST_FILE
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
 from inference.network_scores import Case, write_mask, write_probabilities
 from inference.predictor import Predictor
-from inference.scoring import EXAMPLES_FILE, THRESHOLD, score
+from inference.scoring import EXAMPLES_FILE, score
 from models.multi_level import describe_ensemble
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter

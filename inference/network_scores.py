@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from evaluation.metrics import THRESHOLD
 from evaluation.per_case import ENSEMBLE, Row, table_of
 from evaluation.scores import Spacing, score_case
 from utils.distributed import SINGLE, Group
@@ -46,7 +47,7 @@ def score_network(
     loader: Iterable[dict],
     device: torch.device,
     *,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
     distances: bool = False,
     spacing_of: Callable[[str], Spacing | None] | None = None,
     writers: Sequence[Callable[[Case], None]] = (),

@@ -13,7 +13,7 @@ from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.levels import check_thresholds
 from datasets.specs import DatasetSpec
-from evaluation.metrics import count, dice
+from evaluation.metrics import THRESHOLD, count, dice
 from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, evenly_spaced, find_per_case, read_per_case
 from evaluation.run_names import NamedPath
 from reporting.qualitative_figure import Cell
@@ -60,7 +60,7 @@ class FigureRequest:
     thresholds: Sequence[float] = ()
     style: str = "contours"
     with_dice: bool = False
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
     device: str | None = None
 
     def file(self, column: str, name: str) -> Path:

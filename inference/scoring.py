@@ -8,6 +8,7 @@ from torch import nn
 
 from datasets.spacing import dicom_geometry
 from datasets.transforms import resize_labels
+from evaluation.metrics import THRESHOLD
 from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, NAME, PER_CASE_FILE, evenly_spaced, write_per_case
 from evaluation.scores import Spacing
 from evaluation.summary import summarize
@@ -18,7 +19,6 @@ from utils.images import write_image
 
 EXAMPLES_FILE = "examples.png"
 NUM_EXAMPLES = 5
-THRESHOLD = 0.5
 
 
 def score(

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.multi_level import CONS_MODES, ENSEMBLES
+
 # Of the content as a whole; what this project writes has 6 levels, and an entry a weight, an image or a parameter.
 MAX_DEPTH, MAX_VALUES, MAX_CHARACTERS = 16, 2_000_000, 10_000
 INT64 = (-(2**63), 2**63 - 1)
@@ -90,7 +92,7 @@ MODEL = {
     "name": WORD,
     "in_channels": whole(1, 64),
     "num_levels": whole(1, 1000),
-    "cons_mode": one_of("prop", "pure"),
+    "cons_mode": one_of(*CONS_MODES),
     "features": list_of(whole(1, 2**16), 6),
     "feat_dim": optional(whole(1, 2**16)),
     "init": one_of("copy", "independent"),
@@ -101,7 +103,7 @@ MODEL = {
     "encoder_weights": optional(TEXT),
     "encoder_input": one_of("imagenet", "symmetric"),
     "decoder_channels": list_of(whole(1, 2**16), 1, 2, 3, 4, 5),
-    "ensemble": one_of("logits", "probs"),
+    "ensemble": one_of(*ENSEMBLES),
 }
 CONFIG = {
     "model": MODEL,

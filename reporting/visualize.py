@@ -8,6 +8,7 @@ import numpy as np
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations
 from datasets.masks import Label
+from evaluation.metrics import THRESHOLD
 
 CELL_PX = 192
 TITLE_PX = 24
@@ -92,7 +93,7 @@ def prediction_row(
     pseudo: Sequence = (),
     ignore: np.ndarray | None = None,
     *,
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
 ) -> dict[str, np.ndarray]:
     """The cells of one case by title, as ``grid`` takes them.
 

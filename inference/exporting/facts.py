@@ -7,10 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from datasets.specs import DATASETS, DatasetSpec
+from evaluation.metrics import THRESHOLD
 from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
-from inference.scoring import THRESHOLD
 from models.registry import LEVEL_KEYS, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD

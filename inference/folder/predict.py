@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from datasets.specs import IMAGE_EXTS
+from evaluation.metrics import THRESHOLD
 from evaluation.summary import describe_empty_masks
 from inference.folder.images import RENAME, FoundImage, find_images, skipped_files
 from inference.folder.loading import Batch, image_loader
@@ -19,7 +20,6 @@ from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, 
 from inference.folder.writing import Writer
 from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
-from inference.scoring import THRESHOLD
 from utils.devices import pick_device, use_cores
 from utils.inputs import printable
 from utils.interrupt import PARTLY_DONE_CODE, STOPPED_CODE, StopRequest
