@@ -37,7 +37,7 @@ class SampleCache:
     Args:
         storage: what holds the records, of ``len(keys) * stride(layout)`` bytes.
         layout: of a record, a structured type: the sample's arrays by name.
-        keys: ``cache_key`` the files of the first samples, which are those that are kept.
+        keys: ``cache_key`` of the files of the first samples, which are those that are kept.
     """
 
     def __init__(self, storage: File, layout: np.dtype, keys: Sequence[bytes]):

@@ -1,7 +1,6 @@
 """Score checkpoints, ours or released ones, one or several averaged, case by case."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,19 +8,18 @@ from datasets import SegmentationDataset, build_dataset, get_spec
 from datasets.loaders import evaluation_loader
 from datasets.remembered import check_settings, hash_ids
 from datasets.splits import has_validation_file
-from evaluation.metrics import THRESHOLD
 from evaluation.per_case import PER_CASE_FILE, PREDICTIONS_FOLDER, PROBABILITIES_FOLDER
 from evaluation.run_names import ARGS_FILE, LATEST_FILE
 from evaluation.summary import SUMMARY_FILE, metrics_table
 from inference.exporting.facts import SELECTED_ON
 from inference.network_scores import Case, write_mask, write_probabilities
-from inference.predictor import Predictor
+from inference.predictor import Predictor, PredictorSettings
 from inference.scoring import EXAMPLES_FILE, score
 from models.multi_level import describe_ensemble
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
-from utils.devices import pick_device, use_cores
 from utils.files import remove_files, staged_folder, write_json
+from utils.inputs import paths_of
 from utils.log import RunLog, code_version
 
 RUN_NAME = "prediction"
@@ -29,50 +27,28 @@ RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationSettings:
-    """What to score, and how; the options of ``evaluate`` by name.
+class EvaluationSettings(PredictorSettings):
+    """What to score, and with what; the options of ``evaluate`` by name.
 
     Attributes:
         root: folder of the data set.
-        ckpt_path: a checkpoint, or several, which are averaged.
         data: name of the data set; None as trained.
         exp_path: where the results go; None: beside the checkpoint. See ``results_folder``.
         split: ``test``, ``val`` or ``train``.
-        spatial_size, ensemble, tta: as of ``Predictor``.
-        threshold: foreground is where the probability is above it.
-        save_pred, save_prob: write predicted masks, and probabilities, as PNG.
-        spacing_mm: (row, column) of the pixels of every case; None as DICOM headers say.
+        save_pred: write the predicted masks as PNG.
         report: write ``report.html``, with the ``fixations`` of a table.
         seed, val_fraction: of the validation split; None as trained.
-        batch_size, threads, num_worker, device: as of ``Settings`` of a training.
     """
 
     root: str | Path
-    ckpt_path: str | Path | Sequence[str | Path]
     data: str | None = None
     exp_path: str | Path | None = None
     split: str = "test"
-    spatial_size: int | None = None
-    ensemble: str | None = None
-    tta: bool = False
-    threshold: float = THRESHOLD
     save_pred: bool = False
-    save_prob: bool = False
-    spacing_mm: tuple[float, float] | None = None
     report: bool = False
     fixations: str | Path | None = None
     seed: int | None = None
     val_fraction: float | None = None
-    batch_size: int = 8
-    threads: int | None = None
-    num_worker: int | None = None
-    device: str | None = None
-
-    @property
-    def checkpoints(self) -> list[Path]:
-        """The checkpoints' files."""
-        one = isinstance(self.ckpt_path, str | Path)
-        return [Path(path) for path in ([self.ckpt_path] if one else self.ckpt_path)]
 
 
 def evaluate(settings: EvaluationSettings) -> dict[str, dict]:
@@ -87,12 +63,7 @@ def evaluate(settings: EvaluationSettings) -> dict[str, dict]:
     """
     if settings.fixations and not settings.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
-    device = pick_device(settings.device)
-    _, num_worker = use_cores(device, threads=settings.threads, loaders=settings.num_worker)
-    settings = replace(settings, num_worker=num_worker)
-    predictor = Predictor(
-        settings.checkpoints, device, ensemble=settings.ensemble, tta=settings.tta, spatial_size=settings.spatial_size
-    )
+    predictor, settings = settings.open()
     dataset = _dataset(settings, predictor)
     _warn_of_training_images(dataset.names, settings.split, predictor)
     summary = _summary(settings, predictor, dataset)
@@ -171,10 +142,11 @@ def _add_case(report: ReportWriter, pictures: CasePictures, case: Case) -> None:
 
 def results_folder(settings: EvaluationSettings) -> Path:
     """Where the results go: not into a run folder itself, whose own results they would replace."""
-    several = f"_{len(settings.checkpoints)}checkpoints" if len(settings.checkpoints) > 1 else ""
+    checkpoints = paths_of(settings.ckpt_path)
+    several = f"_{len(checkpoints)}checkpoints" if len(checkpoints) > 1 else ""
     name = f"evaluate_{settings.split}{several}{'_tta' if settings.tta else ''}"
     if not settings.exp_path:
-        return settings.checkpoints[0].parent / name
+        return checkpoints[0].parent / name
     folder = Path(settings.exp_path)
     return folder / name if (folder / ARGS_FILE).is_file() else folder
 

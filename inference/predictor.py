@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from datasets.io import image_of, read_image
 from datasets.specs import RELEASED_SPATIAL_SIZE
 from datasets.transforms import preprocess
+from evaluation.metrics import THRESHOLD
 from inference.network_scores import all_logits, check_finite, full_size_probabilities
 from models import Ensemble, build_from_weights
 from models.checkpoint import load_checkpoint
 from models.smp_unet import SmpLevelUNet, checked_forward
-from utils.devices import fastest_layout, pick_device
-from utils.inputs import sha256_of
+from utils.devices import fastest_layout, pick_device, use_cores
+from utils.inputs import paths_of, sha256_of
 
 # Of a checkpoint, what takes the memory that a network takes, or more.
 LARGE = ("state_dict", "trained", "optimizer")
@@ -88,7 +89,7 @@ class Predictor:
         checkpoints: in the order given.
         network: what it is called in errors: its files.
         iteration: of the first, None if it does not say.
-        train_ids: numbers of the training images of all of them; see ``training.data_options.hash_ids``.
+        train_ids: numbers of the training images of all of them; see ``datasets.remembered.hash_ids``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
         selection_ids: numbers of the images of these splits; empty where no checkpoint says them.
 
@@ -106,7 +107,7 @@ class Predictor:
         tta: bool = False,
         spatial_size: int | None = None,
     ):
-        paths = [checkpoints] if isinstance(checkpoints, str | Path) else list(checkpoints)
+        paths = paths_of(checkpoints)
         if not paths or len(set(map(os.path.realpath, paths))) < len(paths):
             found = ", ".join(map(str, paths)) or "none"
             raise ValueError(f"--ckpt_path: expected each checkpoint once, and one at least, found {found}")
@@ -142,6 +143,39 @@ class Predictor:
         logits = all_logits(self.model(inputs[None].to(self.device)))[:, 0]
         check_finite(logits, image if isinstance(image, str | Path) else "image", self.network)
         return full_size_probabilities(logits[:1], size)[0, 0].cpu().numpy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorSettings:
+    """What predicts, and how; of ``evaluate`` and ``predict``, whose options they are by name.
+
+    Attributes:
+        ckpt_path: a checkpoint, or several, which are averaged.
+        spatial_size, ensemble, tta: as of ``Predictor``.
+        threshold: foreground is where the probability is above it, 0..1.
+        spacing_mm: (row, column) of every image's pixels; None as DICOM headers say.
+        save_prob: write probabilities, too, as 16-bit PNG.
+        batch_size, threads, num_worker, device: as of ``Settings`` of a training.
+    """
+
+    ckpt_path: str | Path | Sequence[str | Path]
+    spatial_size: int | None = None
+    ensemble: str | None = None
+    tta: bool = False
+    threshold: float = THRESHOLD
+    spacing_mm: tuple[float, float] | None = None
+    save_prob: bool = False
+    batch_size: int = 8
+    threads: int | None = None
+    num_worker: int | None = None
+    device: str | None = None
+
+    def open(self) -> tuple[Predictor, Self]:
+        """The predictor, and the settings with the number of loader processes for it; errors as of ``Predictor``."""
+        device = pick_device(self.device)
+        _, num_worker = use_cores(device, threads=self.threads, loaders=self.num_worker)
+        own = {"ensemble": self.ensemble, "tta": self.tta, "spatial_size": self.spatial_size}
+        return Predictor(self.ckpt_path, device, **own), replace(self, num_worker=num_worker)
 
 
 def _read(path: str | Path, spatial_size: int | None) -> tuple[nn.Module, Preprocessing, ReadCheckpoint]:

@@ -315,7 +315,7 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
     objective: Mapping[str, Any] = field(default_factory=dict)
     encoder_input: str | None = None  # the normalisation that it expects; follows from its weights and the data set
     is_last_round: bool = True  # or one before, which is not evaluated
-    work_after: int = 0  # what rounds and seeds after this one have to do; see ``training.forecast.work``
+    work_after: int = 0  # what rounds and seeds after this one have to do; see ``training.forecast.remaining_work``
 
     @classmethod
     def of(cls, **options: Any) -> Settings:
@@ -382,12 +382,13 @@ def declared_by_objectives() -> dict[str, dataclasses.Field]:
 def _of_objective(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of an objective, as given or by its defaults; ValueError for one out of range, and for one of other
     objectives that would have no effect."""
-    own = declared_settings(OBJECTIVES[mode])
+    of_mode, values = declared_settings(OBJECTIVES[mode]), {}
     for name, one in declared_by_objectives().items():
-        if name not in own and given.get(name, one.default) != one.default:
+        if name in of_mode:
+            values[name] = checked_value(of_mode[name], given.get(name, of_mode[name].default))
+        elif given.get(name, one.default) != one.default:
             raise ValueError(f"--{name}: expected an objective that has it, found -m {mode}, which does not")
-    names = own.keys() & declared_by_objectives()
-    return {name: checked_value(own[name], given.get(name, own[name].default)) for name in own if name in names}
+    return values
 
 
 def _split_objective(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

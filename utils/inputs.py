@@ -46,6 +46,11 @@ def open_input(path: str | Path) -> BinaryIO:
     raise OSError(f"{path}: expected a regular file, found {kind}; name a file, or leave it out")
 
 
+def paths_of(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """One path or several as a list: of a text, the letters are none."""
+    return [Path(one) for one in ([given] if isinstance(given, str | Path) else given)]
+
+
 def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
     """The bytes of a regular file; errors as of ``open_input``, and ValueError for more than ``max_bytes`` of them."""
     with open_input(path) as file:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from datasets.specs import IMAGE_EXTS
 from evaluation.per_case import first_few
-from utils.inputs import open_input
+from utils.inputs import open_input, paths_of
 
 # Folder and ending of what is written of an image.
 KINDS = {
@@ -47,7 +47,7 @@ class FoundImage(NamedTuple):
 
 
 def find_images(
-    given: Sequence[str], out: Path, recursive: bool = False
+    given: str | Path | Sequence[str | Path], out: Path, recursive: bool = False
 ) -> tuple[list[FoundImage], list[tuple[Path, str]]]:
     """All images among files and in folders, by their endings in upper or lower case.
 
@@ -71,7 +71,8 @@ def find_images(
     avoided = [os.path.realpath(out / name) for name in FOLDERS]
     found: dict[FoundImage, None] = {}
     refused = []
-    for path in map(Path, given):
+    paths = paths_of(given)
+    for path in paths:
         if not os.path.lexists(path):
             raise FileNotFoundError(f"--images {path}: expected a file or a folder, found none")
         if os.path.isdir(path):
@@ -83,15 +84,17 @@ def find_images(
             refused.append((path, f"{path}: {wanted}, found another ending, or a hidden file; {RENAME}"))
     if not found:
         raise ValueError(
-            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {first_few(given, 3)}; {RENAME}, and "
-            "for sub-folders give --recursive"
+            f"--images: expected images ({', '.join(IMAGE_EXTS)}), found none in {first_few([*map(str, paths)], 3)}; "
+            f"{RENAME}, and for sub-folders give --recursive"
         )
     _check_outside(found, avoided)
     _check_names(list(found))
     return list(found), refused
 
 
-def skipped_files(given: Sequence[str], out: Path, recursive: bool = False) -> tuple[Counter[str], list[Path]]:
+def skipped_files(
+    given: str | Path | Sequence[str | Path], out: Path, recursive: bool = False
+) -> tuple[Counter[str], list[Path]]:
     """What lies in the folders among ``given`` and is neither an image by its name, nor hidden, nor in ``out``.
 
     Returns:
@@ -99,7 +102,7 @@ def skipped_files(given: Sequence[str], out: Path, recursive: bool = False) -> t
         of them that are DICOM, sorted: scanners export such. Their list on a medium is none of them.
     """
     results, others = out.resolve(), []
-    for folder in filter(os.path.isdir, given):
+    for folder in filter(os.path.isdir, paths_of(given)):
         for path in Path(folder).glob("**/*" if recursive else "*"):
             is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             is_looked_into = recursive and os.path.isdir(path)

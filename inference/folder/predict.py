@@ -5,22 +5,20 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from datasets.specs import IMAGE_EXTS
-from evaluation.metrics import THRESHOLD
 from evaluation.summary import describe_empty_masks
 from inference.folder.images import RENAME, FoundImage, find_images, skipped_files
 from inference.folder.loading import Batch, image_loader
 from inference.folder.results import COMMAND, ERRORS_FILE, TABLE_FILE, Results, open_results
 from inference.folder.writing import Writer
 from inference.network_scores import all_logits, check_finite
-from inference.predictor import Predictor
-from utils.devices import pick_device, use_cores
+from inference.predictor import Predictor, PredictorSettings
 from utils.inputs import printable
 from utils.interrupt import PARTLY_DONE_CODE, STOPPED_CODE, StopRequest
 
@@ -28,38 +26,22 @@ MAX_WRITERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionSettings:
-    """What to predict, and how; the options of ``predict`` by name.
+class PredictionSettings(PredictorSettings):
+    """What to predict, and with what; the options of ``predict`` by name.
 
     Attributes:
-        ckpt_path: a checkpoint, or several, which are averaged.
-        images: images, and folders of images.
+        images: images, and folders of images; one or several.
         out: folder of the results, which a later call continues.
         recursive: look into sub-folders, too.
-        spatial_size, ensemble, tta: as of ``Predictor``.
-        threshold: foreground is where the probability is above it.
-        save_prob, no_overlay: write probabilities, too; leave overlays out.
+        no_overlay: leave overlays out.
         overwrite: remove the predictions that are there first.
-        spacing_mm: (row, column) of every image's pixels; None as DICOM headers say.
-        batch_size, threads, num_worker, device: as of ``Settings`` of a training.
     """
 
-    ckpt_path: str | Path | Sequence[str | Path]
-    images: Sequence[str | Path]
+    images: str | Path | Sequence[str | Path]
     out: str | Path = "predicted"
     recursive: bool = False
-    spatial_size: int | None = None
-    ensemble: str | None = None
-    tta: bool = False
-    threshold: float = THRESHOLD
-    save_prob: bool = False
     no_overlay: bool = False
     overwrite: bool = False
-    spacing_mm: tuple[float, float] | None = None
-    batch_size: int = 8
-    threads: int | None = None
-    num_worker: int | None = None
-    device: str | None = None
 
 
 def predict_folder(settings: PredictionSettings) -> int:
@@ -72,13 +54,9 @@ def predict_folder(settings: PredictionSettings) -> int:
         OSError, ValueError: for checkpoints that are none, no image at all, or a folder of results that is of other
             settings or cannot be written.
     """
-    device, out = pick_device(settings.device), Path(settings.out)
-    _, num_worker = use_cores(device, threads=settings.threads, loaders=settings.num_worker)
-    settings = replace(settings, num_worker=num_worker)
+    out = Path(settings.out)
     images, refused = find_images(settings.images, out, settings.recursive)
-    predictor = Predictor(
-        settings.ckpt_path, device, ensemble=settings.ensemble, tta=settings.tta, spatial_size=settings.spatial_size
-    )
+    predictor, settings = settings.open()
     with (
         open_results(out, _recorded(settings, predictor), overwrite=settings.overwrite) as results,
         StopRequest() as stop,
