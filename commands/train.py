@@ -22,7 +22,7 @@ from training.recipes import described
 from training.rounds import round_folders
 from training.run_folder import PROFILE_FOLDER
 from training.seeds import NUMBERS_FILE, TABLE_FILE, settings_of_seed
-from training.settings import TOPICS, Levels, Running, Settings, declared_by_objectives
+from training.settings import TOPICS, Levels, Model, Running, Settings, declared_by_choices
 from utils.settings import add_settings, declared_settings
 
 
@@ -33,8 +33,12 @@ def add_options(parser: Parser) -> None:
         add_settings(group, declared_settings(topic))
         if topic is Running:
             group.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
+        if topic is Model:
+            # What an objective declares too is its option.
+            names = [name for name in declared_by_choices("model") if name not in declared_by_choices("mode")]
+            add_settings(parser.add_argument_group("network (--model)"), declared_by_choices("model"), names)
         if topic is Levels:
-            add_settings(parser.add_argument_group("objective (-m)"), declared_by_objectives())
+            add_settings(parser.add_argument_group("objective (-m)"), declared_by_choices("mode"))
     parser.epilog = f"recipes: {described()}"
 
 

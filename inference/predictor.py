@@ -17,7 +17,7 @@ from evaluation.metrics import THRESHOLD
 from inference.network_scores import all_logits, check_finite, full_size_probabilities
 from models import Ensemble, build_from_weights
 from models.checkpoint import load_checkpoint
-from models.smp_unet import SmpLevelUNet, checked_forward
+from models.level import checked_forward
 from utils.devices import fastest_layout, pick_device, use_cores
 from utils.inputs import paths_of, sha256_of
 
@@ -208,8 +208,8 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preproce
             f"expected a network for images of {' or '.join(map(str, allowed))} channels (normalisation "
             f"{needs.normalisation}), found one for {channels}"
         )
-    if isinstance(first, SmpLevelUNet):
-        # Some of its encoders take images of one size.
+    if not first.takes_all_images:
+        # Some encoders take images of one size.
         with torch.inference_mode():
             checked_forward(first.eval(), torch.zeros(1, channels, *2 * [needs.spatial_size]))
     return needs

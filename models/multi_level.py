@@ -2,13 +2,14 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from models.level import Level, frozen_batch_statistics
 from models.propagation import propagate
 
 CONS_MODES = ("prop", "pure")
@@ -61,7 +62,7 @@ class MultiLevelModel(nn.Module):
 
     def __init__(
         self,
-        build_level: Callable[[], nn.Module],
+        build_level: Callable[[], Level],
         num_levels: int,
         *,
         cons_mode: str = "prop",
@@ -101,7 +102,7 @@ class MultiLevelModel(nn.Module):
             outputs["level_logits_prop"] = torch.stack(propagated)
         return outputs
 
-    def _run_level(self, level: nn.Module, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
+    def _run_level(self, level: Level, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
         # A compiled level would be compiled once more for evaluation, minutes for a few images; its forward is not.
         compute = level if self.training else level.forward
 
@@ -115,26 +116,13 @@ class MultiLevelModel(nn.Module):
         contexts = contextlib.nullcontext(), frozen_batch_statistics(level)
         return checkpoint(run, x, use_reentrant=False, context_fn=lambda: contexts)
 
-    def _propagated_logits(self, level: nn.Module, feature: Tensor, logits: Tensor) -> Tensor:
+    def _propagated_logits(self, level: Level, feature: Tensor, logits: Tensor) -> Tensor:
         """C(f') without f': C is linear, so its output is propagated in place of its C input channels.
 
         Neighbours outside the image count 0 there, hence the bias is taken off before and put back after.
         """
         bias = level.classifier.bias
         return propagate(feature, logits - bias[:, None, None], **self.propagation) + bias[:, None, None]
-
-
-@contextlib.contextmanager
-def frozen_batch_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation without an update of its running statistics: they have seen the batch already."""
-    buffers = [(m, name, buffer) for m in network.modules() for name, buffer in m.named_buffers(recurse=False)]
-    for module, name, buffer in buffers:
-        setattr(module, name, buffer.clone())
-    try:
-        yield
-    finally:
-        for module, name, buffer in buffers:
-            setattr(module, name, buffer)
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:

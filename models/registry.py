@@ -1,22 +1,23 @@
 """Model registry and factory: from a name, or from weights, to a model."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models.level import Level
 from models.multi_level import MultiLevelModel
 from models.smp_unet import SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
+from utils.settings import checked_value, declared_settings
 
-# One line a network: a class of one level, whose arguments are those of ``build_model`` that it names.
-MODELS: dict[str, type[nn.Module]] = {"unet": LevelUNet, "smp-unet": SmpLevelUNet}
-# Of the arguments of ``build_model``, those that one level is made from.
-LEVEL_KEYS = (
-    *("name", "in_channels", "features", "feat_dim"),
-    *("encoder", "encoder_weights", "encoder_input", "decoder_channels"),
-)
+# One line a network: the class of one level, which declares the settings that it has of its own.
+MODELS: dict[str, type[Level]] = {"unet": LevelUNet, "smp-unet": SmpLevelUNet}
+# The arguments of ``build_model`` that are of all levels together.
+OF_ALL = frozenset(inspect.signature(MultiLevelModel).parameters) - {"build_level"}
 
 
 def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
@@ -26,33 +27,35 @@ def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
         name: a key of ``MODELS``: ``unet`` (the released network) or ``smp-unet`` (segmentation-models-pytorch).
         num_levels: number of pseudo-mask levels, each with a network of its own.
         settings: of the levels together, ``cons_mode``, ``init``, ``prop_similarity``, ``prop_kernel_size``,
-            ``prop_dilation``, ``ensemble``: see ``MultiLevelModel``; and of one level, those of ``LEVEL_KEYS``, of
-            which a network takes what it has a use for: ``in_channels`` (3 for Kvasir, 1 for the prostate set),
-            ``features`` (of the ``unet``, see ``BasicUNet``), ``feat_dim`` (of the full-resolution feature; the last of
-            ``features`` by default), ``encoder``, ``encoder_weights``, ``encoder_input``, ``decoder_channels`` (of the
-            ``smp-unet``, see ``SmpLevelUNet``).
+            ``prop_dilation``, ``ensemble``: see ``MultiLevelModel``; of one level, what it has a use for of
+            ``in_channels`` (3 for Kvasir, 1 for the prostate set), ``features`` (see ``BasicUNet``), ``feat_dim`` (of
+            the full-resolution feature; the last of ``features`` by default) and ``encoder_input`` (see
+            ``SmpLevelUNet``); and what its ``Settings`` declare. Those of other networks do nothing.
 
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    build_level, of_all = _split_settings(name, **settings)
-    return MultiLevelModel(build_level, num_levels, **of_all)
+    build_level, of_all = _split_settings({"name": name, "num_levels": num_levels, **settings})
+    return MultiLevelModel(build_level, **of_all)
 
 
 def takes(name: str) -> frozenset[str]:
-    """The arguments of ``build_model`` that a network of ``MODELS`` takes, beside those of all."""
+    """The arguments of ``build_model`` that the level of a network takes, beside those of all levels."""
     return frozenset(inspect.signature(MODELS[name]).parameters)
 
 
-def _split_settings(
-    name: str, *, features: Sequence[int] = RELEASED_FEATURES, feat_dim: int | None = None, **settings
-) -> tuple[Callable[[], nn.Module], dict]:
+def _split_settings(arguments: Mapping[str, Any]) -> tuple[Callable[[], Level], dict]:
     """What makes one level, and the settings of all levels together; arguments as of ``build_model``."""
+    name, features = arguments["name"], arguments.get("features", RELEASED_FEATURES)
     if name not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
-    given = settings | {"features": features, "feat_dim": feat_dim or features[-1]}
-    of_level = {key: value for key, value in given.items() if key in takes(name)}
-    return lambda: MODELS[name](**of_level), {key: value for key, value in settings.items() if key not in LEVEL_KEYS}
+    if unknown := arguments.keys() - OF_ALL.union({"name"}, *map(takes, MODELS)):
+        raise ValueError(f"model {name}: expected settings of a network, found {', '.join(sorted(map(repr, unknown)))}")
+    given = {**arguments, "features": features, "feat_dim": arguments.get("feat_dim") or features[-1]}
+    declared = declared_settings(MODELS[name].Settings).items()
+    own = {key: checked_value(one, given.get(key, one.default)) for key, one in declared}
+    of_level = {key: value for key, value in given.items() if key in takes(name)} | own
+    return lambda: MODELS[name](**of_level), {key: value for key, value in given.items() if key in OF_ALL}
 
 
 def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
@@ -69,27 +72,32 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     arguments = {**(config or {"name": "unet", **found}), "encoder_weights": None}
-    build_level, of_all = _split_settings(**arguments)
+    build_level, of_all = _split_settings(arguments)
 
-    def build_fitting_level() -> nn.Module:
+    def build_fitting_level() -> Level:
         level, levels = build_level(), range(arguments["num_levels"])
         own = level.state_dict().items()
         _check({f"model.{index}.{key}": weight for index in levels for key, weight in own}, state_dict)
         return level
 
-    if MODELS[arguments["name"]] is LevelUNet:
-        # Shapes alone. The encoders of smp read numbers back while they are built, but have sizes of their own.
-        with torch.device("meta"):
+    if MODELS[arguments["name"]].builds_on_meta:
+        # Shapes alone; torch says with a RuntimeError what cannot be built so after all.
+        with contextlib.suppress(RuntimeError), torch.device("meta"):
             build_fitting_level()
-    elif MODELS[arguments["name"]] is SmpLevelUNet:
+    elif "feat_dim" in takes(arguments["name"]):
         _check_classifier(arguments, state_dict)
-    model = MultiLevelModel(build_fitting_level, **of_all)
+    try:
+        model = MultiLevelModel(build_fitting_level, **of_all)
+    except RuntimeError as error:
+        # torch, of sizes for which there is no memory, or no number.
+        reason = str(error).splitlines()[0][:200]
+        raise ValueError(f"checkpoint of another architecture: its network cannot be built ({reason})") from error
     load_weights(model, state_dict)
     return model
 
 
 def _check_classifier(arguments: Mapping, state_dict: Mapping[str, Tensor]) -> None:
-    """The one size of an smp U-Net that a checkpoint's configuration is free to choose, beside the channels."""
+    """The size of the feature, one of those that a checkpoint's configuration is free to choose."""
     feat_dim = arguments.get("feat_dim") or arguments.get("features", RELEASED_FEATURES)[-1]
     classifier = state_dict.get("model.0.classifier.weight")
     if classifier is None or classifier.shape != (1, feat_dim, 1, 1):

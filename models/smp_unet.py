@@ -5,24 +5,24 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.graph_export import crop_or_replicate_pad, is_tracing
-from models.multi_level import frozen_batch_statistics
-from models.pretrained import INPUTS, is_local, load_encoder_weights
+from models.level import Level
+from models.pretrained import INPUTS, PACKAGES, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
+from utils.settings import number, numbers, setting
 
-DEFAULT_ENCODER = "resnet34"
 STAGES = 5  # smp's encoders halve the resolution as often
 SIZE_MULTIPLE = 2**STAGES
-DECODER_CHANNELS = (256, 128, 64, 32, 16)  # smp's own
 
 
-class SmpLevelUNet(nn.Module):
+class SmpLevelUNet(Level):
     """smp U-Net of one level: image (B,C,H,W) -> feature (B,feat_dim,H,W) and logits (B,1,H,W).
 
     Images whose sides are not multiples of 32 are padded at the right and bottom by repeating the border,
@@ -34,25 +34,53 @@ class SmpLevelUNet(nn.Module):
         encoder: a key of ``encoders()``, for example ``resnet34``.
         encoder_weights: ``imagenet`` (downloaded by smp from its hub if not in the local cache), a file or package as
             ``models.pretrained`` takes it, or None.
-        encoder_input: what the weights were made for; images come normalised by ImageNet's statistics.
         decoder_channels: of the stages of the decoder, from the smallest resolution on. Five end at the image's own
             resolution, four at half of it, and so on; what they end at is then resized to the image's, bilinearly.
+        frozen_stages: of the encoder, from the image on, each of half the resolution of the one before, in 0..5.
+        encoder_input: what the weights were made for; images come normalised by ImageNet's statistics.
 
     Raises:
         ValueError: for an encoder or weights that smp does not offer, or cannot fetch.
     """
 
+    # Some encoders read numbers back while they are built.
+    builds_on_meta = False
+
+    @dataclass(frozen=True)
+    class Settings:
+        encoder: str = setting("resnet34", "encoder of the smp-unet")
+        encoder_weights: str | None = setting(
+            None,
+            f"of the encoder: a .pth or .safetensors file; package:NAME, as {', '.join(PACKAGES)}, from an installed "
+            "package; or imagenet, which is downloaded if not cached (default: from scratch)",
+        )
+        decoder_channels: tuple[int, ...] = setting(
+            (256, 128, 64, 32, 16),  # smp's own
+            "of the smp-unet, from the smallest resolution on (default: 256,128,64,32,16); with one less "
+            "it ends at half the image's resolution, and is resized",
+            numbers(number(int, 1, 2**16), most=STAGES),
+            metavar="C,C,...",
+        )
+        frozen_stages: int = setting(
+            0,
+            "stages of the smp-unet's encoder, from the image on, that stay as they are: less time and memory a step",
+            number(int, 0, STAGES),
+            metavar="N",
+        )
+
     def __init__(
         self,
         in_channels: int,
         feat_dim: int,
-        encoder: str = DEFAULT_ENCODER,
-        encoder_weights: str | None = None,
+        encoder: str,
+        encoder_weights: str | None,
+        decoder_channels: Sequence[int],
+        frozen_stages: int,
         encoder_input: str = INPUTS[0],
-        decoder_channels: Sequence[int] = DECODER_CHANNELS,
     ):
         super().__init__()
         self.in_channels = in_channels
+        self.frozen_stages = frozen_stages
         self.full_resolution = len(decoder_channels) == STAGES
         hub_weights = None if is_local(encoder_weights) else encoder_weights
         self.encoder = _build_smp_unet(in_channels, feat_dim, encoder, hub_weights, tuple(decoder_channels))
@@ -80,14 +108,9 @@ class SmpLevelUNet(nn.Module):
         feature, logits = (output[..., :height, :width] for output in outputs)
         return feature, logits
 
-    def train(self, mode: bool = True) -> SmpLevelUNet:
-        """As of any module, but that the statistics of layers whose weights are frozen stay as they are."""
-        super().train(mode)
-        for layer in self.encoder.modules():
-            own = list(layer.parameters(recurse=False))
-            if own and not any(parameter.requires_grad for parameter in own):
-                layer.eval()
-        return self
+    def frozen_features(self, images: Tensor) -> Sequence[Tensor]:
+        """Of the first stages of the encoder: as the largest, they take much of a step's time."""
+        return self.encoder.encoder(_padded(images))[1 : self.frozen_stages + 1]
 
 
 def _padded(x: Tensor) -> Tensor:
@@ -97,53 +120,6 @@ def _padded(x: Tensor) -> Tensor:
     if is_tracing():
         return crop_or_replicate_pad(x, height + pad[3], width + pad[1])
     return F.pad(x, pad, mode="replicate")
-
-
-def freeze(levels: Iterable[SmpLevelUNet], images: Tensor, stages: int = 0) -> None:
-    """Freeze the parameters of levels that never get a gradient, as distributed training would wait for them, and the
-    first stages of the encoders, weights and statistics: as the largest, they take much of a step's time.
-
-    Some encoders carry layers of the classifier that they were. One step of the first level finds them, and whether
-    it can take such a step; its statistics and the random generators stay as they were.
-
-    Args:
-        levels: alike, on the CPU, in training mode; changed in place.
-        images: (B,C,S,S), as few as there will be in a batch.
-        stages: of the encoder to freeze, from the image on, each of half the resolution of the one before, in 0..5.
-
-    Raises:
-        ValueError: if the network cannot be trained on such images.
-    """
-    first, *_ = levels = list(levels)
-    with frozen_batch_statistics(first), torch.random.fork_rng(devices=[]):
-        _, logits = checked_forward(first, images)
-        features = first.encoder.encoder(_padded(images))[1 : stages + 1]
-    used = _parameters_of([logits], first) - _parameters_of(features, first)
-    for level in levels:
-        for name, parameter in level.named_parameters():
-            parameter.requires_grad_(name in used)
-
-
-def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
-    """The names of the parameters that outputs depend on, of those that train."""
-    named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
-    # Some encoders have a stage without channels.
-    sums = [output.sum() for output in outputs if output.requires_grad]
-    gradients = torch.autograd.grad(sums, list(named.values()), allow_unused=True) if sums else [None] * len(named)
-    return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}
-
-
-def checked_forward(level: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What a level makes of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
-    try:
-        return level(images)
-    except Exception as error:  # of hundreds of networks, each with its own reasons
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        number, side = len(images), images.shape[-1]
-        raise ValueError(
-            f"--encoder: expected a network that takes {number} image(s) of {side}x{side} at a time, found one that "
-            f"does not ({reason}); choose another --spatial_size or, if the last batch is the trouble, another -bs"
-        ) from error
 
 
 def _build_smp_unet(

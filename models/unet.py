@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from models.basic_unet import BasicUNet
+from models.level import Level
 
 RELEASED_FEATURES = (64, 128, 256, 512, 1024, 128)
 
 
-class LevelUNet(nn.Module):
+class LevelUNet(Level):
     """U-Net of one level: image (B,C,H,W) -> feature (B,feat_dim,H,W) and logits (B,1,H,W).
 
     ``head`` exists only because released checkpoints carry it. It takes part in nothing, so it is frozen:
     a parameter that never gets a gradient would stop distributed training.
     """
+
+    takes_all_images = True
 
     def __init__(self, in_channels: int, features: Sequence[int], feat_dim: int | None = None):
         super().__init__()

@@ -17,6 +17,7 @@ from datasets.recordings.formats import TABLE_FORMATS
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, GazeSupervision
+from models import build_from_weights, build_model
 from models.registry import MODELS
 from training.settings import Settings
 from utils.settings import NOT_NEGATIVE, setting
@@ -40,22 +41,30 @@ def extended(monkeypatch):
 def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_path, capsys):
     root = shutil.copytree(tiny_root, tmp_path / "polyps")
     for name, softness in (("a", "0.2"), ("b", "0.4")):
-        line = f"-m soft_gaze --softness {softness} --model tiny --feat_dim 4 --data polyps --root {root} --device cpu"
+        line = f"-m soft_gaze --softness {softness} --model tiny --width 6 --feat_dim 4 --data polyps --device cpu"
+        line += f" --root {root}"
         line += f" --spatial_size 32 -bs 2 --max_ite 2 --num_worker 0 --num_levels 2 --exp_path {tmp_path / name}"
         assert run.main(["train", *line.split()]) == 0
     assert run.main(["train", *line.split(), "--resume"]) == 0
     assert run.main(["train", *line.replace("0.4", "0.3").split(), "--resume", "--max_ite", "2"]) == 2
     assert "softness" in capsys.readouterr().err
+    assert run.main(["train", *line.replace("--width 6", "").split(), "--resume"]) == 2
+    assert "--width 6 (now 8)" in capsys.readouterr().err
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert summary["what"] == "softened gaze, 2 levels, by 0.2" and summary["recipe"]["softness"] == 0.2
+    assert summary["recipe"]["width"] == 6 and "encoder" not in summary["recipe"]
     for name in "ab":
         checkpoint = str(tmp_path / name / "model_latest.pth")
-        assert set(torch.load(checkpoint)["state_dict"]) > {"model.0.feature.weight", "model.1.classifier.bias"}
+        content = torch.load(checkpoint)
+        assert content["state_dict"]["model.1.stem.weight"].shape == (6, 3, 3, 3)
+        assert content["config"]["model"]["width"] == content["opt"]["width"] == 6
         assert run.main(["evaluate", "--root", str(root), "--ckpt_path", checkpoint, "--device", "cpu"]) == 0
         assert "Specificity %" in capsys.readouterr().out
     assert run.main(["export", "--ckpt_path", checkpoint, "--to", str(tmp_path / "small.pth")]) == 0
     card = (tmp_path / "small.pth.md").read_text()
-    assert "Data `polyps`, as named at training: unknown to this project." in card
+    assert "Data `polyps`, as named at training: unknown to this project." in card and "width" in card
+    assert run.main(["predict", "--ckpt_path", str(tmp_path / "small.pth"), "--device", "cpu", "--images",
+                     str(root / "images"), "--out", str(tmp_path / "masks")]) == 0  # fmt: skip
     assert run.main(["summarize", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert "softened gaze, 2 levels, by 0.4" in capsys.readouterr().out
     results = [str(tmp_path / name / "evaluate_test") for name in "ab"]
@@ -93,14 +102,56 @@ def test_objectives_keep_their_own_defaults_and_settings(monkeypatch):
 
     monkeypatch.setitem(OBJECTIVES, "weak", Weak)
     asked = {"data": "kvasir", "root": "R"}
-    assert Settings.of(**asked).objective == {"seg_loss": "bce", "cons_weight": 3.0}
-    assert Settings.of(**asked, mode="weak").objective == {"seg_loss": "bce", "cons_weight": 0.5, "extra": 1.0}
-    assert Settings.of(**asked, mode="full_sup").objective == {"seg_loss": "bce"}
-    with pytest.raises(ValueError, match="--extra: expected an objective that has it, found -m gaze_sup"):
+    assert Settings.of(**asked).declared == {"seg_loss": "bce", "cons_weight": 3.0}
+    assert Settings.of(**asked, mode="weak").declared == {"seg_loss": "bce", "cons_weight": 0.5, "extra": 1.0}
+    assert Settings.of(**asked, mode="full_sup").declared == {"seg_loss": "bce"}
+    with pytest.raises(ValueError, match="--extra: expected -m weak, found -m gaze_sup --model unet, which"):
         Settings.of(**asked, extra=2.0)
     monkeypatch.setattr(Weak, "selected_by", "f1")
     with pytest.raises(ValueError, match="-m weak: expected selected_by of dice, .*, found f1"):
         Settings.of(**asked, mode="weak")
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        ({"width": 9}, r"6 of another shape \(first: model\.0\.stem\.weight \(6, 3, 3, 3\)"),
+        ({"width": 2**62}, "its network cannot be built"),
+        ({"width": -1}, "--width: expected a whole number from 1, found '-1'"),
+        ({"height": 6}, "model tiny: expected settings of a network, found 'height'"),
+        ({3: 6}, "model tiny: expected settings of a network, found 3"),
+    ],
+)
+def test_what_a_checkpoint_claims_of_a_network_is_held_against_what_it_declares(extended, claims, message):
+    arguments = {"name": "tiny", "in_channels": 3, "num_levels": 2, "feat_dim": 4, "width": 6}
+    weights = build_model(**arguments).state_dict()
+    assert build_from_weights(weights, arguments).model[1].stem.out_channels == 6
+    with pytest.raises(ValueError, match=message):
+        build_from_weights(weights, arguments | claims)
+
+
+def test_a_network_says_which_of_its_layers_stay_as_they_are(extended, tiny_root, tmp_path, monkeypatch, capsys):
+    class Half(MODELS["tiny"]):
+        def frozen_features(self, images):
+            return [self.stem(images)]
+
+        def forward(self, x):
+            if x.shape[-1] % 32:
+                raise RuntimeError("of 32 alone")
+            return super().forward(x)
+
+    monkeypatch.setitem(MODELS, "half", Half)
+    line = f"--model half --feat_dim 4 --data kvasir --root {tiny_root} --device cpu -bs 2 --max_ite 1 --num_worker 0"
+    line += f" --num_levels 2 --init independent --exp_path {tmp_path / 'exp'}"
+    assert run.main(["train", *line.split(), "--spatial_size", "32"]) == 0
+    trained = torch.load(tmp_path / "exp" / "model_latest.pth")
+    assert len(trained["optimizer"]["param_groups"][0]["params"]) == 8
+    size = ["--spatial_size", "40", "--overwrite"]
+    assert run.main(["train", *line.split(), *size]) == 2
+    assert "takes 2 image(s) of 40x40 at a time, found one that does not (of 32 alone)" in capsys.readouterr().err
+    checkpoint = str(tmp_path / "exp" / "model_latest.pth")
+    assert run.main(["evaluate", "--root", str(tiny_root), "--ckpt_path", checkpoint, *size[:2]]) == 2
+    assert "takes 1 image(s) of 40x40 at a time" in capsys.readouterr().err
 
 
 def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch):
@@ -109,10 +160,15 @@ def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch
     assert module["RELEASED_NORMALISATION"] == {3: "imagenet", 1: "zscore"}
 
 
-def test_settings_of_an_objective_are_options_with_their_ranges(extended, capsys):
+def test_settings_of_an_objective_and_a_network_are_options_with_their_ranges(extended, capsys):
     with pytest.raises(SystemExit):
         run.main(["train", "--help"])
-    assert "how far labels keep from 0 and 1 (default: 0.1)" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "how far labels keep from 0 and 1 (default: 0.1)" in said
+    assert "channels between image and feature (default: 8)" in said
+    with pytest.raises(SystemExit):
+        run.main("train --data kvasir --root x --width 4".split())
+    assert "--width: expected --model tiny, found -m gaze_sup --model unet" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run.main("train -m soft_gaze --data kvasir --root x --softness -1".split())
     assert "--softness: expected a number from 0, found '-1'" in capsys.readouterr().err

@@ -81,8 +81,8 @@ def test_thresholds_give_the_number_of_levels():
         (["--frozen_stages", "2", "--ckpt_path", "a.pth"], "--frozen_stages: expected --model smp-unet"),
         (["--lr", "1e-5"], "--lr_min 0.0001: expected at most --lr"),
         (["--prop_kernel_size", "4"], "expected an odd number, found 4"),
-        (["--decoder_channels", "8,8,8,8,8,8"], "expected up to 5 numbers of 1 or more, found [8, 8, 8, 8, 8, 8]"),
-        (["--decoder_channels", "8,0"], "expected up to 5 numbers of 1 or more, found [8, 0]"),
+        (["--decoder_channels", "8,8,8,8,8,8"], "--decoder_channels: expected up to 5 numbers, found 6"),
+        (["--decoder_channels", "8,0"], "--decoder_channels: expected a whole number from 1 to 65536, found '0'"),
         (
             ["--model", "smp-unet", "--frozen_stages", "2"],
             "expected --encoder_weights, as stages of random weights would stay so, found none",
@@ -159,7 +159,7 @@ def test_a_recipe_is_a_set_of_defaults():
     for name, recipe in RECIPES.items():
         args = parse_args([*NEEDED, "--recipe", name, "--fixations", "F"]).flat()
         expected = released | recipe | {"recipe": name, "fixations": "F"}
-        assert args == expected and set(recipe) <= set(released)
+        assert args == expected
 
 
 def test_options_go_before_the_recipe():
@@ -169,7 +169,7 @@ def test_options_go_before_the_recipe():
 
 def test_every_mask_needs_no_rounds():
     args = parse_args([*NEEDED, "-m", "full_sup", "--recipe", "strong"])
-    assert (args.rounds, args.pseudo, args.encoder) == (1, "levels", "tu-tf_efficientnet_lite0")
+    assert (args.rounds, args.pseudo, args.declared["encoder"]) == (1, "levels", "tu-tf_efficientnet_lite0")
 
 
 def test_help_lists_what_a_recipe_sets(capsys):

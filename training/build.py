@@ -14,21 +14,21 @@ from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from losses.objectives import OBJECTIVES, Objective, learns_from_gaze
 from models import build_model
+from models.level import freeze
 from models.multi_level import MultiLevelModel
-from models.smp_unet import SmpLevelUNet, freeze
 from trainer import TrainState
 from training.run import Data, Run
 from training.run_folder import first_options
 from training.schedule import OPTIMIZERS
 from training.seeding import seed_everything
-from training.settings import Levels, Model, Settings
+from training.settings import Levels, Model, Settings, declared_by
 from utils.devices import autocast_and_scaler, fastest_layout, make_deterministic, resolve_amp
 from utils.distributed import SINGLE, Group
 from utils.inputs import plain_id
 from utils.log import NoLog
 from utils.settings import declared_settings
 
-# The arguments of ``build_model``.
+# The arguments of ``build_model``, beside what the network declares.
 NOT_OF_MODEL = ("model", "level_thresholds")
 MODEL_KEYS = ("encoder_input", *(key for key in declared_settings(Model, Levels) if key not in NOT_OF_MODEL))
 # Of ``build_dataset``, for every split.
@@ -119,6 +119,12 @@ def memory_layout(settings: Settings, device: torch.device) -> torch.memory_form
     return layouts[settings.channels_last]
 
 
+def network_settings(settings: Settings) -> dict:
+    """The arguments of ``build_model``, as a checkpoint keeps them too."""
+    values = settings.flat()
+    return {"name": settings.model, **{key: values[key] for key in (*MODEL_KEYS, *declared_by(settings, "model"))}}
+
+
 def build_network(
     settings: Settings, device: torch.device, smallest_batch: int = 1, group: Group = SINGLE
 ) -> MultiLevelModel:
@@ -127,11 +133,9 @@ def build_network(
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(settings.model, **settings.subset(MODEL_KEYS))
+    model = build_model(**network_settings(settings))
     model.checkpoint_levels = settings.checkpoint_levels
-    if isinstance(model.model[0], SmpLevelUNet):
-        images = torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size])
-        freeze(model.model, images, settings.frozen_stages)
+    freeze(model.model, torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size]))
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
         # timm's: some of its layers normalise and activate in one, and torch's own conversion drops the activation.

@@ -19,18 +19,18 @@ from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import CHECKPOINT, number, shown
 from models.pretrained import PACKAGE, is_local
 from models.registry import load_weights
-from training.build import MODEL_KEYS
+from training.build import network_settings
 from training.run import Data, Run
 from training.run_folder import first_options
 from training.seeding import random_states, restore_random_states
-from training.settings import Further, Levels, Model, Recipe, Rounds, Settings
+from training.settings import Further, Levels, Model, Recipe, Rounds, Settings, declared_by
 from utils.distributed import Group
 from utils.inputs import sha256_of
 from utils.settings import declared_settings
 
 # Of the topics that make a recipe: where gaze lies, and whether some may lack it; the images are looked at apart.
 NOT_OF_RECIPE = ("fixations", "map_folder", "skip_missing_gaze")
-# What a resumed run must share with the one that it continues, beside the settings of its objective.
+# What a resumed run must share with the one that it continues, beside the settings of its objective and network.
 RECIPE_KEYS = (
     *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
     *(key for key in declared_settings(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
@@ -51,10 +51,10 @@ MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_
 
 
 def recipe_of(settings: Settings) -> dict:
-    """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective
-    declares."""
-    values, of_objective = settings.flat(), declared_settings(OBJECTIVES[settings.mode])
-    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *of_objective)}
+    """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective and
+    its network declare."""
+    values = settings.flat()
+    return {key: plain(values[key]) for key in (*RECIPE_KEYS, *declared_by(settings))}
 
 
 def save(run: Run, file: str) -> None:
@@ -65,12 +65,12 @@ def save(run: Run, file: str) -> None:
     settings, state, train_set = run.settings, run.state, run.data.train
     if not run.group.is_main:
         return
-    source = settings.encoder_weights
-    if is_local(source) and not source.startswith(PACKAGE):
+    network = network_settings(settings)
+    if is_local(source := network.get("encoder_weights")) and not source.startswith(PACKAGE):
         # Of a file its name, as where it lay is nobody's business.
-        source = Path(source).name
+        network["encoder_weights"] = Path(source).name
     config = {
-        "model": {"name": settings.model, **settings.subset(MODEL_KEYS), "encoder_weights": source},
+        "model": network,
         "data": settings.data,
         **remembered_settings(train_set.spec),
         "level_thresholds": list(train_set.thresholds or ()),
@@ -244,7 +244,7 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
     """
     replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
     for option in ("ckpt_path", "encoder_weights", "map_folder") if settings.overwrite else ():
-        path = getattr(settings, option)
+        path = settings.flat().get(option)
         if not path or not os.path.exists(path):
             continue
         place = Path(os.path.realpath(path)).parent

@@ -30,7 +30,9 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
     parts += () if settings.seeds else (f"seed{settings.seed}",)
     return settings.replace(
         in_channels=spec.in_channels,
-        encoder_input=encoder_input(settings.encoder, settings.encoder_weights, spec.normalisation),
+        encoder_input=encoder_input(
+            settings.declared.get("encoder"), settings.declared.get("encoder_weights"), spec.normalisation
+        ),
         num_levels=num_levels,
         exp_path=settings.exp_path or os.path.join("exp", "_".join(parts)),
     )

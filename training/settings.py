@@ -18,10 +18,7 @@ from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, learns_from_gaze
 from models import MODELS, RELEASED_FEATURES
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
-from models.pretrained import PACKAGES
 from models.propagation import SIMILARITIES
-from models.registry import takes
-from models.smp_unet import DECODER_CHANNELS, DEFAULT_ENCODER, STAGES
 from training.recipes import RECIPES, option_text
 from training.schedule import OPTIMIZERS, SCHEDULERS
 from utils.settings import (
@@ -115,19 +112,6 @@ class Model:
     )
     feat_dim: int | None = setting(
         None, "channels of the full-resolution feature (default: the last of --features)", POSITIVE_INT
-    )
-    encoder: str = setting(DEFAULT_ENCODER, "encoder of the smp-unet")
-    encoder_weights: str | None = setting(
-        None,
-        f"of the encoder: a .pth or .safetensors file; package:NAME, as {', '.join(PACKAGES)}, from an installed "
-        "package; or imagenet, which is downloaded if not cached (default: from scratch)",
-    )
-    decoder_channels: tuple[int, ...] = setting(
-        DECODER_CHANNELS,
-        f"of the smp-unet, from the smallest resolution on (default: {option_text(DECODER_CHANNELS)}); with one less "
-        "it ends at half the image's resolution, and is resized",
-        numbers(int),
-        metavar="C,C,...",
     )
     init: str = setting("copy", "start all levels alike (released) or not (paper)", choices=INITS)
 
@@ -230,12 +214,6 @@ class Further:
         "resize images by averaging all pixels that become one (default: by four of them, as released)",
         negatable=True,
     )
-    frozen_stages: int = setting(
-        0,
-        "stages of the smp-unet's encoder, from the image on, that stay as they are: less time and memory a step",
-        number(int, 0, STAGES),
-        metavar="N",
-    )
     ema: float = setting(
         0.0,
         "predict with the running mean of the weights over the second half, of this decay an iteration; 0: off",
@@ -298,8 +276,14 @@ class Caching:
     cache_dir: str | None = setting(None, "folder for --cache disk (default: <root>/.cache)")
 
 
-# By topic, in the order of the help; the docstrings are its headings. What the objectives declare comes behind Levels.
+# By topic, in the order of the help; the docstrings are its headings.
 TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loading, Caching)
+
+
+def choices() -> dict[str, tuple[str, Mapping[str, type]]]:
+    """By the setting that chooses it, what declares settings of its own: how it is chosen, and all of it by name."""
+    networks = {name: network.Settings for name, network in MODELS.items()}
+    return {"mode": ("-m", OBJECTIVES), "model": ("--model", networks)}
 
 
 @dataclass(kw_only=True)
@@ -311,25 +295,25 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     command: ClassVar[str] = "train"
 
-    # Those that the objective declares and that have no field here, as ``seg_loss`` and ``cons_weight``.
-    objective: Mapping[str, Any] = field(default_factory=dict)
+    # Those that objective and network declare and that have no field here, as ``cons_weight`` and ``encoder``.
+    declared: Mapping[str, Any] = field(default_factory=dict)
     encoder_input: str | None = None  # the normalisation that it expects; follows from its weights and the data set
     is_last_round: bool = True  # or one before, which is not evaluated
     work_after: int = 0  # what rounds and seeds after this one have to do; see ``training.forecast.remaining_work``
 
     @classmethod
     def of(cls, **options: Any) -> Settings:
-        """Settings by name, those of the objective among the others; what is not given is the recipe's.
+        """Settings by name, those of objective and network among the others; what is not given is the recipe's.
 
         Raises:
             TypeError: without ``data`` or ``root``.
             ValueError: for names that are none, and as ``checked``.
         """
-        own, objective = _split_objective(RECIPES.get(options.get("recipe"), {}) | options)
-        unknown = objective.keys() - declared_by_objectives()
+        own, declared = _split_declared(RECIPES.get(options.get("recipe"), {}) | options)
+        unknown = declared.keys() - declared_by_choices()
         if unknown:
             raise ValueError(f"expected settings of a training, found {', '.join(sorted(unknown))}")
-        return cls(**own, objective=objective).checked()
+        return cls(**own, declared=declared).checked()
 
     @property
     def folder(self) -> Path:
@@ -343,23 +327,23 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     def replace(self, **options: Any) -> Settings:
         """A copy with other values, given as to ``of``; they are not checked."""
-        own, objective = _split_objective(options)
-        return dataclasses.replace(self, **own, objective={**self.objective, **objective})
+        own, declared = _split_declared(options)
+        return dataclasses.replace(self, **own, declared={**self.declared, **declared})
 
     def subset(self, names: Iterable[str]) -> dict[str, Any]:
         """Some of a training's own, by name."""
         return {name: getattr(self, name) for name in names}
 
     def flat(self) -> dict[str, Any]:
-        """All by name, those of the objective among the others; as kept in run folder and checkpoint."""
-        own = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "objective"}
-        return {**own, **self.objective}
+        """All by name, those of objective and network among the others; as kept in run folder and checkpoint."""
+        own = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "declared"}
+        return {**own, **self.declared}
 
     def checked(self) -> Settings:
         """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
         own = declared_settings(Settings)
         done = self.replace(**{name: checked_value(one, getattr(self, name)) for name, one in own.items()})
-        done.objective = _of_objective(done.mode, self.objective)
+        done.declared = _checked_declared(done, self.declared)
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
             # Labels that are all there need none of a recipe's.
@@ -373,53 +357,62 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         return done
 
 
-def declared_by_objectives() -> dict[str, dataclasses.Field]:
-    """The settings that the objectives declare and that are none of a training's own, by name."""
-    own = declared_settings(Settings)
-    return {name: one for name, one in declared_settings(*OBJECTIVES.values()).items() if name not in own}
+def declared_by_choices(*names: str) -> dict[str, dataclasses.Field]:
+    """The settings that objectives (``mode``) and networks (``model``), or some of these, declare and that are none of
+    a training's own, by name."""
+    own, declaring = declared_settings(Settings), choices()
+    classes = [one for name in names or declaring for one in declaring[name][1].values()]
+    return {name: one for name, one in declared_settings(*classes).items() if name not in own}
 
 
-def _of_objective(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of an objective, as given or by its defaults; ValueError for one out of range, and for one of other
-    objectives that would have no effect."""
-    of_mode, values = declared_settings(OBJECTIVES[mode]), {}
-    for name, one in declared_by_objectives().items():
-        if name in of_mode:
-            values[name] = checked_value(of_mode[name], given.get(name, of_mode[name].default))
-        elif given.get(name, one.default) != one.default:
-            raise ValueError(f"--{name}: expected an objective that has it, found -m {mode}, which does not")
+def declared_by(settings: Settings, *names: str) -> dict[str, dataclasses.Field]:
+    """The settings that the objective and the network chosen, or one of them, declare, by name."""
+    declaring = choices()
+    return declared_settings(*(declaring[name][1][getattr(settings, name)] for name in names or declaring))
+
+
+def _checked_declared(chosen: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of objective and network, as given or by their defaults; ValueError for one out of range, and for
+    one of others that would have no effect."""
+    mine, values = declared_by(chosen), {}
+    for name, one in declared_by_choices().items():
+        if name in mine:
+            values[name] = checked_value(mine[name], given.get(name, mine[name].default))
+        elif checked_value(one, given.get(name, one.default)) != one.default:
+            found = f"-m {chosen.mode} --model {chosen.model}, which have no such setting"
+            raise ValueError(f"--{name}: expected {' or '.join(_that_declare(name))}, found {found}")
     return values
 
 
-def _split_objective(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A training's own settings, and those of the objective."""
+def _that_declare(name: str) -> list[str]:
+    """The objectives and networks that have a setting, as options."""
+    known = [(f"{option} {key}", one) for option, every in choices().values() for key, one in every.items()]
+    return [said for said, one in known if name in declared_settings(one)]
+
+
+def _split_declared(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A training's own settings, and those of objective and network."""
     names = {one.name for one in dataclasses.fields(Settings)}
     own = {name: value for name, value in options.items() if name in names}
     return own, {name: value for name, value in options.items() if name not in names}
 
 
 def _check_together(chosen: Settings, gaze: bool) -> None:
-    mode, thresholds, channels = f"-m {chosen.mode}", chosen.level_thresholds or (), list(chosen.decoder_channels)
+    mode, thresholds = f"-m {chosen.mode}", chosen.level_thresholds or ()
     pseudo, fewest = f"--pseudo {chosen.pseudo}", NEED_MASKS.get(chosen.pseudo, 0)
-    own_encoder = f"--model {chosen.model}, which has an encoder of its own"
-    no_encoder = "encoder" not in takes(chosen.model)
     makes_labels, labels = chosen.makes_labels, "--rounds, --pseudo and --masks"
     features, released = len(chosen.features), len(RELEASED_FEATURES)
     selected_by = OBJECTIVES[chosen.mode].selected_by
     wrong_levels = thresholds and len(thresholds) != chosen.num_levels
-    wrong_channels = not 1 <= len(channels) <= STAGES or min(channels) < 1
-    unfit_to_freeze = chosen.frozen_stages and not (chosen.encoder_weights or chosen.ckpt_path)
+    network = chosen.declared
+    unfit_to_freeze = network.get("frozen_stages") and not (network.get("encoder_weights") or chosen.ckpt_path)
     # Each: whether it contradicts, the option, what is expected, what is found.
     for wrong, option, expected, found in (
         (thresholds and not gaze, "--level_thresholds", "-m gaze_sup", f"{mode}, which has no pseudo-masks"),
         (wrong_levels, "--level_thresholds", f"{chosen.num_levels} (--num_levels)", len(thresholds)),
         (chosen.skip_missing_gaze and not gaze, "--skip_missing_gaze", "-m gaze_sup", f"{mode}, which needs no gaze"),
-        (no_encoder and chosen.encoder != DEFAULT_ENCODER, "--encoder", "--model smp-unet", own_encoder),
-        (no_encoder and chosen.encoder_weights is not None, "--encoder_weights", "--model smp-unet", own_encoder),
-        (no_encoder and chosen.frozen_stages != 0, "--frozen_stages", "--model smp-unet", own_encoder),
         # A checkpoint with others is not read, whichever network takes them.
         (features != released, "--features", f"{released} numbers", features),
-        (wrong_channels, "--decoder_channels", f"up to {STAGES} numbers of 1 or more", channels),
         (unfit_to_freeze, "--frozen_stages", "--encoder_weights, as stages of random weights would stay so", "none"),
         (chosen.lr_min > chosen.lr, f"--lr_min {chosen.lr_min}", "at most --lr", f"--lr {chosen.lr}"),
         (chosen.prop_kernel_size % 2 == 0, "--prop_kernel_size", "an odd number", chosen.prop_kernel_size),

@@ -33,8 +33,10 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
     return convert
 
 
-def numbers(kind: Callable[[str], float], *, each_once: bool = False) -> Callable[[str], tuple]:
-    """A type for numbers separated by commas."""
+def numbers(
+    kind: Callable[[str], float], *, each_once: bool = False, most: int | None = None
+) -> Callable[[str], tuple]:
+    """A type for numbers separated by commas, of which there may be ``most``."""
 
     def convert(text: str) -> tuple:
         try:
@@ -43,6 +45,8 @@ def numbers(kind: Callable[[str], float], *, each_once: bool = False) -> Callabl
             raise argparse.ArgumentTypeError(f"expected numbers separated by commas, found {text!r}") from None
         if each_once and len(set(found)) < len(found):
             raise argparse.ArgumentTypeError(f"expected each number once, found {text!r}")
+        if most and len(found) > most:
+            raise argparse.ArgumentTypeError(f"expected up to {most} numbers, found {len(found)}")
         return found
 
     return convert
@@ -127,6 +131,8 @@ def checked_value(declared: Field, value: Any) -> Any:
             value = said["kind"](",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         else:
             value = os.fspath(value)
+            if isinstance(value, bytes):
+                raise argparse.ArgumentTypeError(f"expected a word or path, found {value!r}")
             if not value:
                 # Of a variable of the shell that is not set: not to be taken for an option that is left out.
                 raise argparse.ArgumentTypeError("expected a word or path, found an empty one; leave the option out")

@@ -11,9 +11,10 @@ from evaluation.metrics import THRESHOLD
 from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
-from models.registry import LEVEL_KEYS, takes
+from models.registry import MODELS, OF_ALL, takes
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
+from utils.settings import declared_settings
 
 CODE_LICENCE = "MIT"
 ENSEMBLE_WORDS = {"logits": "logits", "probs": "probabilities, as its logit"}
@@ -26,8 +27,8 @@ RECIPE = (
     *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
-# Of a network, what results of another differ in, by the names of options.
-ALIKE = ("num_levels", "features", "encoder", "decoder_channels", "data", "level_thresholds")
+# What results of another network differ in, by the names of options, beside what the network declares.
+ALIKE = ("num_levels", "features", "data", "level_thresholds")
 # What does something with several levels alone.
 OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
 # What a checkpoint that was chosen on a split says of it.
@@ -75,7 +76,7 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
     if isinstance(options, argparse.Namespace):
         # As in released checkpoints.
         options = vars(options)
-    architecture = config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())}
+    architecture = _used(config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())})
     consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
     return {
         "file": checkpoint.path.name,
@@ -86,7 +87,7 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
         "num_training_images": len(config["train_ids"]) if "train_ids" in config else None,
         "level_thresholds": config.get("level_thresholds"),
         "val_fraction": config.get("val_fraction"),
-        "architecture": _used(architecture),
+        "architecture": architecture,
         "recipe": {
             key: options[key] for key in (*RECIPE, *consistency) if isinstance(options.get(key), int | float | str)
         },
@@ -95,10 +96,11 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
 
 def _used(architecture: Mapping) -> dict:
     """The arguments of ``build_model`` that do something in this network."""
-    unused = set(LEVEL_KEYS) - {"name", *takes(architecture.get("name", "unet"))}
-    unused |= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
-    used = {key: value for key, value in architecture.items() if key not in unused}
-    return {str(key): list(value) if isinstance(value, tuple) else value for key, value in used.items()}
+    used = {"name", *OF_ALL, *takes(architecture["name"])}
+    used -= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in architecture.items() if key in used
+    }
 
 
 def _preprocessing(needs: Preprocessing) -> dict:
@@ -168,8 +170,10 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
     is_there = any(checkpoint["iteration"] in evaluated for checkpoint in checkpoints)
     # Of what is known by its files, there may be results on other data.
     network = {**first["architecture"], **first}
+    # Of weights in a file a summary keeps the path, the checkpoint only the name.
+    alike = {*ALIKE, *declared_settings(MODELS[network["name"]].Settings)} - {"encoder_weights"}
     exported = {
-        **({} if files else {key: network[key] for key in ALIKE if network.get(key)}),
+        **({} if files else {key: network[key] for key in alike if network.get(key)}),
         **first["recipe"],
         "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,

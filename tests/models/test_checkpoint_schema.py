@@ -63,7 +63,6 @@ def test_what_a_run_writes_is_taken(tmp_path):
     [
         *(("config", value) for value in ([1], "text", 3, argparse.Namespace(data="kvasir"))),
         *(("config/model", value) for value in (3, [], "unet", {"name": "unet"})),
-        ("config/model/nope", 1),
         ("config/model/name", None),
         ("config/model/num_levels", 10**6),
         ("config/model/num_levels", True),

@@ -7,7 +7,8 @@ import torch
 from timm.layers import convert_sync_batchnorm
 
 from models import build_from_weights, build_model
-from models.smp_unet import encoders, freeze
+from models.level import freeze
+from models.smp_unet import encoders
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,6 @@ from models.smp_unet import encoders, freeze
         "https://example.org/resnet18",
         "RESNET34",
         "tu-resnet18.hf-hub:a/b",
-        "",
     ],
 )
 def test_a_name_out_of_no_list_is_refused_before_anything_is_asked(name, monkeypatch):
@@ -112,9 +112,10 @@ def test_a_batch_of_one_at_a_bottleneck_of_one_pixel():
 )
 def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, frozen):
     torch.manual_seed(0)
-    model = build_model("smp-unet", in_channels=3, num_levels=2, features=(4,) * 6, encoder=encoder)
+    arguments = {"in_channels": 3, "num_levels": 2, "feat_dim": 4, "encoder": encoder, "frozen_stages": 2}
+    model = build_model("smp-unet", **arguments)
     images = torch.randn(2, 3, 64, 64)
-    freeze(model.model, images, 2)
+    freeze(model.model, images)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
     model.eval().train()
@@ -128,9 +129,10 @@ def test_frozen_stages_keep_weights_and_statistics_and_no_other_does(encoder, fr
 
 
 def test_frozen_layers_stay_so_where_batch_normalisation_is_synchronised():
-    model = build_model("smp-unet", in_channels=3, num_levels=1, features=(4,) * 6, encoder="resnet18")
+    arguments = {"in_channels": 3, "num_levels": 1, "feat_dim": 4, "encoder": "resnet18", "frozen_stages": 1}
+    model = build_model("smp-unet", **arguments)
     # Of a side that is no multiple of 32.
-    freeze(model.model, torch.randn(2, 3, 40, 40), 1)
+    freeze(model.model, torch.randn(2, 3, 40, 40))
     encoder = convert_sync_batchnorm(model).train().model[0].encoder.encoder
     assert not encoder.bn1.training and encoder.layer1[0].bn1.training
 

@@ -16,7 +16,7 @@ def test_they_are_those_of_the_command_line():
     given = Settings.of(
         data="kvasir", root=Path("R"), recipe="strong", fixations=Path("F"), seg_loss="dice", seeds=[3, 1], lr=1
     )
-    assert given == parse_args(line.split()) and (given.lr, given.seeds, given.encoder) == (
+    assert given == parse_args(line.split()) and (given.lr, given.seeds, given.declared["encoder"]) == (
         1.0,
         (3, 1),
         "tu-tf_efficientnet_lite0",
@@ -33,8 +33,8 @@ def test_what_is_filled_in_stays_when_it_is_looked_at_again():
 def test_a_copy_with_others_leaves_the_first_alone():
     first = Settings.of(**DATA)
     second = first.replace(max_ite=3, cons_weight=1.0)
-    assert (first.max_ite, first.objective["cons_weight"]) == (15000, 3.0)
-    assert (second.max_ite, second.objective["cons_weight"], second.objective["seg_loss"]) == (3, 1.0, "bce")
+    assert (first.max_ite, first.declared["cons_weight"]) == (15000, 3.0)
+    assert (second.max_ite, second.declared["cons_weight"], second.declared["seg_loss"]) == (3, 1.0, "bce")
 
 
 @pytest.mark.parametrize(
