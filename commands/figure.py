@@ -1,7 +1,6 @@
 """``run.py figure``: images, gaze, predictions of several runs and truth side by side, for a paper."""
 
 import argparse
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +9,11 @@ from commands.outputs import Output
 from datasets.gaze.levels import default_thresholds
 from datasets.specs import get_spec
 from evaluation.metrics import THRESHOLD
-from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
-from evaluation.run_names import BEST_FILE, NamedPath, named_paths
-from evaluation.summary import read_summary
-from inference.qualitative import COLUMNS, FigureRequest, choose_cases, contents
+from evaluation.per_case import PER_CASE_FILE
+from evaluation.run_names import NamedPath, named_paths
+from inference.figure import draw_figure, ranking_table
+from inference.qualitative import COLUMNS, FigureRequest, choose_cases
 from reporting.publication import FORMATS, MADE_BY
-from reporting.qualitative_figure import write_qualitative
-from utils.files import replacing
 from utils.inputs import plain_id
 from utils.settings import POSITIVE_INT, number, numbers
 
@@ -96,11 +93,7 @@ def main(args: argparse.Namespace) -> int:
     thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
     own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
     wanted = settings_from_args(FigureRequest, args, with_dice=args.dice, **own)
-    titles, rows, said = contents(wanted)
-    # None of the files gets its name before all are whole.
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(replacing(path)) for path in args.to]
-        layout = write_qualitative(rows, titles, files, width_mm=args.width_mm, dpi=args.dpi)
+    layout, said = draw_figure(wanted, args.to, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
     for note in (*notes, *said):
         print(note)
@@ -111,29 +104,13 @@ def main(args: argparse.Namespace) -> int:
 def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> tuple[list[str], list[str]]:
     """The ids by rank in a run's table of cases, and what is to be said of them."""
     how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
-    folders = [run.path for run in runs if (run.path / PER_CASE_FILE).is_file()]
-    if args.by is None and not folders:
+    table = ranking_table(args.by, runs)
+    if table is None:
         raise ValueError(
             f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"
         )
-    table = _table_of(args.by or folders[0], runs)
     names = choose_cases(table, how, number)
     notes = [f"--{how}: by the Dice in {table}"]
     if len(names) < number:
         notes.append(f"--{how} {number}: expected as many cases with a Dice, found {len(names)}")
     return names, notes
-
-
-def _table_of(run: str | Path, drawn: Sequence[NamedPath]) -> Path:
-    """The table of a run to rank cases by: that of its checkpoint which is drawn, where one is, else its headline's."""
-    folder = Path(run)
-    checkpoints = [
-        one.path for one in drawn if one.path.suffix == ".pth" and one.path.parent.resolve() == folder.resolve()
-    ]
-    if not checkpoints or not (folder / SUMMARY_FILE).is_file():
-        return folder
-    summary = read_summary(folder)
-    selected = [label for label in summary["results"] if label.endswith("_selected")]
-    label = selected[0] if checkpoints[0].name == BEST_FILE and selected else "last"
-    # A summary of evaluate has one table.
-    return folder if label == summary.get("headline", label) else folder / f"per_case_{label}.csv"

@@ -21,7 +21,7 @@ from datasets.recordings.trial_table import (
     with_rect,
 )
 from utils.files import write_text
-from utils.inputs import sha256_of
+from utils.inputs import first_few, sha256_of
 from utils.settings import add_settings, declared_settings, number_tuple
 
 # The header, and durations with a point: the published tables have the same header, and none.
@@ -98,7 +98,7 @@ def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
     for summary in summaries:
         print(_describe(summary))
     if repeated:
-        names = ", ".join(repeated[:3]) + (", ..." if len(repeated) > 3 else "")
+        names = first_few(repeated, 3)
         print(f"{len(repeated)} images were seen in several trials ({names}): all kept, the index runs on")
     print(f"{args.to}: {len(table)} fixations on {table['IMAGE'].nunique()} images")
     print(f"next: python run.py prepare --data DATA --root ROOT --fixations {args.to}")

@@ -10,9 +10,8 @@ from commands.options import Parser
 from commands.outputs import Folder, Output
 from datasets.nci_isbi.geometry import MASK_GEOMETRY
 from datasets.nci_isbi.prepare import ORDER_UNCHECKED, REPORT_FILE, prepare_nci
+from utils.inputs import first_few
 from utils.interrupt import PARTLY_DONE_CODE
-
-NUM_NAMED = 5
 
 
 def add_options(parser: Parser) -> None:
@@ -65,5 +64,4 @@ def main(args: argparse.Namespace) -> int:
 
 def _print_names(names: list[str], what: str) -> None:
     if names:
-        more = ", ..." if len(names) > NUM_NAMED else ""
-        print(f"{len(names)} {what}: {', '.join(names[:NUM_NAMED])}{more}")
+        print(f"{len(names)} {what}: {first_few(names)}")

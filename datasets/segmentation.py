@@ -29,6 +29,7 @@ from datasets.sample_cache import GB, SampleCache, open_sample_cache
 from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import split_names
 from datasets.transforms import drawn_flips, preprocess, resize_labels, resize_smooth
+from utils.inputs import FEW, first_few
 
 FLIP_PROBABILITY = 0.5
 # Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
@@ -134,6 +135,12 @@ class SegmentationDataset(Dataset):
         if left:
             self.without_map += [name for name in self.names if name in without_map]
             self.names = left
+
+    def describe_left_out(self, listed_in: str) -> str:
+        """What was left out for want of a gaze map, the first by name, in a sentence; all are in a file of the run."""
+        named = first_few(self.without_map) + f" (all in {listed_in})" * (len(self.without_map) > FEW)
+        total = len(self.without_map) + len(self)
+        return f"{len(self.without_map)} of {total} training images left out for want of a gaze map: {named}"
 
     def subset(self, names: Sequence[str]) -> SegmentationDataset:
         """The same data set with these samples, without its cache."""

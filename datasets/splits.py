@@ -9,6 +9,7 @@ import numpy as np
 
 from datasets import io
 from datasets.specs import DatasetSpec
+from utils.inputs import first_few
 
 SPLITS = ("train", "val", "test")
 
@@ -87,7 +88,7 @@ def check_disjoint(spec: DatasetSpec, root: Path) -> None:
         if both:
             raise ValueError(
                 f"{root}: expected disjoint {first} and {second}, found {len(both)} in both "
-                f"({', '.join(both[:5])}); take them out of one"
+                f"({first_few(both)}); take them out of one"
             )
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from evaluation.metrics import MEASURES
-from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, first_few, metrics_of, read_per_case
+from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, metrics_of, read_per_case
 from evaluation.run_names import named_paths
 from evaluation.statistics import DECIMALS, bootstrap_interval, holm, signed_rank_p
 from evaluation.summary import told_by
 from utils.files import read_json
-from utils.inputs import shown
+from utils.inputs import first_few, shown
 
 # What should be the same for a difference to say something about the runs.
 ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evaluation.metrics import COUNTS, IGNORED_PX, MEASURES
 from utils.files import write_text
-from utils.inputs import CONTROL_CHARACTERS, plain_id, shown
+from utils.inputs import CONTROL_CHARACTERS, first_few, plain_id, shown
 from utils.table import Table, numbers_of, read_table
 
 PER_CASE_FILE, SUMMARY_FILE = "per_case.csv", "summary.json"
@@ -153,8 +153,3 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
 def evenly_spaced(ranked: Sequence[str], count: int) -> list[str]:
     """Some names of cases, from the first to the last: of the worst to the best, failures are among them."""
     return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
-
-
-def first_few(texts: Sequence[str], count: int = 5) -> str:
-    """The first few, for a message."""
-    return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")

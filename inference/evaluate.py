@@ -19,7 +19,7 @@ from models.multi_level import describe_ensemble
 from reporting.case_pictures import CasePictures, levels_of
 from reporting.html import REPORT_FILE, ReportRun, ReportWriter
 from utils.files import remove_files, staged_folder, write_json
-from utils.inputs import paths_of
+from utils.inputs import first_few, paths_of
 from utils.log import RunLog, code_version
 
 RUN_NAME = "prediction"
@@ -225,5 +225,5 @@ def _warn_of_training_images(names: list[str], split: str, predictor: Predictor)
     if both and split != "train":
         print(
             f"warning: {len(both)} of {len(names)} images go by ids that the checkpoint was trained on "
-            f"({', '.join(both[:5])}); if they are the same images, this score says nothing of new ones"
+            f"({first_few(both)}); if they are the same images, this score says nothing of new ones"
         )

@@ -48,18 +48,22 @@ def test_the_document_runs(mine, monkeypatch):
     shutil.move(mine / "masks" / "a.jpg", mine / "masks" / "a.png")
     pixels, truth = read_image(mine / "images" / "a.png"), read_mask(mine / "masks" / "a.png")
     names = {}
-    gaze, train, predict, score = PIECES
+    gaze, split, train, predict, export, score = PIECES
     exec(gaze, names)
     assert names["report"]["num_made"] == 9 and names["crf_map"].shape == truth.shape
+    exec(split, names)
+    assert [len(names["parts"][part]) for part in ("train", "val", "test")] == [6, 1, 2]
     exec(train, names)
     assert names["code"] == 0
     exec(predict, names)
     assert names["probability"].shape == truth.shape and names["probability"].dtype == np.float32
     np.testing.assert_array_equal(names["probability"], names["predict"](pixels))
     assert names["code"] == 0 and Path("exp", "mine", "predicted", "masks", "a.png").is_file()
+    exec(export, names)
+    assert names["facts"]["check"]["real_images"] and Path("exp", "mine", "polyps.pth.md").is_file()
     exec(score, names)
-    assert names["metrics"]["ensemble"]["num_cases"] == 3
-    assert names["compared"].comparisons[0].num_cases == 3
+    assert names["metrics"]["ensemble"]["num_cases"] == 2
+    assert names["compared"].comparisons[0].num_cases == 2
 
 
 def test_a_predictor_is_what_evaluate_and_predict_use(tiny_root, tmp_path):

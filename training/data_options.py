@@ -1,14 +1,11 @@
 """Options that the data set decides."""
 
 import os
-from collections.abc import Sequence
 
 from datasets.specs import DatasetSpec
 from losses.objectives import learns_from_gaze
 from models.pretrained import encoder_input
 from training.settings import Settings
-
-NUM_NAMED = 5
 
 
 def complete(settings: Settings, spec: DatasetSpec) -> Settings:
@@ -35,13 +32,4 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
         ),
         num_levels=num_levels,
         exp_path=settings.exp_path or os.path.join("exp", "_".join(parts)),
-    )
-
-
-def describe_left_out(left_out: Sequence[str], num_train: int, listed_in: str) -> str:
-    """What ``--skip_missing_gaze`` has left out beside ``num_train`` images, the first by name, in a sentence."""
-    more = f", ... (all in {listed_in})" if len(left_out) > NUM_NAMED else ""
-    return (
-        f"{len(left_out)} of {len(left_out) + num_train} training images left out for want of a gaze map: "
-        f"{', '.join(left_out[:NUM_NAMED])}{more}"
     )

@@ -11,7 +11,6 @@ from evaluation.run_names import ARGS_FILE
 from losses.objectives import learns_from_gaze
 from models.multi_level import describe_ensemble
 from training.build import memory_layout, objective_of
-from training.data_options import describe_left_out
 from training.run import Run
 from training.schedule import schedule
 from training.settings import Settings
@@ -37,7 +36,7 @@ def describe(run: Run, notes: Sequence[str]) -> None:
         "test images"
     )
     if data.train.without_map:
-        log.info(describe_left_out(data.train.without_map, len(data.train), ARGS_FILE))
+        log.info(data.train.describe_left_out(ARGS_FILE))
     log.info(data.train.cache_note)
     for note in (*_notes(run), *notes):
         log.info(note)

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,8 @@ from typing import BinaryIO
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Of a text from a file, in a message.
 SHOWN_LENGTH = 60
+# Of a list, in a message.
+FEW = 5
 # How files begin that are handed over in place of text, and the way out.
 BINARY_KINDS = (
     (b"PK\x03\x04", "a zip or Excel file", "unpack it, or save it as text (.csv)"),
@@ -96,6 +98,11 @@ def printable(text: object) -> str:
 def plain_id(name: str) -> str:
     """An id with accents written one way (NFC): file systems, editors and trackers differ."""
     return unicodedata.normalize("NFC", name)
+
+
+def first_few(texts: Sequence[str], count: int = FEW) -> str:
+    """The first few, for a message."""
+    return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")
 
 
 def shown(text: str) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datasets.specs import IMAGE_EXTS
-from evaluation.per_case import first_few
-from utils.inputs import open_input, paths_of
+from utils.inputs import first_few, open_input, paths_of
 
 # Folder and ending of what is written of an image.
 KINDS = {

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 import run
-from commands.export import _versions
 from inference.exporting import check, onnx_file
+from inference.exporting.export import _versions
 from inference.exporting.facts import find_results, network_facts
 from inference.exporting.formats import FORMATS, pick_format
 from inference.exporting.network import ExportWrapper
@@ -507,7 +507,7 @@ def test_a_file_that_is_replaced_once_it_was_read_changes_nothing(checkpoint, tm
         return prepared_images(*args)
 
     for name, prepared in (("before", prepared_images), ("meanwhile", replaced)):
-        monkeypatch.setattr("commands.export.prepared_images", prepared)
+        monkeypatch.setattr("inference.exporting.export.prepared_images", prepared)
         assert export(checkpoint, to=tmp_path / name / "slim.pth") == 0
     for name in names(tmp_path / "before"):
         assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "meanwhile" / name).read_bytes()

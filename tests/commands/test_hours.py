@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 import run
-from commands import hours
 from datasets import get_spec
+from training import hours
 from training.labels import masks_drawn
 
 QUICK = ["--recipe", "small", "--rounds", "2", "--round_ite", "2", "--max_ite", "2", "-bs", "2", "--num_worker", "0"]

@@ -1,0 +1,57 @@
+"""The figure of examples as files, and which table of scores ranks its cases."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
+from evaluation.run_names import BEST_FILE, NamedPath
+from evaluation.summary import read_summary
+from inference.qualitative import FigureRequest, contents
+from reporting.qualitative_figure import Layout, write_qualitative
+from utils.files import replacing
+
+
+def draw_figure(
+    wanted: FigureRequest, to: Sequence[str | Path], *, width_mm: float = 174.0, dpi: float = 300.0
+) -> tuple[Layout, list[str]]:
+    """Draw and write a figure; none of the files gets its name before all are whole.
+
+    Args:
+        wanted: what to show, and how.
+        to: files, .pdf, .svg or .png.
+        width_mm: of the whole figure.
+        dpi: finest that pictures are kept at.
+
+    Returns:
+        Its layout, and sentences: columns left out, and what the colours mean.
+
+    Raises:
+        OSError, ValueError: as of ``inference.qualitative.contents``, and for files that cannot be written.
+    """
+    titles, rows, said = contents(wanted)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(replacing(path)) for path in to]
+        layout = write_qualitative(rows, titles, files, width_mm=width_mm, dpi=dpi)
+    return layout, said
+
+
+def ranking_table(run: str | Path | None, drawn: Sequence[NamedPath]) -> Path | None:
+    """The table of a run to rank cases by, or of the first of those drawn that has one; None where none has.
+
+    Of a run whose checkpoint is drawn it is that checkpoint's, else that of its headline.
+    """
+    folders = [one.path for one in drawn if (one.path / PER_CASE_FILE).is_file()]
+    if run is None and not folders:
+        return None
+    folder = Path(run or folders[0])
+    checkpoints = [
+        one.path for one in drawn if one.path.suffix == ".pth" and one.path.parent.resolve() == folder.resolve()
+    ]
+    if not checkpoints or not (folder / SUMMARY_FILE).is_file():
+        return folder
+    summary = read_summary(folder)
+    selected = [label for label in summary["results"] if label.endswith("_selected")]
+    label = selected[0] if checkpoints[0].name == BEST_FILE and selected else "last"
+    # A summary of evaluate has one table.
+    return folder if label == summary.get("headline", label) else folder / f"per_case_{label}.csv"
