@@ -14,6 +14,8 @@ from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, read_summary
 
 SEED_FOLDER = re.compile(r"seed\d+")
 KEYS = ("result", "metric", "level")
+# In summaries from before 2026-11-30 a unet has settings of the smp-unet, too.
+OF_OTHERS = ("encoder", "encoder_weights", "decoder_channels", "frozen_stages")
 SAME_CASES = "{before} test cases, as in {first}, whose recipe it shares, found {said}; evaluate both on the same cases"
 SAME_LIST = (
     "the training images of {first}, whose recipe it shares, found that train.txt had other ids; train both on the same"
@@ -76,6 +78,8 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     groups: dict[object, list[FinishedRun]] = {}
     for index, run in enumerate(runs):
         recipe = run.summary.get("recipe")
+        if recipe is not None and recipe.get("model") == "unet":
+            recipe = {key: value for key, value in recipe.items() if key not in OF_OTHERS}
         key = index if recipe is None else json.dumps(recipe, sort_keys=True)
         groups.setdefault(key, []).append(run)
     experiments = []

@@ -137,3 +137,11 @@ def test_nothing_finished(tmp_path):
     (tmp_path / "seed0").mkdir()
     with pytest.raises(FileNotFoundError, match=r"summary\.json: expected the summary of a finished run, found none"):
         find_runs([tmp_path])
+
+
+def test_seeds_from_before_networks_declared_their_settings_belong_to_those_from_after():
+    before = {"model": "unet", "encoder": "resnet34", "encoder_weights": None, "decoder_channels": [256, 128]}
+    after = {"model": "unet"}
+    assert experiment(summary(0, RECIPE | before | {"frozen_stages": 0}), summary(1, RECIPE | after)).seeds == (0, 1)
+    others = [{"model": "smp-unet", "encoder": encoder} for encoder in ("resnet18", "resnet34")]
+    assert len(group_runs([FinishedRun("exp", "a", summary(0, RECIPE | other)) for other in others])) == 2
