@@ -100,8 +100,10 @@ MODEL = {
     "prop_similarity": one_of("dot", "cosine"),
     "prop_kernel_size": whole(1, 2**10),
     "prop_dilation": whole(1, 2**10),
+    "encoder": WORD,
     "encoder_weights": optional(TEXT),
     "encoder_input": one_of("imagenet", "symmetric"),
+    "decoder_channels": list_of(whole(1, 2**16), 1, 2, 3, 4, 5),
     "ensemble": one_of(*ENSEMBLES),
 }
 CONFIG = {

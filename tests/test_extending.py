@@ -121,7 +121,7 @@ def test_of_a_recipe_what_is_of_another_network_has_no_effect(extended):
         Settings.of(**asked, encoder="resnet34x")
 
 
-def test_several_may_declare_settings_of_one_name(extended, tiny_root, tmp_path, monkeypatch):
+def test_several_may_declare_settings_of_one_name(extended, tiny_root, tmp_path, monkeypatch, capsys):
     class Narrow(MODELS["tiny"]):
         @dataclass
         class Settings:
@@ -142,6 +142,8 @@ def test_several_may_declare_settings_of_one_name(extended, tiny_root, tmp_path,
     assert parse_args([*line.split(), *"--model tiny --width 9".split()]).declared["width"] == 9
     assert run.main([*line.split(), *"--model narrow --width 3 --encoder c --needed 5".split()]) == 0
     assert torch.load(tmp_path / "exp" / "model_latest.pth")["opt"]["cons_weight"] == 3.0
+    assert run.main([*line.split(), *"--model narrow --width 3 --needed 5 --overwrite".split()]) == 2
+    assert "expected config.model.encoder to be a name, found 'a/b'" in capsys.readouterr().err
     for options, message in (
         ({"width": 5, "needed": 5}, "--width: expected a whole number from 1 to 4"),
         ({"encoder": "resnet18", "needed": 5}, "--encoder: expected one of a/b, c, found 'resnet18'"),

@@ -71,6 +71,7 @@ def test_what_a_run_writes_is_taken(tmp_path):
         ("config/model/features", (4, 8)),
         ("config/model/features", (10**9,) * 6),
         ("config/model/feat_dim", math.inf),
+        *(("config/model/encoder", name) for name in ("tu-hf-hub:evil/x", "local-dir:/tmp", "/tmp", "https://a", "")),
         ("config/model/prop_kernel_size", -1),
         ("config/data", 5),
         ("config/normalisation", "evil"),
