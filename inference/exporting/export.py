@@ -37,7 +37,7 @@ def export(
     to: str | Path,
     *,
     format: str | None = None,
-    check_images: Sequence[str | Path] = (),
+    check_images: str | Path | Sequence[str | Path] = (),
     results: str | Path | None = None,
     **averaging,
 ) -> dict:
