@@ -21,7 +21,7 @@ from inference.exporting.check import find_images
 from inference.exporting.formats import pick_format
 from inference.figure import draw_figure
 from inference.predictor import Predictor
-from inference.qualitative import FigureRequest
+from inference.qualitative import FigureRequest, choose_cases
 from models import build_model
 from training.recipes import RECIPES
 
@@ -143,6 +143,15 @@ def test_one_path_is_as_good_as_several(mine, tmp_path):
     assert layout.width == 174 and Path("figure.png").is_file()
     with pytest.raises(ValueError, match=r"--to figure.gif: expected a file name ending in .pdf, .png, .svg, found"):
         draw_figure(FigureRequest(spec=spec, root=Path("data/mine"), names=["a"]), "figure.gif")
+    for wrong, said in (
+        ({"names": []}, "--ids: expected a list of ids, one at least, found"),
+        ({"columns": ["x"]}, "--columns: expected some of image, .*, found x"),
+        ({"style": "x"}, "style: expected some of contours, masks, found x"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            draw_figure(FigureRequest(**{"spec": spec, "root": "data/mine", "names": ["a"]} | wrong), "figure.png")
+    with pytest.raises(ValueError, match="how: expected worst, best or spread, found 'x'"):
+        choose_cases("exp/mine", "x", 1)
     with pytest.raises(ValueError, match="--format: expected one of onnx, torch.export, checkpoint, found 'x'"):
         pick_format("x", Path("a.pth"))
     with pytest.raises(ValueError, match="--by: expected case or image, found 'patient'"):
