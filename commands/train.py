@@ -36,9 +36,10 @@ def add_options(parser: Parser) -> None:
         if topic is Model:
             # What an objective declares too is its option.
             names = [name for name in declared_by_choices("model") if name not in declared_by_choices("mode")]
-            add_settings(parser.add_argument_group("network (--model)"), declared_by_choices("model"), names)
+            group = parser.add_argument_group("network (--model)")
+            add_settings(group, declared_by_choices("model"), names, checked=False)
         if topic is Levels:
-            add_settings(parser.add_argument_group("objective (-m)"), declared_by_choices("mode"))
+            add_settings(parser.add_argument_group("objective (-m)"), declared_by_choices("mode"), checked=False)
     parser.epilog = f"recipes: {described()}"
 
 

@@ -41,6 +41,8 @@ def write_splits(
     """
     root = Path(root)
     spec = get_spec(data, root)
+    if by not in ("case", "image"):
+        raise ValueError(f"--by: expected case or image, found {by!r}")
     if by == "image" and spec.case_pattern is not None:
         raise ValueError(
             f"--by image: expected --by case, found names with cases (case_pattern {spec.case_pattern!r}), of which "

@@ -8,18 +8,20 @@ from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from evaluation.run_names import BEST_FILE, NamedPath
 from evaluation.summary import read_summary
 from inference.qualitative import FigureRequest, contents
+from reporting.publication import FORMATS
 from reporting.qualitative_figure import Layout, write_qualitative
 from utils.files import replacing
+from utils.inputs import paths_of
 
 
 def draw_figure(
-    wanted: FigureRequest, to: Sequence[str | Path], *, width_mm: float = 174.0, dpi: float = 300.0
+    wanted: FigureRequest, to: str | Path | Sequence[str | Path], *, width_mm: float = 174.0, dpi: float = 300.0
 ) -> tuple[Layout, list[str]]:
     """Draw and write a figure; none of the files gets its name before all are whole.
 
     Args:
         wanted: what to show, and how.
-        to: files, .pdf, .svg or .png.
+        to: a file or several, .pdf, .svg or .png.
         width_mm: of the whole figure.
         dpi: finest that pictures are kept at.
 
@@ -29,9 +31,13 @@ def draw_figure(
     Raises:
         OSError, ValueError: as of ``inference.qualitative.contents``, and for files that cannot be written.
     """
+    paths = paths_of(to)
+    for path in paths:
+        if path.suffix[1:].lower() not in FORMATS:
+            raise ValueError(f"--to {path}: expected a file name ending in .{', .'.join(FORMATS)}, found another")
     titles, rows, said = contents(wanted)
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(replacing(path)) for path in to]
+        files = [stack.enter_context(replacing(path)) for path in paths]
         layout = write_qualitative(rows, titles, files, width_mm=width_mm, dpi=dpi)
     return layout, said
 

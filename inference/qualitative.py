@@ -84,6 +84,8 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     Raises:
         OSError, ValueError: for a table that is none, or without any Dice.
     """
+    if how not in ("worst", "best", "spread"):
+        raise ValueError(f"how: expected worst, best or spread, found {how!r}")
     path = find_per_case(table)
     read = read_per_case(path)
     known = read[(read[LEVEL] == ENSEMBLE) & read["dice"].notna()] if "dice" in read else read[:0]
@@ -105,6 +107,10 @@ def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[s
             cannot be shown, or an id that is none.
     """
     _check_names(wanted.names)
+    known = (("--columns", COLUMNS, wanted.columns or ()), ("style", ("contours", "masks"), (wanted.style,)))
+    for option, expected, found in known:
+        if not set(found) <= set(expected):
+            raise ValueError(f"{option}: expected some of {', '.join(expected)}, found {', '.join(found)}")
     if wanted.thresholds:
         check_thresholds(wanted.thresholds)
     fixations = read_fixations(wanted.fixations) if wanted.fixations else {}
@@ -125,6 +131,8 @@ def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[s
 
 
 def _check_names(names: Sequence[str]) -> None:
+    if not names or isinstance(names, str):
+        raise ValueError(f"--ids: expected a list of ids, one at least, found {names!r}")
     for index, name in enumerate(names):
         if not name or Path(name).name != name or "\\" in name or CONTROL_CHARACTERS.search(name):
             raise ValueError(f"--ids: expected plain ids, without folders, found {shown(name)}")

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.multi_level import CONS_MODES, ENSEMBLES
+from models.multi_level import CONS_MODES, ENSEMBLES, INITS
+from models.propagation import SIMILARITIES
 
 # Of the content as a whole; what this project writes has 6 levels, and an entry a weight, an image or a parameter.
 MAX_DEPTH, MAX_VALUES, MAX_CHARACTERS = 16, 2_000_000, 10_000
@@ -96,8 +97,8 @@ MODEL = {
     "cons_mode": one_of(*CONS_MODES),
     "features": list_of(whole(1, 2**16), 6),
     "feat_dim": optional(whole(1, 2**16)),
-    "init": one_of("copy", "independent"),
-    "prop_similarity": one_of("dot", "cosine"),
+    "init": one_of(*INITS),
+    "prop_similarity": one_of(*SIMILARITIES),
     "prop_kernel_size": whole(1, 2**10),
     "prop_dilation": whole(1, 2**10),
     "encoder": WORD,

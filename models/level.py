@@ -84,7 +84,10 @@ def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
 def checked_forward(level: Level, images: Tensor) -> tuple[Tensor, Tensor]:
     """Feature and logits of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
     try:
-        return level(images)
+        feature, logits = level(images)
+        if logits.shape != (len(images), 1, *images.shape[2:]) or feature.shape[2:] != images.shape[2:]:
+            raise ValueError(f"its feature is {tuple(feature.shape)}, its logits {tuple(logits.shape)}")
+        return feature, logits
     except Exception as error:  # of hundreds of networks, each with its own reasons
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         number, side = len(images), images.shape[-1]

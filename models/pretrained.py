@@ -62,7 +62,7 @@ def encoder_input(encoder: str | None, source: str | None, normalisation: str) -
         source: of its weights, as ``--encoder_weights`` takes it.
         normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
     """
-    if normalisation != "imagenet" or not source:
+    if normalisation != "imagenet" or not (encoder and source):
         return INPUTS[0]
     if source.startswith(PACKAGE):
         return _package(source).input

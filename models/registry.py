@@ -41,7 +41,7 @@ def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
 
 def takes(name: str) -> frozenset[str]:
     """The arguments of ``build_model`` that the level of a network takes, beside those of all levels."""
-    return frozenset(inspect.signature(MODELS[name]).parameters)
+    return frozenset(inspect.signature(MODELS[name]).parameters).union(declared_settings(MODELS[name].Settings))
 
 
 def _split_settings(arguments: Mapping[str, Any]) -> tuple[Callable[[], Level], dict]:

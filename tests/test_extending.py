@@ -4,7 +4,7 @@ import json
 import re
 import runpy
 import shutil
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +19,9 @@ from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, GazeSupervision
 from models import build_from_weights, build_model
 from models.registry import MODELS
+from parse_args import parse_args
 from training.settings import Settings
-from utils.settings import NOT_NEGATIVE, setting
+from utils.settings import NOT_NEGATIVE, POSITIVE_INT, number, setting
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 REGISTRIES = (OBJECTIVES, MODELS, DATASETS, MEASURES, TABLE_FORMATS)
@@ -110,6 +111,76 @@ def test_objectives_keep_their_own_defaults_and_settings(monkeypatch):
     monkeypatch.setattr(Weak, "selected_by", "f1")
     with pytest.raises(ValueError, match="-m weak: expected selected_by of dice, .*, found f1"):
         Settings.of(**asked, mode="weak")
+
+
+def test_of_a_recipe_what_is_of_another_network_has_no_effect(extended):
+    asked = {"data": "kvasir", "root": "R", "fixations": "F", "recipe": "strong", "model": "tiny"}
+    settings = Settings.of(**asked)
+    assert settings.declared == {"seg_loss": "dice_ce", "cons_weight": 3.0, "width": 8} and settings.rounds == 4
+    with pytest.raises(ValueError, match="--encoder: expected --model smp-unet, found -m gaze_sup --model tiny"):
+        Settings.of(**asked, encoder="resnet34x")
+
+
+def test_several_may_declare_settings_of_one_name(extended, tiny_root, tmp_path, monkeypatch, capsys):
+    class Narrow(MODELS["tiny"]):
+        @dataclass
+        class Settings:
+            needed: int = setting(MISSING, "to be given", POSITIVE_INT)
+            width: int = setting(2, "narrow", number(int, 1, 4))
+            encoder: str = setting("a/b", "of another kind", choices=("a/b", "c"))
+            cons_weight: float = setting(9.0, "of the objective, which says it first", NOT_NEGATIVE)
+
+        def __init__(self, in_channels, feat_dim, **own):
+            assert own == {"width": 3, "encoder": "c", "cons_weight": 3.0, "needed": 5}
+            super().__init__(in_channels, feat_dim, own["width"])
+
+    monkeypatch.setitem(MODELS, "narrow", Narrow)
+    line = f"train --feat_dim 4 --data kvasir --root {tiny_root} --spatial_size 32 -bs 2 --max_ite 1 --device cpu"
+    line += f" --num_worker 0 --exp_path {tmp_path / 'exp'}"
+    args = parse_args([*line.split(), *"--model smp-unet --encoder resnet18".split()])
+    assert args.declared["encoder"] == "resnet18"
+    assert parse_args([*line.split(), *"--model tiny --width 9".split()]).declared["width"] == 9
+    assert run.main([*line.split(), *"--model narrow --width 3 --encoder c --needed 5".split()]) == 0
+    assert torch.load(tmp_path / "exp" / "model_latest.pth")["opt"]["cons_weight"] == 3.0
+    assert run.main([*line.split(), *"--model narrow --width 3 --needed 5 --overwrite".split()]) == 2
+    assert "expected config.model.encoder to be a name, found 'a/b'" in capsys.readouterr().err
+    for options, message in (
+        ({"width": 5, "needed": 5}, "--width: expected a whole number from 1 to 4"),
+        ({"encoder": "resnet18", "needed": 5}, "--encoder: expected one of a/b, c, found 'resnet18'"),
+        ({}, "--needed: expected it to be given, found none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Settings.of(data="kvasir", root="R", model="narrow", **options)
+
+
+def test_a_run_goes_on_where_its_network_has_a_setting_more(extended, tiny_root, tmp_path, monkeypatch, capsys):
+    line = f"train --model tiny --feat_dim 4 --data kvasir --root {tiny_root} --spatial_size 32 -bs 2 --num_worker 0"
+    line += f" --device cpu --max_ite 1 --exp_path {tmp_path / 'exp'}"
+    assert run.main(line.split()) == 0
+
+    class More(MODELS["tiny"]):
+        @dataclass
+        class Settings(MODELS["tiny"].Settings):
+            depth: int = setting(1, "since then", POSITIVE_INT)
+
+        def __init__(self, in_channels, feat_dim, width, depth):
+            super().__init__(in_channels, feat_dim, width)
+
+    monkeypatch.setitem(MODELS, "tiny", More)
+    assert run.main([*line.split(), "--resume"]) == 0
+    assert run.main([*line.split(), "--resume", "--depth", "2"]) == 2
+    assert "--depth 1 (now 2)" in capsys.readouterr().err
+
+
+def test_what_is_no_level_is_said(extended, tiny_root, monkeypatch, capsys):
+    line = f"train --model other --feat_dim 4 --data kvasir --root {tiny_root} --spatial_size 32 -bs 2 --num_worker 0"
+    monkeypatch.setitem(MODELS, "other", torch.nn.Identity)
+    assert run.main(line.split()) == 2
+    assert "--model other: expected a class that is a models.level.Level, found <class" in capsys.readouterr().err
+    half = type("Half", (MODELS["tiny"],), {"forward": lambda self, x: (x[..., ::2], x[:, :1, :, ::2])})
+    monkeypatch.setitem(MODELS, "other", half)
+    assert run.main([*line.split(), "--device", "cpu"]) == 2
+    assert "its feature is (2, 3, 32, 16), its logits (2, 1, 32, 16)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

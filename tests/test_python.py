@@ -12,10 +12,16 @@ import torch
 from PIL import Image
 
 import run
+from datasets import get_spec
 from datasets.io import image_of, read_image, read_mask
+from datasets.split_files import write_splits
 from datasets.transforms import preprocess
 from evaluation.scores import score_case
+from inference.exporting.check import find_images
+from inference.exporting.formats import pick_format
+from inference.figure import draw_figure
 from inference.predictor import Predictor
+from inference.qualitative import FigureRequest, choose_cases
 from models import build_model
 from training.recipes import RECIPES
 
@@ -128,3 +134,25 @@ def test_masks_of_other_numbers_are_not_scored():
     mask = np.ones((1, 2, 2), bool)
     with pytest.raises(ValueError, match="expected masks of True and False, found bool and uint8; read files by"):
         score_case("a", mask, mask[0].astype(np.uint8) * 255)
+
+
+def test_one_path_is_as_good_as_several(mine, tmp_path):
+    spec, picture = get_spec("folder", "data/mine"), Path("data", "mine", "images", "a.png")
+    assert find_images(picture) == find_images(str(picture)) == [picture]
+    layout, _ = draw_figure(FigureRequest(spec=spec, root=Path("data/mine"), names=["a"]), "figure.png")
+    assert layout.width == 174 and Path("figure.png").is_file()
+    with pytest.raises(ValueError, match=r"--to figure.gif: expected a file name ending in .pdf, .png, .svg, found"):
+        draw_figure(FigureRequest(spec=spec, root=Path("data/mine"), names=["a"]), "figure.gif")
+    for wrong, said in (
+        ({"names": []}, "--ids: expected a list of ids, one at least, found"),
+        ({"columns": ["x"]}, "--columns: expected some of image, .*, found x"),
+        ({"style": "x"}, "style: expected some of contours, masks, found x"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            draw_figure(FigureRequest(**{"spec": spec, "root": "data/mine", "names": ["a"]} | wrong), "figure.png")
+    with pytest.raises(ValueError, match="how: expected worst, best or spread, found 'x'"):
+        choose_cases("exp/mine", "x", 1)
+    with pytest.raises(ValueError, match="--format: expected one of onnx, torch.export, checkpoint, found 'x'"):
+        pick_format("x", Path("a.pth"))
+    with pytest.raises(ValueError, match="--by: expected case or image, found 'patient'"):
+        write_splits("data/mine", by="patient", overwrite=True)

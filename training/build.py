@@ -14,6 +14,7 @@ from datasets.specs import DatasetSpec
 from datasets.splits import split_names
 from losses.objectives import OBJECTIVES, Objective, learns_from_gaze
 from models import build_model
+from models.checkpoint_schema import check_content
 from models.level import freeze
 from models.multi_level import MultiLevelModel
 from trainer import TrainState
@@ -133,7 +134,10 @@ def build_network(
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
     """
-    model = build_model(**network_settings(settings))
+    network = network_settings(settings)
+    # What could not be read again is not trained.
+    check_content({"config": {"model": network}}, size=0)
+    model = build_model(**network)
     model.checkpoint_levels = settings.checkpoint_levels
     freeze(model.model, torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size]))
     model = model.to(device, memory_format=memory_layout(settings, device))

@@ -35,8 +35,8 @@ RECIPE_KEYS = (
     *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
     *(key for key in declared_settings(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
 )
-# What holds for runs from before there was the option.
-EARLIER_RECIPE = {"antialias": False, "frozen_stages": 0}
+# What holds for runs from before there was the option; so do defaults for what a network or objective declares since.
+EARLIER_RECIPE = {"antialias": False}
 # Of TrainState, under "state".
 STATE_KEYS = tuple(CHECKPOINT["state"])
 # Of a checkpoint, what a run cannot go on without.
@@ -280,7 +280,7 @@ def _check_resumable(settings: Settings, checkpoint: dict, path) -> None:
 
 def check_same_options(settings: Settings, before: Mapping, path) -> None:
     """Raise ValueError naming the options of the recipe that differ from those ``before``, found at ``path``."""
-    before = {**EARLIER_RECIPE, **before}
+    before = {**EARLIER_RECIPE, **{name: one.default for name, one in declared_by(settings).items()}, **before}
     now = recipe_of(settings)
     if not settings.makes_labels:
         # Those of rounds lie in the run's own folder, which may be moved.

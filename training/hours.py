@@ -21,7 +21,15 @@ from training.labels import check_sources
 from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
-from utils.settings import NATURAL, POSITIVE, POSITIVE_INT, numbers, setting
+from utils.settings import (
+    NATURAL,
+    POSITIVE,
+    POSITIVE_INT,
+    checked_value,
+    declared_settings,
+    numbers,
+    setting,
+)
 
 TABLE_FILE, NUMBERS_FILE, FIGURE_FILE = "hours.md", "hours.csv", "hours.png"
 COLUMNS = ("track", "masks", "hours", "seed", "dice", "training_minutes")
@@ -56,6 +64,10 @@ class HoursSettings:
     round_ite: int = setting(250, "iterations of each round before the last", POSITIVE_INT)
     max_ite: int = setting(400, "of the last round; all masks have the sum", POSITIVE_INT)
     training: Mapping[str, Any] = field(default_factory=lambda: {"recipe": "strong"})
+
+    def __post_init__(self):
+        for name, one in declared_settings(HoursSettings).items():
+            object.__setattr__(self, name, checked_value(one, getattr(self, name)))
 
 
 class Point(NamedTuple):
@@ -141,7 +153,10 @@ def _settings(asked: HoursSettings, point: Point, folder: Path, seed: int) -> Se
     shared = {"data": asked.data, "root": asked.root, **asked.training}
     if point.track == "all":
         shared["skip_missing_gaze"] = False
-    settings = Settings.of(**shared, **rounds, **point.settings, exp_path=run_folder, seed=seed, resume=True)
+    own = {**rounds, **point.settings, "exp_path": run_folder, "seed": seed, "resume": True}
+    if both := own.keys() & shared.keys():
+        raise ValueError(f"training: expected settings that all runs share, found {', '.join(sorted(both))}")
+    settings = Settings.of(**shared, **own)
     return complete(settings, get_spec(asked.data, asked.root))
 
 

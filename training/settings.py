@@ -17,6 +17,7 @@ from datasets.specs import DATASETS, RELEASED_SPATIAL_SIZE
 from evaluation.metrics import MEASURES
 from losses.objectives import OBJECTIVES, learns_from_gaze
 from models import MODELS, RELEASED_FEATURES
+from models.level import Level
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.propagation import SIMILARITIES
 from training.recipes import RECIPES, option_text
@@ -282,6 +283,9 @@ TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loadi
 
 def choices() -> dict[str, tuple[str, Mapping[str, type]]]:
     """By the setting that chooses it, what declares settings of its own: how it is chosen, and all of it by name."""
+    for name, network in MODELS.items():
+        if not (isinstance(network, type) and issubclass(network, Level)):
+            raise ValueError(f"--model {name}: expected a class that is a models.level.Level, found {network!r}")
     networks = {name: network.Settings for name, network in MODELS.items()}
     return {"mode": ("-m", OBJECTIVES), "model": ("--model", networks)}
 
@@ -373,12 +377,12 @@ def declared_by(settings: Settings, *names: str) -> dict[str, dataclasses.Field]
 
 def _checked_declared(chosen: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of objective and network, as given or by their defaults; ValueError for one out of range, and for
-    one of others that would have no effect."""
+    one of others that would have no effect, where it is not of the recipe."""
     mine, values = declared_by(chosen), {}
     for name, one in declared_by_choices().items():
         if name in mine:
             values[name] = checked_value(mine[name], given.get(name, mine[name].default))
-        elif checked_value(one, given.get(name, one.default)) != one.default:
+        elif name in given and checked_value(one, given[name]) not in (one.default, RECIPES[chosen.recipe].get(name)):
             found = f"-m {chosen.mode} --model {chosen.model}, which have no such setting"
             raise ValueError(f"--{name}: expected {' or '.join(_that_declare(name))}, found {found}")
     return values

@@ -97,22 +97,33 @@ def setting(
 
 
 def declared_settings(*classes: type) -> dict[str, Field]:
-    """The settings that classes declare, by name, in order; of a class those of its bases with them."""
-    return {one.name: one for declared in classes for one in fields(declared) if "help" in one.metadata}
+    """The settings that classes declare, by name, in order; of a class those of its bases with them, and of one that
+    several declare the first."""
+    found: dict[str, Field] = {}
+    for one in (one for declared in classes for one in fields(declared) if "help" in one.metadata):
+        found.setdefault(one.name, one)
+    return found
 
 
-def add_settings(group, declared: Mapping[str, Field], names: Iterable[str] | None = None) -> None:
-    """Settings, all or those of the names given, as options of a parser or a group of one."""
+def add_settings(
+    group, declared: Mapping[str, Field], names: Iterable[str] | None = None, *, checked: bool = True
+) -> None:
+    """Settings, all or those of the names given, as options of a parser or a group of one; those that are not
+    ``checked`` as words, of which ``checked_value`` is to make values, where others may declare the same."""
     for name in declared if names is None else names:
         one, said = declared[name], declared[name].metadata
-        given = {"help": said["help"], **({"required": True} if one.default is MISSING else {"default": one.default})}
+        given: dict[str, Any] = {"help": said["help"], "default": None if one.default is MISSING else one.default}
+        given |= {"required": True} if checked and one.default is MISSING else {}
         if said["negatable"]:
             given["action"] = argparse.BooleanOptionalAction
         elif one.default is False:
             given["action"] = "store_true"
         else:
             choices = None if said["choices"] is None else tuple(said["choices"])
-            given |= {"type": said["kind"] or str, "choices": choices, "metavar": said["metavar"]}
+            kind, metavar = said["kind"] or str, said["metavar"]
+            if not checked:
+                kind, choices, metavar = str, None, metavar or (choices and f"{{{','.join(choices)}}}")
+            given |= {"type": kind, "choices": choices, "metavar": metavar}
         group.add_argument(*(said["flags"] or (f"--{name}",)), dest=name, **given)
 
 
@@ -120,6 +131,8 @@ def checked_value(declared: Field, value: Any) -> Any:
     """A setting's value as its option would give it; ValueError for one that it would not take."""
     said, name = declared.metadata, f"--{declared.name}"
     name = name if name in (said["flags"] or (name,)) else said["flags"][-1]
+    if value is MISSING:
+        raise ValueError(f"{name}: expected it to be given, found none")
     if value is None and declared.default is None:
         return None
     if declared.default is False or said["negatable"]:

@@ -13,6 +13,7 @@ from datasets.specs import IMAGE_EXTS
 from inference.exporting.network import ExportWrapper, Runner
 from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
+from utils.inputs import paths_of
 
 # Of a folder: at even steps through its names.
 IMAGES_OF_A_FOLDER = 8
@@ -21,7 +22,7 @@ SMALLEST_SIDE = 16
 Answer = tuple[Tensor, dict[str, Tensor]]
 
 
-def find_images(paths: Sequence[str]) -> list[Path]:
+def find_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """The image files of ``--check_images``: files as named, folders by some of their images.
 
     Raises:
@@ -29,7 +30,7 @@ def find_images(paths: Sequence[str]) -> list[Path]:
         ValueError: for a folder without images.
     """
     found: list[Path] = []
-    for path in map(Path, paths):
+    for path in paths_of(paths):
         if path.is_dir():
             images = [files[0] for files in files_by_name(path, IMAGE_EXTS).values()]
             if not images:

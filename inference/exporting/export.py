@@ -37,7 +37,7 @@ def export(
     to: str | Path,
     *,
     format: str | None = None,
-    check_images: Sequence[str | Path] = (),
+    check_images: str | Path | Sequence[str | Path] = (),
     results: str | Path | None = None,
     **averaging,
 ) -> dict:
@@ -72,7 +72,8 @@ def export(
     answers = expected_outputs(module, batches(images), names=image_files, network=predictor.network)
     with _writable(path), staged_folder(path.parent, last=path.name) as hidden:
         staged = hidden / path.name
-        written = format_.write(module, predictor, staged)
+        with _holds(name):
+            written = format_.write(module, predictor, staged)
         differences = largest_differences(answers, format_.load(staged))
         check_differences(differences, format_.tolerance)
         checked = {"num_images": len(images), "real_images": bool(image_files), "tolerance": format_.tolerance}
@@ -94,6 +95,21 @@ def export(
         # Of a larger network that was replaced.
         Path(f"{path}{WEIGHTS_ENDING}").unlink(missing_ok=True)
     return facts
+
+
+@contextlib.contextmanager
+def _holds(name: str) -> Iterator[None]:
+    """What a format cannot hold of a network, as an error of ``--format``."""
+    try:
+        yield
+    except (OSError, ValueError, MemoryError):
+        raise
+    except Exception as error:  # of torch's exporters, in kinds of their own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(
+            f"--format {name}: expected a network that the format holds, found one that it does not ({reason}); choose "
+            f"another of {', '.join(FORMATS)}"
+        ) from error
 
 
 @contextlib.contextmanager

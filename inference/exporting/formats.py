@@ -88,6 +88,8 @@ def pick_format(name: str | None, path: Path) -> str:
     Raises:
         ValueError: for an ending that does not belong to it, or to none.
     """
+    if name not in (None, *FORMATS):
+        raise ValueError(f"--format: expected one of {', '.join(FORMATS)}, found {name!r}")
     fitting = [key for key, format_ in FORMATS.items() if path.suffix.lower() == format_.ending]
     if fitting and name in (None, *fitting):
         return name or fitting[0]

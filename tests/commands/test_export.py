@@ -228,6 +228,16 @@ def test_a_file_that_says_something_else_is_not_kept(checkpoint, folder, monkeyp
     assert names(folder) == []
 
 
+def test_a_network_that_a_format_does_not_hold(checkpoint, folder, monkeypatch, capsys):
+    def write(*_):
+        raise RuntimeError("op <built-in function ceil>\nis not in _SYM_OPS")
+
+    monkeypatch.setitem(FORMATS, "torch.export", FORMATS["torch.export"]._replace(write=write))
+    said = refused(capsys, checkpoint, to=folder / "model.pt2")
+    assert "--format torch.export: expected a network that the format holds, found one that it does not (op" in said
+    assert "choose another of onnx, torch.export, checkpoint" in said and names(folder) == []
+
+
 def module_of(checkpoint):
     return ExportWrapper(Predictor([checkpoint], CPU).model).eval()
 

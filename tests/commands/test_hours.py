@@ -143,3 +143,14 @@ def test_runs_of_other_gaze_are_not_taken_for_those_asked_for(made, tmp_path, ca
     table.write_text((root / "fixations.csv").read_text().rstrip("\n").rsplit("\n", 1)[0] + "\n")
     assert call(root, exp, "--fixations", str(table)) == 2
     assert "labels.json: expected labels as asked for" in capsys.readouterr().err
+
+
+def test_settings_are_checked_from_python_too(tmp_path):
+    given = {"data": "kvasir", "root": tmp_path, "fixations": tmp_path / "f.csv", "exp_path": tmp_path}
+    assert hours.HoursSettings(**given, masks=8, seeds="0,1").masks == (8,)
+    for wrong, message in (({"seeds": ()}, "--seeds: expected"), ({"gaze_seconds": -1}, "--gaze_seconds: expected")):
+        with pytest.raises(ValueError, match=message):
+            hours.HoursSettings(**given, **wrong)
+    point = hours.Point("gaze", 0, 0.0, {})
+    with pytest.raises(ValueError, match="training: expected settings that all runs share, found seed"):
+        hours._settings(hours.HoursSettings(**given, training={"seed": 3}), point, tmp_path, 0)
