@@ -11,7 +11,7 @@ from evaluation.metrics import THRESHOLD
 from evaluation.summary import SUMMARY_FILE, read_summary, told_by
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
-from models.registry import MODELS, OF_ALL, takes
+from models.registry import MODELS, SHARED_ARGUMENTS, level_arguments
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 from utils.settings import declared_settings
@@ -96,7 +96,7 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
 
 def _used(architecture: Mapping) -> dict:
     """The arguments of ``build_model`` that do something in this network."""
-    used = {"name", *OF_ALL, *takes(architecture["name"])}
+    used = {"name", *SHARED_ARGUMENTS, *level_arguments(architecture["name"])}
     used -= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in architecture.items() if key in used
