@@ -8,7 +8,7 @@ from torch import nn
 
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import THRESHOLD
-from evaluation.summary import SUMMARY_FILE, read_summary, told_by
+from evaluation.summary import SUMMARY_FILE, read_summary, scoring_settings
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
 from models.registry import MODELS, SHARED_ARGUMENTS, level_arguments
@@ -182,7 +182,7 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
         "threshold": THRESHOLD,
     }
     # There were no flips when summaries did not tell of them.
-    said = {"tta": False, **told_by(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
+    said = {"tta": False, **scoring_settings(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
     # What older summaries do not tell is not held against them.
     pairs = {key: (said[key], here) for key, here in exported.items() if key in said} | files
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
