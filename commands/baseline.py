@@ -1,4 +1,4 @@
-"""``run.py baseline``: what the trivial predictors reach on the test set."""
+"""``run.py baseline``: scores of the trivial predictors on the test set."""
 
 import argparse
 from pathlib import Path

@@ -38,7 +38,7 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    # What is there already is looked at when it is opened.
+    # Existing results are checked when the folder is opened.
     return [Folder("--out", Path(args.out), inside=tuple(f"{name}/**" for name in FOLDERS))]
 
 
