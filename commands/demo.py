@@ -14,9 +14,9 @@ DEMO_DATA = {"kvasir": make_demo_dataset, "prostate": make_demo_prostate}
 
 def add_options(parser: Parser) -> None:
     parser.add_argument(
-        "--data", choices=tuple(DEMO_DATA), default="kvasir", help="pictures of polyps, or MR slices of prostates"
+        "--data", choices=tuple(DEMO_DATA), default="kvasir", help="synthetic polyps, or MR slices of prostates"
     )
-    parser.add_argument("--root", default="data/demo", help="folder of the made data set")
+    parser.add_argument("--root", default="data/demo", help="folder to write the data set to")
     parser.add_argument("--num_train", type=POSITIVE_INT, default=240, help="training images")
     parser.add_argument("--num_test", type=POSITIVE_INT, default=60, help="test images")
     parser.add_argument("--seed", type=NATURAL, default=0, help="of images and gaze")

@@ -75,7 +75,7 @@ def test_the_agreement_is_half_of_each_map_and_the_hull():
         agreement(Evidence())
 
 
-def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
+def test_area_adds_the_log_odds_of_the_area_expected_from_the_gaze():
     # Spread of gaze tells the area exactly: log odds are 1 * spread.
     spreads = np.linspace(-2, 1, 12)
     shares = [round(1 / (1 + math.exp(-spread)), 2) for spread in spreads]
@@ -89,7 +89,7 @@ def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
 
 
 @pytest.mark.parametrize("pseudo", ["area", "fusion"])
-def test_no_label_is_far_from_the_foretold_area(pseudo):
+def test_no_label_is_far_from_the_expected_area(pseudo):
     evidence = {str(i): seen(0.04 * (i + 1)) for i in range(12)}
     policy = POLICIES[pseudo].fit(evidence, {name: one.logits > 0 for name, one in evidence.items()})
     # Nothing is found at all, but for one pixel that is less unlikely than the others.
