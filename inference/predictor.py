@@ -66,7 +66,7 @@ class ReadCheckpoint(NamedTuple):
 
     @property
     def is_best(self) -> bool:
-        """Whether it has the chosen iteration; the latest of a run knows by what another was chosen."""
+        """Whether it holds the chosen iteration, which the latest checkpoint of a run names, too."""
         return self.content.get("iteration") == self.content.get("best_iteration")
 
 

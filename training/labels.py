@@ -193,7 +193,7 @@ def _with_network(
 
 
 def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """A mask (S,S) bool, and the pixels to score; None where there is no usable mask, as it is for reporting alone."""
+    """A mask (S,S) bool, and the pixels to score; None without a usable mask: it serves reports only."""
     with contextlib.suppress(ValueError):
         mask, ignore = sample_label(spec, root, name)
         if mask is not None:

@@ -30,8 +30,8 @@ def assess_gaze(
     """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
 
     Args: as ``prepare_gaze`` takes them. Times an image, where an earlier preparation left them, are kept.
-        map_folder: maps of a round, PNG files of any size, which are scored in place of the data folder's CRF maps, but
-            for those that are masks that the round was given; the two files are then written beside it.
+        map_folder: maps of a round, PNG files of any size, scored in place of the data folder's CRF maps, except
+            masks that the round was given; the two files are then written beside it.
 
     Returns:
         What is written: ``num_images``, ``without_map`` (by kind of map, the number of images that have none),

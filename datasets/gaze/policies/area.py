@@ -84,7 +84,7 @@ class Area:
             evidence: of the image.
 
         Returns:
-            (S,S) float32, a logit; the score as it is of an image without gaze, and before there is a fit.
+            (S,S) float32, a logit; the score unchanged for an image without gaze, and before the fit.
         """
         if self.weights is None or evidence.crf is None:
             return score
