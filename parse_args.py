@@ -49,7 +49,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             _top_level_parser().error(f"expected a command of {', '.join(COMMANDS)}, found {found}")
         if argv[:1] in (["-h"], ["--help"]):
             _top_level_parser().parse_args(argv)
-    # Only that of this command: many need no networks, which take seconds to import.
+    # Only this command's module: many need no networks, which take seconds to import.
     module = importlib.import_module(f"commands.{command.replace('-', '_')}")
     parser = Parser(prog=f"run.py {command}", description=COMMANDS[command])
     module.add_options(parser)
@@ -61,7 +61,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _with_home(text: str) -> str:
-    """A word with its home folder: of ``--exp_path=~/exp`` shells leave the ~, and a folder of that name was made."""
+    """Expand ``~``, which shells leave in ``--exp_path=~/exp``: a folder of that name was made."""
     before, equals, value = text.rpartition("=")
     return f"{before}{equals}{os.path.expanduser(value)}"
 

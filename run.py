@@ -18,7 +18,7 @@ BROKEN_PIPE_CODE = 141
 # With less, even loader processes cannot say what they lack.
 MIN_OPEN_FILES, OPEN_FILES = 64, 4096
 MORE_FILES = f"raise the limit, as with ulimit -n {OPEN_FILES}"
-# What libraries say, each in an error of its own kind, where the machine has too little of something; what would help.
+# Messages of libraries where a resource is short, each in an exception of its own type: the resource, and the remedy.
 SHORTAGES = {
     r"DataLoader worker .*(killed|exited)|unable to (write to|resize) file </torch_|shared memory\(shm\)": (
         "memory for loader processes",
@@ -52,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             args = parse_args(argv)
         finally:
-            # --help ends here.
+            # --help exits here.
             sys.stdout.flush()
         name = f"run.py {args.command}"
         code = _run(args)
-        # Now, when it can still be said that it does not go.
+        # Now, while an error can still be reported.
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = expected_error(error)
         if said is None:
             raise
-        # What falls with it may lack the same, and complain of that.
+        # Objects that are freed with it may lack the same resource, and complain.
         with contextlib.redirect_stderr(io.StringIO()):
             traceback.clear_frames(error.__traceback__)
         if _leave_output():
@@ -84,26 +84,26 @@ def _run(args) -> int:
     command = importlib.import_module(f"commands.{args.command.replace('-', '_')}")
     guarded = importlib.import_module("commands.outputs").guarded
     outputs = command.outputs(args) if hasattr(command, "outputs") else []
-    # One of several processes that waits for another could not hear it: that one may have ended.
+    # One of several processes cannot react while it waits for another, which may have ended.
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     with signals_raise_keyboard_interrupt() if alone else contextlib.nullcontext(), guarded(args, outputs):
         return command.main(args)
 
 
 def expected_error(error: Exception) -> str | None:
-    """What to say of an error that is no defect of ours; None of one that is."""
+    """The message of an error that is no defect of ours; None for one that is."""
     said = one_line(error)
     for pattern, (what, remedy) in SHORTAGES.items():
         if re.search(pattern, str(error)) or (what == "memory" and isinstance(error, MemoryError)):
             return f"expected more {what}, found too little ({said[:300]}); {remedy}"
-    # So does Path.resolve, in an error that is none of the system's.
+    # Path.resolve raises a RuntimeError for it.
     if said.startswith("Symlink loop from "):
         return f"expected a path that leads to a file or folder, found a link that leads to itself: {said[18:]}"
     return said if isinstance(error, ValueError | OSError) else None
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error; of one that a loader process passed on, its last line without the type."""
+    """The message of an error on one line; of one from a loader process, its last line without the type."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     if lines[0].startswith("Caught "):
         return printable(re.sub(r"^[\w.]+: ", "", lines[-1]))
@@ -111,7 +111,7 @@ def one_line(error: Exception) -> str:
 
 
 def _check_surroundings() -> None:
-    """Raise OSError where nothing here can work; and let the process open as many files as it may."""
+    """Raise OSError where no command can work; and raise the limit of open files as far as allowed."""
     try:
         os.getcwd()
     except FileNotFoundError as error:
@@ -125,7 +125,7 @@ def _check_surroundings() -> None:
 
 
 def _leave_output() -> bool:
-    """Let go what cannot be written, of which the interpreter would complain once more at the end; whether it is so."""
+    """Discard output that cannot be written, as the interpreter would complain of it at exit; whether there was any."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -135,21 +135,21 @@ def _leave_output() -> bool:
 
 
 def _say(line: str) -> None:
-    # The exit code still tells where nobody can be told.
+    # Where nothing can be printed, the exit code remains.
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 def _open_standard_streams() -> None:
-    """Where one was closed, as by ``>&-``, nothing else takes its place: what is printed would end up in a file."""
+    """Replace closed standard streams, as by ``>&-``: the next file opened would take their place and their output."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest that is free, which is this one.
+            # Takes the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
-    # What the terminal's encoding lacks ends no command.
+    # Characters that the terminal's encoding lacks end no command.
     sys.stdout.reconfigure(errors="backslashreplace")
 
 

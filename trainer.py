@@ -1,4 +1,4 @@
-"""The training loop, the same for every method: it is handed the model, the objective and the data."""
+"""The training loop, the same for every method: it is given the model, the objective and the data."""
 
 import contextlib
 import time
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from utils.distributed import SINGLE, Group
 
-# In a row: steps that an infinite or undefined loss or gradient has cost, and those that float16 has overflown in,
-# whose scale is halved each time.
+# Limits in a row: steps skipped for a loss or gradient that is not finite, and for float16 overflows, each of which
+# halves the scale.
 MAX_SKIPPED = 10
 MAX_OVERFLOWS = 50
 
 
 @dataclass
 class TrainState:
-    """How far a run is: what resuming needs beside weights, optimizer and scaler."""
+    """Progress of a run: what resuming needs besides weights, optimizer and scaler."""
 
     iterations_per_epoch: int  # steps in one pass over the training samples
     iteration: int = 0  # steps taken, skipped ones included; it decides the learning rate and the place in the data
@@ -73,7 +73,7 @@ def train(
         device: where the model is.
         autocast, scaler: of mixed precision; see ``utils.devices.autocast_and_scaler``.
         hooks: called after every step with the state, the terms over the whole batch, and the learning rate.
-        group, share: the processes, and from iteration to this one's samples relative to the mean over processes.
+        group, share: the processes; and this one's samples in an iteration, relative to the mean over processes.
         memory_format: of the images.
         warn: told of a step that is not taken, in a sentence.
 

@@ -1,5 +1,5 @@
-"""One module a command: they put the parts together.
+"""Commands of ``run.py``, one module each.
 
-Each has ``add_options(parser)``, ``main(args)``, whose exit code is 0 where its docstring tells no other, and
-``outputs(args)``, what it writes, which is looked at before ``main`` begins. ``train`` has its own ``parse``.
+Each has ``add_options(parser)``; ``main(args)``, which returns the exit code, 0 unless its docstring names others; and
+``outputs(args)``, the files it writes, which are checked before ``main`` begins. ``train`` has its own ``parse``.
 """

@@ -1,4 +1,4 @@
-"""``run.py assess``: how good the fixations and their maps are, against masks."""
+"""``run.py assess``: quality of fixations and gaze maps against masks."""
 
 import argparse
 import functools

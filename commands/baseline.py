@@ -1,10 +1,11 @@
-"""``run.py baseline``: what the trivial predictors reach on the test set."""
+"""``run.py baseline``: scores of the trivial predictors on the test set."""
 
 import argparse
 from pathlib import Path
 
 from commands.options import SIDE, Parser, add_as_of_train, add_data, add_loading
 from commands.outputs import Folder, Output
+from datasets.specs import RELEASED_SPATIAL_SIZE
 from evaluation.run_names import ARGS_FILE
 from evaluation.summary import SUMMARY_FILE
 from inference.baseline import PREDICTORS, WHAT, score_trivial, table_file
@@ -13,7 +14,7 @@ from inference.baseline import PREDICTORS, WHAT, score_trivial, table_file
 def add_options(parser: Parser) -> None:
     add_data(parser)
     parser.add_argument("--exp_path", help="where the results go (default: exp/<data>_baseline)")
-    parser.add_argument("--spatial_size", type=SIDE, default=224, help="side of the mean map, pixels")
+    parser.add_argument("--spatial_size", type=SIDE, default=RELEASED_SPATIAL_SIZE, help="side of the mean map, pixels")
     add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 

@@ -54,11 +54,11 @@ def main(args: argparse.Namespace) -> int:
     print(table, end="")
     if args.to:
         report = Path(args.to) / REPORT_FILE
-        # A report that is there is of another comparison.
+        # An earlier report would be of another comparison.
         with staged_folder(args.to, last=TABLE_FILE, before_moving=lambda: report.unlink(missing_ok=True)) as staged:
             write_comparison(staged, compared, table)
             if args.report:
-                # What draws its pictures takes a while to import.
+                # Slow to import, as it draws pictures.
                 from reporting.compare_report import write_report
 
                 size = write_report(

@@ -13,7 +13,7 @@ from utils.settings import NATURAL, number
 def add_options(parser: Parser) -> None:
     add_data(parser, required=False)
     add_checkpoints(parser)
-    parser.add_argument("--exp_path", help="where the results go (default: beside the checkpoint)")
+    parser.add_argument("--exp_path", help="folder of the results (default: beside the checkpoint)")
     parser.add_argument("--split", choices=("test", "val", "train"), default="test", help="which cases")
     add_shared(parser, "threshold")
     parser.add_argument("--save_pred", action="store_true", help="write the predicted masks as PNG")

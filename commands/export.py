@@ -36,7 +36,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write the network, and say what it is."""
+    """Write the network and its card, and print a summary."""
     start = time.monotonic()
     keys = ("ckpt_path", "to", "format", "check_images", "results", "ensemble", "tta", "spatial_size")
     facts = export(**{key: getattr(args, key) for key in keys})

@@ -84,7 +84,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Choose the cases, draw and write the figure, say what it shows."""
+    """Choose the cases, draw and write the figure, print what it shows."""
     if args.by and args.ids:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
     runs = named_paths(args.runs, "--runs")
@@ -93,16 +93,16 @@ def main(args: argparse.Namespace) -> int:
     thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
     own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
     wanted = settings_from_args(FigureRequest, args, with_dice=args.dice, **own)
-    layout, said = draw_figure(wanted, args.to, width_mm=args.width_mm, dpi=args.dpi)
+    layout, further_notes = draw_figure(wanted, args.to, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
-    for note in (*notes, *said):
+    for note in (*notes, *further_notes):
         print(note)
     print(f"{', '.join(args.to)}: {layout.width:g} x {layout.height:.1f} mm")
     return 0
 
 
 def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> tuple[list[str], list[str]]:
-    """The ids by rank in a run's table of cases, and what is to be said of them."""
+    """The ids by rank in a run's per-case table, and notes on them."""
     how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
     table = ranking_table(args.by, runs)
     if table is None:

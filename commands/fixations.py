@@ -24,7 +24,7 @@ from utils.files import write_text
 from utils.inputs import first_few, sha256_of
 from utils.settings import add_settings, declared_settings, number_tuple
 
-# The header, and durations with a point: the published tables have the same header, and none.
+# Recognises our tables by the header and durations with decimals: published tables have the same header without.
 TABLE_FORM = r"^IMAGE,CURRENT_FIX_INDEX,CURRENT_FIX_X,CURRENT_FIX_Y,CURRENT_FIX_DURATION.*\n.*,1,[^,]+,[^,]+,\d+\.\d"
 
 
@@ -63,13 +63,13 @@ def add_options(parser: Parser) -> None:
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    # A template is filled in by hand, and then no longer to be replaced.
+    # A template that was filled in by hand must not be replaced.
     options = (("--to", args.to, TABLE_FORM), ("--trials_template", args.trials_template, None))
     return [Output(option, Path(name), (".csv",), form) for option, name, form in options if name]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Read all recordings, list their trials or write the table, print what became of each."""
+    """Read all recordings, list their trials or write the table, print a summary of each."""
     if not (args.to or args.list or args.trials_template):
         raise ValueError("expected --to CSV, --list or --trials_template CSV, found none of them")
     paths = [Path(name) for name in args.recordings]
@@ -105,7 +105,7 @@ def _convert(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
 
 
 def _say_unused(path: str, rows: Sequence[TrialRow], columns: Sequence[str], recordings: Sequence[Recording]) -> None:
-    """Rows that fit no trial, and columns of other names: a slip of the pen would leave an image, or its times, out."""
+    """Print rows that fit no trial and unused columns: a typing error would leave an image, or its times, out."""
     if columns:
         print(f"{path}: columns not used: {', '.join(columns)[:200]} (fixations --help, --trials, has those that are)")
     used = {trial.where for recording in recordings for trial in recording.trials}
@@ -115,7 +115,7 @@ def _say_unused(path: str, rows: Sequence[TrialRow], columns: Sequence[str], rec
 
 
 def _check_distinct(paths: Sequence[Path]) -> None:
-    """ValueError if a recording is given twice, or as a copy: its fixations would count twice."""
+    """Raise ValueError if a recording is given twice, or as a copy: its fixations would count twice."""
     seen: dict[str, Path] = {}
     for path in paths:
         other = seen.setdefault(sha256_of(path), path)

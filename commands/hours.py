@@ -26,11 +26,11 @@ def add_options(parser: Parser) -> None:
 
 def outputs(args: argparse.Namespace) -> list[Output]:
     form, names = f"^{','.join(COLUMNS[:4])}", (TABLE_FILE, NUMBERS_FILE, FIGURE_FILE)
-    # Each run looks after its own; but what a killed training left half-written goes, too.
+    # Each run checks its own folder; ``inside`` clears half-written files of a killed training.
     return [Folder("--exp_path", Path(args.exp_path), ours=form, names=names, sign=NUMBERS_FILE, inside=("**",))]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train what is not there yet; 0, or the code of a run that stopped."""
+    """Train the missing runs; 0, or the code of a run that stopped."""
     training = {key: value for key in OF_TRAINING if (value := getattr(args, key)) is not None}
     return score_hours(settings_from_args(HoursSettings, args, training=training))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from evaluation.metrics import THRESHOLD
 from utils.settings import POSITIVE_INT, add_settings, declared_settings, number, number_tuple, setting
 
-# Of options that take several words, all of them where they are named twice.
+# Arguments of options that take several words; an option given twice takes all of them.
 MULTIPLE_VALUES = {"nargs": "+", "action": "extend"}
 SHARE, SIDE = number(float, 0, 1), number(int, 16)
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds a default that is one, where the help does not tell it itself."""
+    """Help formatter that adds defaults, unless they are None or False, or in the help already."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default is None or action.default is False or "(default: " in (action.help or ""):
@@ -22,7 +22,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Errors are one line; abbreviations are refused, since a new option would change their meaning."""
+    """Parser whose errors are one line; abbreviations are refused, since a new option would change their meaning."""
 
     def __init__(self, **kwargs):
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **kwargs)
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
-    """A type for some of ``choices`` separated by commas, each once."""
+    """Option type of some of ``choices`` separated by commas, each once."""
 
     def convert(text: str) -> tuple[str, ...]:
         found = tuple(part.strip() for part in text.split(","))
@@ -46,29 +46,29 @@ def words(choices: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 
 def spacing(text: str) -> tuple[float, float]:
-    """A type for the height and width of a pixel: two numbers above 0, or one for both."""
+    """Option type of the height and width of a pixel: two numbers above 0, or one for both."""
     return number_tuple(2, positive=2)(text if "," in text else f"{text},{text}")
 
 
 def processes(text: str) -> int:
-    """A type for a number of processes."""
+    """Option type of a number of processes."""
     return -1 if text.strip() == "-1" else POSITIVE_INT(text)
 
 
 def settings_from_args(settings: type, args: argparse.Namespace, **others):
-    """A dataclass of settings, its fields taken from the options of the same names; ``others`` go before them."""
+    """Make a dataclass of settings from the options of its fields' names; ``others`` override them."""
     named = {one.name: getattr(args, one.name) for one in fields(settings) if hasattr(args, one.name)}
     return settings(**named | others)
 
 
 def add_data(parser: Parser, *, required: bool = True) -> None:
-    """Which data set, and where it is, in a group of their own."""
-    # Here, as the command line itself is to start without it.
+    """Add the options of the data set and its folder, in a group of their own."""
+    # Imported here, so that the command line starts without it.
     from datasets.specs import DATASETS
 
     group = parser.add_argument_group("data")
-    said = "data set" if required else "data set (default: as trained; to be given if the checkpoint does not say)"
-    group.add_argument("--data", choices=tuple(DATASETS), required=required, help=said)
+    text = "data set" if required else "data set (default: as trained; to be given if the checkpoint does not say)"
+    group.add_argument("--data", choices=tuple(DATASETS), required=required, help=text)
     group.add_argument("--root", required=True, help="its folder")
 
 
@@ -97,26 +97,26 @@ class Shared:
 
 
 def add_shared(group, *names: str) -> None:
-    """Some of the options that ``Shared`` declares."""
+    """Add some of the options that ``Shared`` declares."""
     add_settings(group, declared_settings(Shared), names)
 
 
 def add_as_of_train(group, *names: str) -> None:
-    """Settings of a training that other commands have too."""
-    # Here, as they bring torch along.
+    """Add options that other commands share with ``train``."""
+    # Imported here, as they import torch.
     from training.settings import Settings
 
     add_settings(group, declared_settings(Settings), names)
 
 
 def add_loading(parser: Parser) -> None:
-    """Batch size, threads, loader processes, device, in a group of their own."""
+    """Add batch size, threads, loader processes and device, in a group of their own."""
     add_as_of_train(parser.add_argument_group("loading and device"), "batch_size", "threads", "num_worker", "device")
 
 
 def add_checkpoints(parser: Parser) -> None:
-    """Which checkpoints predict, at what size, and what is averaged."""
-    # Here, as the registry brings torch along.
+    """Add the options of the checkpoints, their input size, and what is averaged."""
+    # Imported here, as it imports torch.
     from models.multi_level import ENSEMBLES
 
     parser.add_argument(

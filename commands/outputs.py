@@ -1,4 +1,4 @@
-"""What a command writes: declared by each, and looked at in one place before anything is read or written."""
+"""Outputs of commands: declared by each, checked and locked in one place before anything is read or written."""
 
 import argparse
 import contextlib
@@ -15,20 +15,20 @@ from utils.files import remove_temporary
 from utils.locks import lock_folder, lock_output
 
 DATA_SET_FILES = (SETTINGS_FILE, "train.txt", "test.txt")
-# Where a recognisable form is looked for, from the start and from the end of a file.
+# Bytes at the start and the end of a file that are searched for the pattern of our files.
 LOOK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file to be written.
+    """An output file.
 
     Attributes:
         option: that names it, for messages.
-        path: where it goes.
-        endings: in lower case, that fit what is written; empty for any.
-        ours: what is found in a file of this kind that this program wrote, a pattern; None where it cannot be known,
-            so that any file there counts as another's.
+        path: of the file.
+        endings: allowed ones, in lower case; empty for any.
+        ours: pattern that is found in such a file if this program wrote it; None where there is none, so that any file
+            there counts as another's.
         beside: endings of files that are written beside it, added to its name.
     """
 
@@ -40,30 +40,30 @@ class Output:
 
     @property
     def replaced(self) -> list[Path]:
-        """The files that go where they are there."""
+        """The files that would be replaced."""
         return [self.path, *(Path(f"{self.path}{ending}") for ending in self.beside)]
 
     def check(self, *, overwrite: bool) -> None:
-        """Raise ValueError where it cannot be written there, or would replace what another wrote."""
-        said = f"{self.option} {self.path}"
+        """Raise ValueError where it cannot be written, or would replace a file that another program wrote."""
+        option = f"{self.option} {self.path}"
         if self.endings and self.path.suffix.lower() not in self.endings:
             raise ValueError(
-                f"{said}: expected a file name ending in {' or '.join(self.endings)}, found "
+                f"{option}: expected a file name ending in {' or '.join(self.endings)}, found "
                 f"{self.path.suffix or 'no ending'}"
             )
         for path in self.replaced:
             if path.exists() and not path.is_file():
                 what = "a folder" if path.is_dir() else "a device, pipe or socket"
-                raise ValueError(f"{said}: expected {path} to be the name of a file, found {what}; choose another")
+                raise ValueError(f"{option}: expected {path} to be the name of a file, found {what}; choose another")
             if path.exists() and not overwrite and not _is_ours(path, self.ours):
                 raise ValueError(
-                    f"{said}: expected names that are free or of what this command wrote, found {path}; choose another "
-                    "name, or replace it with --overwrite"
+                    f"{option}: expected names that are free or of what this command wrote, found {path}; choose "
+                    "another name, or replace it with --overwrite"
                 )
 
     @contextlib.contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Hold it, and take away what a killed process left there."""
+    def locked(self, what: str) -> Iterator[None]:
+        """Lock it, and remove temporary files of killed processes."""
         with lock_output(self.path, what):
             remove_temporary(self.path.parent)
             yield
@@ -71,13 +71,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Folder(Output):
-    """A folder to be filled.
+    """An output folder.
 
     Attributes:
-        names: files that the command writes there, patterns.
-        sign: the one of them that tells, by ``ours``, that the others are of this command, too.
-        inside: patterns of folders in it in which files are written one by one.
-        whole: it is made beside its place, and takes it when it is finished.
+        names: patterns of the files that the command writes there.
+        sign: the one of them in which ``ours`` shows that all are of this command.
+        inside: patterns of its subfolders in which files are written one by one.
+        whole: it is made beside its place, and renamed when it is finished.
     """
 
     names: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Folder(Output):
             what = "a file" if self.path.exists() else "a link that leads nowhere"
             raise ValueError(f"{self.option} {self.path}: expected a folder, or nothing yet, found {what}")
         there = [name for name in self.names if any(self.path.glob(name))]
-        # Where a kill came while all took their places, the sign had not done so.
+        # The sign moves last: after a kill before that it is in the temporary folder.
         signs = (self.path / self.sign, *self.path.glob(f".tmp-*/{self.sign}"))
         if there and not overwrite and not any(_is_ours(sign, self.ours) for sign in signs):
             raise ValueError(
@@ -103,8 +103,8 @@ class Folder(Output):
             )
 
     @contextlib.contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        # Beside where a link leads to, and not in the folder itself where that is called ".".
+    def locked(self, what: str) -> Iterator[None]:
+        # The lock of a whole folder lies beside it, with links and "." resolved.
         beside = self.path.resolve()
         with lock_output(beside, what) if self.whole else lock_folder(self.path, what):
             remove_temporary(beside.parent if self.whole else self.path)
@@ -115,7 +115,7 @@ class Folder(Output):
 
 @contextlib.contextmanager
 def guarded(args: argparse.Namespace, outputs: Sequence[Output]) -> Iterator[None]:
-    """Check the outputs of a command and hold them until it ends.
+    """Check the outputs of a command and lock them until it ends.
 
     Raises:
         ValueError: for an output that is an input, another output, in a folder of a data set's samples, or held by
@@ -131,16 +131,16 @@ def guarded(args: argparse.Namespace, outputs: Sequence[Output]) -> Iterator[Non
             raise ValueError(f"{one.option}: expected every file once, found {other.path} twice")
     with contextlib.ExitStack() as stack:
         for output in outputs:
-            stack.enter_context(output.alone(f"run.py {args.command}"))
+            stack.enter_context(output.locked(f"run.py {args.command}"))
         yield
 
 
 def _check_place(output: Output, root: str | None) -> None:
     path = output.path.resolve()
     if str(path).encode(errors="ignore").decode() != str(path):
-        # TensorBoard, torch and the run's own files name it.
+        # TensorBoard, torch and the run's own files contain the path.
         raise ValueError(f"{output.option} {str(output.path)!r}: expected a path in UTF-8, found other bytes")
-    # What lies in them is taken for images, truth and gaze.
+    # Files there would be taken for images, masks and gaze maps.
     kept = [*SAMPLE_FOLDERS.values()] + [Path("gaze")] * isinstance(output, Folder)
     for data in [*([Path(root)] if root else []), *filter(_is_data_set, path.parents)]:
         for folder in kept:
@@ -162,7 +162,7 @@ def _check_no_input(output: Output, args: argparse.Namespace, outputs: Sequence[
     given = [value for option, value in vars(args).items() if option not in own]
     words = itertools.chain.from_iterable(value if isinstance(value, list | tuple) else [value] for value in given)
     for word in words:
-        # Of NAME=PATH, too.
+        # Also PATH in NAME=PATH.
         parts = word.split("=") if isinstance(word, str) else ()
         names = {"=".join(parts[index:]) for index in range(len(parts))} - {""}
         for name, path in itertools.product(names, output.replaced):
@@ -175,14 +175,14 @@ def _check_no_input(output: Output, args: argparse.Namespace, outputs: Sequence[
 
 def _are_same(name: str, path: Path) -> bool:
     try:
-        # The folders on the way may still be made, and a hard link has another path.
+        # By path, as the file may not exist yet, or as the same file, as a hard link has another path.
         return os.path.realpath(name) == os.path.realpath(path) or os.path.samefile(name, path)
     except (OSError, ValueError):
         return False
 
 
 def _is_ours(path: Path, pattern: str | None) -> bool:
-    """Whether a file has the form of ours, or nothing in it to lose."""
+    """Whether a file matches the pattern of ours, or is empty."""
     try:
         with open(path, "rb") as file:
             start = file.read(LOOK_BYTES)

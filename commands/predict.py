@@ -31,14 +31,14 @@ def add_options(parser: Parser) -> None:
     )
     group.add_argument("--no_overlay", action="store_true", help="leave out the images with the outline of their masks")
     group.add_argument(
-        "--overwrite", action="store_true", help="remove the predictions that are there first, of whatever settings"
+        "--overwrite", action="store_true", help="first remove predictions that are there, whatever their settings"
     )
     add_shared(parser, "threshold", "spacing_mm")
     add_loading(parser)
 
 
 def outputs(args: argparse.Namespace) -> list[Output]:
-    # What is there already is looked at when it is opened.
+    # Existing results are checked when the folder is opened.
     return [Folder("--out", Path(args.out), inside=tuple(f"{name}/**" for name in FOLDERS))]
 
 

@@ -42,7 +42,7 @@ def add_options(parser: Parser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Prepare all images, write report and picture, print the quality; 1 if an image could not be prepared, a training
-    image is left without gaze, or a mask was of no use, else 0."""
+    image has no gaze, or a mask could not be used, else 0."""
     spec = get_spec(args.data, args.root)
     report = prepare_gaze(
         args.data,
@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     print_named("not scored", report["unscored"], REPORT_FILE)
     print_quality(report["quality"])
     print(f"report: {args.root}/{REPORT_FILE}")
-    # One of the maps before would contradict the table.
+    # A figure of the maps before would contradict the table.
     if args.report or (Path(args.root) / FIGURE_FILE).is_file():
         print(f"figure: {write_figure(Path(args.root))}")
     if report["num_images"] > len(report["unscored"]):

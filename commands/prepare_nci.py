@@ -35,7 +35,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Prepare all cases, print what was made and what was not; 0, or 1 if cases were left out."""
+    """Prepare all cases, print what was made and left out; 0, or 1 if cases were left out."""
     report = prepare_nci(
         args.raw,
         args.root,

@@ -27,7 +27,7 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Draw, write and describe the splits."""
+    """Draw the splits, write and describe them."""
     keys = ("root", "data", "val", "test", "by", "seed", "overwrite")
     write_splits(**{key: getattr(args, key) for key in keys})
     return 0

@@ -34,7 +34,7 @@ def add_options(parser: Parser) -> None:
         if topic is Running:
             group.add_argument("--test", action="store_true", help="evaluate --ckpt_path instead of training")
         if topic is Model:
-            # What an objective declares too is its option.
+            # A setting that an objective declares, too, is an option of the objective.
             names = [name for name in declared_by_choices("model") if name not in declared_by_choices("mode")]
             group = parser.add_argument_group("network (--model)")
             add_settings(group, declared_by_choices("model"), names, checked=False)
@@ -44,7 +44,7 @@ def add_options(parser: Parser) -> None:
 
 
 def parse(parser: Parser, argv: Sequence[str]) -> Settings | argparse.Namespace:
-    """A command line of ``train``: its Settings, or with ``--test`` the options of ``evaluate``."""
+    """Parse the command line of ``train``: its Settings, or with ``--test`` the options of ``evaluate``."""
     unset = object()
     blank = argparse.Namespace(**{action.dest: unset for action in parser._actions if action.dest != "help"})
     given = {name: value for name, value in vars(parser.parse_args(argv, blank)).items() if value is not unset}
@@ -59,22 +59,22 @@ def parse(parser: Parser, argv: Sequence[str]) -> Settings | argparse.Namespace:
 
 
 def _evaluation(parser: Parser, given: dict) -> argparse.Namespace:
-    """The options of ``evaluate``, as far as given here, else by its defaults, which mean as trained."""
+    """The options of ``evaluate``: those given here, else its defaults, which mean as trained."""
     if given.get("seeds"):
         parser.error("--seeds: expected without --test, found both; evaluate one checkpoint at a time")
     if not given.get("ckpt_path"):
         parser.error("--test: expected --ckpt_path, the checkpoint to evaluate, found none")
-    # Here, as it brings along what training starts without.
+    # Imported here, as training starts without it.
     from inference.evaluate import EvaluationSettings
 
-    # Scripts name the fixation table, which evaluate takes for a report alone.
+    # Scripts give the fixation table, which evaluate takes for a report alone.
     own = {"ckpt_path": [given["ckpt_path"]], "fixations": None}
     known = {key: value for key, value in given.items() if key in EvaluationSettings.__dataclass_fields__}
     return argparse.Namespace(command="evaluate", **asdict(EvaluationSettings(**known | own)))
 
 
 def outputs(settings: Settings) -> list[Output]:
-    """What is written: the run folder, or with seeds those of all runs and the one that they are in."""
+    """The run folder, or with seeds those of all runs and the one that they are in."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK") != "0":
         return []
     settings = complete(settings, get_spec(settings.data, settings.root))
@@ -87,7 +87,7 @@ def outputs(settings: Settings) -> list[Output]:
     over = {"ours": f"^{','.join(CSV_COLUMNS)}", "names": (TABLE_FILE, NUMBERS_FILE), "sign": NUMBERS_FILE}
     return [
         *([Folder("--exp_path", settings.folder, **over)] if settings.seeds else []),
-        # What is there already is looked at before it is resumed.
+        # An existing run is checked before it is resumed.
         *(
             Folder("--exp_path", path, names=() if settings.resume and has_checkpoint(path) else names, **form)
             for one in runs

@@ -6,7 +6,7 @@ __all__ = ["DATASETS", "SegmentationDataset", "build_dataset", "get_spec"]
 
 
 def __getattr__(name: str):
-    """Import what needs torch when it is asked for: the processes that prepare gaze do without."""
+    """Lazy import of what needs torch: the processes that prepare gaze do without."""
     if name in __all__:
         from datasets import segmentation
 

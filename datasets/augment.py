@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Each factor is e to the power of a number drawn evenly from its range, angles and shifts are drawn evenly.
+# Factors are log-uniform within these ranges, angles and shifts uniform.
 MAX_ANGLE_DEG, LOG_SCALE, MAX_SHIFT = 25.0, (-0.25, 0.3), 0.1
 LOG_GAIN, LOG_COLOUR_GAIN, LOG_CONTRAST = 0.25, 0.12, 0.25
 BLUR_PROBABILITY, BLUR_SIGMA_PX = 0.25, (0.3, 1.2)
@@ -17,7 +17,7 @@ BLUR_PROBABILITY, BLUR_SIGMA_PX = 0.25, (0.3, 1.2)
 
 @dataclass(frozen=True)
 class RandomTransform:
-    """A drawn change of place and colour.
+    """A drawn augmentation: affine warp, gains, contrast, blur.
 
     OpenCV's warp, as torch's and torchvision's take twice the time or more (``benchmarks/augment.md``).
 
@@ -47,7 +47,7 @@ class RandomTransform:
         return cls(matrix, np.exp(gain).astype(np.float32), contrast, sigma * blurred)
 
     def moved(self, x: Tensor) -> Tensor:
-        """(C,H,W) float32 -> the same size; beyond the border the image is mirrored."""
+        """Affine warp, (C,H,W) float32 -> the same size; beyond the border the image is mirrored."""
         size = x.shape[-2:][::-1]
         flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
         return torch.from_numpy(
@@ -55,7 +55,7 @@ class RandomTransform:
         )
 
     def apply_to_image(self, x: Tensor) -> Tensor:
-        """A normalised image, (C,H,W) float32, moved and coloured; black is taken to be its least value."""
+        """Warp and photometric changes of a normalised image, (C,H,W) float32; its least value is taken as black."""
         moved = self.moved(x).numpy()
         black = moved.min(axis=(1, 2), keepdims=True)
         lit = (moved - black) * self.gains[:, None, None] + black
@@ -66,7 +66,7 @@ class RandomTransform:
         return torch.from_numpy(changed.astype(np.float32))
 
     def apply_to_mask(self, x: Tensor) -> Tensor:
-        """(C,H,W) float32 in {0,1}, moved; a pixel is 1 where half of it or more was."""
+        """Warp of masks, (C,H,W) float32 in {0,1}; a pixel is 1 where half of it or more was."""
         return (self.moved(x) >= 0.5).float()
 
 

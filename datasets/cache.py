@@ -1,4 +1,4 @@
-"""Where cached samples lie: in memory that loader processes share, or in a file that later runs find again."""
+"""Storage of cached samples: memory that loader processes share, or a file that later runs find again."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MEMORY_FILE, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 class File:
-    """A file, or memory that is one, open for reading and writing; it is closed with this object.
+    """An open file, or anonymous file in memory, for reading and writing; it is closed with this object.
 
-    It is written by calls: a page of a mapped file that finds no room on the disk ends the process. Processes that are
-    started with it as an argument, by any start method, share the open file, so it may meanwhile lose its name.
+    Written by system calls: a page of a mapped file that finds no room on the disk would end the process. Processes
+    that are started with it as an argument, by any start method, share the open file, so it may lose its name.
 
     Args:
-        is_own: all who write are of this run, and write the same, so that what was right once stays so, and what is
-            read may be the memory itself.
+        is_own: only processes of this run write, and write the same, so that a record checked once stays valid, and
+            what is read may be the memory itself.
     """
 
     def __init__(self, descriptor: int | reduction.DupFd, is_own: bool = False):
         self.is_own = is_own
-        # Of a process that was started with it, what it arrived as.
+        # In a process that was started with it, a duplicate of the descriptor.
         self.descriptor = descriptor if isinstance(descriptor, int) else descriptor.detach()
         weakref.finalize(self, os.close, self.descriptor)
         self._map = mmap.mmap(self.descriptor, 0) if is_own else None
@@ -60,12 +60,12 @@ class File:
 
 
 def shared_storage(num_bytes: int) -> File:
-    """Room that this process and its loader processes share, and that is gone with them; OSError without so much.
+    """Shared memory of this process and its loader processes, gone with them; OSError where there is too little.
 
     Memory, or a file without a name where the system has no files in memory (macOS).
     """
     if hasattr(os, "memfd_create"):
-        # The system promises more than it has, and kills who takes it.
+        # The system overcommits memory, and kills a process that takes too much.
         if num_bytes > _available_memory():
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         descriptor = os.memfd_create("samples")
@@ -89,10 +89,10 @@ def _available_memory() -> float:
 
 
 def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -> File:
-    """Open a cache file of ``num_bytes``, made with its folder if absent; others go until all fit ``max_bytes``.
+    """Open a cache file of ``num_bytes``, made if absent, and remove others until all fit ``max_bytes``.
 
-    The least recently used ones go first; one that another run has open stays readable there. An older file of this
-    name (without an ending) keeps its content up to ``num_bytes``. Space on the disk is taken as records are written.
+    The least recently used go first; one that another run has open stays readable there. An existing file of this name
+    (without an ending) keeps its content up to ``num_bytes``. Space on the disk is taken as records are written.
 
     Raises:
         OSError: where the folder cannot be written to, or the disk has not that much room.
@@ -105,7 +105,7 @@ def open_cache_file(folder: Path, name: str, num_bytes: int, max_bytes: float) -
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     file = File(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
     os.ftruncate(file.descriptor, num_bytes)
-    # When it was last used, even if nothing will be written.
+    # Marks it as used now, even if nothing will be written.
     os.utime(file.descriptor)
     return file
 

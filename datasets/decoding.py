@@ -1,4 +1,4 @@
-"""What the readers of pictures and of DICOM files share: how they refuse, and how values come out."""
+"""Shared parts of the readers of pictures and DICOM files: errors that name the file, and ranges of values."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ SHOWN_LENGTH = 300
 
 
 class RefusedError(ValueError):
-    """A file that can be read and is not taken all the same: why and what to do, to which ``naming`` adds its name."""
+    """A readable file that is not accepted: says why and what to do; ``naming`` adds the file's name."""
 
 
 @contextlib.contextmanager
 def naming(path: str | Path, expected: str) -> Iterator[None]:
-    """Refusals, and whatever a decoder raises, become a ValueError with the file's name."""
+    """Turn a refusal, and whatever a decoder raises, into a ValueError with the file's name."""
     try:
         yield
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def naming(path: str | Path, expected: str) -> Iterator[None]:
         if reason.startswith(f"{path}: "):
             raise ValueError(reason) from error
         if reason.endswith(":"):
-            # pydicom goes on with what it tried, and which packages it would need.
+            # pydicom lists the decoders that it tried, and the packages that it would need, on further lines.
             reason = " ".join(str(error).split())
         reason = reason if len(reason) <= SHOWN_LENGTH else f"{reason[:SHOWN_LENGTH]}..."
         raise ValueError(
@@ -41,7 +41,7 @@ def naming(path: str | Path, expected: str) -> Iterator[None]:
 
 
 def check_depth(found: str, needs_8_bit: bool) -> None:
-    """Raise ``RefusedError`` for values of more than 8 bits where only those of 8 are of use."""
+    """Raise ``RefusedError``, where ``needs_8_bit``, for an image of more than 8 bits."""
     if needs_8_bit:
         raise RefusedError(
             f"expected an 8-bit image for the normalisation imagenet, found {found}; set normalisation = "
@@ -50,7 +50,7 @@ def check_depth(found: str, needs_8_bit: bool) -> None:
 
 
 def full_range(pixels: np.ndarray) -> np.ndarray:
-    """uint8 as it is, all else as float32; ``RefusedError`` for values that are not finite."""
+    """Pixels unclipped: uint8 unchanged, all else as float32; ``RefusedError`` for values that are not finite."""
     if pixels.dtype == np.uint8:
         return pixels
     # A value that float32 does not hold becomes infinite, and is refused.
@@ -62,5 +62,5 @@ def full_range(pixels: np.ndarray) -> np.ndarray:
 
 
 def inverted(pixels: np.ndarray) -> np.ndarray:
-    """Black for white, in values from 0 on."""
+    """Inverted grey values, black for white, from 0 on."""
     return (255 if pixels.dtype == np.uint8 else pixels.max()) - pixels

@@ -1,4 +1,4 @@
-"""Reading of DICOM images: one slice a file, its size bounded before anything is unpacked, its padding told apart."""
+"""Reading of DICOM images: one slice a file, its size bounded before anything is unpacked, its padding masked."""
 
 import io
 import zlib
@@ -32,7 +32,7 @@ HEADER_TAGS = (
     "HighBit",
     "PixelRepresentation",
 )
-# The value that stands where there is no picture, and the other end of a range of such values, by the kind of pixels.
+# Attributes of the padding value, and of the other end of a range of such values, by the kind of pixels.
 PADDING_TAGS = {
     "PixelData": ("PixelPaddingValue", "PixelPaddingRangeLimit"),
     "FloatPixelData": ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"),
@@ -41,7 +41,7 @@ PADDING_TAGS = {
 # A whole file: the largest image of 16 bits, and a header.
 MAX_BYTES = 2 * MAX_PIXELS + 2**20
 CHUNK_BYTES = 2**16
-# The largest image takes one; many millions of empty elements would take many minutes.
+# The largest image takes one second; many millions of empty elements would take many minutes.
 MAX_SECONDS = 20
 
 
@@ -64,8 +64,8 @@ def read_header(path: str | Path, tags: Sequence[str] = HEADER_TAGS) -> pydicom.
 def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
     """The stored values of a single-frame DICOM file: (H,W) grey, uint8 or float32, or (H,W,3) uint8 colour.
 
-    Where a grey file has padding (``PADDING_TAGS``) around a picture, a masked array: masked and of the picture's
-    darkest value there. For who takes no notice of the mask, it is black.
+    Where a grey file has padding (``PADDING_TAGS``) around a picture, a masked array, whose masked pixels have the
+    picture's darkest value: who ignores the mask sees black.
 
     Raises:
         ValueError: for an unreadable file, several frames, pixels other than the header says, and values that are not
@@ -87,8 +87,8 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
             )
         _check_length(dicom, pixels)
         padding = _padding(dicom, pixels) if pixels.ndim == 2 else None
-        falls = float(dicom.get("RescaleSlope") or 1) < 0
-        dark_is_high = (dicom.PhotometricInterpretation == "MONOCHROME1") != falls
+        negative_slope = float(dicom.get("RescaleSlope") or 1) < 0
+        dark_is_high = (dicom.PhotometricInterpretation == "MONOCHROME1") != negative_slope
         if padding is not None:
             inside = pixels[~padding]
             pixels = np.where(padding, inside.max() if dark_is_high else inside.min(), pixels)
@@ -98,7 +98,7 @@ def read_dicom(path: Path, *, needs_8_bit: bool = False) -> np.ndarray:
 
 
 def check_dicom(header: pydicom.Dataset, needs_8_bit: bool) -> tuple[int, int]:
-    """(height, width), after what a header tells of the rules of ``read_dicom``."""
+    """Check a header by the rules of ``read_dicom``; (height, width)."""
     height, width, frames = _whole(header, "Rows"), _whole(header, "Columns"), _whole(header, "NumberOfFrames", 1)
     if frames > 1:
         raise RefusedError(f"expected a single image, found {frames} frames; save each as a file")
@@ -152,7 +152,7 @@ def _check_unpacked_size(file: BinaryIO) -> None:
 
 
 def _check_frames(dicom: pydicom.Dataset) -> None:
-    """Refuse compressed frames of which pydicom would take the first, join all, or take them for another size."""
+    """Refuse several compressed frames, which pydicom would join or cut, and sizes that differ from the header's."""
     if not dicom.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     buffer = io.BytesIO(dicom.PixelData)
@@ -175,7 +175,7 @@ def _check_frames(dicom: pydicom.Dataset) -> None:
 
 
 def _check_length(dicom: pydicom.Dataset, pixels: np.ndarray) -> None:
-    """Refuse plain pixels of which a row or column, or more, is left over: with another width they lie elsewhere."""
+    """Refuse uncompressed pixels with a row or column too many: the header's width may be wrong."""
     left = max(len(dicom.get(kind) or b"") for kind in PADDING_TAGS) - pixels.nbytes
     # One byte makes an odd length even.
     if (
@@ -190,7 +190,7 @@ def _check_length(dicom: pydicom.Dataset, pixels: np.ndarray) -> None:
 
 
 def _padding(dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray | None:
-    """Where a grey file has padding, (H,W) bool; None where it has none, or nothing else."""
+    """Padding of a grey file, (H,W) bool; None where there is none, or nothing else."""
     tags = next(tags for kind, tags in PADDING_TAGS.items() if kind in dicom)
     values = [dicom.get(tag) for tag in tags]
     if values[0] in (None, ""):
@@ -203,7 +203,7 @@ def _padding(dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray | None:
     else:
         low, high = np.sort([_as_stored(value, pixels.dtype) for value in values])[[0, -1]]
         if dicom.get("LossyImageCompression") == "01" and (pixels < low).any() and (pixels > high).any():
-            # What was the padding scatters around its value, and cannot be told from the picture.
+            # The padding scatters around its value, and cannot be told from the picture.
             raise RefusedError(
                 f"expected {tags[0]} {values[0]} outside the picture's values, found values on both sides of "
                 f"it, after lossy compression; take the file from before it, or remove {tags[0]} where there is none"
@@ -217,7 +217,7 @@ def _padding(dicom: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray | None:
 
 
 def _as_stored(value: float, dtype: np.dtype) -> float:
-    """A padding value as the pixels have it: many a program writes that of signed pixels as if they had no sign."""
+    """A padding value in the pixels' type: some programs write that of signed pixels as an unsigned number."""
     if dtype.itemsize == 2 and -(2**15) <= value < 2**16:
         return int(np.int64(value).astype(dtype))
     return value

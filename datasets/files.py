@@ -1,4 +1,4 @@
-"""The files of samples: where they are, as their endings may differ from one to the next, and how they are read."""
+"""Files of samples: their paths, as endings may differ from one sample to the next, and their reading."""
 
 import functools
 import itertools
@@ -25,10 +25,7 @@ REPORT_FILE = Path("gaze", "report.json")
 
 
 def sample_path(spec: DatasetSpec, root: str | Path, kind: str, name: str) -> Path:
-    """The file of a sample that there is, of a kind of ``SAMPLE_FOLDERS``.
-
-    Where there is none, the path with the data set's preferred ending.
-    """
+    """Path of a sample's existing file, of a kind of ``SAMPLE_FOLDERS``; else with the data set's preferred ending."""
     folder, endings = _folder_and_endings(spec, root, kind)
     return find_file(folder, name, endings)
 
@@ -50,15 +47,15 @@ def _folder_and_endings(spec: DatasetSpec, root: str | Path, kind: str) -> tuple
 
 
 def find_file(folder: Path, name: str, endings: Sequence[str]) -> Path:
-    """The file of ``name`` under the first of ``endings`` that there is, upper and lower case being the same.
+    """Path of the existing file of ``name`` with the first of ``endings``, in any mixture of upper and lower case.
 
-    Accents may be written either way, as letters of their own or apart. Where there is none, the path with the first
-    ending, for the message about it. A single ending is met to the letter, for ASCII without a look.
+    Accents may be composed or decomposed. Where there is none, the path with the first ending, for the message about
+    it. A single ending has to match exactly; for ASCII names the disk is not asked then.
     """
     if len(endings) == 1 and name.isascii():
         return folder / f"{name}{endings[0]}"
     names = dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))))
-    # Looked up and not listed: a listing for every file that is absent would cost the square of their number.
+    # Looked up and not listed: a listing for every absent file would take quadratic time.
     for ending, spelt in itertools.product(_spellings(tuple(endings)), names):
         path = os.path.join(folder, f"{spelt}{ending}")
         if os.path.isfile(path):
@@ -76,7 +73,7 @@ def check_finished(root: Path) -> None:
 
 
 def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
-    """A clause about what is ``there`` (see ``similar_files``) in place of an id that is not; "" for nothing."""
+    """A clause about the similar file that is ``there`` (see ``similar_files``) for an id that is not; "" for none."""
     other = there.get(plain_id(name).casefold(), name)
     if other == name and there.get(plain_id(Path(name).stem).casefold()) == name:
         if Path(name).suffix.lower() not in IMAGE_EXTS:
@@ -86,7 +83,7 @@ def near_miss_hint(name: str, there: Mapping[str, str]) -> str:
 
 
 def similar_files(folder: Path) -> dict[str, str]:
-    """The names of a folder's files by what ids that differ in little have in common; empty where there is none."""
+    """File names of a folder by their ids in one case and normal form; empty where there is no folder."""
     try:
         with os.scandir(folder) as entries:
             return {plain_id(Path(e.name).stem).casefold(): e.name for e in entries if os.path.isfile(e)}
@@ -96,7 +93,7 @@ def similar_files(folder: Path) -> dict[str, str]:
 
 @functools.cache
 def _spellings(endings: tuple[str, ...]) -> tuple[str, ...]:
-    """In upper and lower case, those in one of them first; a single ending as it is."""
+    """Endings in all mixtures of upper and lower case, unmixed ones first; a single ending unchanged."""
     if len(endings) == 1:
         return endings
     mixtures = (itertools.product(*((letter, letter.upper()) for letter in ending)) for ending in endings)

@@ -14,7 +14,7 @@ from datasets.masks import MIDDLE, Label, decode_mask
 from utils.images import COMMENT_KEY, FULL_SCALE
 from utils.inputs import open_input, plain_id, read_input
 
-# By content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
+# Recognised by content, whatever the ending; MPO counts as JPEG. For others Pillow starts programs (EPS), or guesses.
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 LOSSY_FORMATS, LOSSY_COMPRESSIONS = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg")
 FAX_COMPRESSIONS = ("tiff_ccitt", "group3", "group4")
@@ -26,17 +26,16 @@ OTHER_NUMBERS = (
     "or channels; save it as such"
 )
 ORIENTATION_TAG, UPRIGHT = 274, 1
-# Between the channels of a grey mask: JPEG leaves some.
+# Allowed difference between the channels of a grey mask: JPEG leaves some.
 COLOUR_TOLERANCE = 32
-# The highest value of 15 bits: programs write pictures of 8 to 15 as 16, and a map that does not reach the middle of
-# its range has no foreground.
+# Programs write pictures of 8 to 15 bits as 16, where a map that does not reach the middle would have no foreground.
 MAX_OF_15_BITS = 32767
 MAX_TEXT_BYTES = 2**26
 
 
 @contextlib.contextmanager
 def open_picture(path: Path, needs_8_bit: bool = False) -> Iterator[Image.Image]:
-    """A file of ``PICTURE_FORMATS`` that is not refused by its header; its pixels are not read.
+    """Open a file of ``PICTURE_FORMATS`` and check its header; its pixels are not read.
 
     Refusals and whatever a decoder raises, also while it is open, become a ValueError with the file's name.
     """
@@ -54,7 +53,7 @@ def open_picture(path: Path, needs_8_bit: bool = False) -> Iterator[Image.Image]
 
 
 def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
-    """An image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
+    """Read an image: PNG, JPEG, TIFF, BMP, or DICOM by its ending.
 
     Nothing is clipped or rescaled: 8-bit files keep their values, deeper ones come as float32 in their full range.
     DICOM gives the stored values, since rescale slope and intercept cancel out in a z-score, but for the sign of the
@@ -84,7 +83,7 @@ def read_image(path: str | Path, channels: int | None = None, *, needs_8_bit: bo
 
 
 def image_of(array: np.ndarray, channels: int | None = None, *, needs_8_bit: bool = False) -> np.ndarray:
-    """An array as ``read_image`` gives the pixels of a file; arguments and errors as there.
+    """Convert an array into an image as ``read_image`` returns it; arguments and errors as there.
 
     Args:
         array: (H,W), (H,W,1) or (H,W,3), uint8, or grey of any other kind of number; colours are red, green, blue
@@ -113,12 +112,12 @@ def read_map(path: Path) -> np.ndarray:
 
 
 def read_gray(path: Path) -> np.ndarray:
-    """A gaze map as its file has it, (H,W) uint8 or uint16; the highest value of the type stands for 1.
+    """A gaze map as stored, (H,W) uint8 or uint16; the highest value of the type stands for 1.
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: for what is not certainly that: an unreadable file, several pages, transparency, colours, values of
-            more than 16 bits, and of 16 bits that 15 can hold, where nothing says that 65535 stands for 1.
+        ValueError: for an unreadable file, several pages, transparency, colours, values of more than 16 bits, and 16
+            bits that 15 could hold, where nothing says that 65535 stands for 1.
     """
     return read_with_comment(path)[0]
 
@@ -139,19 +138,19 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def read_label(path: Path, ignore_value: int | None = None) -> Label:
-    """A mask as ``datasets.masks.decode_mask`` understands it. Of a palette the colours count, not the indices.
+    """Read a mask, as ``datasets.masks.decode_mask`` understands it. Of a palette the colours count, not the indices.
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: for what would be read as something else than it shows: an unreadable file, several pages,
-            transparency, colours, values that are not finite, and those that are not plainly a mask.
+        ValueError: for an unreadable file, several pages, transparency, colours, and values that are not finite or not
+            plainly a mask.
     """
     with open_picture(path) as image:
         # In faxes it is usual and clear; tifffile says it of any array of bool, whose True it then shows black.
         if _is_white_at_0(image) and image.info.get("compression") not in FAX_COMPRESSIONS:
             raise RefusedError("expected a mask whose 0 is black, found one whose 0 is white; convert it")
         if image.mode == "1" and ignore_value == 255:
-            # Pillow makes 255 of the bit: foreground or ignored, who knows.
+            # Pillow makes 255 of the bit, which may be foreground or ignored.
             raise RefusedError("expected 8 bits where ignore_value is 255, found one bit; save it as 0 and 1")
         if _is_deep(image):
             values = full_range(np.array(image))
@@ -161,7 +160,7 @@ def read_label(path: Path, ignore_value: int | None = None) -> Label:
 
 
 def check_image(path: Path, *, needs_8_bit: bool = False) -> tuple[int, int]:
-    """(height, width), after what a header tells of the rules of ``read_image``: all but transparency."""
+    """Check an image's header by the rules of ``read_image``, all but transparency; (height, width)."""
     if is_dicom(path):
         header = read_header(path)
         with naming(path, "a DICOM image"):
@@ -201,7 +200,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def _read_picture(path: Path, needs_8_bit: bool) -> np.ndarray:
-    """(H,W) uint8 or float32, or (H,W,3) uint8."""
+    """Pixels of a picture, (H,W) uint8 or float32, or (H,W,3) uint8."""
     with open_picture(path, needs_8_bit) as image:
         if _is_deep(image):
             pixels = full_range(np.array(image))
@@ -243,16 +242,16 @@ def _check_opaque(image: Image.Image) -> None:
 
 
 def _grey_of(image: Image.Image, kind: str, advice: str) -> np.ndarray:
-    """(H,W) uint8, without colours, whose luminance says little: that of pure red is background."""
+    """Grey values, (H,W) uint8; colours are refused, since the luminance of pure red would be background."""
     _check_opaque(image)
-    # Of a palette that was never written, or is too short, all that it lacks shows black.
+    # All entries that a palette lacks show black.
     if image.mode == "P" and len(image.getcolors()) > len(image.convert("RGB").getcolors()):
         raise RefusedError(f"expected a palette with a colour a value, found values that show alike; {advice}")
     if image.mode not in ("1", "L", "LA"):
         colours = image.convert("RGB").split()
         red, green, blue = colours
         brightest = max(colour.getextrema()[1] for colour in colours)
-        # Of labels in one channel, as 1 and 2 in red, the luminance would leave 0 and 1.
+        # No tolerance for small values: labels 1 and 2 in red alone have the luminance 0 and 1.
         tolerance = COLOUR_TOLERANCE if _is_lossy(image) or brightest > MIDDLE else 0
         if max(ImageChops.difference(red, other).getextrema()[1] for other in (green, blue)) > tolerance:
             raise RefusedError(f"expected a grey {kind}, found colours; {advice}")
@@ -260,7 +259,7 @@ def _grey_of(image: Image.Image, kind: str, advice: str) -> np.ndarray:
 
 
 def _deep_map(image: Image.Image, comment: str | None) -> np.ndarray:
-    """(H,W) uint16 of a map of 16 bits, if it certainly is one."""
+    """A map of 16 bits, (H,W) uint16; refuses one that may have fewer bits."""
     if not image.mode.startswith("I;16") or _tags(image).get(BITS_TAG, (16,)) != (16,):
         raise RefusedError(
             "expected a grey map of 8 or 16 bits without a sign, found another kind of number (mode "
@@ -276,7 +275,7 @@ def _deep_map(image: Image.Image, comment: str | None) -> np.ndarray:
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
-    """Of a TIFF, else empty."""
+    """Tags of a TIFF; empty for other formats."""
     return getattr(image, "tag_v2", {})
 
 
@@ -285,7 +284,7 @@ def _is_white_at_0(image: Image.Image) -> bool:
 
 
 def _bits_of_colours(image: Image.Image) -> int:
-    """Up to 8, or more, of what Pillow gives as 8."""
+    """Bits a colour in the file, 8 or 16: Pillow gives 8 either way."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(BITS_TAG, (8,)))
     # By the layout of a tile's pixels in the file, as "RGB;16B".
@@ -302,7 +301,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _with_channels(pixels: np.ndarray, channels: int | None) -> np.ndarray:
-    """(H,W) or (H,W,3) as (H,W,channels), of which 8 bits have three unless said otherwise."""
+    """(H,W) or (H,W,3) as (H,W,channels); without ``channels``, uint8 gets three."""
     channels = channels or (3 if pixels.dtype == np.uint8 else 1)
     if pixels.ndim == 3 and channels == 1:
         pixels = np.array(Image.fromarray(pixels).convert("L"))

@@ -1,4 +1,4 @@
-"""Loaders: training batches from one iteration to another, over all epochs, and batches for evaluation."""
+"""Data loaders: training batches from one iteration to another, over all epochs, and batches for evaluation."""
 
 import atexit
 import multiprocessing
@@ -30,7 +30,7 @@ class IterationSampler(Sampler[list[tuple[int, int]]]):
         start, stop: iterations, counted from 0.
         seed: of the order.
         rank, size: of several processes that share each batch: this one gets every ``size``-th sample from ``rank``
-            on. Where a last batch is too small for all, it gets the first sample, of which its share says 0.
+            on. Where a last batch is too small for all, it gets the first sample, with a share of 0.
     """
 
     num_samples: int
@@ -121,7 +121,7 @@ def _collate_full_size(samples: list[dict]) -> dict:
     """Collate function: images stacked, labels of their own sizes in lists."""
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
     for key in {"label", "ignore"} & set(batch):
-        # A quarter of the memory to share.
+        # A quarter of the shared memory.
         batch[key] = [label.bool() for label in batch[key]]
     return {**batch, "image": torch.stack(batch["image"])}
 
@@ -136,7 +136,7 @@ def _ignore_signals(_worker: int) -> None:
 
 
 def _end_loader_processes() -> None:
-    """End what is left of them: Python's own way, SIGTERM and waiting, would wait for ever."""
+    """Kill the loader processes that are left: Python's own way, SIGTERM and waiting, would wait for ever."""
     # torch's handler would report the ends as failures of a loader.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for process in multiprocessing.active_children():

@@ -7,20 +7,20 @@ import numpy as np
 
 from datasets.decoding import RefusedError
 
-# Of 8 bits; all above is foreground.
+# The middle of 8 bits; foreground lies above.
 MIDDLE = 127
-# Of a decoder, around one of two values, and the highest in a JPEG of an empty mask.
+# JPEG noise around one of the two values, and the highest in a JPEG of an empty mask.
 NOISE, HIGHEST_NOISE = 16, 32
 # The greys that are neither bright nor dark.
 BETWEEN = (64, 192)
-# How far what resizing, and what JPEG with its blocks of 8 pixels, make of an outline reaches.
+# How far from an outline resizing, and JPEG with its blocks of 8 pixels, change values.
 SOFT_PX, BLOCK_PX = 2, 8
-# As many come from resizing alone; a mask that was JPEG before has more.
+# Different values that resizing alone makes; a mask that was JPEG before has more.
 FEW_VALUES = 8
 # Pixels that may be off, as shares of the smaller of foreground and background. Kvasir-SEG's masks have none; after
 # compressing them again and resizing them up to fourfold, at most 0.01 and 0.13 were seen.
 FEW_OFF, MANY_OFF = 0.02, 0.25
-# Blocks that differ from their neighbours, over what chance would make of them; a region of 2x2 blocks has 0.6.
+# Neighbouring blocks that differ, relative to the number by chance; a region of 2x2 blocks has 0.6.
 CHANCE = 0.7
 LISTED = 6
 
@@ -29,8 +29,8 @@ class Label(NamedTuple):
     """A mask as read.
 
     Attributes:
-        mask: (H,W) bool, the foreground; nothing of it is ignored. None for a sample without a mask.
-        ignore: (H,W) bool, what is not to be scored; None for a data set without such a value.
+        mask: (H,W) bool, the foreground without ignored pixels. None for a sample without a mask.
+        ignore: (H,W) bool, pixels that are not to be scored; None for a data set without such a value.
     """
 
     mask: np.ndarray | None
@@ -38,7 +38,7 @@ class Label(NamedTuple):
 
 
 def decode_mask(values: np.ndarray, *, lossy: bool = False, ignore_value: int | None = None) -> Label:
-    """Tell foreground, background and ignored pixels of a mask apart.
+    """Decode a mask into foreground, background and ignored pixels.
 
     A mask holds 0 and one other value, 1 or above 127. Soft or noisy edges are taken, as resizing and JPEG make them:
     then foreground is what lies above 127 (above half of the highest value where that exceeds 255), and away from the
@@ -46,9 +46,9 @@ def decode_mask(values: np.ndarray, *, lossy: bool = False, ignore_value: int | 
 
     Args:
         values: (H,W) grey values, uint8 or float32.
-        lossy: they were compressed so that they may have changed.
-        ignore_value: the one of pixels that are not to be scored. All others then are 0 and one other value to the
-            letter: {0, 255} with ``ignore_value`` 255 is a mask without foreground.
+        lossy: whether compression may have changed them.
+        ignore_value: that of pixels that are not to be scored. All others then have to be exactly 0 and one other
+            value: {0, 255} with ``ignore_value`` 255 is a mask without foreground.
 
     Raises:
         RefusedError: for values that are not plainly a mask (classes, a third grey, probabilities, a photograph), and
@@ -59,7 +59,7 @@ def decode_mask(values: np.ndarray, *, lossy: bool = False, ignore_value: int | 
     present = _distinct(values)
     if not lossy and _is_plain(present):
         return Label(values > (MIDDLE if present[-1] > 1 else 0))
-    # Of 1 and 255 the second means what is not to be scored; of 3 and 246 neither is a label.
+    # In {1, 255} the 255 marks ignored pixels; in {3, 246} neither is a label.
     if present[0] < 0 or (not lossy and len(present) == 2 and present[1] == 255):
         raise _refusal(present, lossy)
     grey = np.ceil(values * (255 / max(255, present[-1]))).astype(np.uint8) if values.dtype != np.uint8 else values
@@ -94,12 +94,12 @@ def _distinct(values: np.ndarray) -> np.ndarray:
 
 
 def _counts(grey: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
-    """(256,) pixels of each value, of those where ``where`` is not 0; both uint8. Ten times as fast as NumPy."""
+    """Histogram (256,) of the pixels, or of those where ``where`` is not 0; both uint8. Ten times as fast as NumPy."""
     return cv2.calcHist([np.ascontiguousarray(grey)], [0], where, [256], [0, 256]).ravel()
 
 
 def _is_plain(present: np.ndarray) -> bool:
-    """0 and one other value, or one of the two alone: exactly what all programs take for a mask."""
+    """Whether there are 0 and one other value, or one of the two alone, as all programs write masks."""
     others = present[present != 0]
     return len(others) == 0 or (len(others) == 1 and (others[0] == 1 or others[0] > MIDDLE))
 
@@ -109,8 +109,8 @@ def _has_third_value(grey: np.ndarray, lossy: bool) -> bool:
     counts = _counts(grey)
     dark, bright = counts[: MIDDLE + 1], counts[MIDDLE + 1 :]
     size = min(dark.sum(), bright.sum()) or grey.size
-    # Mostly there are too few such pixels for it to matter where they lie, which takes longer to see.
-    if grey.size - dark.max() - bright.max() > MANY_OFF * size and max(_off(grey, BLOCK_PX)) > MANY_OFF * size:
+    # Where such pixels lie takes longer to see, and mostly there are too few for it to matter.
+    if grey.size - dark.max() - bright.max() > MANY_OFF * size and max(_count_off(grey, BLOCK_PX)) > MANY_OFF * size:
         return True
     if counts[slice(*BETWEEN)].sum() > FEW_OFF * size:
         wide = cv2.erode(cv2.inRange(grey, BETWEEN[0], BETWEEN[1] - 1), _square(BLOCK_PX // 2))
@@ -118,17 +118,17 @@ def _has_third_value(grey: np.ndarray, lossy: bool) -> bool:
             return True
     if lossy:
         return False
-    # Edges and noise leave greys on both sides of the middle, labels beside a 255 on one alone.
+    # Edges and noise leave greys on both sides of the middle, labels beside a 255 on one side alone.
     if (np.count_nonzero(dark) > 1) != (np.count_nonzero(bright) > 1):
         return True
-    return np.count_nonzero(counts) <= FEW_VALUES and _off(grey, SOFT_PX)[1] > FEW_OFF * size
+    return np.count_nonzero(counts) <= FEW_VALUES and _count_off(grey, SOFT_PX)[1] > FEW_OFF * size
 
 
-def _off(grey: np.ndarray, reach_px: int) -> tuple[int, int]:
-    """Pixels farther than ``reach_px`` from the outline that have not the usual value of their side of it.
+def _count_off(grey: np.ndarray, reach_px: int) -> tuple[int, int]:
+    """Count pixels farther than ``reach_px`` from the outline that have another value than most on their side of it.
 
     Returns:
-        How many have the one value that most of them have, and how many are off by more than ``NOISE``.
+        How many have the most frequent of these values, and how many are off by more than ``NOISE``.
     """
     foreground = cv2.compare(grey, MIDDLE, cv2.CMP_GT)
     second = off = 0

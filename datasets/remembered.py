@@ -1,4 +1,4 @@
-"""What a checkpoint remembers of its data: the form of its images, and hashes of their ids."""
+"""Data settings kept in a checkpoint: the form of its images, and hashes of their ids."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -7,13 +7,13 @@ from datasets.specs import DatasetSpec
 
 
 def remembered_settings(spec: DatasetSpec) -> dict[str, int | str]:
-    """What a checkpoint keeps: how its network's images were made, and what of masks was ignored, if anything."""
+    """Settings of the data for a checkpoint: channels and normalisation of images, and the ignored value, if any."""
     ignored = {} if spec.ignore_value is None else {"ignore_value": spec.ignore_value}
     return {"channels": spec.in_channels, "normalisation": spec.normalisation, **ignored}
 
 
 def hash_ids(names: Iterable[str]) -> list[int]:
-    """Hash (48 bits) of each id, by which a checkpoint knows its training images without naming patients."""
+    """48-bit hash of each id: a checkpoint knows its training images without naming patients."""
     return [int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest()) for name in names]
 
 

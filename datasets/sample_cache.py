@@ -18,26 +18,25 @@ from torch import Tensor
 
 from datasets.cache import File, open_cache_file, shared_storage
 
-# To be raised with every change of what a record holds, or of how files become samples.
+# Version of the records: to be raised when their content, or the way from files to samples, changes.
 FORMAT = 4
 KEY_BYTES = 16
 HEADER = struct.Struct(f"<{KEY_BYTES}sI12x")
-# Of records, so that floats in them lie as processors like it.
+# Alignment of records, and so of the floats in them.
 ALIGNMENT = 64
 GB = 1e9
 
 
 class SampleCache:
-    """The samples of a data set that are kept; the others are decoded each time.
+    """Cache of the first samples of a data set; the others are decoded each time.
 
-    A record is a header, the key of what the sample was made from and a checksum, and its arrays. The header is written
-    last, so that a record counts only when it is whole; any other is as good as none. Processes that write the same
-    record at the same time do no harm.
+    A record is a header, with the key of what the sample was made from and a checksum, and its arrays. The header is
+    written last, so that a record that is not whole is invalid. Processes may write the same record at the same time.
 
     Args:
-        storage: what holds the records, of ``len(keys) * stride(layout)`` bytes.
+        storage: of ``len(keys) * stride(layout)`` bytes.
         layout: of a record, a structured type: the sample's arrays by name.
-        keys: ``cache_key`` of the files of the first samples, which are those that are kept.
+        keys: ``cache_key`` of the files of the samples to keep.
     """
 
     def __init__(self, storage: File, layout: np.dtype, keys: Sequence[bytes]):
@@ -47,9 +46,9 @@ class SampleCache:
     def sample(
         self, index: int, decode: Callable[[int], dict[str, Tensor]], files_of: Callable[[int], list[Path]]
     ) -> dict[str, Tensor]:
-        """The arrays of a sample, from the cache or else from ``decode(index)``, and then kept if there is room.
+        """The arrays of a sample, from the cache, or from ``decode(index)`` and then kept if there is room.
 
-        Those from the cache are of the layout's types. A file that changes while it is read is not kept.
+        Those from the cache have the layout's types. A sample whose files change while they are read is not kept.
         """
         if index >= len(self.keys):
             return decode(index)
@@ -62,7 +61,7 @@ class SampleCache:
         return sample
 
     def read(self, index: int) -> dict[str, Tensor] | None:
-        """The arrays of a record, perhaps the memory itself; None unless it is there, whole, and of its key."""
+        """The arrays of a record, perhaps views of the memory itself; None unless it is valid and has this key."""
         record = self.storage.read(index * stride(self.layout), HEADER.size + self.layout.itemsize)
         if record is None:
             return None
@@ -89,7 +88,7 @@ class SampleCache:
             record[name] = sample[name]
         data, key, offset = record.view(np.uint8), self.keys[index], index * stride(self.layout)
         try:
-            # Void until the data are there.
+            # Invalid until the data are there.
             self.storage.write(offset, bytes(HEADER.size))
             self.storage.write(offset + HEADER.size, data)
             self.storage.write(offset, HEADER.pack(key, zlib.crc32(data, zlib.crc32(key))))
@@ -109,10 +108,9 @@ def stride(layout: np.dtype) -> int:
 
 
 def cache_key(files: list[Path]) -> bytes:
-    """What a sample is made from: its files as they are now.
+    """Hash of the state of a sample's files: path, size, and times of content (mtime) and status (ctime).
 
-    The time of their last change of any kind too: that of their content is kept by copying and unpacking, and files
-    of uncompressed pixels are all of one size.
+    ctime too: copying and unpacking keep mtime, and files of uncompressed pixels are all of one size.
     """
     status = [(os.path.abspath(path), path.stat()) for path in files]
     parts = [(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for path, found in status]
@@ -122,7 +120,7 @@ def cache_key(files: list[Path]) -> bytes:
 def open_sample_cache(
     layout: np.dtype, settings: Sequence, files: Sequence[list[Path]], kind: str, *, max_bytes: float, folder: Path
 ) -> tuple[SampleCache | None, str]:
-    """The cache of samples, and a sentence about it.
+    """Open the cache of samples; with it, a sentence about it.
 
     Args:
         layout: the arrays of a sample.
@@ -133,7 +131,7 @@ def open_sample_cache(
 
     A cache that cannot be had stops no training: it is None then, and the sentence says why.
     """
-    # Not "//", of which infinity makes no number.
+    # Not "//", which makes NaN of infinity.
     capacity = int(min(len(files), max_bytes / stride(layout)))
     if kind == "off" or capacity < 1:
         return None, "cache: off; samples are decoded each time"
@@ -155,14 +153,14 @@ def open_sample_cache(
 
 
 def _settings_hash(layout: np.dtype, settings: Sequence) -> str:
-    """A name for all that decides a record's place and content, beside the files themselves."""
+    """Hash of all that decides a record's place and content, besides the files themselves."""
     parts = (
         FORMAT,
         *settings,
         [(name, layout[name].shape, str(layout[name].base)) for name in layout.names],
         [package.__version__ for package in (torch, np, PIL, pydicom)],
         features.version("libjpeg_turbo") or features.version("jpg"),
-        # Vector instructions of another width may round otherwise.
+        # Vector instructions of another width may round differently.
         (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability()),
     )
     return hashlib.blake2b(repr(parts).encode(), digest_size=KEY_BYTES).hexdigest()

@@ -32,9 +32,9 @@ from datasets.transforms import drawn_flips, preprocess, resize_labels, resize_s
 from utils.inputs import FEW, first_few
 
 FLIP_PROBABILITY = 0.5
-# Their pixels are looked at too: masks of classes or colours, or maps of another depth, mostly come in whole sets.
+# Masks and maps whose pixels are checked too: those of a wrong kind, as masks of classes, mostly come in whole sets.
 NUM_READ = 20
-# What JPEG makes of 1.
+# The highest value that JPEG makes of 1.
 HIGHEST_OF_LABELS = 2
 
 
@@ -89,8 +89,8 @@ class SegmentationDataset(Dataset):
         return [self.path(kind, self.names[index]) for kind in self.kinds]
 
     def use_cache(self, kind: str, *, max_gb: float, folder: str | Path | None = None) -> None:
-        """Read and resize every sample once; the samples are the same. Call it last: it holds for the names, sizes
-        and levels of now.
+        """Cache the samples, which are then read and resized once. Call it last: it holds for the present names, sizes
+        and levels.
 
         Args:
             kind: ``memory``, shared with loader processes; ``disk``, which later runs find again; or ``off``.
@@ -109,7 +109,7 @@ class SegmentationDataset(Dataset):
         )
 
     def _layout(self) -> np.dtype:
-        """The arrays of a sample that is kept, with labels of the network's size."""
+        """Layout of a cached sample's arrays, with labels of the network's size."""
         size = (self.spatial_size, self.spatial_size)
         fields = [("image", np.float32, (self.spec.in_channels, *size))]
         if self.has_labels:
@@ -120,7 +120,7 @@ class SegmentationDataset(Dataset):
         return np.dtype(fields)
 
     def first_samples(self, count: int) -> SegmentationDataset:
-        """The first samples as they are, with labels where their masks can be read: to look at."""
+        """The first samples without augmentation, with labels where their masks can be read, for pictures."""
         shown = self.subset(self.names[:count])
         shown.flip_probability, shown.augmentation, shown.has_labels = 0.0, "flips", False
         with contextlib.suppress(ValueError):
@@ -128,7 +128,7 @@ class SegmentationDataset(Dataset):
         return shown
 
     def leave_out(self, without_map: Collection[str]) -> None:
-        """Go on without these samples, which ``without_map`` then names, unless that would leave none; call it before
+        """Drop these samples, which ``without_map`` then names, unless that would leave none; call it before
         ``use_cache``.
         """
         left = [name for name in self.names if name not in without_map]
@@ -137,7 +137,7 @@ class SegmentationDataset(Dataset):
             self.names = left
 
     def describe_left_out(self, listed_in: str) -> str:
-        """What was left out for want of a gaze map, the first by name, in a sentence; all are in a file of the run."""
+        """A sentence on the images left out for want of a gaze map, the first by name; a file of the run lists all."""
         named = first_few(self.without_map) + f" (all in {listed_in})" * (len(self.without_map) > FEW)
         total = len(self.without_map) + len(self)
         return f"{len(self.without_map)} of {total} training images left out for want of a gaze map: {named}"
@@ -147,10 +147,10 @@ class SegmentationDataset(Dataset):
         return replace(self, names=list(names), cache=None)
 
     def _augmented(self, arrays: dict[str, Tensor], index: int, epoch: int | None) -> dict[str, Tensor]:
-        """Copies of a sample's arrays, float32, all of them turned alike."""
+        """Augmented float32 copies of a sample's arrays, all with the same transform."""
         kind = AUGMENTATIONS[self.augmentation]
         if not self.flip_probability and kind is None:
-            # Copies: those of a cache may be its memory.
+            # Copies: arrays of the cache may be views of its memory.
             return {name: array.to(torch.float32, copy=True) for name, array in arrays.items()}
         rng = np.random.default_rng(torch.randint(2**31, (1,)).tolist() if epoch is None else [self.seed, epoch, index])
         flips = drawn_flips(rng, self.flip_probability)
@@ -163,7 +163,7 @@ class SegmentationDataset(Dataset):
         }
 
     def _decode(self, index: int) -> dict[str, Tensor]:
-        """The sample as it is before flipping."""
+        """The sample before augmentation."""
         name = self.names[index]
         image = sample_image(self.spec, self.root, name)
         arrays = {"image": preprocess(image, self.spec.normalisation, self.spatial_size, antialias=self.antialias)}
@@ -249,7 +249,7 @@ def build_dataset(
 
 
 def check_files(dataset: SegmentationDataset) -> None:
-    """Every file of the split is there, opens as what it should be, and fits its image in size."""
+    """Check that every file of the split is there, opens as what it should be, and has the size of its image."""
     spec = dataset.spec
     # Maps in a folder of their own are of the size at which the network of a round saw the image.
     in_root = [kind for kind in dataset.kinds if kind != "map" or dataset.map_folder is None]
@@ -300,7 +300,7 @@ def _check_present(dataset: SegmentationDataset, kind: str) -> None:
 
 
 def _check_pixels(dataset: SegmentationDataset) -> None:
-    """The first masks and maps are what they should be."""
+    """Check the pixels of the first masks and maps."""
     names = dataset.names[:NUM_READ]
     if dataset.has_labels:
         for name in names:

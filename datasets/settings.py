@@ -1,4 +1,4 @@
-"""The settings file of a folder of images: what cannot be seen from the images themselves."""
+"""The settings file of a folder of images (dataset.toml): what cannot be seen from the images themselves."""
 
 import os
 import re
@@ -20,7 +20,7 @@ NORMALISATIONS = ("imagenet", "zscore")
 
 
 class Setting(NamedTuple):
-    """One key: what it may be in words, the test of it, and what ``DatasetSpec`` calls it, and holds, if otherwise."""
+    """One key: what it may be, in words and as a test; and ``DatasetSpec``'s name and value, if they differ."""
 
     expected: str
     fits: Callable[[Any], bool]
@@ -29,7 +29,7 @@ class Setting(NamedTuple):
 
 
 def read_settings(root: str | Path) -> dict[str, Any]:
-    """What the settings file of the data folder ``root`` decides, fields of ``DatasetSpec``; it may be absent.
+    """Read the settings file of the data folder ``root`` into fields of ``DatasetSpec``; it may be absent.
 
     Raises:
         OSError: for one that cannot be read, or is no file.

@@ -1,4 +1,4 @@
-"""How large a pixel is, and where a slice lies in the patient, as a DICOM header says it."""
+"""Pixel spacing and the position of a slice in the patient, from DICOM headers."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ import pydicom
 from datasets.decoding import UNREADABLE, naming
 from datasets.dicom import is_dicom, read_header
 
-# The first that is there counts. That of the detector is larger than that in the body, which lies nearer the source.
+# The first that is there counts. Spacing on the detector is larger than in the body, which lies nearer the source.
 SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing")
 PLACE_TAGS = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3}
 UID_TAGS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
 
 
 def dicom_geometry(path: str | Path) -> dict:
-    """What lays a mask over its DICOM image again, plain values for JSON; empty for other images, by their ending.
+    """Geometry that places a mask on its DICOM image, plain values for JSON; empty for other images, by their ending.
 
     Returns:
         ``rows``, ``columns``; ``pixel_spacing_mm`` [row, column] or None and ``pixel_spacing_source``, the attribute it
@@ -31,7 +31,7 @@ def dicom_geometry(path: str | Path) -> dict:
         return {}
     header = read_header(path, ["Rows", "Columns", *SPACING_TAGS, *PLACE_TAGS, *UID_TAGS])
     with naming(path, "a DICOM image"):
-        # Values are decoded when they are asked for; here the ones that an image cannot do without.
+        # Values are decoded on access; an image needs these.
         found: dict = {"rows": int(header.Rows), "columns": int(header.Columns)}
     source = next((tag for tag in SPACING_TAGS if _has(header, tag)), SPACING_TAGS[0])
     problems = []
@@ -47,12 +47,12 @@ def dicom_geometry(path: str | Path) -> dict:
 
 
 def _has(header: pydicom.Dataset, tag: str) -> bool:
-    # By what is in the file: a value that is no number shows itself only when it is decoded.
+    # By the raw value: decoding one that is no number fails.
     return tag in header and header.get_item(tag).value not in (None, "", b"", [])
 
 
 def _numbers(header: pydicom.Dataset, tag: str, count: int) -> list[float]:
-    """The finite numbers of an attribute, of a spacing above 0, or ValueError."""
+    """The finite numbers of an attribute, above 0 for a spacing, or ValueError."""
     try:
         value = header[tag].value
         values = [float(part) for part in (value if isinstance(value, Sequence) else [value])]

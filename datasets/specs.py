@@ -1,4 +1,4 @@
-"""What is fixed about each data set: channels, file types, normalisation, gaze settings, thresholds."""
+"""Specifications of data sets: channels, file types, normalisation, gaze settings, thresholds."""
 
 import re
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ IMAGE_EXTS = (*PICTURE_EXTS, *DICOM_EXTS)
 MAP_EXTS = (".png", ".jpg")
 # <case>_<slice>; a name without a slice number is its own case.
 PROSTATE_CASE = r"^(.+?)(?:_[^_]*)?$"
-# A name takes microseconds, but for a pattern that tries ways without end.
+# A match takes microseconds, except with a pattern that backtracks without end.
 CASE_SECONDS = 1
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """Facts about one data set.
+    """Specification of one data set.
 
     Attributes:
         name: as on the command line.
@@ -34,7 +34,7 @@ class DatasetSpec:
         case_pattern: regular expression whose one group, found in a sample's name, is its case; None where every
             image is a case of its own. A split must keep cases whole.
         ignore_value: the grey of pixels in masks that are not to be scored; None where there are none.
-        has_settings: the data folder may say otherwise in a settings file.
+        has_settings: a settings file in the data folder may override it.
         what, licence: for the model card of a network that was trained on it.
     """
 

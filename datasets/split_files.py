@@ -62,14 +62,14 @@ def write_splits(
             temporary.write_text("\n".join(members) + "\n", encoding="utf-8")
     for split in SPLITS:
         if split not in parts:
-            # A list of an earlier draw would claim cases that stand elsewhere now.
+            # A list of an earlier draw would claim cases that are in other parts now.
             paths[split].unlink(missing_ok=True)
     _describe(spec, parts, paths)
     return parts
 
 
 def _listed_images(spec: DatasetSpec, root: Path) -> list[str]:
-    """The ids of all images; says what else lies in the folder."""
+    """The ids of all images; prints what else is in the folder."""
     folder = root / "images"
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: expected a folder of images ({', '.join(spec.image_exts)}), found none")

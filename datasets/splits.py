@@ -1,4 +1,4 @@
-"""Which samples belong to which split: as the split files say; or drawn by case, where there are none."""
+"""Splits into training, validation and test samples: as the split files say, or drawn by case where there are none."""
 
 import hashlib
 import itertools
@@ -67,12 +67,12 @@ def split_names(
 
 
 def has_validation_file(root: str | Path) -> bool:
-    """Whether the data folder brings a validation split of its own."""
+    """Whether the data folder has a validation split file."""
     return (Path(root) / "val.txt").is_file()
 
 
 def train_list_sha256(root: str | Path) -> str:
-    """SHA-256, in hex digits, of the ids in train.txt in their order: by it a run knows whether it began with the same.
+    """SHA-256, in hex digits, of the ids in train.txt in their order, by which a resumed run recognises its data.
 
     Errors as of ``io.read_names``.
     """
@@ -93,7 +93,7 @@ def check_disjoint(spec: DatasetSpec, root: Path) -> None:
 
 
 def draw_splits(spec: DatasetSpec, names: Sequence[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
-    """Share names out by case: the same ones for the same names, whatever their order.
+    """Draw splits by case: the same parts for the same names, whatever their order.
 
     Args:
         names: plain ids, each once.

@@ -1,4 +1,4 @@
-"""Runs against a baseline, case by case: paired differences, their interval, a test, and who wins."""
+"""Paired comparison of runs with a baseline, case by case: differences, bootstrap interval, Wilcoxon test, wins."""
 
 import functools
 import os
@@ -14,13 +14,13 @@ from evaluation.metrics import MEASURES
 from evaluation.per_case import GROUP, LEVEL, NAME, SUMMARY_FILE, find_per_case, metrics_of, read_per_case
 from evaluation.run_names import named_paths
 from evaluation.statistics import DECIMALS, bootstrap_interval, holm, signed_rank_p
-from evaluation.summary import told_by
+from evaluation.summary import scoring_settings
 from utils.files import read_json
 from utils.inputs import first_few, shown
 
-# What should be the same for a difference to say something about the runs.
-ALIKE = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
-# What it means that a summary does not tell one of them.
+# Settings that should agree, so that a difference is one of the runs.
+SHARED_SETTINGS = ("data", "split", "root", "threshold", "spacing_mm", "ignore_value")
+# What a setting is where a summary does not have it.
 NOT_GIVEN = {"ignore_value": "none", "spacing_mm": "as DICOM headers say"}
 
 
@@ -34,22 +34,22 @@ class ComparedRun:
 
     @functools.cached_property
     def settings(self) -> dict:
-        """As ``told_by`` the summary beside it; empty where there is none. ValueError for one that is none."""
-        return told_by(read_json(self.path.with_name(SUMMARY_FILE), "a summary with settings"))
+        """``scoring_settings`` of the summary beside it; empty where there is none. ValueError for a broken one."""
+        return scoring_settings(read_json(self.path.with_name(SUMMARY_FILE), "a summary with settings"))
 
     @property
     def cases(self) -> list[str]:
-        """Their names, each once, in the order of the file."""
+        """Names of the cases, each once, in the order of the file."""
         return self.table[NAME].unique().tolist()
 
     @property
     def metrics(self) -> list[str]:
-        """Those that the table has."""
+        """Metrics that the table has."""
         return metrics_of(self.table)
 
     @property
     def levels(self) -> list[str]:
-        """``ensemble``, ``1``, ..., in the order of the file."""
+        """Levels: ``ensemble``, ``1``, ..., in the order of the file."""
         return self.table[LEVEL].unique().tolist()
 
 
@@ -103,13 +103,13 @@ class Comparison:
 
 
 class Compared(NamedTuple):
-    """Everything that a table, a figure or a report needs.
+    """Result of a comparison: everything that a table, a figure or a report needs.
 
     Attributes:
         runs: the baseline first.
-        comparisons: a metric and run, metrics outside.
+        comparisons: one per metric and run, sorted by metric.
         paired: a row a case, see ``paired_table``.
-        notes: sentences on what differs between the runs besides.
+        notes: warnings of settings that differ between the runs.
     """
 
     runs: list[ComparedRun]
@@ -212,7 +212,7 @@ def check_level(runs: Sequence[ComparedRun], level: str) -> None:
 def compare_paired(
     paired: pd.DataFrame, names: Sequence[str], metrics: Sequence[str], *, level: str = "ensemble", seed: int = 0
 ) -> list[Comparison]:
-    """Every run after the first, the baseline, against it: one comparison per metric and run, metrics outside.
+    """Compare every run after the first, the baseline, with it: one comparison per metric and run, sorted by metric.
 
     Args:
         paired: as ``paired_table`` makes it, of this level.
@@ -228,10 +228,10 @@ def compare_paired(
 
 
 def paired_table(runs: Sequence[ComparedRun], *, metrics: Sequence[str], level: str = "ensemble") -> pd.DataFrame:
-    """A row a case, in the order of the first run.
+    """Table of paired values, a row a case in the order of the first run.
 
-    Columns: ``name``, ``group``, and by metric and run tuples: (metric, run) the value, (metric, run, baseline) the
-    run's less the baseline's. Not a number where there is none.
+    Columns: ``name``, ``group``, and tuples: (metric, run) has the run's value, (metric, run, baseline) the run's
+    value less the baseline's; NaN where there is none.
     """
     groups, names, baseline = groups_of(runs), runs[0].cases, runs[0].name
     of_level = {run.name: run.table[run.table[LEVEL] == level].set_index(NAME).loc[names] for run in runs}
@@ -247,11 +247,11 @@ def _compare(paired: pd.DataFrame, baseline: str, run: str, metric: str, level: 
     before, after = (paired[metric, name].to_numpy() for name in (baseline, run))
     not_before, not_after = np.isnan(before), np.isnan(after)
     known = ~(not_before | not_after)
-    of_case = paired[GROUP].to_numpy(object)[known]
+    groups = paired[GROUP].to_numpy(object)[known]
     differences = np.round(after - before, DECIMALS)[known]
     better = differences > 0 if MEASURES[metric].larger_is_better else differences < 0
-    num_groups = len(set(of_case))
-    interval = bootstrap_interval(differences, of_case, seed=seed) or (None, None)
+    num_groups = len(set(groups))
+    interval = bootstrap_interval(differences, groups, seed=seed) or (None, None)
     return Comparison(
         metric=metric,
         level=level,
@@ -268,7 +268,7 @@ def _compare(paired: pd.DataFrame, baseline: str, run: str, metric: str, level: 
         ci95_low=interval[0],
         ci95_high=interval[1],
         median_difference=float(np.median(differences)) if len(differences) else None,
-        wilcoxon_p=signed_rank_p(pd.Series(differences).groupby(of_case).mean().to_numpy()),
+        wilcoxon_p=signed_rank_p(pd.Series(differences).groupby(groups).mean().to_numpy()),
         tested="group means" if num_groups < len(differences) else "cases",
         holm_p=None,
         wins=int(better.sum()),
@@ -282,10 +282,10 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _differing_settings(runs: Sequence[ComparedRun]) -> list[str]:
-    """A sentence for each setting that two summaries tell differently: ids alone do not say which images they are."""
+    """Warnings, one for each setting in which summaries differ: equal ids alone do not make equal images."""
     settings = {run.name: run.settings for run in runs}
     notes = []
-    for key in ALIKE:
+    for key in SHARED_SETTINGS:
         found = {name: values[key] for name, values in settings.items() if values.get(key) is not None}
         if found and key in NOT_GIVEN:
             found = {name: found.get(name, NOT_GIVEN[key]) for name, values in settings.items() if values}

@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but their seed, taken together as one experiment."""
+"""Experiments: runs of one recipe that differ in their seed alone, and their mean and deviation over seeds."""
 
 import json
 import re
@@ -15,8 +15,10 @@ from evaluation.summary import SUMMARY_FILE, TRAIN_LIST, read_summary
 SEED_FOLDER = re.compile(r"seed\d+")
 KEYS = ("result", "metric", "level")
 # In summaries from before 2026-11-30 a unet has settings of the smp-unet, too.
-OF_OTHERS = ("encoder", "encoder_weights", "decoder_channels", "frozen_stages")
-SAME_CASES = "{before} test cases, as in {first}, whose recipe it shares, found {said}; evaluate both on the same cases"
+SMP_SETTINGS = ("encoder", "encoder_weights", "decoder_channels", "frozen_stages")
+SAME_CASES = (
+    "{before} test cases, as in {first}, whose recipe it shares, found {found}; evaluate both on the same cases"
+)
 SAME_LIST = (
     "the training images of {first}, whose recipe it shares, found that train.txt had other ids; train both on the same"
 )
@@ -65,11 +67,10 @@ def find_runs(paths: Sequence[str | Path]) -> tuple[list[FinishedRun], list[Path
 
 
 def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
-    """Runs of the same recipe are one experiment; one whose summary has no recipe is an experiment alone.
+    """Group runs of the same recipe into experiments; a run whose summary has no recipe is an experiment alone.
 
     Returns:
-        The experiments in the order of their first runs. Where the runs have several names, all are in the
-        experiment's.
+        The experiments in the order of their first runs, named by all different names of their runs.
 
     Raises:
         ValueError: if a recipe has two runs of one seed, runs on different numbers of test cases, or of other lists of
@@ -79,14 +80,14 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
     for index, run in enumerate(runs):
         recipe = run.summary.get("recipe")
         if recipe is not None and recipe.get("model") == "unet":
-            recipe = {key: value for key, value in recipe.items() if key not in OF_OTHERS}
+            recipe = {key: value for key, value in recipe.items() if key not in SMP_SETTINGS}
         key = index if recipe is None else json.dumps(recipe, sort_keys=True)
         groups.setdefault(key, []).append(run)
     experiments = []
     for group in groups.values():
         _check_different_seeds(group)
         _check_alike(group, _num_cases, SAME_CASES)
-        # Earlier summaries do not say it.
+        # Earlier summaries lack it.
         _check_alike(group, lambda summary: summary.get(TRAIN_LIST), SAME_LIST)
         name = ", ".join(dict.fromkeys(run.name for run in group))
         experiments.append(Experiment(name, tuple(sorted(group, key=lambda run: run.summary.get("seed") or 0))))
@@ -94,12 +95,12 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Experiment]:
 
 
 def over_seeds(experiment: Experiment) -> pd.DataFrame:
-    """The numbers of an experiment, by result (``last``, ...), metric (``dice``, ...) and level (``ensemble``, ``1``).
+    """Statistics of an experiment over its seeds, by result (``last``, ...), metric (``dice``, ...) and level.
 
-    Columns, not a number where there is nothing to compute them from:
+    Columns, NaN where there is nothing to compute them from:
         n_seeds: runs with a value; the others predicted nothing where nothing is, or lack this result.
         mean: over seeds, of the runs' means over images.
-        std_over_seeds: of the runs' means, the sample's (n-1).
+        std_over_seeds: sample standard deviation (n-1) of the runs' means.
         std_over_images: mean over seeds of each run's standard deviation over its images.
         num_cases: images, the same in every run; of distances in mm those whose spacing is known.
         num_undefined: images without a value, summed over seeds.
@@ -144,14 +145,14 @@ def _check_different_seeds(group: list[FinishedRun]) -> None:
         first[seed] = run.folder
 
 
-def _check_alike(group: list[FinishedRun], of: Callable[[dict], str | None], expected: str) -> None:
-    """Raise ValueError where a summary says something else than the first one that says it."""
-    known = [(run.folder, said) for run in group if (said := of(run.summary))]
-    for folder, said in known[1:]:
+def _check_alike(group: list[FinishedRun], value_of: Callable[[dict], str | None], expected: str) -> None:
+    """Raise ValueError where a summary's value differs from that of the first summary that has one."""
+    known = [(run.folder, found) for run in group if (found := value_of(run.summary))]
+    for folder, found in known[1:]:
         first, before = known[0]
-        if said != before:
-            said_of_both = expected.format(first=first, before=before, said=said)
-            raise ValueError(f"{folder}: expected {said_of_both}, or leave one of them out")
+        if found != before:
+            details = expected.format(first=first, before=before, found=found)
+            raise ValueError(f"{folder}: expected {details}, or leave one of them out")
 
 
 def _num_cases(summary: dict) -> str:

@@ -1,4 +1,4 @@
-"""Overlap metrics: counts first, ratios after."""
+"""Overlap metrics (Dice, IoU, precision, recall) from the confusion matrix, and the registry of all metrics."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 
 class Measure(NamedTuple):
-    """A metric: how it is said, and for an overlap how it is computed.
+    """A metric: title, unit and direction, and for an overlap its formula.
 
     Attributes:
         title: for tables and axes.
         unit: as printed.
-        scale: printed number over the one in files.
+        scale: factor from the number in files to the printed one.
         larger_is_better: else smaller is.
-        highest: the largest value there can be; the smallest is 0.
-        of: from the counts of a case; None for what is measured otherwise (``evaluation.distances``).
+        highest: the largest possible value; the smallest is 0.
+        of: its formula from the counts of a case; None for distances (``evaluation.distances``).
     """
 
     title: str
@@ -27,7 +27,7 @@ class Measure(NamedTuple):
     of: Callable[[Counts], float] | None = None
 
 
-# Foreground is where a probability is above it, where nothing else is asked for.
+# Default threshold: foreground is where the probability is above it.
 THRESHOLD = 0.5
 # Numbers of pixels of a case, beside its metrics.
 COUNTS = PREDICTED_PX, TRUE_PX, IGNORED_PX = "predicted_px", "true_px", "ignored_px"
@@ -50,7 +50,7 @@ def count(prediction, target, mask=None) -> Counts:
         mask: boolean, of that shape; pixels where it is False are left out.
 
     Raises:
-        ValueError: if the shapes differ, or for other numbers: of a mask of 0 and 255 each bit would count.
+        ValueError: if the shapes differ, or for other types: in a mask of 0 and 255 each bit would count.
     """
     if prediction.shape != target.shape:
         raise ValueError(f"metrics: expected equal shapes, found {tuple(prediction.shape)} and {tuple(target.shape)}")
@@ -67,22 +67,22 @@ def count(prediction, target, mask=None) -> Counts:
 
 
 def dice(counts: Counts) -> float:
-    """2 tp / (2 tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
+    """Dice coefficient 2 tp / (2 tp + fp + fn), in 0..1; NaN if prediction and target are both empty."""
     return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, counts)
 
 
 def iou(counts: Counts) -> float:
-    """tp / (tp + fp + fn), in 0..1; not a number if prediction and target are both empty."""
+    """Intersection over union tp / (tp + fp + fn), in 0..1; NaN if prediction and target are both empty."""
     return _ratio(counts.tp, counts.tp + counts.fp + counts.fn, counts)
 
 
 def precision(counts: Counts) -> float:
-    """tp / (tp + fp), in 0..1; 0 if the prediction alone is empty, not a number if both are."""
+    """Precision tp / (tp + fp), in 0..1; 0 if the prediction alone is empty, NaN if both are."""
     return _ratio(counts.tp, counts.tp + counts.fp, counts)
 
 
 def recall(counts: Counts) -> float:
-    """tp / (tp + fn), in 0..1; 0 if the target alone is empty, not a number if both are."""
+    """Recall tp / (tp + fn), in 0..1; 0 if the target alone is empty, NaN if both are."""
     return _ratio(counts.tp, counts.tp + counts.fn, counts)
 
 
@@ -102,12 +102,12 @@ HEADLINE = ("dice", "iou")
 
 
 def overlaps(counts: Counts) -> dict[str, float]:
-    """All metrics that follow from the counts of a case, by name: each in 0..1, or not a number; see its function."""
+    """All metrics that follow from the counts of a case, by name: each in 0..1, or NaN; see its function."""
     return {name: measure.of(counts) for name, measure in MEASURES.items() if measure.of}
 
 
 def _ratio(numerator: int, denominator: int, counts: Counts) -> float:
     if not counts.tp + counts.fp + counts.fn:
         return math.nan
-    # 0 where one mask alone is empty: a failure is not to drop out of the mean.
+    # 0 where one mask alone is empty: a failure must not drop out of the mean.
     return numerator / denominator if denominator else 0.0

@@ -27,8 +27,8 @@ def table_of(rows: Sequence[Row]) -> pd.DataFrame:
 
     Returns:
         Columns ``name``, ``group`` (the case's own name where it has none), ``level``, all overlaps and those
-        distances that any row has, in the order of ``MEASURES``, and the counts that any row has; not a number where
-        there is no value.
+        distances that any row has, in the order of ``MEASURES``, and the counts that any row has; NaN where there is no
+        value.
     """
     found = {key for row in rows for key in row}
     metrics = [name for name, measure in MEASURES.items() if measure.of or name in found]
@@ -54,7 +54,7 @@ def find_per_case(path: str | Path) -> Path:
     """The per-case table of a results folder, or the file itself.
 
     Raises:
-        FileNotFoundError: if there is none; a sentence that names the other tables in the folder.
+        FileNotFoundError: if there is none; the message names the other tables in the folder.
     """
     path = Path(path)
     if path.name == SUMMARY_FILE:
@@ -83,7 +83,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
             and holds in a case's every row. Other columns are passed over.
 
     Returns:
-        As of ``table_of``, with the columns that the file has and without counts. Every level has every case.
+        As ``table_of`` returns it, with the columns that the file has, without counts. Every level has every case.
 
     Raises:
         OSError: if it cannot be read.
@@ -94,9 +94,9 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     texts, metrics = table.frame, metrics_of(table.frame)
     if not metrics:
         raise ValueError(f"{path}: expected one or more of the columns {', '.join(MEASURES)}, found none of them")
-    who = [column for column in COLUMNS if column in texts]
-    for column in who:
-        # Other software on a Mac writes accents apart.
+    keys = [column for column in COLUMNS if column in texts]
+    for column in keys:
+        # Software on a Mac may write decomposed accents.
         texts[column] = texts[column].map(plain_id)
         one_line = (texts[column] != "") & ~texts[column].str.contains(CONTROL_CHARACTERS)
         _check(table, one_line, column, f"a {column} on one line")
@@ -105,7 +105,7 @@ def read_per_case(path: str | Path) -> pd.DataFrame:
     _check_once(path, texts)
     if GROUP in texts:
         _check_groups(path, texts)
-    scores = texts[who].copy()
+    scores = texts[keys].copy()
     for metric in metrics:
         scores[metric] = values = numbers_of(texts[metric])
         highest = MEASURES[metric].highest
@@ -151,5 +151,5 @@ def _check_complete(path: Path, table: pd.DataFrame) -> None:
 
 
 def evenly_spaced(ranked: Sequence[str], count: int) -> list[str]:
-    """Some names of cases, from the first to the last: of the worst to the best, failures are among them."""
+    """Names of cases at even ranks, first and last included, so that failures are among the examples shown."""
     return [ranked[index] for index in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]

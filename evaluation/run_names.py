@@ -1,4 +1,4 @@
-"""What runs are called that a command line names: ``NAME=PATH``, or the last part of the path."""
+"""Names of runs on the command line: ``NAME=PATH``, or the last part of the path."""
 
 import os
 from collections import Counter
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from evaluation.per_case import PER_CASE_FILE, SUMMARY_FILE
 from utils.inputs import CONTROL_CHARACTERS, shown
 
-# Of a run folder: the options that it began with, and its checkpoints.
+# Files of a run folder: the options that it began with, and its checkpoints.
 ARGS_FILE = "args.json"
 LATEST_FILE, PREVIOUS_FILE, BEST_FILE = "model_latest.pth", "model_previous.pth", "model_best.pth"
-# Called like the results folder that they are in.
+# Files that are named by the results folder that they are in.
 RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, LATEST_FILE, PREVIOUS_FILE, BEST_FILE)
 
 
@@ -27,7 +27,7 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
     """The names and paths of runs.
 
     Args:
-        texts: each ``NAME=PATH`` or ``PATH``; a text that is a path as it stands, equals sign and all, is one.
+        texts: each ``NAME=PATH`` or ``PATH``; a text that exists as a path, equals signs included, is one.
         option: for messages.
 
     Returns:
@@ -40,7 +40,7 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
     for text in map(str, texts):
         parts = text.split("=")
         splits = [("=".join(parts[:index]), "=".join(parts[index:])) for index in range(1, len(parts))]
-        # Names hold equals signs, too, as lr=0.1: the path is what is there.
+        # Names may hold equals signs, as lr=0.1: the path is the first end that exists.
         name, rest = next(
             (split for split in splits if split[1] and Path(split[1]).exists()), (splits or [("", "")])[0]
         )
@@ -61,11 +61,11 @@ def named_paths(texts: Sequence[str | Path], option: str) -> list[NamedPath]:
 
 
 def distinct_names(paths: Sequence[str | Path]) -> list[str]:
-    """The last part of each path, or as many as tell it from the others; of a file of results, its folder's."""
+    """The shortest end of each path that tells it from the others; for a file of results, of its folder's path."""
     places = [Path(os.path.abspath(path)) for path in paths]
     folders = {place: place.parent if place.name in RESULT_FILES else place for place in places}
     shared = {folder for folder, number in Counter(folders.values()).items() if number > 1}
-    # Of two files of one folder both are named.
+    # Two files of one folder are named by file.
     ends = {place: place if folder in shared else folder for place, folder in folders.items()}
     return [_shortest_tail(ends[place], ends.values()) for place in places]
 

@@ -1,4 +1,4 @@
-"""The scores of a case: metrics of its masks, a row a level."""
+"""Scores of a case: the metrics of its predicted masks, a row a level."""
 
 import numpy as np
 import pandas as pd
@@ -19,19 +19,19 @@ def score_case(
     distances: bool = False,
     spacing_mm: Spacing | None = None,
 ) -> list[Row]:
-    """The numbers of one case, a row a level.
+    """Score one case: overlaps and, on demand, distances, a row a level.
 
     Args:
         masks: (1+L,h,w) bool, the ensemble first.
         label: (h,w) bool.
-        ignore: (h,w) bool, pixels that count nowhere: for distances they are of neither mask.
+        ignore: (h,w) bool, pixels that count nowhere; for distances they belong to neither mask.
         distances: add ``hd95_px`` and ``assd_px``, and with ``spacing_mm`` ``hd95_mm`` and ``assd_mm``.
         spacing_mm: height and width of a pixel.
 
     Returns:
         Dicts of ``name``, ``level`` (``ensemble``, ``1``, ``2``, ...), the ``overlaps`` in 0..1, distances,
         the foreground pixels ``predicted_px``, ``true_px``, and with ``ignore`` ``ignored_px``. Where both masks are
-        empty, no metric is a number; where one is, overlaps are 0 and distances the diagonal of the image.
+        empty, every metric is NaN; where one is, overlaps are 0 and distances the diagonal of the image.
     """
     rows, scored = [], None
     if ignore is not None:
@@ -54,6 +54,6 @@ def _distances(mask: np.ndarray, label: np.ndarray, spacing: Spacing, unit: str)
 
 
 def collapsed_levels(table: pd.DataFrame) -> list[str]:
-    """Levels that predict no foreground on any case, though there is some: their logits ruin the mean of all."""
+    """Collapsed levels: no foreground predicted on any case, though there is some; they ruin the mean of logits."""
     levels = table[table[LEVEL] != ENSEMBLE].groupby(LEVEL, sort=False)
-    return [level for level, of in levels if not of[PREDICTED_PX].any() and (of["dice"] == 0).any()]
+    return [level for level, rows in levels if not rows[PREDICTED_PX].any() and (rows["dice"] == 0).any()]

@@ -8,9 +8,9 @@ import scipy  # its parts are imported when they are first used
 
 NUM_RESAMPLES = 10_000
 BATCH = 500
-# Five differences of one sign give p = 0.0625: below six a test can say nothing.
+# Five differences of one sign give p = 0.0625: with fewer than six no test can be significant.
 MIN_TESTED = 6
-# Of which all further digits are rounding: equal means of a group must not differ by 1e-17.
+# Further digits are rounding errors: equal means of groups must not differ by 1e-17.
 DECIMALS = 12
 
 
@@ -21,13 +21,13 @@ def bootstrap_interval(
 
     Args:
         values: one a case, all of them numbers.
-        groups: the group (patient) of each case. Groups are drawn whole, since cases of one are alike; the mean is
+        groups: the group (patient) of each case. Groups are drawn whole, since their cases are correlated; the mean is
             over the cases of the groups drawn. None: every case is a group.
         confidence: share of the resampled means inside, in 0..1.
         seed: of the draws; the same values give the same interval.
 
     Returns:
-        (low, high), in the unit of the values; None for fewer than two groups, from which nothing can be said.
+        (low, high), in the unit of the values; None for fewer than two groups.
     """
     values = np.asarray(values, np.float64)
     number = np.arange(len(values)) if groups is None else np.unique(np.asarray(groups, object), return_inverse=True)[1]
@@ -36,7 +36,7 @@ def bootstrap_interval(
         return None
     sums = np.bincount(number, values)
     rng, means = np.random.default_rng(seed), []
-    # In parts, for memory.
+    # In batches, to save memory.
     for _ in range(NUM_RESAMPLES // BATCH):
         drawn = rng.integers(len(counts), size=(BATCH, len(counts)))
         means.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))

@@ -11,8 +11,8 @@ from evaluation.per_case import ENSEMBLE, GROUP, LEVEL, SUMMARY_FILE, metrics_of
 from evaluation.statistics import bootstrap_interval
 from utils.files import read_json
 
-PARTS = ("_mean", "_std")
-# Of the ids in train.txt as the run began, in its options and its summary.
+STATISTICS = ("_mean", "_std")
+# Key of the hash of the ids in train.txt as the run began, in its options and its summary.
 TRAIN_LIST = "train_list_sha256"
 
 
@@ -25,15 +25,14 @@ def summarize(table: pd.DataFrame, *, intervals: bool = False) -> dict[str, dict
 
     Returns:
         By level: ``num_cases``; ``<metric>_mean``, ``<metric>_std`` and, with ``intervals``, ``<metric>_ci95`` (low,
-        high), None where there is no case or none to tell them from. Cases without a value (nothing there, nothing
-        predicted) are left out and counted in ``num_undefined``. Where the table counts pixels: cases where only one
-        mask is empty, which get the worst value, are counted in ``num_one_empty``, and empty predictions, if any, in
-        ``num_empty``. Where only some cases have distances in mm, as their spacing is known, ``num_cases_mm`` counts
-        them.
+        high), None where there are too few cases. Cases without a value (both masks empty) are left out and counted in
+        ``num_undefined``. Where the table counts pixels: cases where only one mask is empty, which get the worst value,
+        are counted in ``num_one_empty``, and empty predictions, if any, in ``num_empty``. Where only some cases have a
+        known spacing, and so distances in mm, ``num_cases_mm`` counts them.
     """
     summary: dict[str, dict] = {}
     metrics = metrics_of(table)
-    # Others may have a value where nothing is there and nothing predicted, as specificity.
+    # Other metrics, such as specificity, may have a value where both masks are empty.
     overlaps = [metric for metric in metrics if metric in HEADLINE] or metrics
     for level, of_level in table.groupby(LEVEL, sort=False):
         entry: dict = {"num_cases": len(of_level)}
@@ -85,9 +84,9 @@ def read_summary(folder: str | Path) -> dict:
     return summary
 
 
-def told_by(summary: Mapping) -> dict:
-    """What a summary tells of how its scores came about: besides its own entries what stands in a training's recipe,
-    and how training scores, which it does not say."""
+def scoring_settings(summary: Mapping) -> dict:
+    """Settings behind the scores of a summary: its own entries, those of a training's recipe, and how training scores,
+    which a training's summary does not hold."""
     scoring = {"split": "test", "threshold": THRESHOLD} if "mode" in summary else {}
     recipe = summary.get("recipe")
     known = {key: value for key, value in recipe.items() if value is not None} if isinstance(recipe, dict) else {}
@@ -95,17 +94,17 @@ def told_by(summary: Mapping) -> dict:
 
 
 def _check_numbers(metrics: dict[str, dict]) -> None:
-    """Raise KeyError, TypeError or AttributeError where the ensemble or a number of a level is missing or is none."""
+    """Raise KeyError, TypeError or AttributeError where the ensemble or a level's number is missing or no number."""
     needed = ("num_cases", *(f"{metric}_{part}" for metric in HEADLINE for part in ("mean", "std")))
     for entry in (metrics[ENSEMBLE], *metrics.values()):
-        numbers = {key: value for key, value in entry.items() if key.startswith("num_") or key.endswith(PARTS)}
+        numbers = {key: value for key, value in entry.items() if key.startswith("num_") or key.endswith(STATISTICS)}
         for key in (*needed, *numbers):
             if not isinstance(entry[key], int | float | None):
                 raise TypeError(key)
 
 
 def describe_metrics(metrics: dict[str, dict]) -> str:
-    """One line: Dice and IoU of every level in per cent."""
+    """Metrics in one line: Dice and IoU of every level in per cent."""
     parts = [f"{level}: Dice {_mean_and_std(m, 'dice')} IoU {_mean_and_std(m, 'iou')}" for level, m in metrics.items()]
     undefined = metrics.get(ENSEMBLE, {}).get("num_undefined", 0)
     parts += [f"{undefined} empty cases left out"] if undefined else []
@@ -128,7 +127,7 @@ def empty_masks(metrics: dict[str, dict]) -> list[str]:
 
 
 def metrics_table(metrics: dict[str, dict]) -> str:
-    """A table for the console, a row a metric and a column a level: mean (std over cases) [95 % interval of the mean].
+    """Metrics as a table for the console, a row a metric, a column a level: mean (std over cases) [95 % interval].
 
     Args:
         metrics: by level, as ``summarize`` makes them, with intervals.

@@ -1,1 +1,1 @@
-"""Trained networks at work: on images, for scores, as exported files."""
+"""Inference: prediction, evaluation, export and figures with trained networks."""

@@ -1,4 +1,4 @@
-"""What the trivial predictors, which ignore the image, reach on the test set."""
+"""Baseline scores: the trivial predictors, which ignore the image, on the test set."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def score_trivial(
 
 
 def table_file(predictor: str) -> str:
-    """Where a predictor's scores are, case by case."""
+    """File name of a predictor's per-case scores."""
     return f"per_case_{predictor}.csv"
 
 

@@ -1,4 +1,4 @@
-"""Score checkpoints, ours or released ones, one or several averaged, case by case."""
+"""Evaluation of checkpoints, ours or released, one or several averaged, case by case."""
 
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,12 +28,12 @@ RESULT_FILES = (SUMMARY_FILE, PER_CASE_FILE, EXAMPLES_FILE, REPORT_FILE)
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(PredictorSettings):
-    """What to score, and with what; the options of ``evaluate`` by name.
+    """Settings of an evaluation, the options of ``evaluate`` by name.
 
     Attributes:
         root: folder of the data set.
         data: name of the data set; None as trained.
-        exp_path: where the results go; None: beside the checkpoint. See ``results_folder``.
+        exp_path: folder of the results; None: beside the checkpoint. See ``results_folder``.
         split: ``test``, ``val`` or ``train``.
         save_pred: write the predicted masks as PNG.
         report: write ``report.html``, with the ``fixations`` of a table.
@@ -58,8 +58,8 @@ def evaluate(settings: EvaluationSettings) -> dict[str, dict]:
         The metrics by level, as ``evaluation.summary.summarize`` makes them, with intervals.
 
     Raises:
-        OSError, ValueError: for checkpoints or data that cannot be read or do not belong together, outputs that are not
-            finite, or results that cannot be written; earlier ones are left as they were then.
+        OSError, ValueError: for checkpoints or data that cannot be read or do not fit each other, outputs that are not
+            finite, or results that cannot be written; earlier results then stay.
     """
     if settings.fixations and not settings.report:
         raise ValueError("--fixations: expected with --report, which shows them, found without")
@@ -71,7 +71,7 @@ def evaluate(settings: EvaluationSettings) -> dict[str, dict]:
         print("warning: the checkpoint was chosen on these images, so that its score is optimistic")
     folder = results_folder(settings)
     pictures = CasePictures(dataset.spec, settings.root, settings.fixations) if settings.report else None
-    # An evaluation that fails or is stopped leaves the earlier one, and no predictions that the next would inherit.
+    # Staged: an evaluation that fails or is stopped leaves the earlier results, and none of its own.
     with staged_folder(folder, before_moving=lambda: _remove_earlier_results(folder), last=SUMMARY_FILE) as staged:
         metrics = _write_results(settings, predictor, dataset, pictures, summary, staged)
     size = summary["spatial_size"]
@@ -94,7 +94,7 @@ def _write_results(
     summary: dict,
     folder: Path,
 ) -> dict[str, dict]:
-    """All files of an evaluation; returns the metrics by level."""
+    """Write all files of an evaluation; returns the metrics by level."""
     writers: list = [partial(write_mask, folder / PREDICTIONS_FOLDER)] if settings.save_pred else []
     writers += [partial(write_probabilities, folder / PROBABILITIES_FOLDER)] if settings.save_prob else []
     report = _report(predictor, summary, folder) if pictures else None
@@ -135,13 +135,13 @@ def _report(predictor: Predictor, summary: dict, folder: Path) -> ReportWriter:
 
 def _add_case(report: ReportWriter, pictures: CasePictures, case: Case) -> None:
     known = {"rows": levels_of(case.rows), "predictions": case.masks[0], "probabilities": case.probabilities}
-    of_run = {key: {RUN_NAME: value} for key, value in known.items()}
+    by_run = {key: {RUN_NAME: value} for key, value in known.items()}
     group = pictures.spec.case_of(case.name)
-    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **of_run))
+    report.add(pictures.case(case.name, group=group, truth=case.label, ignore=case.ignore, **by_run))
 
 
 def results_folder(settings: EvaluationSettings) -> Path:
-    """Where the results go: not into a run folder itself, whose own results they would replace."""
+    """Folder of the results; never a run folder itself, whose own results they would replace."""
     checkpoints = paths_of(settings.ckpt_path)
     several = f"_{len(checkpoints)}checkpoints" if len(checkpoints) > 1 else ""
     name = f"evaluate_{settings.split}{several}{'_tta' if settings.tta else ''}"
@@ -152,7 +152,7 @@ def results_folder(settings: EvaluationSettings) -> Path:
 
 
 def _remove_earlier_results(folder: Path) -> None:
-    """Take away what an earlier evaluation left: with other options it would have written other files."""
+    """Remove the files of an earlier evaluation, which may be others, by other options."""
     masks = (f"{PREDICTIONS_FOLDER}/*.png", f"{PROBABILITIES_FOLDER}/*/*.png")
     if (folder / SUMMARY_FILE).is_file():
         remove_files(folder, (*RESULT_FILES, "events.out.tfevents.*", *masks))
@@ -164,9 +164,9 @@ def _dataset(settings: EvaluationSettings, predictor: Predictor) -> Segmentation
     data = settings.data or config.get("data")
     if data is None:
         raise ValueError("--data: expected the data set, since the checkpoint does not name it; found none")
-    # As it is fed: a released one does not say what it wants, and the predictor has decided.
+    # With the predictor's preprocessing, as a released checkpoint names none.
     check_settings(get_spec(data, settings.root), config | asdict(predictor.preprocessing), first.path)
-    # A val.txt at hand goes before what the checkpoint remembers of another folder.
+    # A val.txt overrides the checkpoint's val_fraction, which may be of another folder.
     remembered = 0.0 if has_validation_file(settings.root) else config.get("val_fraction", 0.0)
     dataset = build_dataset(
         data,
@@ -178,23 +178,23 @@ def _dataset(settings: EvaluationSettings, predictor: Predictor) -> Segmentation
         val_fraction=remembered if settings.val_fraction is None else settings.val_fraction,
         seed=config.get("seed", 0) if settings.seed is None else settings.seed,
     )
-    # Of the training split, too.
+    # Also in the training split.
     dataset.full_size_labels = True
     return dataset
 
 
 def _was_chosen_here(split: str, predictor: Predictor, dataset: SegmentationDataset) -> bool:
-    """Whether the images chose the checkpoint that they score; the latest was not chosen, even if it is the best."""
+    """Whether the checkpoint was chosen on the images that score it; the latest never counts as chosen."""
     if all(one.path.name == LATEST_FILE for one in predictor.checkpoints):
         return False
     if predictor.selection_ids:
         return not predictor.selection_ids.isdisjoint(hash_ids(dataset.names))
-    # Earlier exported ones know no more than the split.
+    # Earlier exported checkpoints have only the split.
     return SELECTED_ON.get(split) in predictor.selected_on
 
 
 def _summary(settings: EvaluationSettings, predictor: Predictor, dataset: SegmentationDataset) -> dict:
-    """All but the results."""
+    """The summary without results."""
     model, chosen_here = predictor.model, _was_chosen_here(settings.split, predictor, dataset)
     files = [str(one.path) for one in predictor.checkpoints]
     several = f"{len(files)} checkpoints averaged" if len(files) > 1 else "checkpoint"
@@ -220,7 +220,7 @@ def _summary(settings: EvaluationSettings, predictor: Predictor, dataset: Segmen
 
 
 def _warn_of_training_images(names: list[str], split: str, predictor: Predictor) -> None:
-    """A sentence and no error: other images may go by the same ids."""
+    """Warn of training images by their ids; no error, as other images may have the same ids."""
     both = [name for name, number in zip(names, hash_ids(names), strict=True) if number in predictor.train_ids]
     if both and split != "train":
         print(

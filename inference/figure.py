@@ -1,4 +1,4 @@
-"""The figure of examples as files, and which table of scores ranks its cases."""
+"""Qualitative figure: drawing and writing it, and the choice of the table that ranks its cases."""
 
 import contextlib
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from utils.inputs import paths_of
 def draw_figure(
     wanted: FigureRequest, to: str | Path | Sequence[str | Path], *, width_mm: float = 174.0, dpi: float = 300.0
 ) -> tuple[Layout, list[str]]:
-    """Draw and write a figure; none of the files gets its name before all are whole.
+    """Draw and write a figure, all files together or none.
 
     Args:
-        wanted: what to show, and how.
+        wanted: the content and style.
         to: a file or several, .pdf, .svg or .png.
         width_mm: of the whole figure.
-        dpi: finest that pictures are kept at.
+        dpi: finest resolution of pictures.
 
     Returns:
         Its layout, and sentences: columns left out, and what the colours mean.
@@ -35,17 +35,17 @@ def draw_figure(
     for path in paths:
         if path.suffix[1:].lower() not in FORMATS:
             raise ValueError(f"--to {path}: expected a file name ending in .{', .'.join(FORMATS)}, found another")
-    titles, rows, said = contents(wanted)
+    titles, rows, notes = contents(wanted)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(replacing(path)) for path in paths]
         layout = write_qualitative(rows, titles, files, width_mm=width_mm, dpi=dpi)
-    return layout, said
+    return layout, notes
 
 
 def ranking_table(run: str | Path | None, drawn: Sequence[NamedPath]) -> Path | None:
-    """The table of a run to rank cases by, or of the first of those drawn that has one; None where none has.
+    """The per-case table that ranks cases: of ``run``, or of the first drawn run that has one; None where none has.
 
-    Of a run whose checkpoint is drawn it is that checkpoint's, else that of its headline.
+    For a run whose checkpoint is drawn, that checkpoint's table, else the headline's.
     """
     folders = [one.path for one in drawn if (one.path / PER_CASE_FILE).is_file()]
     if run is None and not folders:

@@ -1,4 +1,4 @@
-"""Predictions of a network at the labels' own size, scored case by case, for the ensemble and every level."""
+"""Scoring of a network, case by case at the labels' own size, for the ensemble and every level."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -17,12 +17,12 @@ from evaluation.scores import Spacing, score_case
 from utils.distributed import SINGLE, Group
 from utils.images import write_image
 
-# Of probabilities in files of 16 bits.
+# The value of probability 1 in 16-bit files.
 FULL = 65535
 
 
 class Case(NamedTuple):
-    """What is known of a case once it is scored; its maps are the ensemble's and then those of the levels.
+    """A scored case; its maps are the ensemble's and then those of the levels.
 
     Attributes:
         name: its id.
@@ -30,7 +30,7 @@ class Case(NamedTuple):
         probabilities: (1+L,h,w) float32; None where it comes from another process.
         label: (h,w) bool.
         rows: as ``score_case`` makes them.
-        ignore: (h,w) bool, what was not scored; None for a data set without such pixels.
+        ignore: (h,w) bool, pixels that were not scored; None for a data set without such pixels.
     """
 
     name: str
@@ -61,15 +61,15 @@ def score_network(
         model: maps (B,C,H,W) to a dict with ``logits`` (B,1,H,W) and ``level_logits`` (L,B,1,H,W).
         loader: yields ``image`` (B,C,H,W), ``label`` (a list of (1,h,w) bool, or in {0,1}), ``name`` and, where some
             pixels are not to be scored, ``ignore`` as ``label``; of several processes, this one's part of the cases
-            (``Group.part``).
+            (``Group.shard``).
         device: where the model is.
         threshold: on the probability; above it is foreground.
-        distances: measure those between boundaries, too; takes milliseconds a case and level.
+        distances: add boundary distances; takes milliseconds a case and level.
         spacing_of: (height, width) in mm of the pixels of a case, by its name; None where that is not known.
-        writers: called with every case once it is scored, in the process of rank 0 alone.
+        writers: called with every scored case, in the process of rank 0 alone.
         group: the processes that share the cases.
-        stop: looked at between batches; evaluation ends early once it is true.
-        network: what the model is called in errors.
+        stop: checked between batches; evaluation ends early once it is true.
+        network: name of the model in errors.
 
     Returns:
         The table of scores, see ``evaluation.per_case.table_of``; all processes get all of it. None if it was stopped.
@@ -102,14 +102,14 @@ def score_network(
             elif writers:
                 kept.append(case._replace(probabilities=None))
     model.train(was_training)
-    of_all = group.gather_in_order(kept)
-    for case, write in itertools.product(of_all if group.is_main else (), writers):
+    cases = group.gather_in_order(kept)
+    for case, write in itertools.product(cases if group.is_main else (), writers):
         write(case)
-    return table_of([row for of_case in group.gather_in_order(rows) for row in of_case])
+    return table_of([row for case_rows in group.gather_in_order(rows) for row in case_rows])
 
 
 def all_logits(outputs: dict[str, Tensor]) -> Tensor:
-    """Outputs of a model to the ensemble's logits and those of the levels, (1+L,B,1,H,W) float32."""
+    """Logits of the ensemble and the levels, (1+L,B,1,H,W) float32, from the outputs of a model."""
     return torch.cat([outputs["logits"][None], outputs["level_logits"]]).float()
 
 
@@ -124,7 +124,7 @@ def check_finite(logits: Tensor, image: object, network: str) -> None:
 
 
 def full_size_probabilities(logits: Tensor, size: Sequence[int]) -> Tensor:
-    """Logits (N,1,H,W) to probabilities (N,1,h,w), resized bilinearly before the sigmoid, as released."""
+    """Probabilities (N,1,h,w) from logits (N,1,H,W), resized bilinearly before the sigmoid, as released."""
     return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False).sigmoid()
 
 
@@ -141,5 +141,5 @@ def write_probabilities(folder: Path, case: Case) -> None:
 
 
 def probability_picture(probability: np.ndarray) -> np.ndarray:
-    """Probabilities (H,W) in 0..1 as uint16: 65535 times them, rounded."""
+    """Probabilities (H,W) in 0..1 as uint16: multiplied by 65535 and rounded."""
     return np.round(np.asarray(probability, np.float64) * FULL).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Inference: from checkpoints to a network that predicts, with its preprocessing; of all commands that predict."""
+"""Predictor: network and preprocessing from one checkpoint or several, for all commands that predict."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from models.level import checked_forward
 from utils.devices import fastest_layout, pick_device, use_cores
 from utils.inputs import paths_of, sha256_of
 
-# Of a checkpoint, what takes the memory that a network takes, or more.
+# Large entries of a checkpoint, which are not kept.
 LARGE = ("state_dict", "trained", "optimizer")
 # By the number of channels, for checkpoints that do not say: the released ones are of Kvasir and the prostate set.
 RELEASED_NORMALISATION = {3: "imagenet", 1: "zscore"}
@@ -29,7 +29,7 @@ RELEASED_NORMALISATION = {3: "imagenet", 1: "zscore"}
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network's images are made; small, for loader processes.
+    """Preprocessing of a network's images; small, for loader processes.
 
     Attributes:
         channels: of the image.
@@ -57,16 +57,16 @@ class Preprocessing:
 
 
 class ReadCheckpoint(NamedTuple):
-    """A checkpoint as it was read, once: a run that goes on replaces its latest."""
+    """A checkpoint as read, once: a running training replaces its latest."""
 
     path: Path
     sha256: str
-    content: dict  # its entries but ``LARGE`` ones
-    config: dict  # what it remembers of its training; empty for a released one
+    content: dict  # its entries except ``LARGE`` ones
+    config: dict  # of its training; empty for a released one
 
     @property
     def is_best(self) -> bool:
-        """Whether it is of the iteration that was chosen; the latest of a run remembers by what another was."""
+        """Whether it holds the chosen iteration, which the latest checkpoint of a run names, too."""
         return self.content.get("iteration") == self.content.get("best_iteration")
 
 
@@ -78,24 +78,23 @@ class Predictor:
         device: as ``--device`` names it; None for the GPU if there is one, else the CPU.
         ensemble: what is averaged over levels, checkpoints and views; None as the first was trained, ``logits`` if it
             does not say.
-        tta: average over the image's mirror images, too.
+        tta: test-time augmentation: average over the image's mirror images, too.
         spatial_size: side of the network's input in pixels; None as trained, 224 if the checkpoint does not say.
 
     Attributes:
         model: in eval mode on ``device``; follows the output contract of ``MultiLevelModel``.
         device: where it is.
-        preprocessing: how its images are made.
+        preprocessing: of its images.
         tta: as given.
         checkpoints: in the order given.
-        network: what it is called in errors: its files.
+        network: its name in errors: the files.
         iteration: of the first, None if it does not say.
-        train_ids: numbers of the training images of all of them; see ``datasets.remembered.hash_ids``.
+        train_ids: hashes of the training images of all checkpoints; see ``datasets.remembered.hash_ids``.
         selected_on: the splits, ``validation`` or ``test``, on which any of them was the best.
-        selection_ids: numbers of the images of these splits; empty where no checkpoint says them.
+        selection_ids: hashes of the images of these splits; empty where no checkpoint has them.
 
     Raises:
-        FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints that want their images made
-            differently.
+        FileNotFoundError, ValueError: for files that are no checkpoints, or checkpoints with different preprocessing.
     """
 
     def __init__(
@@ -147,7 +146,7 @@ class Predictor:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorSettings:
-    """What predicts, and how; of ``evaluate`` and ``predict``, whose options they are by name.
+    """Settings of the predictor, options of ``evaluate`` and ``predict`` by name.
 
     Attributes:
         ckpt_path: a checkpoint, or several, which are averaged.
@@ -171,7 +170,7 @@ class PredictorSettings:
     device: str | None = None
 
     def open(self) -> tuple[Predictor, Self]:
-        """The predictor, and the settings with the number of loader processes for it; errors as of ``Predictor``."""
+        """Open the predictor; with it, the settings with the number of loader processes. Errors as of ``Predictor``."""
         device = pick_device(self.device)
         _, num_worker = use_cores(device, threads=self.threads, loaders=self.num_worker)
         own = {"ensemble": self.ensemble, "tta": self.tta, "spatial_size": self.spatial_size}
@@ -190,7 +189,7 @@ def _read(path: str | Path, spatial_size: int | None) -> tuple[nn.Module, Prepro
 
 
 def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preprocessing:
-    """How a network's images are made; a ValueError where its checkpoint says what cannot be, or it takes none such."""
+    """Preprocessing of a network's images; ValueError where it contradicts the network."""
     first = model.model[0]
     channels = first.in_channels
     needs = Preprocessing(
@@ -199,9 +198,9 @@ def _needs(model: nn.Module, config: dict, spatial_size: int | None) -> Preproce
         spatial_size or config.get("spatial_size") or RELEASED_SPATIAL_SIZE,
         config.get("antialias", False),
     )
-    said = config.get("channels", channels)
-    if said != channels:
-        raise ValueError(f"expected a network for {said} image channels, as the checkpoint says, found {channels}")
+    expected = config.get("channels", channels)
+    if expected != channels:
+        raise ValueError(f"expected a network for {expected} image channels, as the checkpoint says, found {channels}")
     allowed = (3,) if needs.needs_8_bit else (1, 3)
     if channels not in allowed:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a figure of examples shows: cases chosen, their files found and read, checkpoints run on them."""
+"""Content of a qualitative figure: cases are chosen, their files found and read, checkpoints run on them."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, ma
 from utils.inputs import CONTROL_CHARACTERS, shown
 
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
-# Of the columns that show files of the data set, their kind; see ``datasets.files.sample_path``.
+# Columns that show files of the data set, and the kind of file; see ``datasets.files.sample_path``.
 KINDS = {"image": "images", "truth": "masks", "heatmap": "heatmap", "crf": "map", "levels": "map"}
 # Yellow, then Okabe and Ito's sky blue, purple, vermillion and blue; further runs begin again.
 RUN_COLOURS = {
@@ -36,13 +36,13 @@ Predict = Callable[[str], np.ndarray]
 
 @dataclass(frozen=True)
 class FigureRequest:
-    """What to show, and how.
+    """Request for a qualitative figure: its content and style.
 
     Attributes:
         spec, root: the data set and its folder.
         names: the cases.
         runs: results folders or checkpoints.
-        columns: of ``COLUMNS``, all of which must be there; None for the usual ones as far as they are.
+        columns: of ``COLUMNS``, whose files must be there; None for the usual ones that are there.
         fixations: the table, or None.
         thresholds: on the CRF map, a level each.
         style: ``contours`` or ``masks``.
@@ -64,17 +64,17 @@ class FigureRequest:
     device: str | None = None
 
     def file(self, column: str, name: str) -> Path:
-        """Where a column's file of a case is, or should be."""
+        """Path of a column's file of a case."""
         return sample_path(self.spec, self.root, KINDS[column], name)
 
     def missing(self, column: str) -> list[Path]:
-        """The files of a column that are not there."""
+        """Missing files of a column."""
         paths = [self.file(column, name) for name in self.names]
         return [path for path in paths if not path.is_file()]
 
 
 def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
-    """Names of cases by the ensemble's Dice in a per-case table; those without one are passed over.
+    """Choose cases by the ensemble's Dice in a per-case table; those without one are skipped.
 
     Args:
         table: results folder or file.
@@ -96,15 +96,14 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
 
 
 def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[str]]:
-    """Read, predict and arrange; nothing is written.
+    """Content of the figure: read files, predict, arrange cells; nothing is written.
 
     Returns:
-        Titles of the columns; rows of cells, one a case; sentences for whoever asked: columns left out, and what the
-        colours mean.
+        Titles of the columns; rows of cells, one a case; notes on columns left out and on colours.
 
     Raises:
-        OSError, ValueError: in one sentence for a file that is absent or does not fit, a column that is asked for and
-            cannot be shown, or an id that is none.
+        OSError, ValueError: for a file that is absent or does not fit, a requested column that cannot be shown, or an
+            invalid id.
     """
     _check_names(wanted.names)
     known = (("--columns", COLUMNS, wanted.columns or ()), ("style", ("contours", "masks"), (wanted.style,)))
@@ -127,7 +126,7 @@ def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[s
         cells = [cell for column in columns for cell in case.cells(column, fixations, predictors)]
         titles = [title for title, _ in cells]
         rows.append([cell for _, cell in cells])
-    return titles, rows, [*notes, *_said_of_colours(wanted, columns, with_truth=not without_truth)]
+    return titles, rows, [*notes, *_colour_notes(wanted, columns, with_truth=not without_truth)]
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -141,8 +140,8 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _columns_there(wanted: FigureRequest, fixations: Mapping[str, Fixations]) -> tuple[list[str], list[str]]:
-    """The columns to show, and a sentence for each usual one that is left out."""
-    # Nobody expects a column of what was not given, and the CRF map shows in the levels.
+    """The columns to show, and a note for each usual one that is left out."""
+    # Usual are columns of given inputs, without the CRF map, which the levels show.
     given = {"fixations": wanted.fixations, "predictions": wanted.runs, "crf": False}
     columns, notes = [], []
     for column in wanted.columns or [column for column in COLUMNS if given.get(column, True)]:
@@ -157,7 +156,7 @@ def _columns_there(wanted: FigureRequest, fixations: Mapping[str, Fixations]) ->
 
 
 def _lacks(wanted: FigureRequest, column: str, fixations: Mapping[str, Fixations]) -> str | None:
-    """What a column needs and does not have, with what to do; None if nothing."""
+    """Why a column cannot be shown, with advice; None if it can."""
     if column == "predictions":
         return None if wanted.runs else "expected --runs, found none"
     if column == "fixations":
@@ -174,7 +173,7 @@ def _lacks(wanted: FigureRequest, column: str, fixations: Mapping[str, Fixations
 
 
 class _Case:
-    """One case, and what columns show of it."""
+    """One case and its cells."""
 
     def __init__(self, wanted: FigureRequest, name: str, *, with_truth: bool):
         self.wanted, self.name = wanted, name
@@ -231,9 +230,9 @@ class _Case:
 
 
 def _predictor(run: NamedPath, wanted: FigureRequest) -> Predict:
-    """What gives the mask (H,W) bool of a case: a folder of predictions, or a checkpoint."""
+    """Function from a case to its mask (H,W) bool: by a folder of predictions, or a checkpoint."""
     if run.path.is_file():
-        # It brings torch along, which takes a while to import and which folders of predictions do without.
+        # Imported here, as it imports torch, which folders of predictions do without.
         from inference.predictor import Predictor
 
         predictor = Predictor(run.path, wanted.device)
@@ -250,7 +249,7 @@ def _predictor(run: NamedPath, wanted: FigureRequest) -> Predict:
     return lambda name: io.read_mask(paths[name])
 
 
-def _said_of_colours(wanted: FigureRequest, columns: Sequence[str], *, with_truth: bool) -> list[str]:
+def _colour_notes(wanted: FigureRequest, columns: Sequence[str], *, with_truth: bool) -> list[str]:
     hatched = with_truth and {"predictions", "truth"} & set(columns)
     ignored = ["grey hatching: not scored"] if hatched and wanted.spec.ignore_value is not None else []
     if wanted.style != "contours":

@@ -1,4 +1,4 @@
-"""Score a model on a loader and leave the results in a folder; shared by training and evaluation."""
+"""Scoring of a model with results in a folder, shared by training and evaluation."""
 
 from pathlib import Path
 
@@ -39,9 +39,9 @@ def score(
 
     Args:
         loader: of this process's part of the cases, those of ``dataset``.
-        levels: False leaves the ensemble alone, as of a predictor whose one level says the same.
+        levels: False keeps the ensemble alone, as for a predictor of one level.
         examples: picture some cases, from the worst to the best.
-        spacing_mm: of the pixels of every case; None takes it from DICOM headers where there is a possible one.
+        spacing_mm: of the pixels of every case; None takes it from DICOM headers where they have a valid one.
         group: the processes that share the cases; that of rank 0 writes.
         options: and the other arguments, as of ``network_scores.score_network``.
 
@@ -54,12 +54,12 @@ def score(
 
     table = score_network(model, loader, device, distances=True, spacing_of=spacing_of, group=group, **options)
     table[GROUP] = table[NAME].map(dataset.spec.case_of)
-    of_ensemble = table[table[LEVEL] == ENSEMBLE]
-    table = table if levels else of_ensemble
+    ensemble = table[table[LEVEL] == ENSEMBLE]
+    table = table if levels else ensemble
     if group.is_main:
         write_per_case(folder / per_case_file, table)
         if examples:
-            ranked = of_ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
+            ranked = ensemble.sort_values(["dice", NAME], na_position="first")[NAME].tolist()
             shown = dataset.subset(evenly_spaced(ranked, NUM_EXAMPLES))
             picture = examples_picture(model, shown, device, options.get("threshold", THRESHOLD))
             write_image(folder / EXAMPLES_FILE, picture)
@@ -68,7 +68,7 @@ def score(
 
 @torch.inference_mode()
 def examples_picture(model: nn.Module, dataset, device: torch.device, threshold: float = THRESHOLD) -> np.ndarray:
-    """A row a sample: image, pseudo-masks, level probabilities, prediction and truth; (H,W,3) uint8."""
+    """Picture with a row a sample: image, pseudo-masks, level probabilities, prediction and truth; (H,W,3) uint8."""
     was_training = model.training
     model.eval()
     rows = []

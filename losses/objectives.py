@@ -1,7 +1,7 @@
-"""What a training step minimises: from model outputs and a batch to a loss and its named terms.
+"""Training objectives: from model outputs and a batch to a scalar loss and its named terms.
 
-An objective is one class and one line in ``OBJECTIVES``: what it learns from, its settings with defaults and help,
-which become options of ``train``, and how it is called in logs and tables all stand in the class.
+An objective is one class and one line in ``OBJECTIVES``. The class says what it learns from, what it is called in logs
+and tables, and declares its settings with defaults and help, which become options of ``train``.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ SEGMENTATION_LOSSES = {"bce": bce_loss, "dice": dice_loss, "dice_ce": dice_ce_lo
 
 @dataclass(frozen=True)
 class Objective:
-    """What objectives share. Called with outputs and batch, one gives a scalar loss and its detached terms by name.
+    """Base class of objectives: called with outputs and batch, returns a scalar loss and its detached terms by name.
 
     Attributes:
-        target: the entry of the batch that it learns from, ``label`` or ``pseudo``: what has to be there to train.
+        target: the entry of the batch that it learns from, ``label`` or ``pseudo``.
         selected_by: the metric, a key of ``evaluation.metrics.MEASURES``, whose best mean chooses the checkpoint.
         source: what it learns from, in words.
     """
@@ -37,16 +37,16 @@ class Objective:
         raise NotImplementedError
 
     def describe(self, num_levels: int) -> str:
-        """What else distinguishes it, to follow on source and levels; begins with a comma, or is empty."""
+        """The end of its description, after source and levels; begins with a comma, or is empty."""
         del num_levels
         return ""
 
 
 @dataclass(frozen=True)
 class FullSupervision(Objective):
-    """Every level against the ground truth: the upper bound of the paper's tables (one level there).
+    """Full supervision: every level against the ground truth, the upper bound of the paper's tables (one level there).
 
-    Pixels of the batch's ``ignore``, where it has such, have no part in it.
+    Pixels marked in the batch's ``ignore``, if it has one, do not count.
     """
 
     target, selected_by, source = "label", "iou", "full supervision"
@@ -61,7 +61,7 @@ class FullSupervision(Objective):
 
 @dataclass(frozen=True)
 class GazeSupervision(Objective):
-    """Every level against its own pseudo-mask, plus the weighted consistency across levels; masks have no part in it.
+    """Gaze supervision: every level against its own pseudo-mask, plus the weighted consistency across levels.
 
     total = sum of L_i + cons_weight * sum of K_i. K_i lies in -1..0, so the total becomes negative late in
     training. ``loss_cons`` is the mean of K_i over levels, as the reference logs it.
@@ -78,8 +78,8 @@ class GazeSupervision(Objective):
         losses = torch.stack([seg_loss(logits, pseudo[:, level, None]) for level, logits in enumerate(level_logits)])
         total, terms = losses.sum(), _per_level(losses)
         if len(level_logits) > 1:
-            own = "level_logits_prop" if self.cons_mode == "prop" else "level_logits"
-            consistency = multi_level_consistency(level_logits, outputs[own])
+            prediction = "level_logits_prop" if self.cons_mode == "prop" else "level_logits"
+            consistency = multi_level_consistency(level_logits, outputs[prediction])
             total = total + self.cons_weight * consistency.sum()
             terms["loss_cons"] = consistency.detach().mean()
         return total, {**terms, "loss": total.detach()}
@@ -92,7 +92,7 @@ OBJECTIVES: dict[str, type[Objective]] = {"full_sup": FullSupervision, "gaze_sup
 
 
 def learns_from_gaze(mode: str) -> bool:
-    """Whether an objective needs pseudo-masks, and no masks."""
+    """Whether an objective learns from pseudo-masks and needs no masks."""
     return OBJECTIVES[mode].target == "pseudo"
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: atomic write, and safe load, which runs nothing that they contain."""
+"""Checkpoints: atomic write, and safe load, which runs no code that they contain."""
 
 import argparse
 import os
@@ -47,11 +47,11 @@ def save_checkpoint(path: str | Path, content: Mapping, *, previous: str | Path 
                     raise error.__context__ from None
                 raise
         if previous is not None and path.is_file():
-            _keep(path, Path(previous))
+            _keep_as_previous(path, Path(previous))
 
 
-def _keep(path: Path, previous: Path) -> None:
-    """Name a file ``previous`` too; it keeps its own name meanwhile, where the file system has links."""
+def _keep_as_previous(path: Path, previous: Path) -> None:
+    """Hard link a checkpoint as ``previous``; it keeps its own name too, where the file system has links."""
     previous.unlink(missing_ok=True)
     try:
         os.link(path, previous)
@@ -63,7 +63,7 @@ def load_latest(latest: str | Path, previous: str | Path) -> tuple[dict, str | N
     """The latest checkpoint of a run, or the previous one if it is corrupt.
 
     Returns:
-        The checkpoint, and what is to be said if it is the previous one, else None.
+        The checkpoint, and a warning if it is the previous one, else None.
 
     Raises:
         FileNotFoundError: if there is neither.
@@ -110,7 +110,7 @@ def load_checkpoint(path: str | Path) -> dict:
 
 def _read(path: Path) -> Any:
     with open(path, "rb") as file:
-        # A file of the system can be without end and without a size.
+        # Device files have no size, and some no end.
         if not os.fstat(file.fileno()).st_size:
             raise ValueError(f"{path}: expected a checkpoint, found an empty file")
     try:
@@ -128,10 +128,10 @@ def _with_state_dict(content: Any) -> dict:
     if _is_state_dict(content):
         content = {"state_dict": content}
     entries = content if isinstance(content, dict) else {}
-    weighty = [name for name, value in entries.items() if _is_state_dict(value)]
-    # Others call theirs model or model_state_dict.
-    name = weighty[0] if len(weighty) == 1 and "state_dict" not in entries else "state_dict"
-    if name not in weighty:
+    candidates = [name for name, value in entries.items() if _is_state_dict(value)]
+    # Other projects name it model or model_state_dict.
+    name = candidates[0] if len(candidates) == 1 and "state_dict" not in entries else "state_dict"
+    if name not in candidates:
         names = list(entries) if isinstance(content, dict) else [type(content).__name__]
         found = ", ".join(map(named, names[:5]))
         raise ValueError(f"expected a checkpoint with a state_dict of tensors, found {found or 'nothing'}")
@@ -140,14 +140,14 @@ def _with_state_dict(content: Any) -> dict:
     if len(weights) < len(state_dict):
         raise ValueError("expected each weight once, found some with and without the prefix of a wrapper")
     if {key.partition(".")[0] for key in weights} == {"encoder", "classifier", "head"}:
-        # Released full supervision has one network, whose names lack those of its level.
+        # Released full supervision has one network, whose keys lack the prefix of the level.
         weights = {f"model.0.{key}": value for key, value in weights.items()}
     return {**entries, "state_dict": weights}
 
 
 def _unwrapped(key: str) -> str:
-    """The name of a weight without those of ``torch.compile`` and of distributed training, around all or one level, and
-    of the attribute that holds the network in another's module, as of Lightning."""
+    """A weight's key without the prefixes of ``torch.compile`` and distributed training, around all levels or one, and
+    of the attribute that holds the network in another module, as in Lightning."""
     key = re.sub(r"(^|\.)(?:_orig_mod\.)+", r"\1", key)
     key = re.sub(r"^(?:(?:module|model|net|network)\.)+(?=model\.\d+\.|encoder\.|classifier\.|head\.)", "", key)
     return re.sub(r"^(?:module\.)*(model\.\d+\.)?(?:module\.)*", r"\1", key)

@@ -1,7 +1,7 @@
-"""Safe unpickling: what a checkpoint's pickles ask for is held against an allow-list before torch loads them.
+"""Safe unpickling: a checkpoint's pickles must pass allow-lists of globals and opcodes before torch loads them.
 
-torch's safe reader runs no code of the file's, but it does what the file says: unpack what is packed, hash a key for
-ever, set fields of NumPy's types. Here the pickles are read with a stand-in for every object.
+torch's safe reader (``weights_only``) runs no code of the file, but can be made to inflate compressed members, hash a
+key for ever, or set fields of NumPy's types. Here the pickles are read with a stand-in for every object.
 """
 
 import io
@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 ZIP_START = b"PK\x03\x04"
-# Of a file that is no checkpoint, in a message.
+# Leading bytes that the message about a foreign file shows.
 SHOWN_BYTES = 24
-# Of torch's format without an archive: a number, the version, facts of the machine, the content, its storages.
+# torch's format without an archive: magic number, protocol version, facts of the machine, content, storage keys.
 NUM_PICKLES_WITHOUT_ARCHIVE = 5
 SCALARS = ("f2", "f4", "f8", "i4", "i8", "u1", "b1")
 REALS, WHOLES = ("Float", "Double", "Half", "BFloat16"), ("Long", "Int", "Short", "Char", "Byte", "Bool")
@@ -25,7 +25,7 @@ Test = Callable[[tuple], bool]
 
 # What a pickle may name, and with which arguments it may call it; None: not to be called.
 GLOBALS: dict[str, Test | None] = {
-    # Its items come after.
+    # Its items are set later.
     "collections.OrderedDict": lambda args: args == (),
     "argparse.Namespace": lambda args: args == (),
     "torch._utils._rebuild_tensor_v2": lambda args: True,
@@ -40,14 +40,14 @@ GLOBALS: dict[str, Test | None] = {
     "torch.Size": lambda args: True,
     **{f"torch.{kind}Storage": None for kind in (*REALS, *WHOLES, *COMPLEX)},
 }
-# What may be done to an object once it is made.
+# The state that may be set on an object once it is made.
 STATES: dict[str, Test] = {
     "collections.OrderedDict": lambda state: True,
     "argparse.Namespace": lambda state: True,
-    # Of a plain number there is nothing to set but the byte order.
+    # The type of a plain number has no state but the byte order.
     "numpy.dtype": lambda state: state[:1] == (3,) and state[2:] == (None, None, None, -1, -1, 0),
 }
-# All that torch's writer uses.
+# The opcodes that torch's writer uses.
 OPCODES = (
     *("PROTO", "STOP", "MARK", "GLOBAL", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "BINPERSID"),
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINSTRING"),
@@ -57,15 +57,15 @@ OPCODES = (
 
 
 class RefusedError(ValueError):
-    """For what torch, or this project, would never write: it says what was found."""
+    """Content that neither torch nor this project would write; the message says what was found."""
 
 
 def check_file(path: Path) -> None:
-    """Raise RefusedError for a type or function that is not to be read, ValueError (or what a broken file makes of
-    ``zipfile`` and ``pickle``) for anything else that torch is not to read.
+    """Check a checkpoint before torch reads it: RefusedError for a type or function that is not allowed, ValueError (or
+    what ``zipfile`` and ``pickle`` raise for a broken file) for anything else that torch should not read.
 
-    An archive holds each of its members once, as it is, with the checksum that fits. Where torch was told to write
-    none, and in its format from before there were archives, there is nothing to compare. Reads the whole file.
+    An archive holds each member once, uncompressed, with a checksum that fits. Where torch was told to write no
+    checksums, and in its older format without an archive, there is nothing to compare. Reads the whole file.
     """
     with open(path, "rb") as file:
         start = file.read(SHOWN_BYTES)
@@ -73,11 +73,11 @@ def check_file(path: Path) -> None:
             _check_archive(path)
             return
         if not start.startswith(pickle.PROTO):
-            # As the page that stands before a large download, or Git's pointer to a large file.
+            # For example the web page before a large download, or a Git LFS pointer.
             raise ValueError(f"it begins with {start!r}, as nothing of torch's does; download or export it again")
         file.seek(0)
         for _ in range(NUM_PICKLES_WITHOUT_ARCHIVE):
-            _Follower(file).load()
+            _CheckingUnpickler(file).load()
 
 
 def _check_archive(path: Path) -> None:
@@ -93,25 +93,25 @@ def _check_archive(path: Path) -> None:
             damaged = archive.testzip()
             if damaged:
                 raise ValueError(f"{damaged} does not fit its checksum")
-    # By torch's own reader, so that nothing else is looked at than what torch will read.
-    _Follower(io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))).load()
+    # By torch's own reader, so that what is checked is what torch will read.
+    _CheckingUnpickler(io.BytesIO(torch._C.PyTorchFileReader(str(path)).get_record("data.pkl"))).load()
 
 
-class _Made:
-    """Stands for a type or function of this name, and for what a pickle makes of it."""
+class _StandIn:
+    """Stand-in for the type or function of a name, and for the object that a pickle makes with it."""
 
-    def __init__(self, of: str):
-        self.of = of
+    def __init__(self, name: str):
+        self.name = name
 
     def __call__(self, *arguments):
-        may_be_called = GLOBALS.get(self.of)
+        may_be_called = GLOBALS.get(self.name)
         if may_be_called is None or not may_be_called(arguments):
-            raise ValueError(f"{self.of} is called with other arguments than torch's")
+            raise ValueError(f"{self.name} is called with other arguments than torch's")
         return self
 
     def __setstate__(self, state):
-        if self.of not in STATES or not STATES[self.of](state):
-            raise ValueError(f"{self.of} is given another state than torch's")
+        if self.name not in STATES or not STATES[self.name](state):
+            raise ValueError(f"{self.name} is given another state than torch's")
 
     def __setitem__(self, key, value):
         # The hash of a tuple of tuples can take for ever.
@@ -119,26 +119,26 @@ class _Made:
             raise ValueError("a key is neither a name nor a number")
 
 
-class _Follower(pickle._Unpickler):
-    """Python's own reader in Python, of what torch writes alone."""
+class _CheckingUnpickler(pickle._Unpickler):
+    """Python's unpickler in pure Python, restricted to the globals and opcodes of torch's writer."""
 
     dispatch = {code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in OPCODES)}
 
     def find_class(self, module, name):
-        of = f"{module}.{name}"
-        if of not in GLOBALS:
-            if of.startswith("torch."):
+        full = f"{module}.{name}"
+        if full not in GLOBALS:
+            if full.startswith("torch."):
                 raise RefusedError(
-                    f"a tensor or an object of type {of[:80]}; save the weights as dense ones on the CPU, in float32"
+                    f"a tensor or an object of type {full[:80]}; save the weights as dense ones on the CPU, in float32"
                 )
-            raise RefusedError(f"an object of type {of[:80]}, which is not loaded for safety; do not trust this file")
-        return _Made(of)
+            raise RefusedError(f"an object of type {full[:80]}, which is not loaded for safety; do not trust this file")
+        return _StandIn(full)
 
     def persistent_load(self, _):
-        return _Made("storage")
+        return _StandIn("storage")
 
     def _make_dict(self):
-        self.append(_Made("dict"))
+        self.append(_StandIn("dict"))
 
     dispatch[pickle.EMPTY_DICT[0]] = _make_dict
     # A stand-in has no __new__ of its own.

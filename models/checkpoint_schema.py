@@ -15,7 +15,7 @@ from torch import Tensor
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.propagation import SIMILARITIES
 
-# Of the content as a whole; what this project writes has 6 levels, and an entry a weight, an image or a parameter.
+# Limits of the whole content; this project's is nested 6 deep, with one value a weight, an image or a parameter.
 MAX_DEPTH, MAX_VALUES, MAX_CHARACTERS = 16, 2_000_000, 10_000
 INT64 = (-(2**63), 2**63 - 1)
 # Running counts of batch normalisation are whole numbers.
@@ -23,19 +23,19 @@ WEIGHT_TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, tor
 
 
 class Entry(NamedTuple):
-    """What one entry may be, in words, and the test of it."""
+    """Validator of one entry: what it may be, in words, and the test of it."""
 
     expected: str
     fits: Callable[[Any], bool]
 
 
 def whole(low: int, high: int = INT64[1]) -> Entry:
-    """A whole number in low..high; true and 1.0 are none."""
+    """Validator of an integer in low..high; True and 1.0 are none."""
     return Entry(f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high)
 
 
 def number(low: float, high: float = math.inf) -> Entry:
-    """A finite number in low..high."""
+    """Validator of a finite number in low..high."""
     up_to = "" if high == math.inf else f" to {high:g}"
     return Entry(
         f"a finite number from {low:g}{up_to}",
@@ -44,12 +44,12 @@ def number(low: float, high: float = math.inf) -> Entry:
 
 
 def one_of(*names: str) -> Entry:
-    """One of some names."""
+    """Validator of one of some names."""
     return Entry(f"one of {', '.join(names)}", lambda value: type(value) is str and value in names)
 
 
 def list_of(entry: Entry, *lengths: int) -> Entry:
-    """A list or tuple, of one of the given lengths if there are any."""
+    """Validator of a list or tuple, of one of the given lengths if there are any."""
     return Entry(
         f"{' or '.join(map(str, lengths))} times {entry.expected}"
         if lengths
@@ -61,12 +61,12 @@ def list_of(entry: Entry, *lengths: int) -> Entry:
 
 
 def optional(entry: Entry) -> Entry:
-    """What may be left open."""
+    """Validator that takes None, too."""
     return Entry(f"{entry.expected}, or nothing", lambda value: value is None or entry.fits(value))
 
 
 TEXT = Entry("a word", lambda value: type(value) is str)
-# Neither an address nor a path.
+# A plain name: neither an address nor a path.
 WORD = Entry("a name", lambda value: type(value) is str and re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", value) is not None)
 BYTES = Entry(
     "a few bytes in a row",
@@ -88,8 +88,8 @@ def _are_options(value: Any) -> bool:
 
 
 OPTIONS = Entry("options by name, each a number, a word or a list of such", _are_options)
-# The limits of sizes are far beyond what is trained; within them shapes can be counted out. What else a network
-# declares is checked where it is built.
+# The limits are far beyond what is trained, and keep the sizes of weights computable. Other settings of a network are
+# checked where it is built.
 MODEL = {
     "name": WORD,
     "in_channels": whole(1, 64),
@@ -137,7 +137,7 @@ RANDOM = {
     "torch": BYTES,
     "cuda": list_of(BYTES),
 }
-# Entries by name; of those that are not here, nothing is used.
+# Entries by name; an entry that is not listed is never used.
 CHECKPOINT: dict[str, Any] = {
     "opt": OPTIONS,
     "epoch": COUNT,
@@ -158,13 +158,13 @@ CHECKPOINT: dict[str, Any] = {
     "random": RANDOM,
     "config": CONFIG,
 }
-# Where a part is there, these are, and no others.
+# Keys that a part must have where it is there; parts that may have no other keys than the schema's.
 REQUIRED = {"config.model": ("name", "in_channels", "num_levels"), "random": tuple(RANDOM)}
 CLOSED = ("state",)
 
 
 def check_content(content: Mapping, *, size: int) -> None:
-    """Raise ValueError for the first entry of a checkpoint that is not what it may be.
+    """Validate the content of a checkpoint; ValueError for the first entry that does not fit the schema.
 
     Args:
         content: with a ``state_dict`` of tensors, as ``plain`` makes it.
@@ -177,7 +177,7 @@ def check_content(content: Mapping, *, size: int) -> None:
 
 
 def _misfits(content: Mapping, schema: Mapping, where: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Where something does not fit, what it should be, and what it is."""
+    """Entries that do not fit the schema: where, what is expected, what was found."""
     if where in CLOSED:
         yield from ((f"{where}.{named(key)}", "left out", content[key]) for key in content if key not in schema)
     yield from ((f"{where}.{key}", "there", None) for key in REQUIRED.get(where, ()) if key not in content)
@@ -202,7 +202,7 @@ def _check_weights(weights: Mapping[str, Tensor], size: int) -> None:
     claimed = sum(weight.numel() * weight.element_size() for weight in weights.values())
     if claimed > size:
         raise ValueError(f"expected weights that the file holds, found {claimed} bytes of them in {size}")
-    # As they will be used; the extremes take a tenth of the time that looking at each takes.
+    # In float32, as they will be used; the extremes take a tenth of the time of a test of each.
     extremes = {name: weight.aminmax() for name, weight in weights.items() if weight.numel()}
     broken = [name for name, ends in extremes.items() if not all(end.float().isfinite() for end in ends)]
     if broken:
@@ -213,10 +213,10 @@ def _check_weights(weights: Mapping[str, Tensor], size: int) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A copy of what was read, of Python's own types: subclasses can carry attributes that hide what they hold.
+    """Deep copy of what was read in Python's own types: subclasses can carry attributes that hide what they hold.
 
-    Dicts, lists, tuples, words, bytes, numbers of 64 bits and tensors; a Namespace stays one. NumPy's numbers become
-    Python's, a device its name.
+    Takes dicts, lists, tuples, strings, bytes, 64-bit numbers and tensors; a Namespace stays one. NumPy's numbers
+    become Python's, a device its name.
 
     Raises:
         ValueError: for anything else, more of it than a checkpoint has, or a structure that contains itself.
@@ -259,10 +259,10 @@ def _leaf(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """What was found, short."""
+    """A value for messages, shortened."""
     return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else reprlib.repr(value)
 
 
 def named(key: Any) -> str:
-    """A key, short."""
+    """A key for messages, shortened."""
     return shown(key).strip("'")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.multi_level import ENSEMBLES, check_choice
 
-# Axes along which a view is turned over, and its logits turned back.
+# Axes along which a view is flipped, and its logits flipped back.
 NO_FLIP, FLIPS = ((),), ((), (-1,), (-2,), (-2, -1))
 
 
@@ -15,12 +15,12 @@ class Ensemble(nn.Module):
     """Ensemble of models of equal levels, each on the image as it is and, on demand, on its three mirror images.
 
     ``forward`` keeps the output contract of ``MultiLevelModel``. A level is averaged over models and views, and the
-    prediction is the average of the levels, so that all of them have the same say.
+    prediction is the average of the levels, so that all of them have the same weight.
 
     Args:
         models: one or more ``MultiLevelModel`` with the same number of levels.
-        flips: average over the four views, test-time augmentation; four times the work.
-        ensemble: what is averaged, a key of ``ENSEMBLES``; goes before the models' own.
+        flips: test-time augmentation, the average over the four views; four times the work.
+        ensemble: what is averaged, a key of ``ENSEMBLES``, in place of the models' own.
 
     Raises:
         ValueError: for no model, different numbers of levels, or no such ensemble.
@@ -42,10 +42,10 @@ class Ensemble(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         average = ENSEMBLES[self.ensemble]
-        said = [
+        predictions = [
             member(x.flip(view))["level_logits"].flip(view) if view else member(x)["level_logits"]
             for member in self.members
             for view in self.views
         ]
-        level_logits = average(torch.stack(said)) if len(said) > 1 else said[0]
+        level_logits = average(torch.stack(predictions)) if len(predictions) > 1 else predictions[0]
         return {"logits": average(level_logits), "level_logits": level_logits}

@@ -5,16 +5,16 @@ from torch import Tensor
 
 
 def is_tracing() -> bool:
-    """Whether torch records what is computed, and would keep each branch the way this image's size has it taken."""
+    """Whether torch is exporting a graph, in which each branch would stay as the traced image's size takes it."""
     if torch.compiler.is_dynamo_compiling():
-        # torch.compile, which says that it is exporting, too. It records for the sizes that it meets, and what stands
-        # in for a branch here makes it write code that corrupts memory (torch 2.11, on a CPU).
+        # torch.compile claims to be exporting, too. It handles branches, and the branch-free form makes it generate
+        # code that corrupts memory (torch 2.11, on a CPU).
         return False
     return torch.compiler.is_exporting()
 
 
 def crop_or_replicate_pad(x: Tensor, height: int, width: int) -> Tensor:
-    """(B,C,h,w) -> (B,C,height,width): cut at the right and bottom, or the last row and column repeated.
+    """Crop or replicate-pad at the right and bottom: (B,C,h,w) -> (B,C,height,width).
 
     The same for all sizes, without a branch.
     """

@@ -1,4 +1,4 @@
-"""The base class of level networks: what one has, declares and may say of itself."""
+"""Base class of level networks: attributes, declared settings, frozen parameters."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 class Level(nn.Module):
     """Network of one level: image (B,C,H,W) -> feature (B,F,H,W) and logits (B,1,H,W).
 
-    Its constructor names what it has a use for of ``in_channels``, ``features``, ``feat_dim`` and ``encoder_input``
-    (see ``build_model``), and everything that its ``Settings`` declare.
+    The constructor takes those of ``in_channels``, ``features``, ``feat_dim`` and ``encoder_input`` that it uses (see
+    ``build_model``), and all fields of its ``Settings``.
 
     Attributes:
         in_channels: channels of the image.
         classifier: the 1x1 convolution with bias from feature to logits.
-        takes_all_images: whether batches of every number and size do, so that none need be tried.
-        builds_on_meta: whether it can be built on torch's ``meta`` device, where weights are shapes alone.
+        takes_all_images: whether it takes batches of every number and size, so that none need be tried.
+        builds_on_meta: whether it can be built on torch's ``meta`` device, where weights have shapes but no memory.
     """
 
     in_channels: int
@@ -29,15 +29,15 @@ class Level(nn.Module):
 
     @dataclass(frozen=True)
     class Settings:
-        """What it declares with ``utils.settings.setting``: options of ``train``, kept in the checkpoint."""
+        """Settings declared with ``utils.settings.setting``: options of ``train``, kept in the checkpoint."""
 
     def frozen_features(self, images: Tensor) -> Sequence[Tensor]:
-        """What is computed of images (B,C,S,S) by those layers that are to stay as they are; by default by none."""
+        """Features of images (B,C,S,S) computed by the layers to freeze; by default there are none."""
         del images
         return ()
 
     def train(self, mode: bool = True) -> Self:
-        """As of any module, but that the statistics of layers whose weights are frozen stay as they are."""
+        """Set training mode, except for layers with frozen weights, whose statistics stay as they are."""
         super().train(mode)
         for layer in self.modules():
             own = list(layer.parameters(recurse=False))
@@ -47,15 +47,15 @@ class Level(nn.Module):
 
 
 def freeze(levels: Iterable[Level], images: Tensor) -> None:
-    """Freeze the parameters of levels that never get a gradient, as distributed training would wait for them, and
-    those of their ``frozen_features``.
+    """Freeze parameters of levels: those of their ``frozen_features``, and those that never get a gradient, for which
+    distributed training would wait.
 
-    Some encoders carry layers of the classifier that they were. One step of the first level finds them, and whether
-    it can take such a step; its statistics and the random generators stay as they were.
+    Some encoders carry unused layers of the classifier that they were. A trial step of the first level finds them, and
+    shows that the network takes such images; its statistics and the random generators stay as they were.
 
     Args:
-        levels: alike, on the CPU, in training mode; changed in place.
-        images: (B,C,S,S), as few as there will be in a batch.
+        levels: equal networks, on the CPU, in training mode; changed in place.
+        images: (B,C,S,S), a batch as small as the smallest.
 
     Raises:
         ValueError: if the network cannot be trained on such images.
@@ -73,7 +73,7 @@ def freeze(levels: Iterable[Level], images: Tensor) -> None:
 
 
 def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
-    """The names of the parameters that outputs depend on, of those that train."""
+    """The names of the trainable parameters that outputs depend on."""
     named = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     # Some encoders have a stage without channels.
     sums = [output.sum() for output in outputs if output.requires_grad]
@@ -82,7 +82,7 @@ def _parameters_of(outputs: Sequence[Tensor], network: nn.Module) -> set[str]:
 
 
 def checked_forward(level: Level, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Feature and logits of images (B,C,S,S); a ValueError if they are of a size or number that it does not take."""
+    """Feature and logits of images (B,C,S,S); ValueError if the network does not take their size or number."""
     try:
         feature, logits = level(images)
         if logits.shape != (len(images), 1, *images.shape[2:]) or feature.shape[2:] != images.shape[2:]:

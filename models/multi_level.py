@@ -17,7 +17,7 @@ INITS = ("copy", "independent")
 
 
 def logit_of_mean_probability(level_logits: Tensor) -> Tensor:
-    """Level logits (L,B,1,H,W) to the logit of the mean of their probabilities, (B,1,H,W): each has the same say.
+    """Logit of the levels' mean probability: (L,B,1,H,W) -> (B,1,H,W); each level has the same weight.
 
     Finite for all finite logits: with p the probabilities, the logit of their mean is log(sum p) - log(sum (1 - p)),
     and both sums are taken over logarithms.
@@ -25,13 +25,13 @@ def logit_of_mean_probability(level_logits: Tensor) -> Tensor:
     return F.logsigmoid(level_logits).logsumexp(dim=0) - F.logsigmoid(-level_logits).logsumexp(dim=0)
 
 
-# Level logits (L,B,1,H,W) to (B,1,H,W). Of their mean, as released, one level that is sure of the opposite outvotes all
-# others: a logit of -100 weighs fifty times one of 2.
+# Level logits (L,B,1,H,W) to (B,1,H,W). In the mean of logits, as released, one level that is sure of the opposite
+# outvotes all others: a logit of -100 weighs fifty times one of 2.
 ENSEMBLES = {"logits": lambda level_logits: level_logits.mean(dim=0), "probs": logit_of_mean_probability}
 
 
 def describe_ensemble(ensemble: str) -> str:
-    """What follows a method's description: nothing for the released mean of logits."""
+    """The end of a method's description: empty for the released mean of logits."""
     return ", mean of probabilities" if ensemble == "probs" else ""
 
 
@@ -39,7 +39,7 @@ class MultiLevelModel(nn.Module):
     """L level networks on one image.
 
     ``forward`` maps an image (B,C,H,W) to a dict:
-        ``logits`` (B,1,H,W): what the levels say together, the prediction at test time;
+        ``logits`` (B,1,H,W): the ensemble of the levels, the prediction at test time;
         ``level_logits`` (L,B,1,H,W);
         ``level_logits_prop`` (L,B,1,H,W): the logits of the propagated features, only while training in
         ``prop`` mode with two levels or more.
@@ -56,8 +56,8 @@ class MultiLevelModel(nn.Module):
             probabilities.
 
     Attributes:
-        checkpoint_levels: in training, keep no activations of a level but compute them again when its gradient is due,
-            so that there are those of one level at a time; the numbers are the same.
+        checkpoint_levels: gradient checkpointing: in training, a level's activations are recomputed for its gradient,
+            so that memory holds those of one level at a time; the numbers are the same.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class MultiLevelModel(nn.Module):
         return outputs
 
     def _run_level(self, level: Level, x: Tensor, propagates: bool) -> tuple[Tensor, Tensor | None]:
-        # A compiled level would be compiled once more for evaluation, minutes for a few images; its forward is not.
+        # Evaluation takes the uncompiled forward: compiling once more would take minutes for a few images.
         compute = level if self.training else level.forward
 
         def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -112,7 +112,7 @@ class MultiLevelModel(nn.Module):
 
         if not (self.training and self.checkpoint_levels):
             return run(x)
-        # Of the first computation, and of the second.
+        # Contexts of the forward pass and of its recomputation.
         contexts = contextlib.nullcontext(), frozen_batch_statistics(level)
         return checkpoint(run, x, use_reentrant=False, context_fn=lambda: contexts)
 
@@ -126,6 +126,6 @@ class MultiLevelModel(nn.Module):
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError for a value that is none of the choices, with all of them."""
+    """Raise ValueError, which lists the choices, for a value that is none of them."""
     if value not in choices:
         raise ValueError(f"{what}: expected one of {', '.join(choices)}, found {value!r}")

@@ -1,4 +1,4 @@
-"""Weights of encoders from a file, or from a package that ships them: no network has to be there."""
+"""Pretrained weights of encoders from a file, or from an installed package that ships them: no internet is needed."""
 
 import importlib.util
 import itertools
@@ -12,24 +12,23 @@ from models.checkpoint import load_checkpoint
 
 PACKAGE = "package:"
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
-# What may stand before the names of an encoder, in a checkpoint of a whole network or of a method around it, with
-# underscores for dots.
+# Prefixes of an encoder's keys in a checkpoint of a whole network or of a method around it, with underscores for dots.
 PREFIXES = ("", "model_", "encoder_", "backbone_", "module_", "model_0_encoder_encoder_")
-OF_TIMM = "tu-"  # before the name of an encoder, in smp
-# How smp called timm's before, and still calls some.
-EARLIER_OF_TIMM = tuple(
+TIMM_PREFIX = "tu-"  # smp's, for encoders of timm
+# smp's earlier prefix, which some still have.
+EARLIER_TIMM_PREFIXES = tuple(
     f"timm-{name}" for name in ("regnet", "res2", "resnest", "gernet", "mobilenetv3", "tf_efficientnet_lite")
 )
-# What an encoder is fed: images by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
+# Input normalisation of an encoder: by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
 INPUTS = ("imagenet", "symmetric")
 
 
 class Package(NamedTuple):
-    """Weights that a package of the Python registry carries, in the order of an encoder's own, under other names.
+    """A Python package that ships encoder weights, in the order of the encoder's own, under other names.
 
     Attributes:
         name: as pip knows it; its module has underscores.
-        encoders: what smp calls the network: timm's, and its own edition, which ends in a layer more.
+        encoders: smp's names of the network: timm's edition, and smp's own, which has one more layer at its end.
         input: one of ``INPUTS``.
     """
 
@@ -54,13 +53,15 @@ def is_local(source: str | None) -> bool:
 
 
 def encoder_input(encoder: str | None, source: str | None, normalisation: str) -> str:
-    """What an encoder is to be fed, one of ``INPUTS``; FileNotFoundError or ValueError for a file that is absent or no
-    checkpoint.
+    """The input normalisation that an encoder expects, one of ``INPUTS``.
 
     Args:
-        encoder: its name; where the source does not say, timm's are fed as timm's own weights of them are.
+        encoder: its name; where the source does not say, timm's encoders get what timm's own weights expect.
         source: of its weights, as ``--encoder_weights`` takes it.
-        normalisation: of the data; where it is not ``imagenet`` there is nothing that could be undone.
+        normalisation: of the data; any but ``imagenet`` cannot be converted.
+
+    Raises:
+        FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
     if normalisation != "imagenet" or not (encoder and source):
         return INPUTS[0]
@@ -69,7 +70,7 @@ def encoder_input(encoder: str | None, source: str | None, normalisation: str) -
     if is_local(source) and not source.endswith(".safetensors"):
         config = load_checkpoint(source).get("config")
         if config:
-            # A network of this project, which remembers it.
+            # This project's checkpoints store it.
             return (config.get("model") or {}).get("encoder_input") or INPUTS[0]
     name = name_in_timm(encoder)
     if name is None:
@@ -82,17 +83,17 @@ def encoder_input(encoder: str | None, source: str | None, normalisation: str) -
 
 
 def name_in_timm(encoder: str) -> str | None:
-    """What timm calls an encoder of smp; None for one that is smp's own."""
-    if encoder.startswith(EARLIER_OF_TIMM):
+    """timm's name of an encoder of smp; None for one that is smp's own."""
+    if encoder.startswith(EARLIER_TIMM_PREFIXES):
         return encoder.removeprefix("timm-").replace("mobilenetv3", "tf_mobilenetv3", 1)
-    return encoder.removeprefix(OF_TIMM) if encoder.startswith(OF_TIMM) else None
+    return encoder.removeprefix(TIMM_PREFIX) if encoder.startswith(TIMM_PREFIX) else None
 
 
 def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
-    """Give an encoder the weights of a file (``.pth``, ``.safetensors``, ...) or of ``package:NAME``.
+    """Load pretrained weights into an encoder, from a file (``.pth``, ``.safetensors``, ...) or ``package:NAME``.
 
-    Names and shapes must fit, those of a package shapes and order. What the source has beyond, such as the classifier
-    of ImageNet, is left; the weights of three colour channels are added up for an encoder of one.
+    Names and shapes must fit; for a package, shapes and order. Further weights of the source, such as ImageNet's
+    classifier, are ignored; the weights of three colour channels are summed for an encoder of one channel.
 
     Raises:
         ValueError: for a package that is not installed or is of another encoder, and weights that do not fit, naming
@@ -110,9 +111,9 @@ def load_encoder_weights(encoder: nn.Module, name: str, source: str) -> None:
     own = encoder.state_dict()
     for key, weight in found.items():
         if key in own and weight.ndim == own[key].ndim == 4 and (weight.shape[1], own[key].shape[1]) == (3, 1):
-            # Answers a grey image as the given filter answers it in three equal channels.
+            # The same response to a grey image as to three equal channels.
             found[key] = weight.sum(dim=1, keepdim=True)
-    # Files from before there were such counters, which nothing depends on.
+    # Older files lack these counters, which nothing depends on.
     found |= {key: own[key] for key in own if key.endswith("num_batches_tracked") and key not in found}
     missing = [key for key in own if key not in found]
     other = [f"{key} {tuple(found[key].shape)}" for key in own if key in found and found[key].shape != own[key].shape]
@@ -161,9 +162,9 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 
 def _by_name(encoder: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights by the encoder's own names, under whichever prefix most of them are found.
+    """The given weights by the encoder's own keys, with the prefix under which most are found.
 
-    Dots and underscores are one: timm's list of features writes ``blocks_0.0`` for ``blocks.0.0``.
+    Dots and underscores are the same: timm's feature lists write ``blocks_0.0`` for ``blocks.0.0``.
     """
     own = {key.replace(".", "_"): key for key in encoder.state_dict()}
     given = {key.replace(".", "_"): weight for key, weight in given.items()}

@@ -86,7 +86,7 @@ def _run(step: str, first: Tensor, *others: Tensor | int):
             raise  # torch's way needs more memory, not less
         except Exception as error:  # no triton, no C compiler, a device it does not know: the reasons are many
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            # Python says the same once, however often it comes.
+            # Python shows the same warning once.
             warnings.warn(
                 f"propagation: the fused CUDA kernels cannot be used ({reason}), so the slower torch operations are",
                 RuntimeWarning,

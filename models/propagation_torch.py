@@ -28,7 +28,7 @@ def forward(key: Tensor, value: Tensor, kernel_size: int, dilation: int) -> tupl
     for images in _groups(key):
         similarity = similarities[images]
         _products(key[images], key[images], similarity, dilation, first_offset=middle)
-        # What p sees at q, q sees at p, so half of them are computed.
+        # The similarity of p and q is that of q and p, so half of them are computed.
         similarity[:, :middle] = _mirrored(similarity, dilation)[:, :middle]
         similarity.clamp_(min=0)
         _weighted_sum(similarity.softmax(dim=1), value[images], out[images], dilation)

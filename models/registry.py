@@ -14,10 +14,10 @@ from models.smp_unet import SmpLevelUNet
 from models.unet import RELEASED_FEATURES, LevelUNet, infer_unet_architecture
 from utils.settings import checked_value, declared_settings
 
-# One line a network: the class of one level, which declares the settings that it has of its own.
+# One line a network: the class of one level, which declares its own settings.
 MODELS: dict[str, type[Level]] = {"unet": LevelUNet, "smp-unet": SmpLevelUNet}
-# The arguments of ``build_model`` that are of all levels together.
-OF_ALL = frozenset(inspect.signature(MultiLevelModel).parameters) - {"build_level"}
+# The arguments of ``build_model`` that all levels share.
+SHARED_ARGUMENTS = frozenset(inspect.signature(MultiLevelModel).parameters) - {"build_level"}
 
 
 def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
@@ -26,44 +26,44 @@ def build_model(name: str, *, num_levels: int, **settings) -> nn.Module:
     Args:
         name: a key of ``MODELS``: ``unet`` (the released network) or ``smp-unet`` (segmentation-models-pytorch).
         num_levels: number of pseudo-mask levels, each with a network of its own.
-        settings: of the levels together, ``cons_mode``, ``init``, ``prop_similarity``, ``prop_kernel_size``,
-            ``prop_dilation``, ``ensemble``: see ``MultiLevelModel``; of one level, what it has a use for of
-            ``in_channels`` (3 for Kvasir, 1 for the prostate set), ``features`` (see ``BasicUNet``), ``feat_dim`` (of
-            the full-resolution feature; the last of ``features`` by default) and ``encoder_input`` (see
-            ``SmpLevelUNet``); and what its ``Settings`` declare. Those of other networks do nothing.
+        settings: of all levels, ``cons_mode``, ``init``, ``prop_similarity``, ``prop_kernel_size``, ``prop_dilation``,
+            ``ensemble``: see ``MultiLevelModel``; of one level, those that it takes of ``in_channels`` (3 for Kvasir,
+            1 for the prostate set), ``features`` (see ``BasicUNet``), ``feat_dim`` (of the full-resolution feature; the
+            last of ``features`` by default) and ``encoder_input`` (see ``SmpLevelUNet``); and the fields of its
+            ``Settings``. Those of other networks are ignored.
 
     Raises:
         ValueError: for an unknown name or an impossible setting.
     """
-    build_level, of_all = _split_settings({"name": name, "num_levels": num_levels, **settings})
-    return MultiLevelModel(build_level, **of_all)
+    build_level, shared = _split_settings({"name": name, "num_levels": num_levels, **settings})
+    return MultiLevelModel(build_level, **shared)
 
 
-def takes(name: str) -> frozenset[str]:
-    """The arguments of ``build_model`` that the level of a network takes, beside those of all levels."""
+def level_arguments(name: str) -> frozenset[str]:
+    """The arguments of ``build_model`` that a network's level takes, besides those that all levels share."""
     return frozenset(inspect.signature(MODELS[name]).parameters).union(declared_settings(MODELS[name].Settings))
 
 
 def _split_settings(arguments: Mapping[str, Any]) -> tuple[Callable[[], Level], dict]:
-    """What makes one level, and the settings of all levels together; arguments as of ``build_model``."""
+    """The factory of one level, and the settings that all levels share; arguments as of ``build_model``."""
     name, features = arguments["name"], arguments.get("features", RELEASED_FEATURES)
     if name not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
-    if unknown := arguments.keys() - OF_ALL.union({"name"}, *map(takes, MODELS)):
+    if unknown := arguments.keys() - SHARED_ARGUMENTS.union({"name"}, *map(level_arguments, MODELS)):
         raise ValueError(f"model {name}: expected settings of a network, found {', '.join(sorted(map(repr, unknown)))}")
     given = {**arguments, "features": features, "feat_dim": arguments.get("feat_dim") or features[-1]}
     declared = declared_settings(MODELS[name].Settings).items()
     own = {key: checked_value(one, given.get(key, one.default)) for key, one in declared}
-    of_level = {key: value for key, value in given.items() if key in takes(name)} | own
-    return lambda: MODELS[name](**of_level), {key: value for key, value in given.items() if key in OF_ALL}
+    of_level = {key: value for key, value in given.items() if key in level_arguments(name)} | own
+    return lambda: MODELS[name](**of_level), {key: value for key, value in given.items() if key in SHARED_ARGUMENTS}
 
 
 def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
-    """Build the model that a state dict belongs to, and load it.
+    """Build the model that a state dict belongs to, and load the weights.
 
     The released network is recognised by the shapes of its weights alone; any other needs ``config``, the
-    arguments of ``build_model`` (with ``name``) that our checkpoints carry. What ``config`` claims is compared
-    with the weights before there is memory for more than one level of them.
+    arguments of ``build_model`` (with ``name``) that our checkpoints carry. ``config`` is compared with the weights
+    before memory is allocated for more than one level.
 
     Raises:
         ValueError: if the weights fit no known architecture, naming the first keys that do not fit.
@@ -72,7 +72,7 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
     arguments = {**(config or {"name": "unet", **found}), "encoder_weights": None}
-    build_level, of_all = _split_settings(arguments)
+    build_level, shared = _split_settings(arguments)
 
     def build_fitting_level() -> Level:
         level, levels = build_level(), range(arguments["num_levels"])
@@ -81,15 +81,15 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
         return level
 
     if MODELS[arguments["name"]].builds_on_meta:
-        # Shapes alone; torch says with a RuntimeError what cannot be built so after all.
+        # Shapes alone; a network that cannot be built this way raises RuntimeError in torch.
         with contextlib.suppress(RuntimeError), torch.device("meta"):
             build_fitting_level()
-    elif "feat_dim" in takes(arguments["name"]):
+    elif "feat_dim" in level_arguments(arguments["name"]):
         _check_classifier(arguments, state_dict)
     try:
-        model = MultiLevelModel(build_fitting_level, **of_all)
+        model = MultiLevelModel(build_fitting_level, **shared)
     except RuntimeError as error:
-        # torch, of sizes for which there is no memory, or no number.
+        # torch's, for sizes beyond memory or 64 bits.
         reason = str(error).splitlines()[0][:200]
         raise ValueError(f"checkpoint of another architecture: its network cannot be built ({reason})") from error
     load_weights(model, state_dict)
@@ -97,7 +97,7 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
 
 
 def _check_classifier(arguments: Mapping, state_dict: Mapping[str, Tensor]) -> None:
-    """The size of the feature, one of those that a checkpoint's configuration is free to choose."""
+    """Compare the size of the feature, which a checkpoint's configuration claims, with the classifier's weights."""
     feat_dim = arguments.get("feat_dim") or arguments.get("features", RELEASED_FEATURES)[-1]
     classifier = state_dict.get("model.0.classifier.weight")
     if classifier is None or classifier.shape != (1, feat_dim, 1, 1):

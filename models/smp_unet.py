@@ -1,4 +1,4 @@
-"""One level on a segmentation-models-pytorch U-Net, behind the interface of ``LevelUNet``."""
+"""Level network on a U-Net of segmentation-models-pytorch (smp)."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class SmpLevelUNet(Level):
         decoder_channels: of the stages of the decoder, from the smallest resolution on. Five end at the image's own
             resolution, four at half of it, and so on; what they end at is then resized to the image's, bilinearly.
         frozen_stages: of the encoder, from the image on, each of half the resolution of the one before, in 0..5.
-        encoder_input: what the weights were made for; images come normalised by ImageNet's statistics.
+        encoder_input: the normalisation that the weights expect; images come normalised by ImageNet's statistics.
 
     Raises:
         ValueError: for an encoder or weights that smp does not offer, or cannot fetch.
     """
 
-    # Some encoders read numbers back while they are built.
+    # Some encoders read values of tensors while they are built.
     builds_on_meta = False
 
     @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class SmpLevelUNet(Level):
         if encoder_input != INPUTS[0]:
             mean, std = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
             scale, shift = std * 255 / 128, (mean * 255 - 127) / 128
-        # Not among the weights: the setting says it.
+        # Not saved with the weights: the setting is.
         self.register_buffer("input_scale", scale, persistent=False)
         self.register_buffer("input_shift", shift, persistent=False)
 
@@ -101,7 +101,7 @@ class SmpLevelUNet(Level):
         height, width = x.shape[-2:]
         padded = _padded(x)
         feature = self.encoder(padded)
-        # The classifier first, which is the same, as it is linear and resizing takes means, and faster.
+        # Classifying before resizing gives the same, as both are linear, and is faster.
         outputs = feature, self.classifier(feature)
         if not self.full_resolution:
             outputs = (F.interpolate(output, size=padded.shape[-2:], mode="bilinear") for output in outputs)
@@ -109,7 +109,7 @@ class SmpLevelUNet(Level):
         return feature, logits
 
     def frozen_features(self, images: Tensor) -> Sequence[Tensor]:
-        """Of the first stages of the encoder: as the largest, they take much of a step's time."""
+        """Features of the first stages of the encoder, which take much of a step's time as they are the largest."""
         return self.encoder.encoder(_padded(images))[1 : self.frozen_stages + 1]
 
 
@@ -141,7 +141,7 @@ def _build_smp_unet(
         try:
             network = smp.Unet(
                 encoder,
-                # Of timm's there is one choice, and smp wants to hear no name.
+                # timm's encoders have one set of weights, which smp takes as True.
                 encoder_weights=True if encoder_weights and encoder not in smp.encoders.encoders else encoder_weights,
                 decoder_channels=decoder_channels + decoder_channels[-1:] * left_out,
                 in_channels=in_channels,
@@ -157,7 +157,7 @@ def _build_smp_unet(
             raise ValueError(
                 f"--encoder {encoder}: expected an encoder that smp.Unet takes, found none ({reason}); choose another"
             ) from error
-    # The head stays, as the last stages left out have the channels of the last one that is kept.
+    # The head fits, as the stages left out have the channels of the last one that is kept.
     network.decoder.blocks = network.decoder.blocks[: len(decoder_channels)]
     return network
 
@@ -166,8 +166,8 @@ def _build_smp_unet(
 def encoders() -> dict[str, tuple[str, ...]]:
     """The names of all encoders, each with the names of its pretrained weights.
 
-    They are those of smp itself and, as ``tu-<name>`` with or without a tag of weights, the networks that timm is
-    installed with: both are fixed lists. timm would also take the address of a server, or of a folder with code.
+    They are smp's own and, as ``tu-<name>`` with or without a tag of weights, those of the installed timm: both are
+    fixed lists, as timm alone would also take the address of a server or of a folder with code.
     """
     import timm
     from segmentation_models_pytorch.encoders import encoders as own
@@ -187,7 +187,7 @@ def encoders() -> dict[str, tuple[str, ...]]:
 
 @contextlib.contextmanager
 def _no_retries() -> Iterator[None]:
-    """Where the hub of the weights does not answer, its library looks into its cache alone, and not for a minute."""
+    """Offline mode of the hub's library where the hub does not answer: its cache is used at once, without retries."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 

@@ -1,11 +1,11 @@
-"""Trivial baselines that ignore the image: the floor that any result has to stand above."""
+"""Trivial baselines that ignore the image: any result has to beat them."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ConstantMap(nn.Module):
-    """Says the same for every image; follows the output contract of ``MultiLevelModel``.
+    """Constant prediction, the same for every image; follows the output contract of ``MultiLevelModel``.
 
     Args:
         logits: (1,S,S), positive where foreground is predicted.
@@ -26,7 +26,7 @@ def everything(size: int) -> ConstantMap:
 
 
 def mean_map(training_masks: Tensor) -> ConstantMap:
-    """Predicts where training masks often are.
+    """Predicts the thresholded mean of the training masks.
 
     Args:
         training_masks: (N,S,S) in {0,1}.

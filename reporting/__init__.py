@@ -1,1 +1,1 @@
-"""Tables, figures and pages from numbers and pictures."""
+"""Reports: tables, figures and pages from numbers and pictures."""

@@ -1,4 +1,4 @@
-"""What a report shows of a data set's cases, whoever predicted them."""
+"""Cases of a data set for a report: image, fixations and scores."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ from reporting.html import ReportCase
 
 
 class CasePictures:
-    """Image and fixations of cases.
+    """Images and fixations of cases.
 
     Args:
         spec, root: of the data set.
-        fixations: a fixation table; None for none. Images that it does not have are shown without.
+        fixations: a fixation table; None for none. Images that it lacks are shown without.
     """
 
     def __init__(self, spec: DatasetSpec, root: str | Path, fixations: str | Path | None = None):
@@ -44,5 +44,5 @@ class CasePictures:
 
 
 def levels_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """The rows of one case by level, metrics only."""
+    """Metrics of one case by level, from its rows."""
     return {row["level"]: {metric: row[metric] for metric in MEASURES if metric in row} for row in rows}

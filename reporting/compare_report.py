@@ -1,4 +1,4 @@
-"""``run.py compare --report``: every case, with what each run made of it, side by side on one page."""
+"""Report of a comparison (``run.py compare --report``): every case with all runs' predictions on one page."""
 
 import contextlib
 import itertools
@@ -24,10 +24,10 @@ PNG = (".png",)
 def write_report(
     folder: Path, compared: Compared, *, data: str | None, root: str | None, fixations: str | None, seed: int = 0
 ) -> int:
-    """Write the page, with what the runs' folders hold of ``predictions/`` and ``probabilities/``; its size in bytes.
+    """Write the page, with the runs' ``predictions/`` and ``probabilities/`` where they exist; its size in bytes.
 
     Args:
-        data, root: of the cases; None as the first summary that knows says.
+        data, root: of the cases; None as the first summary that has them says.
         seed: that the bootstrap of the comparison had.
 
     Raises:
@@ -61,9 +61,9 @@ def write_report(
 
 
 def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -> tuple[str, str]:
-    # Both of one run: the name of one and the folder of another are no data set.
-    told = [(run.settings.get("data"), run.settings.get("root")) for run in runs]
-    known = next((pair for pair in told if all(isinstance(one, str) for one in pair)), (None, None))
+    # Both from one run: the name of one and the folder of another are no data set.
+    pairs = [(run.settings.get("data"), run.settings.get("root")) for run in runs]
+    known = next((pair for pair in pairs if all(isinstance(one, str) for one in pair)), (None, None))
     data, root = data or known[0], root or known[1]
     if not (data and root and Path(root).is_dir()):
         raise ValueError(
@@ -75,7 +75,7 @@ def _data_set(runs: Sequence[ComparedRun], data: str | None, root: str | None) -
 
 def _described(run: ComparedRun) -> ReportRun:
     known = run.settings
-    # The ends of paths: whoever is shown the page need not know the folders of this machine.
+    # The ends of paths: readers of the page need not know the folders of this machine.
     facts = [("results", "/".join(run.path.parent.parts[-2:]))]
     facts += [("checkpoint", Path(str(known["checkpoint"])).name)] if "checkpoint" in known else []
     facts += [(key, str(known[key])) for key in ("split", "threshold") if key in known]
@@ -93,12 +93,12 @@ def _of_runs(runs: Sequence[ComparedRun], name: str) -> dict:
     for run in runs:
         folder = run.path.parent
         found["rows"][run.name] = levels_of(run.table[run.table[NAME] == name].to_dict("records"))
-        # What lies there is of the result in this table.
+        # Pictures in the folder belong to this table alone.
         if run.path.name != PER_CASE_FILE:
             continue
         with contextlib.suppress(FileNotFoundError):
             found["predictions"][run.name] = io.read_mask(find_file(folder / PREDICTIONS_FOLDER, name, PNG))
-        # The page numbers them as they come: the ensemble's, level 1's and so on, as far as there is no gap.
+        # The ensemble, level 1 and so on up to the first gap, as the page numbers them in order.
         levels = itertools.chain([ENSEMBLE], map("level{}".format, itertools.count(1)))
         paths = (find_file(folder / PROBABILITIES_FOLDER / level, name, PNG) for level in levels)
         maps = list(map(io.read_map, itertools.takewhile(Path.is_file, paths)))

@@ -1,4 +1,4 @@
-"""The files of a comparison: table, numbers, cases, and the figure of what every case gains or loses, sorted."""
+"""Files of a comparison: table, numbers, paired cases, and a figure of every case's difference, sorted."""
 
 import math
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from utils.files import write_text
 
 TABLE_FILE, NUMBERS_FILE, PAIRED_FILE = "comparison.md", "comparison.csv", "paired.csv"
 FIGURE_FILES = ("comparison.png", "comparison.pdf")
-# Okabe and Ito's, which the colour-blind tell apart.
+# Of Okabe and Ito's colour-blind safe palette.
 BETTER, WORSE, EQUAL = "#0072B2", "#D55E00", "#999999"
 WIDTH_MM, PANEL_HEIGHT_MM = 174.0, 56.0
 # Less than the width of a panel where three stand side by side.
 TITLE_MM = 45.0
 MAX_COLUMNS = 3
-# More than these make a vector file that takes a while to open.
+# More make a vector file slow to open.
 MAX_VECTOR_DOTS = 2000
 SMALL_PT = 6.0
 
@@ -92,7 +92,7 @@ def _draw_panel(axes, comparison: Comparison, differences: np.ndarray) -> None:
 
 
 def _title(comparison: Comparison, scale: float) -> str:
-    """Above the axes, where no dot can be."""
+    """Title of a panel: run, baseline, mean difference, p and interval."""
     lines = [*wrap_title(comparison.run, TITLE_MM), *wrap_title(f"less {comparison.baseline}", TITLE_MM)]
     if comparison.mean_difference is None:
         return "\n".join([*lines, "nothing to compare"])

@@ -1,4 +1,4 @@
-"""Comparisons as a table and sentences, in Markdown and for the page."""
+"""Table of comparisons with explanatory notes, in Markdown and for the page."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from reporting.markdown import NOTHING, escaped, markdown_table
 
 
 def comparisons_markdown(comparisons: Sequence[Comparison], *, seed: int = 0, notes: Sequence[str] = ()) -> str:
-    """A table with a row a metric and run, and below it what the numbers are.
+    """Markdown table with a row a metric and run, and explanatory notes below.
 
     Args:
         comparisons: one or more, as ``compare_paired`` makes them: of one baseline and level.
@@ -47,7 +47,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[dict[str, str | i
 
 
 def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> list[str]:
-    """What the numbers of the table are, and what a row does not tell, as sentences with names as they were given."""
+    """Notes on the numbers of the table and on exceptions, as sentences with names as they were given."""
     first = comparisons[0]
     several = len({comparison.run for comparison in comparisons}) > 1
     grouped = any(c.tested == "group means" for c in comparisons)
@@ -73,7 +73,7 @@ def comparison_notes(comparisons: Sequence[Comparison], *, seed: int = 0) -> lis
 
 
 def _exceptions(comparisons: Sequence[Comparison]) -> list[str]:
-    """What a row does not tell, each sentence once with the metrics that it holds for."""
+    """Notes on exceptions, each once with the metrics that it holds for."""
     metrics_of: dict[str, list[str]] = {}
     for comparison in comparisons:
         measure = MEASURES[comparison.metric]

@@ -1,4 +1,4 @@
-"""Figures with axes."""
+"""Plots: quality of gaze maps, hours of annotation, labels of rounds."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ import pandas as pd
 from utils.files import replacing
 
 KINDS = {"heatmap": ("heatmap", "#d1662b"), "crf": ("CRF map", "#2b6cb0")}
-# From a few images that were looked at to thousands that were drawn.
+# From gaze on a few images to thousands of drawn masks.
 HOUR_TICKS = tuple(factor * 10.0**power for power in range(-4, 5) for factor in (1, 2, 5))
 TRACK_COLOURS = ("#2b6cb0", "#5a8f5a", "#d1662b", "black")
 SHARES = {
@@ -38,8 +38,8 @@ def write_gaze_figure(path: Path, table: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def _figure(path: Path, inches: tuple[float, float], *grid: int) -> Iterator:
-    """Axes to draw on, one or a grid of them; what is drawn becomes the PNG at ``path``."""
-    # Takes a while to import; without pyplot there is no window and no state.
+    """Axes to draw on, one or a grid of them, saved as PNG at ``path``."""
+    # Slow to import; without pyplot there is no window and no state.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=inches, layout="constrained")
@@ -92,14 +92,14 @@ def _draw_seconds(axes, seconds: pd.Series) -> None:
 def write_hours_figure(path: Path, runs: pd.DataFrame, tracks: Mapping[str, str]) -> None:
     """Draw test Dice against hours of annotation: a line a track through the means over seeds, a dot a seed.
 
-    A row of ``runs`` is a run, with ``track``, ``hours`` and ``dice``; ``tracks`` says what the tracks are called.
+    A row of ``runs`` is a run, with ``track``, ``hours`` and ``dice``; ``tracks`` has the tracks' titles.
     """
     with _figure(path, (7.5, 4.8)) as axes:
         for colour, (track, name) in zip(TRACK_COLOURS, tracks.items(), strict=True):
-            of_track = runs[runs["track"] == track]
-            means = of_track.groupby("hours")["dice"].mean()
+            points = runs[runs["track"] == track]
+            means = points.groupby("hours")["dice"].mean()
             axes.plot(means.index, 100 * means, "o-", color=colour, label=name)
-            axes.scatter(of_track["hours"], 100 * of_track["dice"], s=9, color=colour)
+            axes.scatter(points["hours"], 100 * points["dice"], s=9, color=colour)
         axes.set(xscale="log", xlabel="hours of annotation", ylabel="test Dice, %")
         low, high = axes.get_xlim()
         ticks = [tick for tick in HOUR_TICKS if low <= tick <= high]
@@ -110,7 +110,7 @@ def write_hours_figure(path: Path, runs: pd.DataFrame, tracks: Mapping[str, str]
 
 
 def write_rounds_figure(path: Path, qualities: Sequence[Mapping]) -> None:
-    """Draw how good the labels of each round are: Dice, and the shares that are off, as of ``label_quality``."""
+    """Draw the quality of each round's labels, as of ``label_quality``: Dice, and the shares of bad ones."""
     rounds = range(1, len(qualities) + 1)
     with _figure(path, (9, 3.8), 1, 2) as (dice, shares):
         dice.plot(rounds, [quality["dice"] for quality in qualities], "o-", color="#2b6cb0")

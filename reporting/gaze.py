@@ -1,4 +1,4 @@
-"""Gaze and maps: how good they are, said in lines and drawn; and a picture of some, from fixations to levels."""
+"""Report on gaze and maps: their quality in lines and as a figure, and a picture of some, from fixations to levels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ CELL_PX = 256
 
 
 def print_named(what: str, items: Sequence[Mapping], listed_in: Path) -> None:
-    """Name the first images of some, each with its reason; those first that are ``broken``."""
+    """Print the first few images of a list, each with its reason; ``broken`` ones first."""
     for item in sorted(items, key=lambda item: not item.get("broken"))[:NUM_NAMED]:
         print(f"  {what} {item['name']}: {item['reason']}")
     if len(items) > NUM_NAMED:

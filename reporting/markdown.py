@@ -1,34 +1,34 @@
-"""Markdown in which nothing from outside can become structure."""
+"""Markdown with escaping, so that no text from outside becomes markup."""
 
 import re
 from collections.abc import Sequence
 
-# In a cell without a value.
+# Cell without a value.
 NOTHING = "–"
-# What would start a cell, a tag, an entity, a link, code or emphasis. An underscore inside a word does none of it.
+# Characters that start a cell, tag, entity, link, code or emphasis; an underscore inside a word does not.
 SPECIAL = re.compile(r"[\\|`*\[\]<>&~]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def markdown_table(rows: Sequence[Sequence]) -> str:
-    """A table of plain texts, without a line break at its end; the first row is the header."""
+    """Table of plain texts, escaped, without a line break at its end; the first row is the header."""
     return _joined([[escaped(cell) for cell in row] for row in rows])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already; a bar in a cell does not start another."""
+    """Table of cells that are Markdown already, of which bars alone are escaped."""
     return _joined([[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)])
 
 
 def escaped(cell) -> str:
-    """A cell's text, in which no name becomes markup or another row."""
+    """Text escaped for a cell, on one line."""
     return SPECIAL.sub(_as_text, " ".join(str(cell).split()))
 
 
 def code(value) -> str:
-    """Any value as a code span in one line: in it neither Markdown, nor HTML, nor addresses mean anything.
+    """Any value as a code span on one line, in which Markdown, HTML and addresses have no effect.
 
-    Characters that cannot be printed, among them those that turn the direction of writing, become U+FFFD. An empty
-    text becomes a dash.
+    Unprintable characters, among them those that change the direction of writing, become U+FFFD. An empty text becomes
+    a dash.
     """
     text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(value).split()))
     if not text:
@@ -45,5 +45,5 @@ def _joined(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _as_text(found: re.Match) -> str:
-    # As entities, since readers of Markdown differ in what a backslash does to a tag.
+    # As entities, since renderers of Markdown differ in what a backslash does to a tag.
     return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(found[0], f"\\{found[0]}")

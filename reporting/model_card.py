@@ -1,4 +1,4 @@
-"""The model card: what a network file is, in Markdown for people; the same facts as JSON lie beside it."""
+"""Model card of a network file in Markdown; a JSON file beside it has the same facts."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ pp. 530-540. This file was made with an independent reimplementation of it; plea
 
 
 def model_card(facts: dict) -> str:
-    """Markdown from the facts that ``commands/export.py`` gathers; whatever is from outside stands in code spans."""
+    """Model card from the facts of ``inference.exporting.export``; text from outside is in code spans."""
     sections = {
         "Intended use and limitations": [LIMITATIONS],
         "Network": [_network(facts)],
@@ -47,7 +47,7 @@ def model_card(facts: dict) -> str:
 
 
 def _listed(pairs: Iterable[tuple[str, object]]) -> str:
-    """A line a pair; keys are ours, values from anywhere."""
+    """List with a line a pair; values, which may be from outside, are in code spans."""
     return "\n".join(f"- {key}: {_value(value)}" for key, value in pairs if value is not None)
 
 
@@ -56,8 +56,8 @@ def _value(value) -> str:
 
 
 def _network(facts: dict) -> str:
-    of_file = ("format", "opset", "ir_version", "bytes", "sha256", "weights_file", "weights_sha256")
-    keys = (*of_file, "parameters", "levels", "networks", "ensemble", "views")
+    file_keys = ("format", "opset", "ir_version", "bytes", "sha256", "weights_file", "weights_sha256")
+    keys = (*file_keys, "parameters", "levels", "networks", "ensemble", "views")
     return _listed((key.replace("_", " "), facts.get(key)) for key in keys)
 
 

@@ -1,4 +1,4 @@
-"""Figures as papers want them: text that stays text, and the same bytes from the same input."""
+"""Figures for publication: text stays text, and the same input gives the same bytes."""
 
 import contextlib
 import logging
@@ -19,13 +19,13 @@ STYLE = {
     "ytick.major.width": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    # TrueType, which editors can change and journals take; as outlines text could not be searched.
+    # TrueType, which is editable, searchable and accepted by journals, not outlines.
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
-    # Names of elements are drawn at random otherwise.
+    # Otherwise the ids of elements are random.
     "svg.hashsalt": "figure",
 }
-# By which a figure of ours is known; no date, and no version of what drew it.
+# Mark of our figures; no date and no version, for equal bytes.
 MADE_BY = "GazeMedSeg figure"
 METADATA = {
     "pdf": {"CreationDate": None, "Creator": MADE_BY, "Producer": None},
@@ -36,7 +36,7 @@ METADATA = {
 
 @contextlib.contextmanager
 def paper_style() -> Iterator[None]:
-    """Inside, matplotlib draws in our style whatever the user's settings are; they are back afterwards."""
+    """Context in which matplotlib has our style, whatever the user's settings, which are restored afterwards."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -50,11 +50,10 @@ def write_figure(figure, path: Path, *, dpi: float = 300) -> None:
 
     Args:
         figure: with its size in inches.
-        path: the file, which is written as it stands (see ``utils.files.replacing``) in the one of ``FORMATS`` that it
-            ends in.
-        dpi: of a PNG, and of what cannot be a vector in the others.
+        path: the file, written in place (see ``utils.files.replacing``), in one of ``FORMATS`` by its ending.
+        dpi: of a PNG, and of rasterised parts of the others.
     """
     format = path.suffix[1:].lower()
-    # It tells of every subset of a font.
+    # It logs every subset of a font.
     logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
     figure.savefig(path, format=format, dpi=dpi, metadata=METADATA[format])

@@ -1,4 +1,4 @@
-"""A figure of examples: cases as rows, what is shown of them as columns; its measures are computed, not fitted."""
+"""Qualitative figure: cases as rows, images, maps and masks as columns, in a computed layout."""
 
 import bisect
 import re
@@ -15,21 +15,21 @@ from reporting.visualize import FIXATION_COLOUR, RING_RADIUS, resized
 MM_PER_INCH, PT_PER_INCH = 25.4, 72
 GAP_MM = 1.0
 LINE_MM = 1.2 * FONT_PT / PT_PER_INCH * MM_PER_INCH
-# What letters like g need below the others, of a line.
+# Descent of letters like g, as a share of a line.
 DESCENT = 0.25
-# A cell is at most so many times as high as wide; a longer image stands in the middle of it, narrower.
+# A cell is at most so many times as high as wide; a longer image is centred in it, narrower.
 MAX_ASPECT = 1.6
 MAX_TITLE_LINES = 3
-# In cells of this width and wider; lines get thinner in narrower ones.
+# Line widths in cells of ``FULL_LINES_MM`` and more; lines are thinner in narrower ones.
 OUTLINE_PT, SCAN_PATH_PT, RING_PT = 0.9, 0.35, 0.6
 FULL_LINES_MM = 22.0
-# After which a title may go on in the next line; not inside a number.
+# A title may be broken after these, but not inside a number.
 BREAKS = re.compile(r"[\s_\-/,+]|\.(?!\d)")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture of the figure, and what is drawn on it as lines.
+    """One cell of the figure: a picture, and the lines drawn on it.
 
     Attributes:
         picture: (H,W,3) uint8.
@@ -45,7 +45,7 @@ class Cell:
 
 
 class Layout(NamedTuple):
-    """Where things are, in mm from the left and the top.
+    """Layout of the figure, in mm from the left and the top.
 
     Attributes:
         width, height: of the figure.
@@ -66,7 +66,7 @@ class Layout(NamedTuple):
 def lay_out(
     num_columns: int, aspects: Sequence[float], *, width_mm: float, title_lines: int, with_captions: bool
 ) -> Layout:
-    """The measures of a figure, of which those across depend on its width and the number of columns alone.
+    """Compute the layout; horizontal measures depend on the width and the number of columns alone.
 
     Args:
         num_columns: one or more.
@@ -106,10 +106,10 @@ def write_qualitative(
         titles: of the columns.
         paths: files that end in one of ``publication.FORMATS``.
         width_mm: of the figure, met exactly; in a PNG to the next pixel.
-        dpi: of a PNG; no picture is kept finer than that, in any format, and none is made finer than it is.
+        dpi: of a PNG; in any format, pictures are reduced to it, and never enlarged.
 
     Returns:
-        The measures.
+        The layout.
     """
     with paper_style():
         cell_mm = (width_mm - (len(titles) - 1) * GAP_MM) / len(titles)
@@ -131,7 +131,7 @@ def write_qualitative(
 
 
 def wrap_title(title: str, width_mm: float) -> list[str]:
-    """A title as lines that fit the width, broken after a word or part of a name; what is too long ends in dots."""
+    """Wrap a title to the width, after words or parts of names; a title that is too long ends in an ellipsis."""
     lines, rest = [], title
     while rest:
         fits = _fitting(rest, width_mm)
@@ -149,7 +149,7 @@ def wrap_title(title: str, width_mm: float) -> list[str]:
 
 
 def _fitting(text: str, width_mm: float, after: str = "") -> int:
-    """How many letters of a text fit, with what comes after them."""
+    """Number of letters of a text that fit the width, together with ``after``."""
     return bisect.bisect_right(range(1, len(text) + 1), width_mm, key=lambda end: _text_mm(text[:end] + after))
 
 
@@ -177,7 +177,7 @@ def _figure(rows: Sequence[Sequence[Cell]], titles: Sequence[list[str]], layout:
 
 
 def _text(figure, layout: Layout, left: float, line_bottom: float, text: str) -> None:
-    """A line of text in the middle of a column, its letters on one height with those beside it."""
+    """A centred line of text in a column, on the common baseline of its row."""
     x, y = left + layout.cell_width / 2, line_bottom - DESCENT * LINE_MM
     # parse_math: a dollar sign in a name is no formula.
     figure.text(x / layout.width, 1 - y / layout.height, text, ha="center", va="baseline", parse_math=False)
@@ -195,14 +195,14 @@ def _axes(figure, layout: Layout, left: float, top: float, height: float, cell: 
 
 
 def _draw_cell(axes, cell: Cell, height_mm: float, width_mm: float, dpi: float, vector: bool) -> None:
-    """In coordinates of the picture as it is kept: pixels from its left upper corner."""
-    picture = _at_most(cell.picture, height_mm, width_mm, dpi)
+    """Draw a cell; coordinates are pixels of the reduced picture from its left upper corner."""
+    picture = _reduced(cell.picture, height_mm, width_mm, dpi)
     height, width = picture.shape[:2]
-    # "none" keeps the pixels as they are in a vector file; a PNG needs new ones, and "auto" smooths as it should.
+    # "none" keeps the pixels in a vector file; a PNG is resampled, where "auto" smooths.
     axes.imshow(picture, extent=(0, width, height, 0), interpolation="none" if vector else "auto", aspect="auto")
     thin = min(1.0, width_mm / FULL_LINES_MM)
     for mask, colour in cell.outlines:
-        for x, y in outlines(_at_most(mask.astype(np.uint8) * 255, height_mm, width_mm, dpi) / 255):
+        for x, y in outlines(_reduced(mask.astype(np.uint8) * 255, height_mm, width_mm, dpi) / 255):
             axes.plot(x, y, color=_hex(colour), lw=OUTLINE_PT * thin, solid_joinstyle="round")
     if cell.fixations is not None:
         _draw_fixations(axes, *cell.fixations, (height, width), thin)
@@ -210,11 +210,11 @@ def _draw_cell(axes, cell: Cell, height_mm: float, width_mm: float, dpi: float, 
 
 
 def outlines(mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The closed borders of a mask (H,W) in 0..1 at one half: x and y in pixels from the left upper corner."""
-    # Takes a while to import.
+    """Closed contours of a mask (H,W) in 0..1 at one half: x and y in pixels from the left upper corner."""
+    # Slow to import.
     from skimage.measure import find_contours
 
-    # A border of nothing closes what touches the edge.
+    # Padding closes contours at the image's edge.
     return [(line[:, 1] - 0.5, line[:, 0] - 0.5) for line in find_contours(np.pad(mask, 1), 0.5)]
 
 
@@ -229,14 +229,14 @@ def _draw_fixations(axes, xy: np.ndarray, duration_ms: np.ndarray, size: tuple[i
         axes.add_patch(Circle(tuple(point), radius, fill=False, ec=colour, lw=RING_PT * thin))
 
 
-def _at_most(picture: np.ndarray, height_mm: float, width_mm: float, dpi: float) -> np.ndarray:
-    """A picture no finer than ``dpi`` where it is printed; a coarser one as it is."""
+def _reduced(picture: np.ndarray, height_mm: float, width_mm: float, dpi: float) -> np.ndarray:
+    """A picture reduced to ``dpi`` at its printed size; a coarser one unchanged."""
     scale = min(height_mm / picture.shape[0], width_mm / picture.shape[1]) / MM_PER_INCH * dpi
     return resized(picture, scale) if scale < 1 else picture
 
 
 def _whole_pixels(figure, layout: Layout, dpi: float) -> None:
-    """Of part of a pixel matplotlib would cut off all; a hundredth more keeps rounding from taking a whole one."""
+    """Round the size to whole pixels, as matplotlib cuts fractions off; a hundredth more guards against rounding."""
     sides = (round(side / MM_PER_INCH * dpi) for side in (layout.width, layout.height))
     figure.set_size_inches(*((max(1, side) + 0.01) / dpi for side in sides))
 

@@ -1,4 +1,4 @@
-"""Experiments as tables: Markdown to be read, CSV to be computed with."""
+"""Tables of experiments: Markdown for readers, CSV for computing."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from evaluation.metrics import HEADLINE, MEASURES
 from evaluation.per_case import ENSEMBLE
 from reporting.markdown import NOTHING, escaped, markdown_table
 
-# What training reports, side by side; any other result has a row of its own.
+# Results of training, side by side in columns; any other result has a row of its own.
 TRAINING_RESULTS = {
     "last": "last iteration",
     "validation_selected": "validation selected",
@@ -22,12 +22,12 @@ LEGEND = (
     "Mean over seeds ± standard deviation over seeds (n-1); in brackets the standard deviation over images, its mean "
     "over seeds."
 )
-# With which the CSV begins.
+# The first columns of the CSV.
 CSV_COLUMNS = ("experiment", *KEYS)
 
 
 def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Path] = ()) -> str:
-    """Markdown: a table of training's results, a table of all others, and what is missing in either.
+    """Markdown tables of training's results and of all others, with notes on what is missing.
 
     Args:
         experiments: as ``group_runs`` makes them. Each has a row for Dice and one for IoU of the ensemble, in per cent.
@@ -52,9 +52,9 @@ def experiments_table(experiments: Sequence[Experiment], unfinished: Sequence[Pa
 
 
 def experiments_csv(experiments: Sequence[Experiment]) -> str:
-    """CSV of what ``over_seeds`` says, a row an experiment, result, metric and level.
+    """CSV of ``over_seeds`` of all experiments, a row an experiment, result, metric and level.
 
-    Overlaps are in 0..1, distances in the unit that their names end with; without a value the cell is empty.
+    Overlaps are in 0..1, distances in the unit at the end of their names; a cell without a value is empty.
     """
     tables, names = map(over_seeds, experiments), [experiment.name for experiment in experiments]
     return pd.concat(tables, keys=names, names=CSV_COLUMNS[:1]).to_csv(lineterminator="\n")
@@ -73,19 +73,19 @@ def _training_rows(experiment: Experiment, numbers: pd.DataFrame, shown: Sequenc
         _iterations(experiment, found[0]),
     )
     for metric in HEADLINE:
-        of_metric = numbers.xs((metric, ENSEMBLE), level=KEYS[1:])
-        cells = [_cell(of_metric.loc[label], len(experiment.runs)) if label in found else NOTHING for label in shown]
+        results = numbers.xs((metric, ENSEMBLE), level=KEYS[1:])
+        cells = [_cell(results.loc[label], len(experiment.runs)) if label in found else NOTHING for label in shown]
         yield (*first, TITLES[metric], *cells)
 
 
 def _other_rows(experiment: Experiment, numbers: pd.DataFrame) -> Iterator[tuple]:
     for label in numbers.index.unique("result").difference(TRAINING_RESULTS, sort=False):
-        of_label = [numbers.loc[label, metric, ENSEMBLE] for metric in HEADLINE]
+        results = [numbers.loc[label, metric, ENSEMBLE] for metric in HEADLINE]
         cells = [
-            f"{_percent(n['mean'])} ({_percent(n['std_over_images'])})" if n["n_seeds"] else "none" for n in of_label
+            f"{_percent(n['mean'])} ({_percent(n['std_over_images'])})" if n["n_seeds"] else "none" for n in results
         ]
         first = (experiment.name, _what(experiment), label.replace("_", " "), _iterations(experiment, label))
-        yield (*first, int(of_label[0]["num_cases"]), *cells)
+        yield (*first, int(results[0]["num_cases"]), *cells)
 
 
 def _cell(numbers: pd.Series, num_runs: int) -> str:

@@ -1,4 +1,4 @@
-"""Pictures: rows of equally sized cells with a title above each column, of what others have read."""
+"""Pictures of cases: colour maps, contours, fixations, and grids of them with titled columns."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,25 +22,25 @@ RING_RADIUS = 0.0009
 
 
 def map_picture(unit_map: np.ndarray) -> np.ndarray:
-    """A map (H,W) in 0..1 as colours, (H,W,3) uint8."""
+    """Colour-coded map: (H,W) in 0..1 -> (H,W,3) uint8."""
     values = (np.clip(unit_map, 0, 1) * 255).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
 
 
 def mask_picture(mask: np.ndarray) -> np.ndarray:
-    """A mask (H,W) as black and white, (H,W,3) uint8."""
+    """Mask in black and white: (H,W) -> (H,W,3) uint8."""
     return np.repeat((np.asarray(mask) > 0).astype(np.uint8)[..., None] * 255, 3, axis=2)
 
 
 def with_contour(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    """A copy of (H,W,3) uint8 with the outline of a mask (H,W)."""
+    """Copy of a picture (H,W,3) uint8 with the contour of a mask (H,W)."""
     contours, _ = cv2.findContours((np.asarray(mask) > 0).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     thickness = max(1, round(max(picture.shape[:2]) / 150))
     return cv2.drawContours(picture.copy(), contours, -1, colour, thickness)
 
 
 def with_ignored(picture: np.ndarray, ignore: np.ndarray | None) -> np.ndarray:
-    """(H,W,3) uint8, as a copy hatched in grey where pixels (H,W) are not scored; None leaves it as it is."""
+    """Copy of a picture (H,W,3) uint8 hatched in grey on ignored pixels (H,W); None leaves it unchanged."""
     if ignore is None:
         return picture
     rows, columns = np.indices(ignore.shape)
@@ -49,7 +49,7 @@ def with_ignored(picture: np.ndarray, ignore: np.ndarray | None) -> np.ndarray:
 
 
 def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray) -> np.ndarray:
-    """A copy of (H,W,3) uint8 with a ring a fixation, its area growing with the duration, and the scan path."""
+    """Copy of a picture (H,W,3) uint8 with the scan path and a ring a fixation, its area growing with duration."""
     picture, (height, width) = picture.copy(), picture.shape[:2]
     points = [(int(x * (width - 1)), int(y * (height - 1))) for x, y in xy]
     thickness = max(1, round(max(height, width) / 300))
@@ -62,7 +62,7 @@ def with_fixations(picture: np.ndarray, xy: np.ndarray, duration_ms: np.ndarray)
 
 
 def grid(rows: Sequence[Mapping[str, np.ndarray]], cell_px: int = CELL_PX) -> np.ndarray:
-    """Pictures (H,W,3) uint8 of any size in rows and columns, each fitted into a square cell.
+    """Grid of pictures (H,W,3) uint8 of any size, each fitted into a square cell.
 
     Args:
         rows: at least one; the pictures of each by the titles of columns. The first has all of them; where another has
@@ -127,7 +127,7 @@ def gaze_row(
     thresholds: Sequence[float],
     label: Label,
 ) -> dict[str, np.ndarray]:
-    """The cells of one image's way from gaze to pseudo-masks by title, as ``grid`` takes them.
+    """The cells of one image's maps from gaze to pseudo-masks by title, as ``grid`` takes them.
 
     Args:
         image: (H,W,3) uint8.
@@ -151,6 +151,6 @@ def gaze_row(
 
 
 def resized(picture: np.ndarray, scale: float) -> np.ndarray:
-    """(H,W) or (H,W,3) uint8 scaled, each side to the nearest whole number of pixels, one at least."""
+    """Scaled picture (H,W) or (H,W,3) uint8, each side rounded to whole pixels, one at least."""
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)

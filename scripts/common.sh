@@ -15,7 +15,7 @@ for name in ROOT EXP_PATH ${more:-}; do
 done
 
 repository=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-# That of PYTHON, else of the environment that scripts/setup.sh makes; in one of your own (conda), whatever is active.
+# The interpreter: PYTHON, else that of scripts/setup.sh's environment, else the active one (conda).
 python=${PYTHON:-$repository/.venv/bin/python}
 [[ -n ${PYTHON:-} || -x $python ]] || python=python
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job end to end on made data: set up, make images and gaze, prepare, train, evaluate, compare.
+# The main job end to end on synthetic data: set up, make images and gaze, prepare, train, evaluate, compare.
 # Leaves a table and pictures in exp/demo. On two CPU cores: four to eight minutes once set up.
 # Usage: bash scripts/demo.sh
 set -euo pipefail
@@ -15,12 +15,12 @@ results=exp/demo
 recipe=(--recipe small --data kvasir --root "$data" --device cpu --overwrite)
 
 run demo --root "$data"
-# For the notebooks of the prostate.
+# Images for the prostate notebooks.
 run demo --data prostate --root data/demo_prostate --num_train 24 --num_test 12
 run prepare --data kvasir --root "$data" --fixations "$data/fixations.csv"
 run train -m gaze_sup --num_levels 1 --exp_path "$results/gaze_one_level" "${recipe[@]}"
 run train -m gaze_sup --num_levels 2 --exp_path "$results/gaze_two_levels" "${recipe[@]}"
-# What goes beyond the paper: as many iterations as one level has, in two rounds, whose labels use the gaze further.
+# Beyond the paper: as many iterations as one level has, in two rounds whose labels are improved by gaze and network.
 run train -m gaze_sup --num_levels 1 --exp_path "$results/gaze_two_rounds" "${recipe[@]}" \
     --pseudo area --fixations "$data/fixations.csv" --rounds 2 --round_ite 200 --max_ite 200 --val_step 200
 for run in gaze_one_level gaze_two_levels gaze_two_rounds; do

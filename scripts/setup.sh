@@ -12,7 +12,7 @@ die() {
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 venv=$root/.venv
 stamp=$venv/.setup-stamp
-# Stands in an environment that is of this script from its first moment on: any other is somebody's own.
+# Marks an environment as made by this script, from its first moment on: any other is the user's own.
 ours=$venv/.setup-ours
 
 files=(requirements.txt)
@@ -31,7 +31,7 @@ esac
 # the requirements. It is removed before the first change and written after the last, so an environment
 # has one only while it is whole. A test environment's stamp begins with the plain one's text, so it
 # serves both.
-# What is left out of the requirements, where this machine cannot build it.
+# The requirement to leave out where this machine cannot build it.
 without='-'
 read_list() {
     local file
@@ -55,7 +55,7 @@ finish_if_ready() {
 }
 finish_if_ready
 
-# Neither what a link leads to nor what another made is changed, and none of it is removed.
+# An environment behind a link, or made by somebody else, is neither changed nor removed.
 use_link_if_ready() {
     if [[ -f $stamp && $(sed 1d "$stamp") == "$listed"* ]] &&
         [[ $(head -n 1 "$stamp") == "$(version_of "$venv/bin/python") "* ]]; then

@@ -7,7 +7,7 @@ bash "$root/scripts/setup.sh" --test
 cd "$root"
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check --quiet . || { echo 'test: not formatted; run: .venv/bin/ruff format .' >&2; exit 1; }
-# A test file may take minutes: whoever is done takes over from the others.
-# Threads of their own for all of them would only wait for each other.
+# A test file may take minutes: idle processes take over tests from busy ones (worksteal).
+# One thread a process: more than the cores would wait for each other.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec .venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal "$@"

@@ -1,4 +1,4 @@
-"""The model in the box: small, described, of use at once, and as good as its card says."""
+"""The included model: small, described, of use at once, and as good as its card says."""
 
 import json
 import shutil

@@ -1,1 +1,1 @@
-"""The parts of ``run.py train``."""
+"""Training: settings, data, checkpoints, hooks, rounds of labels, seeds."""

@@ -1,4 +1,4 @@
-"""From the settings of a training to data sets, network, optimizer and objective."""
+"""Building of data sets, network, optimizer and objective from the settings of a training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,12 +29,12 @@ from utils.inputs import plain_id
 from utils.log import NoLog
 from utils.settings import declared_settings
 
-# The arguments of ``build_model``, beside what the network declares.
+# The arguments of ``build_model``, besides those that the network declares.
 NOT_OF_MODEL = ("model", "level_thresholds")
 MODEL_KEYS = ("encoder_input", *(key for key in declared_settings(Model, Levels) if key not in NOT_OF_MODEL))
-# Of ``build_dataset``, for every split.
+# Arguments of ``build_dataset`` for every split.
 DATA_KEYS = ("root", "spatial_size", "val_fraction", "seed", "antialias")
-# Ends of levels on maps whose target is where they are above 0.5.
+# End thresholds of levels on maps that a run makes, whose target is above 0.5.
 MADE_THRESHOLDS = (0.5, 0.3)
 
 
@@ -49,13 +49,13 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
         **settings.subset((*DATA_KEYS, "data_size_rate", "draw_subset", "skip_missing_gaze", "map_folder")),
     )
     if settings.resume and settings.skip_missing_gaze:
-        # Also those whose maps have been made since.
+        # Also images whose maps have been made since.
         train_set.leave_out({*first_options(settings.folder).get("without_map", ())})
     train_set.flip_probability, train_set.augmentation = settings.flip_prob, settings.augment
-    # The bound is that of all processes on this machine, which share a file, but not their memory.
+    # The bound holds for all processes on this machine, which share a cache file, but not memory.
     sharing = group.on_this_machine if settings.cache == "memory" else 1
     train_set.use_cache(settings.cache, max_gb=settings.cache_gb / sharing, folder=settings.cache_dir)
-    # Looked at in every round, so that what is wrong shows before the first; the last alone scores it.
+    # Built in every round, so that errors show before the first; only the last round scores the test set.
     validation, test = evaluation_sets(settings)
     test = test if settings.is_last_round else None
     selection = None if settings.select == "last" else validation or test
@@ -63,37 +63,38 @@ def build_data(settings: Settings, group: Group = SINGLE) -> Data:
 
 
 def evaluation_sets(settings: Settings) -> tuple[SegmentationDataset | None, SegmentationDataset | None]:
-    """The validation split, that of ``--val_fraction`` or val.txt, and the test split.
+    """The validation split, by ``--val_fraction`` or val.txt, and the test split; each None where there is none, or
+    none of its images has a mask.
 
-    None where there is none, or none of its images has a mask: whoever has drawn masks of some training images has
-    nothing to evaluate on. The images of both are there all the same: ids with endings have no masks either.
+    The images are checked in any case: ids with endings have no masks either.
     """
-    test = _with_masks(settings, "test")
+    test = _if_masks(settings, "test")
     if settings.select == "last":
         return None, test
-    # Who wants to choose on a share of the training images does not mean the test images.
-    return _with_masks(settings, "val", demanded=bool(test and settings.val_fraction)), test
+    # With --val_fraction the checkpoint must not silently be chosen on the test images.
+    return _if_masks(settings, "val", required=bool(test and settings.val_fraction)), test
 
 
-def _with_masks(settings: Settings, split: str, *, demanded: bool = False) -> SegmentationDataset | None:
+def _if_masks(settings: Settings, split: str, *, required: bool = False) -> SegmentationDataset | None:
+    """A split's data set with labels; None where there is no such split or, unless ``required``, it has no masks."""
     root, spec = Path(settings.root), get_spec(settings.data, settings.root)
     if not (root / f"{split}.txt").is_file() and not (split == "val" and settings.val_fraction):
         return None
     names = split_names(spec, root, split, val_fraction=settings.val_fraction, seed=settings.seed)
     there = similar_files(root / "masks")
-    has_masks = demanded or any(plain_id(name).casefold() in there for name in names)
+    has_masks = required or any(plain_id(name).casefold() in there for name in names)
     dataset = build_dataset(settings.data, split=split, has_labels=has_masks, **settings.subset(DATA_KEYS))
     return dataset if has_masks else None
 
 
 def level_thresholds(settings: Settings, spec: DatasetSpec) -> Sequence[float]:
-    """The thresholds given, or those of the maps that the run makes, or the data set's own; ValueError if too few."""
+    """Level thresholds: as given, else of the maps that the run makes, else the data set's; ValueError if too few."""
     ends = spec.end_thresholds if settings.pseudo == "levels" else MADE_THRESHOLDS
     return settings.level_thresholds or default_thresholds(ends, settings.num_levels)
 
 
 def build_run(settings: Settings, data: Data, device: torch.device, group: Group) -> Run:
-    """A run that has not begun, and has no log: nothing is written yet."""
+    """Build a run at iteration 0, without a log: nothing is written yet."""
     seed_everything(settings.seed)
     if settings.deterministic:
         make_deterministic(device)
@@ -129,7 +130,7 @@ def network_settings(settings: Settings) -> dict:
 def build_network(
     settings: Settings, device: torch.device, smallest_batch: int = 1, group: Group = SINGLE
 ) -> MultiLevelModel:
-    """The model on its device, with weights to start from scratch.
+    """Build the model on its device, with initial weights.
 
     Raises:
         ValueError: if it cannot be built, or not be trained on batches of ``smallest_batch`` images.
@@ -142,12 +143,12 @@ def build_network(
     freeze(model.model, torch.zeros(min(smallest_batch, 2), settings.in_channels, *2 * [settings.spatial_size]))
     model = model.to(device, memory_format=memory_layout(settings, device))
     if group.size > 1 and device.type == "cuda":
-        # timm's: some of its layers normalise and activate in one, and torch's own conversion drops the activation.
+        # By timm: some of its layers combine normalisation and activation, which torch's own conversion would drop.
         from timm.layers import convert_sync_batchnorm
 
         model = convert_sync_batchnorm(model)
     if settings.compile:
-        # Where there is no compiler, the network runs as it is, and torch says so.
+        # Without a compiler the network runs uncompiled, and torch warns.
         torch._dynamo.config.suppress_errors = True
         for level in model.model:
             level.compile()
@@ -155,7 +156,7 @@ def build_network(
 
 
 def build_optimizer(settings: Settings, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer over all parameters that train; frozen ones (the released head) are left out."""
+    """The optimizer over all trainable parameters; frozen ones (the released head) are left out."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return OPTIMIZERS[settings.opt](parameters, lr=settings.lr, weight_decay=settings.weight_decay)
 

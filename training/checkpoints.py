@@ -1,4 +1,4 @@
-"""The checkpoints of a run: what they hold, what a run may continue, and how it does."""
+"""Checkpoints of a run: their content, checks before resuming, and restoring."""
 
 import math
 import os
@@ -28,46 +28,46 @@ from utils.distributed import Group
 from utils.inputs import sha256_of
 from utils.settings import declared_settings
 
-# Of the topics that make a recipe: where gaze lies, and whether some may lack it; the images are looked at apart.
+# Settings of these topics that are no part of the recipe: paths of the gaze; the images are compared apart.
 NOT_OF_RECIPE = ("fixations", "map_folder", "skip_missing_gaze")
-# What a resumed run must share with the one that it continues, beside the settings of its objective and network.
+# The recipe: settings that a resumed run must share, besides those that its objective and network declare.
 RECIPE_KEYS = (
     *("mode", "data", "encoder_input", "batch_size", "val_fraction", "fp16", "amp", "seed"),
     *(key for key in declared_settings(Model, Levels, Rounds, Recipe, Further) if key not in NOT_OF_RECIPE),
 )
-# What holds for runs from before there was the option; so do defaults for what a network or objective declares since.
+# Values of runs from before there was the option; of what a network or objective declares, its default.
 EARLIER_RECIPE = {"antialias": False}
-# Of TrainState, under "state".
+# Fields of TrainState, under "state".
 STATE_KEYS = tuple(CHECKPOINT["state"])
-# Of a checkpoint, what a run cannot go on without.
+# Entries of a checkpoint that resuming needs.
 RESUME_KEYS = (
     *("iteration", "best_performance", "best_iteration", "selected_on", "selection_ids"),
     *("optimizer", "scaler", "amp", "state", "random"),
 )
-# In the options of a run that began with weights.
+# Key of the hash of the weights that a run began with, in its options.
 START_SHA256 = "start_sha256"
 MEAN_KEYS = ("trained", "averaged")
 MOMENTS_OF_SGD, MOMENTS_OF_ADAM = {"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"}
 
 
 def recipe_of(settings: Settings) -> dict:
-    """The settings that make the recipe of a run, as JSON gives them back: those of all, and what its objective and
-    its network declare."""
+    """The recipe of a run, as JSON gives it back: the common settings, and those that its objective and network
+    declare."""
     values = settings.flat()
     return {key: plain(values[key]) for key in (*RECIPE_KEYS, *declared_by(settings))}
 
 
 def save(run: Run, file: str) -> None:
-    """Save a checkpoint: the entries of the released ones, and what resuming and predicting need beside.
+    """Save a checkpoint: the entries of the released ones, and what resuming and predicting need besides.
 
-    The process of rank 0 writes it; a latest one of an earlier iteration is kept as the previous one.
+    Rank 0 writes it; the latest one of an earlier iteration is kept as the previous one.
     """
     settings, state, train_set = run.settings, run.state, run.data.train
     if not run.group.is_main:
         return
     network = network_settings(settings)
     if is_local(source := network.get("encoder_weights")) and not source.startswith(PACKAGE):
-        # Of a file its name, as where it lay is nobody's business.
+        # Only the name of a file, as its folder is private.
         network["encoder_weights"] = Path(source).name
     config = {
         "model": network,
@@ -95,21 +95,21 @@ def save(run: Run, file: str) -> None:
         "config": config,
     }
     if run.average is not None:
-        # The raw weights, which training goes on from, beside their EMA, which predicts.
+        # The raw weights, from which training continues, besides their EMA, which predicts.
         content |= {"trained": run.model.state_dict(), "averaged": int(run.average.n_averaged)}
-    keeps = file == LATEST_FILE and state.saved != state.iteration
-    save_checkpoint(run.folder / file, content, previous=run.folder / PREVIOUS_FILE if keeps else None)
+    keep_previous = file == LATEST_FILE and state.saved != state.iteration
+    save_checkpoint(run.folder / file, content, previous=run.folder / PREVIOUS_FILE if keep_previous else None)
     if file == LATEST_FILE:
         state.saved = state.iteration
 
 
 class Start(NamedTuple):
-    """What a run begins with."""
+    """The checkpoint that a run begins with, if any."""
 
     checkpoint: dict | None  # to take the weights from
     path: Path | None = None
-    resumes: bool = False  # whether it is to be continued, and not only its weights to be used
-    notes: Sequence[str] = ()  # what to tell the user of it
+    resumes: bool = False  # whether its run is continued, and not only its weights used
+    notes: Sequence[str] = ()  # for the log
     fell_back: bool = False  # whether it is the previous one, since the latest is broken
 
 
@@ -125,7 +125,7 @@ def checkpoint_to_start_from(settings: Settings, data: Data) -> Start:
     folder, note = settings.folder, None
     if not settings.resume:
         if not settings.makes_labels:
-            # The folders of rounds have been looked at before their labels were made.
+            # The folders of rounds were checked before their labels were made.
             check_no_earlier(settings, [folder])
         return Start(weights_to_start_from(settings, [folder]), settings.ckpt_path and Path(settings.ckpt_path))
     if settings.ckpt_path and not _began_with(settings.ckpt_path, folder):
@@ -143,11 +143,11 @@ def checkpoint_to_start_from(settings: Settings, data: Data) -> Start:
         return Start(None, notes=[f"nothing to resume: no checkpoint in {folder} yet; started from scratch"])
     _check_resumable(settings, checkpoint, path)
     notes = [note] if note else []
-    if anew := _why_chosen_anew(settings, checkpoint):
-        # The validation of its iteration is made up, where one is due.
+    if reason := _why_reset_best(settings, checkpoint):
+        # A validation that is due at its iteration is repeated.
         state = {**checkpoint["state"], "validated": 0}
         checkpoint = {**checkpoint, "best_performance": None, "best_iteration": 0, "state": state}
-        notes.append(f"{anew}; it is chosen anew")
+        notes.append(f"{reason}; it is chosen anew")
     notes.append(f"resumed at iteration {checkpoint['iteration'] or 0}")
     _check_same_data(data, checkpoint, path)
     return Start(checkpoint, path, resumes=True, notes=notes, fell_back=note is not None)
@@ -167,13 +167,13 @@ def check_no_earlier(settings: Settings, folders: Sequence[Path]) -> None:
 def start_weights(folder: Path) -> str | None:
     """The checkpoint whose weights the run in a folder began with, by its ``first_options``."""
     first = first_options(folder)
-    # What was resumed from a checkpoint had begun before.
+    # A run that was resumed from a checkpoint had begun before.
     return None if first.get("resume") else first.get("ckpt_path")
 
 
 def _began_with(path: str | None, folder: Path) -> bool:
-    """Whether a run began with the weights at a path, however it is spelled, or without any, where that is None; by
-    their content where run and weights have moved, or the working folder is another."""
+    """Whether a run began with the weights at a path, or without any, where that is None; compared by resolved path, or
+    by content where run and weights have moved."""
     start = start_weights(folder)
     if path is None or start is None:
         return path is start
@@ -181,8 +181,8 @@ def _began_with(path: str | None, folder: Path) -> bool:
     return same_place or (os.path.isfile(path) and sha256_of(path) == first_options(folder).get(START_SHA256))
 
 
-def _why_chosen_anew(settings: Settings, checkpoint: Mapping) -> str | None:
-    """Why the best performance so far says nothing to a run that goes on; None where it does, or there is none."""
+def _why_reset_best(settings: Settings, checkpoint: Mapping) -> str | None:
+    """Why the best performance so far does not hold for the resumed run; None where it does, or there is none."""
     best = settings.folder / BEST_FILE
     if checkpoint["best_performance"] is None:
         return None
@@ -193,7 +193,7 @@ def _why_chosen_anew(settings: Settings, checkpoint: Mapping) -> str | None:
 
 
 def check_same_start(iteration: int, folder: Path, group: Group) -> None:
-    """Wait for all processes; a ValueError if they found different checkpoints, as in folders that are not shared."""
+    """Wait for all processes; ValueError if they found different checkpoints, as in folders that are not shared."""
     found = group.gather(iteration)
     if len(set(found)) > 1:
         raise ValueError(
@@ -203,18 +203,18 @@ def check_same_start(iteration: int, folder: Path, group: Group) -> None:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a run can go on from one of its own."""
+    """Whether a run folder has a checkpoint to resume."""
     return (folder / LATEST_FILE).exists() or (folder / PREVIOUS_FILE).exists()
 
 
 def check_same_options_as_before(one: Settings, ckpt_path: str | None) -> None:
-    """Raise ValueError if what lies in the run's folder was trained, or begun, with other options or other weights to
-    start from (``ckpt_path``), or on other training images."""
+    """Raise ValueError if the run in the folder was trained, or begun, with other options, other start weights
+    (``ckpt_path``), or other training images."""
     path = one.folder / ARGS_FILE
     if path.is_file():
         before = first_options(one.folder)
         check_same_options(one, before, path)
-        # Earlier runs do not say it.
+        # Earlier runs lack it.
         if before.get(TRAIN_LIST) and before[TRAIN_LIST] != train_list_sha256(one.root):
             raise ValueError(
                 f"{path}: expected the training images that the run began with, found other ids in "
@@ -239,8 +239,8 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         folders: of the runs that are to be replaced.
 
     Raises:
-        ValueError: for one whose encoder was fed otherwise, for weights or maps that ``overwrite`` would remove; and
-            see ``load_checkpoint``.
+        ValueError: for one whose encoder had another input normalisation, for weights or maps that ``overwrite`` would
+            remove; and see ``load_checkpoint``.
     """
     replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
     for option in ("ckpt_path", "encoder_weights", "map_folder") if settings.overwrite else ():
@@ -248,9 +248,9 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
         if not path or not os.path.exists(path):
             continue
         place = Path(os.path.realpath(path)).parent
-        # The maps of a round go with it; where labels are made, they are its own.
-        goes = option != "map_folder" or ((place / LABELS_FILE).is_file() and not settings.makes_labels)
-        if goes and str(place) in replaced:
+        # The maps of a round are removed with it; where labels are made, they are its own.
+        removed = option != "map_folder" or ((place / LABELS_FILE).is_file() and not settings.makes_labels)
+        if removed and str(place) in replaced:
             raise ValueError(
                 f"{path}: expected --{option} outside the folders that --overwrite replaces, found it in one; copy it "
                 "elsewhere, or choose another --exp_path"
@@ -258,11 +258,11 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
     if not settings.ckpt_path:
         return None
     checkpoint = load_checkpoint(settings.ckpt_path)
-    fed = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
-    if fed != settings.encoder_input:
+    found = ((checkpoint.get("config") or {}).get("model") or {}).get("encoder_input", settings.encoder_input)
+    if found != settings.encoder_input:
         raise ValueError(
             f"{settings.ckpt_path}: expected weights for an encoder that is fed as {settings.encoder_input}, found "
-            f"{fed}; name the same --encoder_weights as it was trained with"
+            f"{found}; name the same --encoder_weights as it was trained with"
         )
     return checkpoint
 
@@ -283,7 +283,7 @@ def check_same_options(settings: Settings, before: Mapping, path) -> None:
     before = {**EARLIER_RECIPE, **{name: one.default for name, one in declared_by(settings).items()}, **before}
     now = recipe_of(settings)
     if not settings.makes_labels:
-        # Those of rounds lie in the run's own folder, which may be moved.
+        # The maps of rounds lie in the run's own folder, which may be moved.
         now["map_folder"] = settings.map_folder
     changed = [key for key, value in now.items() if plain(before.get(key)) != value]
     if changed:
@@ -328,14 +328,12 @@ def _selection_ids(data: Data) -> list[int]:
 
 
 def plain(value):
-    """The value of an option as JSON gives it back."""
+    """The value of an option as JSON gives it back: a tuple as a list."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def restore(run: Run, start: Start) -> None:
-    """Load the weights to start with.
-
-    Of a run to resume, put optimizer, scaler, random states and progress back to where the checkpoint left them, too.
+    """Load the start weights; for a run to resume, also the state of optimizer, scaler, generators and progress.
 
     Raises:
         ValueError: for weights or states that do not fit, or if the run would go on in another precision.
@@ -357,7 +355,7 @@ def restore(run: Run, start: Start) -> None:
                 f"{run.device}; resume it on the kind of device that it began on"
             )
         restore_optimizer(run.optimizer, checkpoint["optimizer"])
-        # What no run changes is not taken from a file.
+        # Constants of the scaler are not taken from a file.
         run.scaler.load_state_dict({**run.scaler.state_dict(), **checkpoint["scaler"]})
         state.iteration = state.saved = checkpoint["iteration"] or 0
         state.best_performance = checkpoint["best_performance"]
@@ -370,7 +368,7 @@ def restore(run: Run, start: Start) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:
-    """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters stay as they are.
+    """Load an optimizer's state (momentum, Adam's moments) from a checkpoint; hyperparameters are kept.
 
     Args:
         optimizer: with one group of parameters.
@@ -396,7 +394,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping) -> None:
 
 
 def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
-    """Whether a running mean is one of its parameter: finite, and not below 0 where it is a count or of squares."""
+    """Whether an entry fits its parameter: of its shape, finite, and not below 0 for a count or mean of squares."""
     if not value.is_floating_point() or value.shape != (() if key == "step" else parameter.shape):
         return False
     low, high = map(float, value.aminmax())

@@ -1,4 +1,4 @@
-"""Options that the data set decides."""
+"""Settings that follow from the data set."""
 
 import os
 
@@ -9,7 +9,7 @@ from training.settings import Settings
 
 
 def complete(settings: Settings, spec: DatasetSpec) -> Settings:
-    """A copy with what follows from the data set.
+    """Complete settings by the data set; returns a copy.
 
     ``in_channels`` are the data set's; ``num_levels``, where not given, the number of its thresholds (gaze) or 1 (full
     supervision); ``exp_path``, where not given, is named after data set, mode, levels and, if there is one, seed.
@@ -23,7 +23,7 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
         )
     num_levels = settings.num_levels or (len(spec.end_thresholds) if learns_from_gaze(settings.mode) else 1)
     parts = (settings.data, settings.mode, f"{num_levels}level", settings.cons_mode)
-    # Several seeds have a folder each in it.
+    # With several seeds, each has a folder inside.
     parts += () if settings.seeds else (f"seed{settings.seed}",)
     return settings.replace(
         in_channels=spec.in_channels,

@@ -1,4 +1,4 @@
-"""The first lines of a run's log."""
+"""Description of a run: the first lines of its log, and its method in a few words."""
 
 import platform
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from utils.log import code_version
 
 
 def describe(run: Run, notes: Sequence[str]) -> None:
-    """The first lines of the log: machine, versions, sizes, what an option does not do here, and further notes."""
+    """Log the first lines: method, machine, versions, sizes, options without effect, and further notes."""
     settings, data, log = run.settings, run.data, run.log
     parameters = sum(p.numel() for p in run.model.parameters())
     validation = data.selection if data.selection_split == "validation" else ()
@@ -43,7 +43,7 @@ def describe(run: Run, notes: Sequence[str]) -> None:
 
 
 def _notes(run: Run) -> Iterator[str]:
-    """What an option does, or does not do, here."""
+    """Notes on options and splits that are without effect, or work otherwise, in this run."""
     settings, data = run.settings, run.data
     if data.selection_split == "test":
         yield (

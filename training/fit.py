@@ -1,4 +1,4 @@
-"""A training from its options to its scores: data, model, objective, loop, one evaluation at the end."""
+"""Training from settings to scores: data, model, objective, loop, one evaluation at the end."""
 
 import contextlib
 import functools
@@ -40,13 +40,13 @@ NUM_PICTURES = 3
 
 
 def fit(settings: Settings) -> int:
-    """One run, or one a seed, and its scores on the test images, all in its run folder.
+    """Train one run, or one a seed, and score it on the test images; results are in the run folder.
 
     Returns:
         0, or 130 if it was stopped before the end, by Ctrl-C or ``max_minutes``.
 
     Raises:
-        ValueError, OSError: for what is wrong with settings, data or files, before the run folder is touched.
+        ValueError, OSError: for wrong settings, data or files, before the run folder is touched.
     """
     settings = settings.checked()
     settings = complete(settings, get_spec(settings.data, settings.root))
@@ -79,27 +79,27 @@ def fit(settings: Settings) -> int:
 
 def train_one(settings: Settings, group: Group, device: torch.device, deadline: Deadline) -> int:
     """Train and evaluate one run, of one seed, in all processes of the group; 0, or 130 if stopped before the end."""
-    # Everything that can be wrong with data or checkpoint shows here, before the run folder is touched.
+    # Errors in data or checkpoint show here, before the run folder is touched.
     data, folder = build_data(settings, group), settings.folder
     start = checkpoint_to_start_from(settings, data)
     run = build_run(settings, data, device, group)
     restore(run, start)
-    # All processes have looked before one writes.
+    # All processes have read before one writes.
     check_same_start(run.state.iteration, folder, group)
     if group.is_main:
         if settings.overwrite and settings.makes_labels:
             remove_run(folder)
         elif settings.overwrite:
-            # Of an earlier run with rounds, too.
+            # Also those of an earlier run with rounds.
             remove_rounds(settings)
         if start.fell_back:
-            # Else the next save would keep the broken one as the previous one.
+            # Otherwise the next save would keep the broken one as the previous one.
             (folder / PREVIOUS_FILE).replace(folder / LATEST_FILE)
     with _log(settings, run.state, group) as log:
         run = run._replace(log=log)
         if group.is_main and not (start.resumes and (folder / ARGS_FILE).is_file()):
             facts = {"data_spec": asdict(data.train.spec), "without_map": data.train.without_map}
-            # With nothing to resume, it has begun here all the same.
+            # With --resume and nothing to resume, the run begins here.
             facts["resume"] = start.resumes
             facts[TRAIN_LIST] = train_list_sha256(settings.root)
             facts[START_SHA256] = sha256_of(start.path) if start.path and not start.resumes else None
@@ -113,7 +113,7 @@ def train_one(settings: Settings, group: Group, device: torch.device, deadline: 
             )
         else:
             finish(run)
-    # torchrun ends all processes once one has ended with another code than 0: none is to do so while rank 0 writes.
+    # torchrun ends all processes once one has ended with a code other than 0: not while rank 0 writes.
     group.barrier()
     return STOPPED_CODE if stopped_by else 0
 
@@ -138,7 +138,7 @@ def _log(settings: Settings, state: TrainState, group: Group) -> Iterator[RunLog
 
 
 def _train(run: Run, deadline: Deadline) -> str | None:
-    """Train to the end or to a stop; what asked for the stop, or None."""
+    """Train to the end or to a stop; returns the reason of a stop, else None."""
     settings, state, group = run.settings, run.state, run.group
     loader = training_loader(
         run.data.train,
@@ -152,13 +152,13 @@ def _train(run: Run, deadline: Deadline) -> str | None:
     autocast, _ = autocast_and_scaler(run.amp, run.device)
     with StopRequest(deadline, patient=group.size > 1) as request, _hooks(run, request) as hooks:
         start = state.iteration
-        of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)
+        steps_of_first_epoch = min(state.iterations_per_epoch, settings.max_ite - start)
         try:
             train(
                 group.wrap(run.model),
                 objective_of(settings),
                 run.optimizer,
-                warn_of_empty_targets(loader, of_first_epoch, run.log.info) if not state.stopped else (),
+                warn_of_empty_targets(loader, steps_of_first_epoch, run.log.info) if not state.stopped else (),
                 state=state,
                 device=run.device,
                 autocast=autocast,
@@ -171,17 +171,17 @@ def _train(run: Run, deadline: Deadline) -> str | None:
                 warn=run.log.info,
             )
         except (OSError, ValueError):
-            # Of an image, a mask or a terminal that is gone: not to cost the steps since the last checkpoint.
+            # An image, mask or terminal that is gone must not cost the steps since the last checkpoint.
             if state.iteration > start and not state.in_a_row:
                 save(run, LATEST_FILE)
             raise
-        # Also one that came after the last look at it. Each process knows only what it was asked itself.
+        # Also a request since the last check. Each process knows only its own.
         return next(filter(None, group.gather(request.reason)), None)
 
 
 @contextlib.contextmanager
 def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
-    """All hooks in their order, closed at the end; a validation that a stop has left over is made up before them."""
+    """All hooks in their order, closed at the end; a validation that a stop has left over is caught up before."""
     settings, shown = run.settings, run.data.train.first_samples(NUM_PICTURES)
     validate = ValidateHook(
         run,
@@ -189,9 +189,9 @@ def _hooks(run: Run, request: StopRequest) -> Iterator[list]:
         on_best=lambda: save(run, BEST_FILE),
         picture=lambda: examples_picture(run.network, shown, run.device),
     )
-    # Before others look at the clock.
+    # Before other hooks start their clocks.
     if validate.catch_up(run.state):
-        # There may be no step left that would.
+        # Saved here, as there may be no step left that would.
         save(run, LATEST_FILE)
 
     def save_latest(state: TrainState, terms: dict, lr: float) -> None:

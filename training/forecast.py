@@ -1,4 +1,4 @@
-"""Estimated time of a training (ETA), told after its first steps."""
+"""Estimated time of a training (ETA), logged after its first steps."""
 
 import time
 
@@ -8,17 +8,17 @@ from trainer import TrainState
 from training.run import Run
 from training.settings import Settings
 
-# After the first, which warms up.
+# Steps that are timed, after the first, which warms up.
 NUM_TIMED = 5
-# On a CPU longer than so many seconds, and a recipe that is made for one is named.
+# Seconds on a CPU beyond which recipes that are made for one are named.
 LONG = 3 * 3600
 CPU_RECIPES = ("small", "strong")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 class ForecastHook:
-    """Says how long the rest of the run will take: on a CPU after one step, and everywhere after a few more; and with
-    what other rounds and seeds have still to do (``remaining_work``)."""
+    """Logs the estimated time of the rest of the run, on a CPU after one step, and everywhere after a few more; with
+    that of further rounds and seeds (``remaining_work``)."""
 
     def __init__(self, run: Run):
         self.run, self.start, self.since = run, run.state.iteration, time.monotonic()
@@ -47,8 +47,8 @@ class ForecastHook:
 
 
 def remaining_work(settings: Settings, *, after: int = 0) -> int:
-    """What the rounds after that number have to do, in iterations times pixels of the network's input: a step takes
-    about as long as its pixels are many."""
+    """Work of the rounds after number ``after``, in iterations times pixels of the network's input, as the time of a
+    step is about proportional to its pixels."""
     if after >= settings.rounds:
         return 0
     early = (settings.round_ite or settings.max_ite) * (settings.round_size or settings.spatial_size) ** 2
@@ -56,7 +56,7 @@ def remaining_work(settings: Settings, *, after: int = 0) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """For people: in the unit that suits it, to two digits or so."""
+    """A duration in a suitable unit, to two digits or so."""
     if seconds < 1.5 * MINUTE:
         return f"{seconds:.0f} s"
     if seconds < 1.5 * HOUR:

@@ -27,20 +27,20 @@ from utils.distributed import Group
 from utils.files import write_text
 from utils.interrupt import StopRequest
 
-# Of a profile: steps before it that are let go by, and those that are traced but not kept.
+# Of a profile: steps that are skipped, and steps that are traced but not kept.
 PROFILE_WAIT, PROFILE_WARMUP = 2, 1
 NUM_OPERATIONS = 30
-# Training has begun in earnest after so many iterations, or once any level reaches this Dice. Before, networks may well
-# find no foreground: the first thing that they learn is that there is little.
+# A level without foreground has collapsed after so many iterations, or once any level reaches this Dice; before, it may
+# start late: networks first learn that there is little foreground.
 BEGUN_ITERATIONS, BEGUN_DICE = 1000, 0.7
-# Of a mean over cases: numbers as close are equal but for the order in which several processes add them up.
+# Means over cases that differ by less are equal up to the order of summation in several processes.
 SAME_MEAN = 1e-9
 
 
 class LogHook:
     """The progress bar, a log line and TensorBoard scalars every ``--log_step`` iterations.
 
-    Images a second are those since the line before, with what else was done meanwhile: validations, checkpoints.
+    Images a second are the mean since the line before, validations and checkpoints included.
     """
 
     def __init__(self, run: Run):
@@ -70,18 +70,18 @@ class LogHook:
             + (f", {format_duration(left / per_second)} left" if left and state.iteration > 1 else "")
         )
         speed = {"images_per_second": images_per_second, "iterations_per_second": per_second, "memory_gb": memory}
-        # No curve of zeros.
+        # None: no curve of zeros.
         counts = {"skipped_steps": state.skipped or None, "float16_overflows": state.overflows or None}
         self.run.log.scalars("train", {**values, "lr": lr, **speed, **counts}, state.iteration)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Close the progress bar."""
         self.bar.close()
 
 
 @dataclass
 class EmaHook:
-    """Exponential moving average (EMA) of the weights, from the middle of the run on; before, it is a copy."""
+    """Exponential moving average (EMA) of the weights from the middle of the run on; before, a copy of them."""
 
     run: Run
 
@@ -93,7 +93,7 @@ class EmaHook:
 
 @dataclass
 class StopHook:
-    """Ends the run after the current step once any process was asked to stop; stands before the hook that saves."""
+    """Ends the run after the current step once any process was asked to stop; called before the hook that saves."""
 
     request: StopRequest
     group: Group
@@ -106,11 +106,11 @@ class StopHook:
 class ValidateHook:
     """Evaluates every ``--val_step`` iterations and at the end, and calls ``on_best`` at each new best mean.
 
-    Of equal ones the first is the best, one of 0 too; where no case has a value, there is none.
-    A run that was stopped before or in a validation that was due makes it up when it goes on (``catch_up``).
+    Of equal ones the first is the best, also of 0; where no case has a value, there is none. A run that was stopped
+    before or in a validation catches it up when it is resumed (``catch_up``).
 
     Args:
-        request: looked at between batches, where there is one process.
+        request: checked between batches, where there is one process.
         picture: makes an (H,W,3) uint8 picture of the model's work for TensorBoard.
     """
 
@@ -131,7 +131,7 @@ class ValidateHook:
             self.catch_up(state)
 
     def catch_up(self, state: TrainState) -> bool:
-        """Validate if that is due at the state's iteration and has not been done; whether it has been now."""
+        """Validate if that is due at the state's iteration and was not done; whether it was done now."""
         run, iteration = self.run, state.iteration
         due = iteration and (iteration % run.settings.val_step == 0 or iteration == run.settings.max_ite)
         if not due or state.validated == iteration:
@@ -165,7 +165,7 @@ class ValidateHook:
             self.on_best()
 
     def _tell_of_empty_levels(self, table: pd.DataFrame, metrics: dict[str, dict], state: TrainState) -> None:
-        """A sentence when a level comes to find no foreground, and when it is too late for it to begin."""
+        """Log when a level predicts no foreground: once while it may start late, and once when it has collapsed."""
         self.highest = max([self.highest, *(entry["dice_mean"] or 0.0 for entry in metrics.values())])
         begun = state.iteration >= BEGUN_ITERATIONS or self.highest >= BEGUN_DICE
         advice = "finds no foreground on any case yet; most likely it has to train longer (--max_ite)"

@@ -1,4 +1,4 @@
-"""Test Dice against hours of annotation: gaze, a few masks, both, and every mask; a training each."""
+"""Experiment: test Dice against hours of annotation, by gaze, a few masks, both, or every mask; a training each."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
@@ -45,11 +45,11 @@ EACH_ONCE = numbers(NATURAL, each_once=True)
 
 @dataclass(frozen=True, kw_only=True)
 class HoursSettings:
-    """What is annotated how fast, and how it is learned from; the options of ``hours`` by name.
+    """Settings of the experiment, the options of ``hours`` by name.
 
     Attributes:
         data, root: the data set, with test masks.
-        training: what else all runs share, by the names of ``Settings`` of a training; ``recipe`` among them.
+        training: further settings of all runs, by the names of ``Settings`` of a training; ``recipe`` among them.
     """
 
     data: str
@@ -71,7 +71,7 @@ class HoursSettings:
 
 
 class Point(NamedTuple):
-    """A way to annotate: its track, how many masks it has, the hours that it takes, and the settings of training."""
+    """A way to annotate: its track, number of masks, hours of annotation, and settings of training."""
 
     track: str
     masks: int
@@ -80,12 +80,12 @@ class Point(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         return f"{self.track}_{self.masks}" if self.track in ("gaze+masks", "masks") else self.track
 
 
 def score_hours(asked: HoursSettings) -> int:
-    """Train what is not there yet, seed by seed, a row as soon as it is done; 0, or the code of a run that stopped.
+    """Train missing runs, seed by seed, and write table and figure after each; 0, or the code of a run that stopped.
 
     Raises:
         OSError, ValueError: for data or options that do not fit, or runs there that were trained with others.
@@ -98,7 +98,7 @@ def score_hours(asked: HoursSettings) -> int:
         if settings.makes_labels:
             check_same_labels(settings)
     for _, settings in runs[: len(points)]:
-        # What is wrong with the data shows before the first of them trains.
+        # Errors in the data show before the first run trains.
         if (settings.folder / SUMMARY_FILE).is_file():
             continue
         check_sources(settings)
@@ -121,7 +121,7 @@ def points_of(asked: HoursSettings) -> Iterator[Point]:
     """All ways to annotate, the cheapest of each track first."""
     names = split_names(get_spec(asked.data, asked.root), Path(asked.root), "train")
     num_images, seen = len(names), read_fixations(asked.fixations)
-    # Without --skip_missing_gaze, all of them.
+    # All images, unless --skip_missing_gaze leaves some out.
     looking = sum(name in seen for name in names) * asked.gaze_seconds / SECONDS_AN_HOUR
     drawing = asked.mask_seconds / SECONDS_AN_HOUR
     gaze = {"fixations": asked.fixations}
@@ -133,19 +133,19 @@ def points_of(asked: HoursSettings) -> Iterator[Point]:
 
 
 def hours_table(runs: pd.DataFrame) -> str:
-    """Markdown: a line a way to annotate, the mean and deviation over its seeds."""
+    """Markdown table with a line a way to annotate: mean and standard deviation over its seeds."""
     lines = []
-    for (track, masks), of_point in runs.groupby(["track", "masks"], sort=False):
-        dice = 100 * of_point["dice"]
+    for (track, masks), rows in runs.groupby(["track", "masks"], sort=False):
+        dice = 100 * rows["dice"]
         deviation = f" ± {dice.std():.2f}" if len(dice) > 1 else ""
-        hours, minutes = of_point["hours"].iloc[0], of_point["training_minutes"].mean()
+        hours, minutes = rows["hours"].iloc[0], rows["training_minutes"].mean()
         shown = (f"{hours:.1f}", f"{dice.mean():.2f}{deviation}", str(len(dice)), f"{minutes:.0f}")
         lines.append((TRACKS[track].replace("n masks", f"{masks} masks"), *shown))
     return table(("annotation", "hours", "test Dice %", "seeds", "minutes of training"), lines) + "\n"
 
 
 def _settings(asked: HoursSettings, point: Point, folder: Path, seed: int) -> Settings:
-    """Of one run; where every mask is there, as many steps as all rounds of the others together."""
+    """Settings of one run; with every mask, as many steps as all rounds of the others together."""
     run_folder = folder / point.name / f"seed{seed}"
     rounds = {"max_ite": asked.max_ite, "round_ite": asked.round_ite, "rounds": asked.rounds}
     if point.track == "all":

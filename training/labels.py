@@ -1,4 +1,4 @@
-"""The labels of a round: maps from gaze, from the network of the round before, and from the masks that are given."""
+"""Pseudo-labels of a round: maps from gaze, from the network of the round before, and from given masks."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -26,24 +26,24 @@ from utils.images import write_image
 from utils.inputs import sha256_of
 
 MAPS_FOLDER = "maps"
-# Of the labels that no mask gives; more that are empty or full, and there is nothing left to learn from.
+# Share of empty or full labels, given masks aside, beyond which nothing is left to learn from.
 MOST_COLLAPSED = 0.5
 BATCH_SIZE = 8  # of images that the network labels
-# Apart from other draws of the same seed.
+# Random stream of the masks, apart from other draws of the same seed.
 MASK_STREAM = 5
-# What decides which images of the split are trained on.
+# Settings that decide which images of the split are trained on.
 DRAW_KEYS = ("data_size_rate", "draw_subset", "val_fraction", "seed")
 
 
 def make_labels(settings: Settings, previous: Path | None, device: torch.device, say: Callable[[str], None]) -> None:
-    """Write the maps of a round into its folder's ``maps``, and what they are into ``labels.json``, which comes last:
-    ``policy``, its ``fit``, ``thresholds``, the names whose masks were given, and the ``quality`` of the other labels
-    where there are masks to score them by, which nothing else depends on.
+    """Make the labels of a round: write maps into its folder's ``maps`` and, last, their description ``labels.json``:
+    ``policy``, its ``fit``, ``thresholds``, names of given masks, and the ``quality`` of the other labels where there
+    are masks to score them by, on which nothing else depends.
 
     Args:
         settings: of the round; see ``--pseudo``, ``--masks``, ``--fixations``.
         previous: the checkpoint of the round before, which predicts on ``device``; None in the first.
-        say: is told in a sentence.
+        say: called with a message.
 
     Raises:
         FileNotFoundError: for images without gaze or map.
@@ -66,9 +66,9 @@ def make_labels(settings: Settings, previous: Path | None, device: torch.device,
     thresholds = list(level_thresholds(settings, spec))
     _check_not_collapsed(maps, thresholds[0], folder, previous)
     facts |= {"thresholds": thresholds, "fit": asdict(policy)}
-    # By it the maps are known as ours.
+    # Marks the maps as ours.
     write_json(folder / LABELS_FILE, {"finished": False, **facts})
-    # Of a call that was killed: of another policy it may have had maps of more images.
+    # A killed call with another policy may have left maps of more images.
     remove_files(folder / MAPS_FOLDER, ("*.png",))
     for name, values in (maps | given).items():
         write_image(folder / MAPS_FOLDER / f"{name}.png", np.round(values * 255).astype(np.uint8))
@@ -80,8 +80,8 @@ def make_labels(settings: Settings, previous: Path | None, device: torch.device,
 
 
 def labels_asked_for(settings: Settings) -> dict:
-    """What labels know of how they were made: policy, names of the masks given (errors as of ``masks_drawn``), and hash
-    of the gaze if there is any."""
+    """Identity of the labels that settings ask for: policy, names of the given masks (errors as of ``masks_drawn``),
+    and hash of the fixation table, if it is used."""
     return {
         "policy": settings.pseudo,
         "masks": sorted(masks_drawn(settings, get_spec(settings.data, settings.root))),
@@ -90,8 +90,7 @@ def labels_asked_for(settings: Settings) -> dict:
 
 
 def check_sources(settings: Settings) -> None:
-    """Raise what the training, and the making of its labels, would for images, gaze and masks that are missing or
-    cannot be read, or for too few thresholds."""
+    """Check images, gaze, masks and thresholds; raises what the training, and the making of its labels, would."""
     if not settings.makes_labels:
         build_data(settings)
         return
@@ -103,10 +102,10 @@ def check_sources(settings: Settings) -> None:
 
 
 def masks_drawn(settings: Settings, spec: DatasetSpec) -> list[str]:
-    """The names of ``settings.masks`` training images that have a mask, drawn by the seed: those that a run may use.
+    """The names of ``settings.masks`` training images that have a mask, drawn by the seed.
 
     Raises:
-        ValueError: if there are not as many, or they leave pixels out, which maps cannot.
+        ValueError: if there are not as many, or they have ignored pixels, which maps cannot have.
     """
     number = settings.masks
     if number and spec.ignore_value is not None:
@@ -125,7 +124,7 @@ def masks_drawn(settings: Settings, spec: DatasetSpec) -> list[str]:
 
 
 def _masks_given(settings: Settings, spec: DatasetSpec) -> dict[str, np.ndarray]:
-    """(H,W) bool by name."""
+    """The given masks, (H,W) bool by name."""
     return {name: sample_label(spec, Path(settings.root), name).mask for name in masks_drawn(settings, spec)}
 
 
@@ -145,7 +144,7 @@ def _training_names(settings: Settings, spec: DatasetSpec) -> list[str]:
 
 
 def _evidence(settings: Settings, spec: DatasetSpec, size: int) -> dict[str, Evidence]:
-    """The gaze of every image, as far as the policy asks for it."""
+    """The evidence of every image, with gaze as far as the policy needs it."""
     evidence = dict.fromkeys(_training_names(settings, spec), Evidence())
     with_map, fixations = _gaze_there(settings)
     for name in with_map:
@@ -156,14 +155,14 @@ def _evidence(settings: Settings, spec: DatasetSpec, size: int) -> dict[str, Evi
 
 
 def _gaze_there(settings: Settings) -> tuple[list[str], Mapping | None]:
-    """The names of the images with a map, and all fixations, None where the policy does not ask for them.
+    """The names of the images with a map, and all fixations, None where the policy does not need them.
 
-    Images and maps are looked at as in a training of the maps themselves; errors as of ``build_dataset``.
+    Images and maps are checked as in a training on the maps themselves; errors as of ``build_dataset``.
     """
-    of_maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
+    maps = {"num_levels": 1, "skip_missing_gaze": settings.skip_missing_gaze} if settings.pseudo != "network" else {}
     keys = ("root", "spatial_size", *DRAW_KEYS)
-    dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.subset(keys), **of_maps)
-    with_map = dataset.names if of_maps else []
+    dataset = build_dataset(settings.data, split="train", has_labels=False, **settings.subset(keys), **maps)
+    with_map = dataset.names if maps else []
     if settings.pseudo not in NEED_GAZE:
         return with_map, None
     fixations = read_fixations(settings.fixations)
@@ -180,8 +179,8 @@ def _gaze_there(settings: Settings) -> tuple[list[str], Mapping | None]:
 def _with_network(
     evidence: Mapping[str, Evidence], predictor: Predictor, spec: DatasetSpec, root: Path
 ) -> dict[str, Evidence]:
-    """The evidence with the network's logits, four mirrored views averaged."""
-    names, said = list(evidence), {}
+    """Add the network's logits to the evidence, four mirrored views averaged."""
+    names, added = list(evidence), {}
     for start in range(0, len(names), BATCH_SIZE):
         some = names[start : start + BATCH_SIZE]
         images = torch.stack(
@@ -189,13 +188,12 @@ def _with_network(
         )
         logits = predictor.model(images.to(predictor.device))["logits"][:, 0].float().cpu().numpy()
         for name, values in zip(some, logits, strict=True):
-            said[name] = replace(evidence[name], logits=values.astype(np.float16))
-    return said
+            added[name] = replace(evidence[name], logits=values.astype(np.float16))
+    return added
 
 
 def _mask_of(spec: DatasetSpec, root: Path, name: str, size: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """The mask, and which pixels are to be scored."""
-    # Nothing depends on what it says, so that one that is no mask is as good as none.
+    """A mask (S,S) bool, and the pixels to score; None without a usable mask: it serves reports only."""
     with contextlib.suppress(ValueError):
         mask, ignore = sample_label(spec, root, name)
         if mask is not None:

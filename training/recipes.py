@@ -1,4 +1,4 @@
-"""Recipes: named sets of defaults of ``train``. Each option can still be given beside them."""
+"""Recipes: named sets of defaults of ``train``, which given options override."""
 
 RECIPES: dict[str, dict] = {
     # The defaults of the options as they are.
@@ -45,11 +45,11 @@ RECIPES: dict[str, dict] = {
 
 def described() -> str:
     """The recipes in a few lines, for ``--help``."""
-    said = []
-    for name, of in RECIPES.items():
-        options = " ".join(f"--{key} {option_text(value)}".rstrip() for key, value in of.items())
-        said.append(f"{name}: {options or 'as released (default)'}")
-    return "; ".join(said)
+    lines = []
+    for name, defaults in RECIPES.items():
+        options = " ".join(f"--{key} {option_text(value)}".rstrip() for key, value in defaults.items())
+        lines.append(f"{name}: {options or 'as released (default)'}")
+    return "; ".join(lines)
 
 
 def option_text(value: object) -> str:

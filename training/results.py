@@ -1,4 +1,4 @@
-"""The end of a run: the test set is read once, and the summary written."""
+"""Results of a run: scores on the test set, read once at the end, and the summary."""
 
 import functools
 import os
@@ -25,7 +25,7 @@ from utils.log import code_version
 
 
 def finish(run: Run) -> None:
-    """Read the test set once: the last iteration, and the checkpoint chosen on the selection split."""
+    """Score the last iteration and the checkpoint chosen on the selection split on the test set; write the summary."""
     results: dict[str, dict] = {}
     has_best = run.state.best_performance is not None and (run.folder / BEST_FILE).is_file()
     headline = "validation_selected" if run.data.selection_split == "validation" and has_best else "last"
@@ -69,7 +69,7 @@ def finish(run: Run) -> None:
 
 
 def _tell_of_best(run: Run) -> None:
-    """What ``model_best.pth`` is, where it may not be what is expected of it."""
+    """Warn where ``model_best.pth`` is missing, or no better than others."""
     split, best, log = run.data.selection_split, run.state.best_performance, run.log
     metric = MEASURES[OBJECTIVES[run.settings.mode].selected_by].title
     # The rounds before the last one see no test set.
@@ -91,23 +91,23 @@ def _tell_of_best(run: Run) -> None:
 
 
 def _recipe(run: Run) -> dict:
-    """What runs have in common that are seeds of one experiment."""
+    """The recipe in the summary, which all seeds of one experiment share."""
     settings = run.settings
     recipe = recipe_of(settings)
     del recipe["seed"]
     if settings.skip_missing_gaze:
         recipe["skip_missing_gaze"] = True
     if settings.amp == "auto":
-        # What it means differs from one machine to another.
+        # As resolved, which differs between machines.
         recipe["amp"] = run.amp
-    # The fixation table or the folder of maps that the labels come from, beside what lies in the data folder.
+    # The fixation table or the folder of maps behind the labels, if outside of the data folder.
     key = "fixations" if settings.makes_labels else "map_folder"
     source = getattr(settings, key)
     return recipe | {
-        # As used, whether they were given or are the data set's.
+        # As used, given or the data set's.
         "level_thresholds": list(run.data.train.thresholds or ()),
         **remembered_settings(run.data.train.spec),
-        # Gaze maps of another preparation lie in another folder, under the same names.
+        # Another folder may have gaze maps of another preparation under the same names.
         "root": os.path.normpath(settings.root),
         **({key: os.path.normpath(source)} if source else {}),
         "selected_on": run.data.selection_split,

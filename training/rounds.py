@@ -33,15 +33,15 @@ def round_folders(settings: Settings) -> list[Path]:
 
 
 def check_and_clear_folders(settings: Settings, runs: Sequence[Settings], group: Group) -> None:
-    """Look at all that several runs find in their folders before the first begins, and with ``overwrite`` remove it.
+    """Check the folders of several runs before the first begins, and with ``overwrite`` clear them.
 
     Args:
-        settings: of all.
+        settings: common ones.
         runs: those of each seed, which may have rounds.
 
     Raises:
-        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or runs to go on with that have
-            other options, other labels or other weights to start from; and as ``check_can_begin``.
+        ValueError: if there are runs already and neither ``resume`` nor ``overwrite``, or runs to resume that have
+            other options, other labels or other start weights; and as ``check_can_begin``.
     """
     folders = [folder for one in runs for folder in round_folders(one)]
     check_no_earlier(settings, folders)
@@ -54,17 +54,17 @@ def check_and_clear_folders(settings: Settings, runs: Sequence[Settings], group:
             check_same_options_as_before(part, settings.ckpt_path)
     if settings.overwrite or settings.makes_labels:
         check_can_begin(runs[0], folders)
-    # All processes have looked before one writes.
+    # All processes have read before one writes.
     group.barrier()
     if settings.overwrite and group.is_main:
-        # All at once: a later --resume would take those left for new ones.
+        # All at once: a later --resume would take remaining ones for its own.
         for one in runs:
             remove_rounds(one)
     group.barrier()
 
 
 def train_rounds(settings: Settings, train_one: Callable[[Settings], int], group: Group, device: torch.device) -> int:
-    """Train all rounds, after ``check_and_clear_folders``, going on with ``resume`` where an earlier call stopped.
+    """Train all rounds, after ``check_and_clear_folders``; ``resume`` continues where an earlier call stopped.
 
     Args:
         settings: of one seed.
@@ -106,7 +106,7 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
         map_folder=str(folder / MAPS_FOLDER),
         is_last_round=is_last,
         work_after=settings.work_after + remaining_work(settings, after=number),
-        # Of the network's own labels there are none in the first round but the masks.
+        # With --pseudo network, the first round has no labels but the masks.
         skip_missing_gaze=settings.skip_missing_gaze or (settings.pseudo == "network" and number == 1),
         **({} if is_last else early),
     )
@@ -114,8 +114,8 @@ def settings_of_round(settings: Settings, number: int) -> Settings:
 
 
 def resumed_settings(one: Settings) -> Settings:
-    """One of several runs as ``resume`` goes on with it: from its own checkpoint, never from ``ckpt_path``; or anew,
-    where it has none yet."""
+    """Settings with which ``resume`` continues one of several runs: from its own checkpoint, never from ``ckpt_path``;
+    or anew, where it has none yet."""
     if not one.resume:
         return one
     begun = has_checkpoint(one.folder)
@@ -123,8 +123,8 @@ def resumed_settings(one: Settings) -> Settings:
 
 
 def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
-    """Raise what would end a training as it begins, before labels take minutes and before earlier runs, those in
-    ``folders``, go."""
+    """Raise the errors of a training's start early: before labels take minutes, and before the earlier runs in
+    ``folders`` are removed."""
     check_sources(settings)
     smallest = min(settings.spatial_size, settings_of_round(settings, 1).spatial_size)
     network = build_network(settings.replace(spatial_size=smallest), torch.device("cpu"), settings.batch_size)
@@ -134,7 +134,7 @@ def check_can_begin(settings: Settings, folders: Sequence[Path]) -> None:
 
 
 def remove_rounds(settings: Settings) -> None:
-    """Remove the files of the run at ``settings.exp_path`` and of its rounds, however many an earlier one had."""
+    """Remove the files of the run at ``settings.exp_path`` and of all its rounds."""
     earlier = (path.parent for path in settings.folder.glob(f"round[0-9]*/{LABELS_FILE}"))
     for folder in dict.fromkeys((*round_folders(settings), *earlier)):
         remove_run(folder)
@@ -143,8 +143,8 @@ def remove_rounds(settings: Settings) -> None:
 
 
 def check_same_labels(settings: Settings) -> None:
-    """Raise ValueError if there are maps of somebody else, or with ``resume`` rounds that have labels of another
-    policy, of other masks, or of other gaze."""
+    """Raise ValueError if there are maps that are not ours, or with ``resume`` rounds whose labels have another policy,
+    other masks, or other gaze."""
     asked = labels_asked_for(settings) if settings.resume else {}
     for folder in round_folders(settings):
         if any(folder.glob(f"{MAPS_FOLDER}/*.png")) and not (folder / LABELS_FILE).is_file():
@@ -155,7 +155,7 @@ def check_same_labels(settings: Settings) -> None:
         labels = read_labels(folder) if settings.resume else None
         if labels is None:
             continue
-        # Earlier ones do not say of which gaze they are.
+        # Earlier labels lack the hash of their gaze.
         before = asked | {key: labels[key] for key in asked if key in labels}
         before["masks"] = sorted(before["masks"])
         if before != asked:
@@ -172,8 +172,8 @@ def _write_table(folders: list[Path]) -> None:
     for number, folder in enumerate(folders, start=1):
         labels, summary = read_labels(folder) or {}, read_summary(folder)
         qualities.append(labels.get("quality"))
-        said = f"{labels.get('policy')}: {describe_quality(qualities[-1])}"
-        rows.append((str(number), said, str(summary["recipe"]["max_ite"]), f"{summary['seconds']:.0f}"))
+        quality = f"{labels.get('policy')}: {describe_quality(qualities[-1])}"
+        rows.append((str(number), quality, str(summary["recipe"]["max_ite"]), f"{summary['seconds']:.0f}"))
     text = table(("round", "labels", "iterations", "seconds"), rows) + "\n"
     write_text(folders[-1] / TABLE_FILE, text)
     if all(qualities):

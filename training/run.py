@@ -1,4 +1,4 @@
-"""What the parts of a training run share."""
+"""Shared objects of a training run: data sets, model, optimizer, state, log."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from utils.log import NoLog, RunLog
 
 
 class Data(NamedTuple):
-    """The data sets of a run; ``selection`` is where the best checkpoint is chosen."""
+    """The data sets of a run; the best checkpoint is chosen on ``selection``."""
 
     train: SegmentationDataset
     selection: SegmentationDataset | None
@@ -26,7 +26,7 @@ class Data(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What the parts of a run share."""
+    """A training run: the objects that its parts share."""
 
     settings: Settings
     data: Data
@@ -50,11 +50,11 @@ class Run(NamedTuple):
 
     @property
     def network(self) -> nn.Module:
-        """What predicts: the mean of the weights where there is one, else the model that is trained."""
+        """The network that predicts: the mean of the weights where there is one, else the model that is trained."""
         return self.model if self.average is None else self.average.module
 
     def loader(self, dataset: SegmentationDataset):
-        """A loader of this process's part of a data set, to evaluate."""
+        """Evaluation loader of this process's part of a data set."""
         return evaluation_loader(
             dataset.subset(self.group.shard(dataset.names)),
             batch_size=-(-self.settings.batch_size // self.group.size),

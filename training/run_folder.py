@@ -1,4 +1,4 @@
-"""What lies in a run folder, and the options that its run began with."""
+"""Files of a run folder, and the options that its run began with."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ RUN_FILES = (
 
 
 def first_options(folder: Path) -> dict:
-    """The options, and what else ``args.json`` holds, that the run in a folder began with; empty where there is none.
+    """Content of ``args.json``: options and facts with which the run in a folder began; empty where there is none.
 
     Raises:
         ValueError: if they cannot be read.
@@ -34,7 +34,7 @@ def first_options(folder: Path) -> dict:
 
 
 def remove_run(folder: Path) -> None:
-    """Remove the files of an earlier run and nothing else: the folder may be anybody's."""
-    # Masks of a run, which others would take for those of the next one.
+    """Remove the files of an earlier run and nothing else, as the folder may have others."""
+    # Its masks, which would be taken for those of the next run.
     masks = (f"{PREDICTIONS_FOLDER}/*.png",) if (folder / ARGS_FILE).is_file() else ()
     remove_files(folder, (*RUN_FILES, *masks))

@@ -1,4 +1,4 @@
-"""Optimizers, and learning rates: one value an epoch, as released, or one an iteration."""
+"""Optimizers, and learning rate schedules: one value an epoch, as released, or one an iteration."""
 
 import functools
 import math
@@ -9,7 +9,7 @@ import torch
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": functools.partial(torch.optim.SGD, momentum=0.99, nesterov=True),
     "adam": torch.optim.Adam,
-    # In one pass over the weights, which a small network notices on a CPU, too.
+    # Fused: one pass over the weights, which saves a small network time on a CPU, too.
     "adamw": functools.partial(torch.optim.AdamW, fused=True),
 }
 
@@ -18,23 +18,23 @@ def _cosine(done: float, lr: float, lr_min: float) -> float:
     return lr_min + (lr - lr_min) * (1 + math.cos(math.pi * done)) / 2
 
 
-# From ``lr`` to ``lr_min``: what is done of the schedule, in 0..1, to the learning rate.
+# Learning rate from ``lr`` to ``lr_min`` by progress, in 0..1.
 SCHEDULERS: dict[str, Callable[[float, float, float], float]] = {
     "cosine": _cosine,
     "linear": lambda done, lr, lr_min: lr + (lr_min - lr) * done,
     "poly": lambda done, lr, lr_min: lr_min + (lr - lr_min) * (1 - done) ** 0.9,
     "constant": lambda done, lr, lr_min: lr,
-    # An iteration at a time and after a linear warm-up (Smith and Topin, arXiv 1708.07120).
+    # One value an iteration, after a linear warm-up (Smith and Topin, arXiv 1708.07120).
     "onecycle": _cosine,
 }
-# Of its iterations, where no other warm-up is asked for.
+# Default warm-up, as a share of the iterations.
 ONECYCLE_WARMUP = 0.15
 
 
 def learning_rate(
     index: int, *, scheduler: str = "cosine", lr: float, lr_min: float, total_epochs: int, warmup_epochs: int = 0
 ) -> float:
-    """Entry ``index`` (from 0) of the schedule.
+    """Learning rate at entry ``index`` (from 0) of the schedule.
 
     The first ``warmup_epochs`` entries rise linearly to ``lr``; the others follow the scheduler, whose last
     entry, ``total_epochs - 1``, is ``lr_min``.
@@ -46,9 +46,10 @@ def learning_rate(
 
 
 def schedule(settings, iterations_per_epoch: int) -> Callable[[int], float]:
-    """From an iteration (from 0) to its learning rate: one an iteration with ``onecycle``, else one an epoch.
+    """Schedule: a function from an iteration (from 0) to its learning rate, one an iteration with ``onecycle``, else
+    one an epoch.
 
-    The reference advances its epoch after the schedule was asked, so the first two epochs share entry 0 and every later
+    The reference advances its epoch after reading the schedule, so the first two epochs share entry 0 and every later
     one lags by one. Kept, since the released numbers come from it.
 
     Args:

@@ -1,4 +1,4 @@
-"""One seed for every source of randomness, and their states for a checkpoint."""
+"""Seeding of all random generators, and their states for a checkpoint."""
 
 import random
 

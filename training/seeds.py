@@ -1,4 +1,4 @@
-"""One run a seed, one after another, and the table over them."""
+"""Runs of several seeds, one after another, and the table over them."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
     runs = {seed: settings_of_seed(settings, seed) for seed in settings.seeds}
     check_and_clear_folders(settings, list(runs.values()), group)
     if settings.overwrite and group.is_main:
-        # A table of runs that are no more.
+        # The table of the runs that were removed.
         remove_files(settings.folder, (TABLE_FILE, NUMBERS_FILE))
     say = functools.partial(print, flush=True) if group.is_main else lambda _: None
     for number, (seed, one) in enumerate(runs.items(), start=1):
@@ -47,14 +47,14 @@ def train_seeds(settings: Settings, train_one: Callable[[Settings], int], group:
 
 
 def settings_of_seed(settings: Settings, seed: int) -> Settings:
-    """The settings of one run."""
+    """The settings of one seed's run."""
     one = settings.replace(
         seed=seed,
         seeds=None,
         exp_path=str(settings.folder / f"seed{seed}"),
         work_after=remaining_work(settings) * (len(settings.seeds) - 1 - list(settings.seeds).index(seed)),
     )
-    # Rounds look at the folder of each.
+    # With rounds, each round's settings are resumed instead.
     return resumed_settings(one) if one.ckpt_path and not one.makes_labels else one
 
 
@@ -62,7 +62,7 @@ def _report(folder: Path, runs: Iterable[Settings]) -> None:
     name = folder.absolute().name
     experiments = group_runs([FinishedRun(name, one.folder, read_summary(one.folder)) for one in runs])
     table = experiments_table(experiments)
-    # By these a folder is known as ours.
+    # These mark the folder as ours.
     write_text(folder / NUMBERS_FILE, experiments_csv(experiments))
     write_text(folder / TABLE_FILE, table)
     print(f"\n{table}\nin {folder / TABLE_FILE} and {folder / NUMBERS_FILE}")

@@ -1,4 +1,4 @@
-"""What a training is told: each setting once, for Python and as an option of ``train``, and which contradict others."""
+"""Settings of a training: each declared once, for Python and as an option of ``train``, with their checks."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from utils.settings import (
 
 
 def scheduler(text: str) -> str:
-    """A type for schedules, also by the reference's words."""
+    """Option type of schedules, also by the reference's names."""
     return {"cos": "cosine", "none": "constant"}.get(text, text)
 
 
 def optimizer(text: str) -> str:
-    """A type for optimizers; argparse.ArgumentTypeError for the reference's default."""
+    """Option type of optimizers; argparse.ArgumentTypeError for the reference's default."""
     if text == "a":
         raise argparse.ArgumentTypeError(
             "expected an optimizer, found 'a', the reference's default, which is none: its scripts say --opt sgd"
@@ -152,9 +152,9 @@ class Rounds:
     rounds: int = setting(1, "trainings, one after another, all kept", POSITIVE_INT)
     pseudo: str = setting(
         "levels",
-        "how labels are made: levels, the CRF map as released, from round 2 on with what the network says; area, map, "
-        "hull of the gaze and network, cut at the area that the gaze foretells; fusion, fitted on --masks; network, "
-        "without gaze, from --masks on",
+        "how labels are made: levels, the CRF map as released, from round 2 on averaged with the network; area, map, "
+        "hull of the gaze and network, with the area expected from the gaze; fusion, the same, corrected by --masks; "
+        "network, from --masks on, without gaze",
         choices=POLICIES,
     )
     fixations: str | None = setting(None, "the fixation table, for --pseudo area and fusion")
@@ -282,7 +282,7 @@ TOPICS = (Basics, Running, Model, Levels, Rounds, Recipe, Further, Engine, Loadi
 
 
 def choices() -> dict[str, tuple[str, Mapping[str, type]]]:
-    """By the setting that chooses it, what declares settings of its own: how it is chosen, and all of it by name."""
+    """Settings that choose a class with settings of its own: by name, the option and all classes by their names."""
     for name, network in MODELS.items():
         if not (isinstance(network, type) and issubclass(network, Level)):
             raise ValueError(f"--model {name}: expected a class that is a models.level.Level, found {network!r}")
@@ -299,19 +299,19 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
     command: ClassVar[str] = "train"
 
-    # Those that objective and network declare and that have no field here, as ``cons_weight`` and ``encoder``.
+    # Settings that objective and network declare and that have no field here, as ``cons_weight`` and ``encoder``.
     declared: Mapping[str, Any] = field(default_factory=dict)
     encoder_input: str | None = None  # the normalisation that it expects; follows from its weights and the data set
-    is_last_round: bool = True  # or one before, which is not evaluated
-    work_after: int = 0  # what rounds and seeds after this one have to do; see ``training.forecast.remaining_work``
+    is_last_round: bool = True  # earlier rounds are not evaluated
+    work_after: int = 0  # work of the rounds and seeds after this one; see ``training.forecast.remaining_work``
 
     @classmethod
     def of(cls, **options: Any) -> Settings:
-        """Settings by name, those of objective and network among the others; what is not given is the recipe's.
+        """Make settings by name, also those of objective and network; the others are the recipe's.
 
         Raises:
             TypeError: without ``data`` or ``root``.
-            ValueError: for names that are none, and as ``checked``.
+            ValueError: for unknown names, and as ``checked``.
         """
         own, declared = _split_declared(RECIPES.get(options.get("recipe"), {}) | options)
         unknown = declared.keys() - declared_by_choices()
@@ -330,27 +330,27 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
         return self.rounds > 1 or self.pseudo != "levels" or self.masks > 0
 
     def replace(self, **options: Any) -> Settings:
-        """A copy with other values, given as to ``of``; they are not checked."""
+        """A copy with other values, named as in ``of``; they are not checked."""
         own, declared = _split_declared(options)
         return dataclasses.replace(self, **own, declared={**self.declared, **declared})
 
     def subset(self, names: Iterable[str]) -> dict[str, Any]:
-        """Some of a training's own, by name."""
+        """Some of a training's own settings, by name."""
         return {name: getattr(self, name) for name in names}
 
     def flat(self) -> dict[str, Any]:
-        """All by name, those of objective and network among the others; as kept in run folder and checkpoint."""
+        """All settings by name, also those of objective and network; as kept in run folder and checkpoint."""
         own = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "declared"}
         return {**own, **self.declared}
 
     def checked(self) -> Settings:
-        """A copy with what follows from other settings; ValueError for values out of range, or that contradict."""
+        """Validated copy, with settings that follow from others; ValueError for wrong or contradictory values."""
         own = declared_settings(Settings)
         done = self.replace(**{name: checked_value(one, getattr(self, name)) for name, one in own.items()})
         done.declared = _checked_declared(done, self.declared)
         gaze = learns_from_gaze(done.mode)
         for name, plain in (("rounds", 1), ("pseudo", "levels")):
-            # Labels that are all there need none of a recipe's.
+            # With every mask, the labels of a recipe are not needed.
             if not gaze and getattr(done, name) == RECIPES[done.recipe].get(name):
                 setattr(done, name, plain)
         if done.num_levels is None and done.level_thresholds:
@@ -362,8 +362,8 @@ class Settings(Caching, Loading, Engine, Further, Recipe, Rounds, Levels, Model,
 
 
 def declared_by_choices(*names: str) -> dict[str, dataclasses.Field]:
-    """The settings that objectives (``mode``) and networks (``model``), or some of these, declare and that are none of
-    a training's own, by name."""
+    """The settings, other than a training's own, that objectives (``mode``) and networks (``model``), or one of these,
+    declare, by name."""
     own, declaring = declared_settings(Settings), choices()
     classes = [one for name in names or declaring for one in declaring[name][1].values()]
     return {name: one for name, one in declared_settings(*classes).items() if name not in own}
@@ -376,22 +376,22 @@ def declared_by(settings: Settings, *names: str) -> dict[str, dataclasses.Field]
 
 
 def _checked_declared(chosen: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of objective and network, as given or by their defaults; ValueError for one out of range, and for
-    one of others that would have no effect, where it is not of the recipe."""
+    """Validated settings of objective and network, given or default; ValueError for one out of range, and for one of
+    another objective or network, which would have no effect, unless it is the recipe's."""
     mine, values = declared_by(chosen), {}
     for name, one in declared_by_choices().items():
         if name in mine:
             values[name] = checked_value(mine[name], given.get(name, mine[name].default))
         elif name in given and checked_value(one, given[name]) not in (one.default, RECIPES[chosen.recipe].get(name)):
             found = f"-m {chosen.mode} --model {chosen.model}, which have no such setting"
-            raise ValueError(f"--{name}: expected {' or '.join(_that_declare(name))}, found {found}")
+            raise ValueError(f"--{name}: expected {' or '.join(_choices_with(name))}, found {found}")
     return values
 
 
-def _that_declare(name: str) -> list[str]:
-    """The objectives and networks that have a setting, as options."""
+def _choices_with(name: str) -> list[str]:
+    """The objectives and networks that declare a setting, as options."""
     known = [(f"{option} {key}", one) for option, every in choices().values() for key, one in every.items()]
-    return [said for said, one in known if name in declared_settings(one)]
+    return [text for text, one in known if name in declared_settings(one)]
 
 
 def _split_declared(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -410,12 +410,12 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
     wrong_levels = thresholds and len(thresholds) != chosen.num_levels
     network = chosen.declared
     unfit_to_freeze = network.get("frozen_stages") and not (network.get("encoder_weights") or chosen.ckpt_path)
-    # Each: whether it contradicts, the option, what is expected, what is found.
+    # Each: whether it is wrong, the option, what is expected, what is found.
     for wrong, option, expected, found in (
         (thresholds and not gaze, "--level_thresholds", "-m gaze_sup", f"{mode}, which has no pseudo-masks"),
         (wrong_levels, "--level_thresholds", f"{chosen.num_levels} (--num_levels)", len(thresholds)),
         (chosen.skip_missing_gaze and not gaze, "--skip_missing_gaze", "-m gaze_sup", f"{mode}, which needs no gaze"),
-        # A checkpoint with others is not read, whichever network takes them.
+        # Checkpoints with another number are not read, whatever the network.
         (features != released, "--features", f"{released} numbers", features),
         (unfit_to_freeze, "--frozen_stages", "--encoder_weights, as stages of random weights would stay so", "none"),
         (chosen.lr_min > chosen.lr, f"--lr_min {chosen.lr_min}", "at most --lr", f"--lr {chosen.lr}"),

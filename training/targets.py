@@ -1,4 +1,4 @@
-"""Whether there is anything to learn from in the masks that a run trains on."""
+"""Warning about empty training masks."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -10,11 +10,11 @@ def warn_of_empty_targets(batches: Iterable[dict], num_batches: int, warn: Calla
 
     Args:
         batches: with ``pseudo`` (B,L,H,W), or else ``label`` (B,1,H,W).
-        warn: told in a sentence, once.
+        warn: called with a message, once.
     """
     found, seen = torch.zeros(1, dtype=torch.bool), 0
     for number, batch in enumerate(batches, start=1):
-        # Until there is some: as a rule in the first batch.
+        # Until foreground is found, usually in the first batch.
         if number <= num_batches and not found.all():
             masks = batch["pseudo"] if "pseudo" in batch else batch["label"]
             found = found | (masks > 0.5).flatten(2).any(dim=2).any(dim=0)

@@ -22,16 +22,15 @@ def check_wandb() -> None:
 def wandb_mirror(
     folder: Path, options: Mapping[str, object], *, resume: bool, is_finished: Callable[[], bool] = lambda: True
 ) -> Iterator[None]:
-    """What TensorBoard's writers opened within are told, scalars and pictures, Weights & Biases is told too.
+    """Mirror scalars and pictures of TensorBoard writers that are opened within to Weights & Biases.
 
-    Mode, account and server are those that the package reads from its environment (``WANDB_MODE=offline`` ...).
+    The package reads mode, account and server from its environment (``WANDB_MODE=offline`` ...).
 
     Args:
-        folder: the run folder, which gives the run's name, below the folder that it is in; the package's own files lie
-            in its ``wandb``.
+        folder: the run folder, whose last two parts name the run; the package's own files lie in its ``wandb``.
         options: kept as the run's configuration.
-        resume: go on with the run that was stopped or cut off here, if one was; not known to the offline mode.
-        is_finished: asked at the end: a run that is not is left open for ``resume``.
+        resume: continue the run that was stopped here, if one was; without effect in offline mode.
+        is_finished: called at the end: an unfinished run is left open for ``resume``.
 
     Raises:
         ValueError: if the package does not start a run, with its reason.
@@ -39,10 +38,10 @@ def wandb_mirror(
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)
-    # Each run anew: of an earlier one in this process the package has kept the folder.
+    # For each run: the package keeps the folder of an earlier one in this process.
     wandb.tensorboard.patch(root_logdir=str(folder), pytorch=True, save=False)
     if not resume:
-        # By it the package would go on with the run before.
+        # With this file the package would continue the run before.
         (folder / "wandb" / "wandb-resume.json").unlink(missing_ok=True)
     name = "/".join(folder.resolve().parts[-2:])
     try:
@@ -58,6 +57,6 @@ def wandb_mirror(
         yield
         ended = True
     finally:
-        # The package forgets how to go on with a run that has ended well.
+        # After exit code 0 the package cannot continue a run.
         run.finish(exit_code=0 if ended and is_finished() else 1)
         wandb.tensorboard.unpatch()

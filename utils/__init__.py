@@ -1,1 +1,1 @@
-"""Helpers that know nothing of models, losses or data sets."""
+"""General helpers, independent of models, losses and data sets."""

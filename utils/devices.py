@@ -11,18 +11,18 @@ from collections.abc import Callable
 import joblib
 import torch
 
-# Where nothing else is asked for: more do not help one GPU (``benchmarks/loader.md``).
+# Default number of loader processes: more do not help one GPU (``benchmarks/loader.md``).
 NUM_LOADERS = 4
-# Physical cores, or what the environment says (``OMP_NUM_THREADS``): later calls in this process are to find it again.
+# Physical cores, or ``OMP_NUM_THREADS``; kept, as ``use_cores`` changes torch's own number.
 THREADS_AT_START = torch.get_num_threads()
-# Of glibc's mallopt: how much free memory at the end of the heap goes back to the system, and how many blocks may lie
-# outside of it.
+# Parameters of glibc's mallopt: free memory at the end of the heap that goes back to the system, and the number of
+# blocks outside of it.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 AMP_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(choice: str | None) -> torch.device:
-    """A device from the command line: a CUDA index, ``cuda``, ``cpu``, or None for the GPU if there is one; of several
+    """Device from the command line: a CUDA index, ``cuda``, ``cpu``, or None for the GPU if there is one; of several
     CUDA indices (``0,1``) the first. ValueError for another word, or a GPU that is not there."""
     if choice is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -78,8 +78,8 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def make_deterministic(device: torch.device) -> None:
-    """Have CUDA compute the same bits from the same input, at some cost; a CPU does so anyway. An operation that cannot
-    raises a RuntimeError that names it."""
+    """Deterministic algorithms on CUDA, at some cost; a CPU is deterministic anyway. An operation without one raises a
+    RuntimeError that names it."""
     if device.type != "cuda":
         return
     # cuBLAS reads it when it starts.
@@ -89,10 +89,10 @@ def make_deterministic(device: torch.device) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep what is freed for the next training step, where it is glibc; numbers stay the same.
+    """Let glibc keep freed memory for the next training step; the numbers stay the same.
 
-    It gives large blocks back to the system otherwise, which has to clear them anew in each step
-    (``benchmarks/step.md``). The peak is a tenth higher at most there. Without effect where there is no ``mallopt``.
+    Otherwise large blocks go back to the system, which has to clear them anew in each step (``benchmarks/step.md``).
+    The peak is a tenth higher at most there. Without effect where there is no ``mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
@@ -101,7 +101,7 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory_gb(device: torch.device) -> float:
-    """The most memory used so far, in 1e9 bytes: of the GPU by tensors, or of this process where it runs on the CPU."""
+    """Peak memory so far, in 1e9 bytes: of tensors on the GPU, or of this process where it runs on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     # Linux counts in KiB, macOS in bytes.
@@ -110,16 +110,16 @@ def peak_memory_gb(device: torch.device) -> float:
 
 
 def device_name(device: torch.device) -> str:
-    """For people: the device, and which GPU it is."""
+    """The device with the name of its GPU, for messages."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
 def use_cores(
     device: torch.device, *, threads: int | None = None, loaders: int | None = None, processes: int = 1
 ) -> tuple[int, int]:
-    """Threads, of which torch is told, and loader processes, together no more than the cores: beyond, both wait.
+    """Share the cores between torch's threads, which are set, and loader processes; with more, both would wait.
 
-    What a CPU computes depends on the number of threads to the last digit, so that loaders get what threads leave.
+    The last digits of results on a CPU depend on the number of threads, so loaders get the cores that threads leave.
 
     Args:
         device: on a GPU the loaders come first.

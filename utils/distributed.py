@@ -19,7 +19,7 @@ TIMEOUT = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a run; every method does nothing special where there is one.
+    """Process group of a run; with one process, no method communicates.
 
     Attributes:
         rank: of this process, from 0; the one of rank 0 alone writes.
@@ -45,7 +45,7 @@ class Group:
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
     def broadcast_buffers(self, model: nn.Module) -> None:
-        """Give all processes rank 0's buffers, as the checkpoint has them: batch statistics differ after a step."""
+        """Broadcast rank 0's buffers, which the checkpoint has: batch statistics differ between processes."""
         if self.size > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
@@ -84,7 +84,7 @@ class Group:
         return items[self.rank :: self.size]
 
     def gather_in_order(self, part: Sequence) -> list:
-        """The sequence of which every process holds its ``shard``; the inverse of it."""
+        """Gather a sequence of which every process holds its ``shard``; the inverse of that."""
         parts = self.gather(list(part))
         return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
 
@@ -107,18 +107,18 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
         ValueError: for a device that several processes cannot share, or more processes than GPUs.
         OSError: if another process has ended.
     """
-    told = os.environ.get("WORLD_SIZE", "1")
-    if told == "1":
+    world_size = os.environ.get("WORLD_SIZE", "1")
+    if world_size == "1":
         yield SINGLE, pick_device(device)
         return
     numbers = ("WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     lacking = [name for name in numbers if not os.environ.get(name, "").isdigit()]
     if lacking:
         raise ValueError(
-            f"WORLD_SIZE={told}: expected torchrun to start the processes, found no number in {lacking[0]}; start with "
-            "torchrun, or unset WORLD_SIZE"
+            f"WORLD_SIZE={world_size}: expected torchrun to start the processes, found no number in {lacking[0]}; "
+            "start with torchrun, or unset WORLD_SIZE"
         )
-    size, on_this_machine = int(told), int(os.environ["LOCAL_WORLD_SIZE"])
+    size, on_this_machine = int(world_size), int(os.environ["LOCAL_WORLD_SIZE"])
     here = _own_device(device, int(os.environ["LOCAL_RANK"]), on_this_machine)
     if here.type == "cuda":
         torch.cuda.set_device(here)
@@ -126,10 +126,10 @@ def process_group(device: str | None) -> Iterator[tuple[Group, torch.device]]:
     try:
         yield Group(dist.get_rank(), size, on_this_machine, here), here
     except RuntimeError as error:
-        # gloo has no type of its own; "closed", "reset" and more: all name its source files.
+        # gloo has no exception type of its own, but its messages name its source files.
         if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        # The end of one process, whose own message says why, is an error in all others.
+        # When one process ends, with its own message, all others get an error.
         raise OSError(f"process {dist.get_rank()} of {size} lost another one; see what that one says") from error
     finally:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Atomic writes of files, and of sets of files that belong together: whole or not there."""
+"""Atomic writes of files, and of sets of files that belong together."""
 
 import contextlib
 import json
@@ -16,13 +16,13 @@ TEMPORARY_NAME = re.compile(r"\.tmp-[0-9a-f]{16}(\..*)?")
 
 
 def temporary_beside(path: Path, suffix: str = "") -> Path:
-    """A new hidden path in the folder of ``path``, which ``remove_temporary`` knows again."""
+    """A new hidden path in the folder of ``path``, with a name that ``remove_temporary`` recognises."""
     return path.parent / f".tmp-{secrets.token_hex(8)}{suffix}"
 
 
 @contextlib.contextmanager
 def named_in_errors(path: str | os.PathLike) -> Iterator[None]:
-    """Give an OSError within the name of this path: a failed write, as on a full disk, does not know its file."""
+    """Put this path into an OSError: that of a failed write, as on a full disk, lacks the file's name."""
     try:
         yield
     except OSError as error:
@@ -40,7 +40,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path, path.suffix)
     try:
-        # Not mkstemp, which makes files private: to know the umask is to change it, for other threads, too.
+        # Not mkstemp, whose files are private: reading the umask to undo that would change it for other threads.
         temporary.touch(exist_ok=False)
         with shared_lock(temporary):
             yield temporary
@@ -49,7 +49,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)) or error.filename2:
             raise
-        # Of a failed write, as on a full disk, which does not know its file, or of one that nobody has asked for.
+        # The error lacks a name, as on a full disk, or has that of the temporary file.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with contextlib.suppress(OSError):
@@ -62,9 +62,9 @@ def _sync(path: Path) -> None:
 
 
 def remove_temporary(folder: str | os.PathLike) -> None:
-    """Remove what killed processes left half-written in a folder; nothing to do where it is absent.
+    """Remove temporary files of killed processes from a folder, if it exists.
 
-    What living processes are writing stays, as far as the file system has locks; without, all stays.
+    Those of living processes stay, by their locks; on a file system without locks all stay.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for path in [Path(entry.path) for entry in entries if TEMPORARY_NAME.fullmatch(entry.name)]:
@@ -78,7 +78,7 @@ def remove_temporary(folder: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside ``path``, which goes in the end with what is left in it."""
+    """Yield a new hidden folder beside ``path``, which is removed in the end with what is left in it."""
     hidden = temporary_beside(path)
     hidden.mkdir()
     try:
@@ -92,14 +92,14 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 def staged_folder(
     folder: str | os.PathLike, *, last: str, before_moving: Callable[[], None] = lambda: None
 ) -> Iterator[Path]:
-    """Atomic write of several files: yield a hidden folder, whose files take their places in ``folder`` at the end.
+    """Atomic write of several files: yield a hidden folder, whose files move to their places in ``folder`` at the end.
 
     After an error nothing of the block is left, and older files stay as they were.
 
     Args:
         folder: made if absent, and removed again after an error; no other process is to write into it.
         last: the name of the file that moves last, so that whoever finds it finds the others.
-        before_moving: called when all files are whole, as to remove older ones.
+        before_moving: called when all files are complete, as to remove older ones.
 
     Raises:
         OSError: where the folder cannot be written to, with its name.
@@ -131,7 +131,7 @@ def write_json(path: str | os.PathLike, content) -> None:
 
 
 def read_json(path: Path, what: str) -> dict:
-    """The entries of a JSON file, none where there is no file; ValueError where it holds anything but ``what``."""
+    """Read the entries of a JSON file, none where there is no file; ValueError, which names ``what``, if broken."""
     try:
         content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if not isinstance(content, dict):

@@ -1,4 +1,4 @@
-"""Untrusted input files: regular ones alone, bounded reads, SHA-256, names escaped for display."""
+"""Untrusted input files: regular files alone, bounded reads, SHA-256, names escaped for display."""
 
 import hashlib
 import io
@@ -10,27 +10,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-# No name of a file, and a message or table with them would not be one line.
+# Refused in names, as they would break a message or table into lines.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Of a text from a file, in a message.
+# Characters of a text from a file, and items of a list, that a message shows.
 SHOWN_LENGTH = 60
-# Of a list, in a message.
 FEW = 5
-# How files begin that are handed over in place of text, and the way out.
+# First bytes of binary files that are given in place of text, their kind, and advice.
 BINARY_KINDS = (
     (b"PK\x03\x04", "a zip or Excel file", "unpack it, or save it as text (.csv)"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as text (.csv)"),
     (b"\x1f\x8b", "a gzip file", "unpack it"),
     (b"\x89HDF", "an HDF5 file", "export it as text (.csv)"),
 )
-# By the letter of ``ls -l``; whoever opens or reads one of these may wait for ever.
+# By the letter of ``ls -l``; opening or reading one of these may block for ever.
 OTHER_KINDS = {"d": "a folder", "p": "a pipe", "s": "a socket", "c": "a device", "b": "a device"}
 
 
 def open_input(path: str | Path) -> BinaryIO:
-    """A regular file, opened for reading bytes. One that says it is empty is not read.
-
-    The files under /proc say so: some of them never end, and of some the first byte never comes.
+    """Open a regular file for reading bytes. One of size 0 is not read: files under /proc, of which some never end or
+    never give a byte, have that size.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -49,12 +47,12 @@ def open_input(path: str | Path) -> BinaryIO:
 
 
 def paths_of(given: str | Path | Iterable[str | Path]) -> list[Path]:
-    """One path or several as a list: of a text, the letters are none."""
+    """One path or several as a list; a text is one path."""
     return [Path(one) for one in ([given] if isinstance(given, str | Path) else given)]
 
 
 def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
-    """The bytes of a regular file; errors as of ``open_input``, and ValueError for more than ``max_bytes`` of them."""
+    """Read a regular file; errors as of ``open_input``, and ValueError for more than ``max_bytes``."""
     with open_input(path) as file:
         try:
             content = file.read(-1 if max_bytes is None else max_bytes + 1)
@@ -66,7 +64,7 @@ def read_input(path: str | Path, *, max_bytes: int | None = None) -> bytes:
 
 
 def refuse_binary(path: str | Path, content: bytes, expected: str, kinds: Iterable = ()) -> None:
-    """ValueError where a file that should be text is of a binary kind that is handed over at times.
+    """Raise ValueError, with advice, for a known binary kind of file in place of text.
 
     Args:
         kinds: further ones, as in ``BINARY_KINDS``.
@@ -77,7 +75,7 @@ def refuse_binary(path: str | Path, content: bytes, expected: str, kinds: Iterab
 
 
 def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal; OSError where it is no file, cannot be read, or is larger."""
+    """SHA-256 of a file, in hexadecimal; OSError where it is no file, cannot be read, or exceeds ``max_bytes``."""
     with open_input(path) as file:
         if max_bytes is not None and os.stat(path).st_size > max_bytes:
             raise OSError(f"{path}: expected a file of up to {max_bytes:,} bytes, found a larger one")
@@ -85,7 +83,7 @@ def sha256_of(path: str | Path, *, max_bytes: int | None = None) -> str:
 
 
 def printable(text: object) -> str:
-    """A text with what terminals and pages obey or cannot show escaped: names of files may hold anything.
+    """Escape control and unprintable characters in a text: names of files may hold anything.
 
     Spaces of all kinds stay: macOS writes narrow ones, and Japanese has wide ones.
     """
@@ -96,17 +94,17 @@ def printable(text: object) -> str:
 
 
 def plain_id(name: str) -> str:
-    """An id with accents written one way (NFC): file systems, editors and trackers differ."""
+    """Unicode-normalised id (NFC): file systems, editors and trackers differ in accents."""
     return unicodedata.normalize("NFC", name)
 
 
 def first_few(texts: Sequence[str], count: int = FEW) -> str:
-    """The first few, for a message."""
+    """The first few texts of a list, for a message."""
     return ", ".join(texts[:count]) + (", ..." if len(texts) > count else "")
 
 
 def shown(text: str) -> str:
-    """A text for a message: on one line, cut if it is long."""
+    """Quoted text for a message: on one line, cut if it is long."""
     if len(text) > SHOWN_LENGTH:
         return f"{text[:SHOWN_LENGTH]!r}... ({len(text)} characters)"
     return repr(text) if text else "nothing"

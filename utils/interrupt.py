@@ -1,4 +1,4 @@
-"""Graceful shutdown between two steps on SIGINT, SIGTERM, SIGHUP or a deadline; and a timeout for one piece of work."""
+"""Graceful shutdown between two steps on SIGINT, SIGTERM, SIGHUP or a deadline; and a timeout for a piece of work."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-# Exit codes: done but for some images, which are named; stopped, and can go on (a shell's own for Ctrl-C).
+# Exit codes: done except for some images, which are named; stopped, can be continued (the shell's code for Ctrl-C).
 PARTLY_DONE_CODE, STOPPED_CODE = 1, 130
 
 
 @dataclass
 class Deadline:
-    """A time by which to be done, with as much in hand as the longest stretch between two looks at it so far.
+    """Deadline, less a margin: the longest time between two checks of it so far.
 
     Args:
         minutes: from ``start`` on; None for no limit.
@@ -28,7 +28,7 @@ class Deadline:
     _last: float | None = None
 
     def restart_stretch(self) -> None:
-        """Begin a stretch now: what lies between two runs does not repeat."""
+        """Start a stretch now: the time between two runs does not count."""
         self._last = time.monotonic()
 
     def __bool__(self) -> bool:
@@ -45,26 +45,26 @@ class StopRequest:
     is near; a second signal acts as usual.
 
     Args:
-        deadline: asked too.
-        patient: further signals do nothing. Launchers of several processes hand on a Ctrl-C that the terminal has sent
+        deadline: checked too.
+        patient: further signals do nothing. Launchers of several processes forward a Ctrl-C that the terminal has sent
             to all of them already.
     """
 
     def __init__(self, deadline: Deadline | None = None, *, patient: bool = False):
         self.signal_name: str | None = None
-        # Not "deadline or ...": to ask it is to measure.
+        # Not "deadline or ...": its truth value measures time.
         self.deadline, self.patient = Deadline() if deadline is None else deadline, patient
         self._late = False
         self._handling = contextlib.ExitStack()
 
     def __bool__(self) -> bool:
-        # Asked in any case: it measures.
+        # Checked in any case: it measures time.
         self._late = bool(self.deadline)
         return self.reason is not None
 
     @property
     def reason(self) -> str | None:
-        """For people: what asked for the stop, of which this process knows; None if nothing did."""
+        """The signal or option behind the stop, for messages; None if there is none in this process."""
         late = f"--max_minutes {self.deadline.minutes:g}" if self._late else None
         return self.signal_name or late
 
@@ -83,13 +83,13 @@ class StopRequest:
 
 
 def _ends() -> list[int]:
-    """SIGTERM, and SIGHUP where it ends a program: ``nohup`` has it ignored."""
+    """The signals that end a program: SIGTERM, and SIGHUP unless ``nohup`` ignores it."""
     return [signal.SIGTERM, *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else [])]
 
 
 @contextlib.contextmanager
 def _signal_handlers(handler: Callable, *numbers: int) -> Iterator[bool]:
-    """Have signals handled so, in the main thread, as Python takes them there alone; yields whether this is it."""
+    """Install a signal handler in the main thread, the only one where Python allows it; yields whether this is it."""
     in_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, handler) for number in numbers if in_main}
     try:
@@ -100,15 +100,13 @@ def _signal_handlers(handler: Callable, *numbers: int) -> Iterator[bool]:
 
 
 def signals_raise_keyboard_interrupt() -> contextlib.AbstractContextManager:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt where nobody listens for a wish to stop: files are closed, a line is
-    said.
-    """
+    """SIGTERM and SIGHUP raise KeyboardInterrupt where no ``StopRequest`` handles them, so that files are closed."""
     return _signal_handlers(signal.default_int_handler, *_ends())
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the midst of work that takes longer; only the main thread hears of it, others go on."""
+    """Raise TimeoutError in work that takes longer; in the main thread alone, others have no limit."""
 
     def stop(number, frame) -> None:
         raise TimeoutError(f"that it takes longer than {seconds:g} s")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LOCK_NAME = ".gazemedseg.lock"
-# Until a holder that has just begun has put its name down.
+# Time for a new holder to write its name.
 NAME_S = 0.5
-# Others may take their folder or file away between two of our steps, but not each time.
+# Others may remove their folder or lock file between two of our steps, but not each time.
 TRIES = 100
-# What is locked, or asked for; closed in processes that are forked from this one: loader processes outlive a killed
-# parent for some seconds, and would hold what it held.
+# Descriptors of locks, closed in forked processes: loader processes outlive a killed parent for some seconds, and would
+# keep its locks.
 _OPEN: set[int] = set()
 
 
@@ -42,23 +42,23 @@ def lock_folder(folder: str | Path, what: str) -> contextlib.AbstractContextMana
 def lock_output(path: str | Path, what: str) -> contextlib.AbstractContextManager[None]:
     """Advisory lock on a file to be written, or a folder to be made as a whole; see ``_locked``."""
     path = Path(path)
-    # Names of files are limited to 255 bytes; two that begin alike may wait for each other.
+    # File names are limited to 255 bytes; two that begin alike may exclude each other.
     name = os.fsdecode(os.fsencode(path.name)[:200])
     return _locked(path.parent / f".{name}{LOCK_NAME}", path, what)
 
 
 @contextlib.contextmanager
 def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
-    """Hold a file that says who holds it, and that goes in the end, as do folders made for it that stayed empty.
+    """Hold a lock file with the holder's name; it is removed in the end, as are folders made for it that stayed empty.
 
-    Where the file system has no locks this is said, and the work goes on.
+    Where the file system has no locks, a line says so, and the work goes on.
 
     Args:
-        place: for the message, what is held.
-        what: for the message of others, who holds it, such as ``run.py train``.
+        place: what is locked, for the message.
+        what: who holds it, for the message of others, such as ``run.py train``.
 
     Raises:
-        ValueError: if another is there, with its name, process and host.
+        ValueError: if another process holds it, with its name, process and host.
         OSError: if nothing can be written there.
     """
     with remove_new_empty_folders(lock.parent):
@@ -77,7 +77,7 @@ def _locked(lock: Path, place: Path, what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def remove_new_empty_folders(folder: Path) -> Iterator[None]:
-    """Of a folder and those above it, the ones that were not there before go in the end if they are empty."""
+    """Remove in the end, if empty, those of a folder and its parents that did not exist before."""
     absent = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         yield
@@ -100,21 +100,21 @@ def _hold(lock: Path, place: Path) -> int:
             held = _open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         except OSError as error:
             if left and isinstance(error, FileNotFoundError):
-                continue  # another has just removed the folder that it had made, or nothing can be made, as in /proc
+                continue  # another has just removed its folder, or nothing can be made, as in /proc
             raise OSError(error.errno, error.strerror, str(place)) from error
         try:
             _lock(held, fcntl.LOCK_EX)
         except BlockingIOError as error:
-            said = _holder(held)
+            holder = _holder(held)
             _close(held)
-            raise ValueError(f"{place}: expected to be alone, found {said}; let it end") from error
+            raise ValueError(f"{place}: expected to be alone, found {holder}; let it end") from error
         except OSError:
             print(f"{place}: no locks there; see to it that nothing else writes there meanwhile", file=sys.stderr)
             return held
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(held), os.stat(lock)):
                 return held
-        _close(held)  # of one who ended between our two looks and took its file along
+        _close(held)  # its holder has ended meanwhile, and removed the file
 
 
 def _holder(held: int) -> str:
@@ -127,13 +127,13 @@ def _holder(held: int) -> str:
 
 
 def _lock(descriptor: int, how: int) -> None:
-    """At once, or BlockingIOError where another has it; another OSError where there are no locks."""
+    """Lock without waiting: BlockingIOError where another holds it, another OSError where there are no locks."""
     fcntl.flock(descriptor, how | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager
 def shared_lock(path: Path) -> Iterator[None]:
-    """Shared lock on a file or folder that there is: while entered, it is not ``is_orphaned``."""
+    """Shared lock on an existing file or folder: while entered, it is not ``is_orphaned``."""
     descriptor = _open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

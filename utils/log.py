@@ -1,4 +1,4 @@
-"""What a run says: lines on the console and in train.log, scalars and pictures for TensorBoard."""
+"""Log of a run: lines on the console and in train.log, scalars and pictures for TensorBoard."""
 
 import contextlib
 import subprocess
@@ -19,14 +19,13 @@ class RunLog(contextlib.AbstractContextManager):
 
     Args:
         folder: the run folder, made if absent; existing logs are appended to.
-        redo_from: TensorBoard drops what earlier events say of this iteration and later ones: a resumed run says it
-            again.
+        redo_from: TensorBoard drops earlier events from this iteration on: a resumed run writes them again.
 
     Raises:
         OSError: by any method, if a file cannot be written.
     """
 
-    no_bar: bool | None = None  # tqdm: none where nobody looks
+    no_bar: bool | None = None  # tqdm's disable: no bar without a terminal
 
     def __init__(self, folder: Path, *, redo_from: int | None = None):
         # Imported here: it takes a second, and only training needs it.
@@ -38,7 +37,7 @@ class RunLog(contextlib.AbstractContextManager):
         self.writer = SummaryWriter(str(folder), purge_step=redo_from)
 
     def info(self, message: str) -> None:
-        """Say a line, with the time before it."""
+        """Log a line, with the time before it."""
         line = f"{time.strftime('%H:%M:%S')} {message}"
         with named_in_errors(self.file), open(self.file, "a", encoding="utf-8") as file:
             file.write(f"{line}\n")
@@ -54,11 +53,11 @@ class RunLog(contextlib.AbstractContextManager):
                     self.writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def hyperparameters(self, options: Mapping[str, object], metrics: Mapping[str, float], iteration: int) -> None:
-        """Add what a run was made with and what it came to: TensorBoard's table of runs.
+        """Add a run's options and results to TensorBoard's table of runs.
 
         Args:
             options: by name; those that are neither numbers nor words are left out.
-            metrics: means by name, overlaps in 0..1; curves of one point too, as ``final/name``.
+            metrics: means by name, overlaps in 0..1; also added as curves of one point, ``final/name``.
             iteration: of the results.
         """
         from torch.utils.tensorboard.summary import hparams
@@ -78,14 +77,14 @@ class RunLog(contextlib.AbstractContextManager):
     def close(self) -> None:
         """Finish and close the files."""
         try:
-            # What could not be written has been reported by the call before.
+            # Failed writes have been reported by earlier calls.
             with contextlib.suppress(OSError):
                 self.writer.close()
         finally:
             threading.excepthook = self._excepthook
 
     def _leave_to_the_next_call(self, failure) -> None:
-        """TensorBoard's thread hands its OSError to the next call; its traceback would stand before our sentence."""
+        """Thread hook: TensorBoard's thread passes its OSError to the next call, so its traceback is not printed."""
         if not issubclass(failure.exc_type, OSError):
             self._excepthook(failure)
 
@@ -94,7 +93,7 @@ class RunLog(contextlib.AbstractContextManager):
 
 
 class NoLog:
-    """The log of a process that is not to say anything."""
+    """Silent log, for processes other than the main one."""
 
     no_bar = True
 

@@ -1,4 +1,4 @@
-"""One function over many items: in processes of this machine, or on a Dask cluster."""
+"""Parallel map of a function over items: in processes of this machine, or on a Dask cluster."""
 
 import importlib
 import os
@@ -15,16 +15,16 @@ from pathlib import Path
 import joblib
 
 CONNECT_S = 15
-# Tasks a cluster thread has in hand or waiting: enough to hide the way there and back.
+# Tasks of each cluster thread, running and queued: enough to hide the latency.
 TASKS_A_THREAD = 4
 PARENT_CHECK_S = 0.1
-# After Ctrl-C joblib's tracker process clears up what is left, and would complain of what is already gone, behind our
-# last words. It takes its options of the interpreter from this process.
+# After Ctrl-C joblib's tracker process cleans up, and would warn of files that are already gone after our last line. It
+# inherits the interpreter's options from this process.
 QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 
 
 def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -> Iterator:
-    """``function(*item)`` of every item, in order, from ``workers`` processes (-1: one a core) of one thread each.
+    """Map ``function(*item)`` over items, in order, in ``workers`` processes (-1: one a core) of one thread each.
 
     The processes end with this one, whatever ends it.
 
@@ -48,8 +48,8 @@ def map_in_processes(function: Callable, items: Iterable[tuple], workers: int) -
 def _end_with(parent: int) -> None:
     """End this process soon after its parent.
 
-    Left alone by a parent that was killed, it would go on with what it has in hand, and write over what the next
-    call of the command has made in the meantime.
+    After a kill of the parent it would finish its task, and overwrite what the next call of the command has made in
+    the meantime.
     """
 
     def watch() -> None:
@@ -61,9 +61,9 @@ def _end_with(parent: int) -> None:
 
 
 def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared_folder: Path) -> Iterator:
-    """``function(*item)`` of every item, in order, from the workers of a Dask cluster that is already there.
+    """Map ``function(*item)`` over items, in order, on the workers of an existing Dask cluster.
 
-    The cluster is looked at now, so that a mistake in its address shows before anything is done.
+    The cluster is checked at the call, so that a wrong address shows before anything is done.
 
     Args:
         function: importable on the workers, which must be started with this checkout on their Python path.
@@ -74,7 +74,7 @@ def map_on_dask(function: Callable, items: Iterable[tuple], address: str, shared
     Raises:
         ValueError: where ``distributed`` is not installed, no scheduler answers, there is no worker, or one
             lacks the code or the folder.
-        ChildProcessError: while it works, where the scheduler or an item's workers are gone.
+        ChildProcessError: while it works, if the scheduler or an item's workers are lost.
     """
     client = _connect(address)
     try:
@@ -108,10 +108,10 @@ def _results_of(client, function: Callable, items: Iterable[tuple]) -> Iterator:
 
 
 class _Call:
-    """A call that happens where it is unpickled.
+    """A call that is executed by unpickling it.
 
-    The scheduler unpickles the arguments of every task but passes bytes on as they are, so that it alone of the
-    cluster needs none of this code.
+    The scheduler unpickles the arguments of every task but passes bytes on as they are, so that it does not need this
+    code.
     """
 
     def __init__(self, function: Callable, arguments: tuple):

@@ -1,4 +1,4 @@
-"""Settings that are declared once, as fields of a dataclass: default, help, range or choices, and so the option too."""
+"""Declared settings: fields of a dataclass with default, help, and range or choices, from which options are made."""
 
 import argparse
 import math
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
-# What torch takes as a seed; no other setting comes near.
+# The largest seed of torch; no other setting comes near.
 LARGEST_WHOLE = 2**63 - 1
 
 
 def number(kind: type, low: float, high: float | None = None, *, open_low: bool = False) -> Callable[[str], float]:
-    """A type for numbers in low..high, with an error that says so; without ``high`` up to the largest finite one."""
+    """Option type of a number in low..high; without ``high`` up to the largest finite one."""
     largest = (LARGEST_WHOLE if kind is int else sys.float_info.max) if high is None else high
 
     def convert(text: str):
@@ -23,7 +23,7 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
             value = math.nan
         if not (low < value <= largest if open_low else low <= value <= largest):
             at_least = f"above {low}" if open_low else f"from {low}"
-            # That of all numbers is said where it was passed.
+            # The largest of all numbers is named only where it was exceeded.
             has_end = high not in (None, math.inf) or (kind is int and value > largest)
             up_to = f" to {largest}" if has_end else ""
             noun = "a whole number" if kind is int else "a number"
@@ -36,7 +36,7 @@ def number(kind: type, low: float, high: float | None = None, *, open_low: bool 
 def numbers(
     kind: Callable[[str], float], *, each_once: bool = False, most: int | None = None
 ) -> Callable[[str], tuple]:
-    """A type for numbers separated by commas, of which there may be ``most``."""
+    """Option type of numbers separated by commas, at most ``most`` of them."""
 
     def convert(text: str) -> tuple:
         try:
@@ -53,7 +53,7 @@ def numbers(
 
 
 def number_tuple(count: int, *, positive: int) -> Callable[[str], tuple[float, ...]]:
-    """A type for ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
+    """Option type of ``count`` finite numbers separated by commas, the last ``positive`` of them above 0."""
 
     def convert(text: str) -> tuple[float, ...]:
         values = numbers(float)(text)
@@ -81,24 +81,23 @@ def setting(
     metavar: str | None = None,
     negatable: bool = False,
 ) -> Any:
-    """A field of a dataclass that is a setting.
+    """Declare a setting: a field of a dataclass.
 
     Args:
-        default: MISSING of ``dataclasses`` where it has to be given; False for a switch.
-        help: what it is for, in a line.
-        kind: makes a value of text, or raises argparse.ArgumentTypeError; None for words and paths.
-        choices: the words that it may be, or the registry that they are the keys of, which may grow.
+        default: MISSING of ``dataclasses`` for a required one; False for a switch.
+        help: of the option, a line.
+        kind: converts text to a value, or raises argparse.ArgumentTypeError; None for words and paths.
+        choices: the allowed words, or a registry with these keys, which may grow.
         flags: of the option, where it has others than its name.
-        metavar: how the help writes its value.
+        metavar: placeholder of the value in the help.
         negatable: for a switch that can be turned off again, as one that a recipe sets.
     """
-    said = {"help": help, "kind": kind, "choices": choices, "flags": flags, "metavar": metavar, "negatable": negatable}
-    return field(default=default, metadata=said)
+    about = {"help": help, "kind": kind, "choices": choices, "flags": flags, "metavar": metavar, "negatable": negatable}
+    return field(default=default, metadata=about)
 
 
 def declared_settings(*classes: type) -> dict[str, Field]:
-    """The settings that classes declare, by name, in order; of a class those of its bases with them, and of one that
-    several declare the first."""
+    """The settings that classes and their bases declare, by name, in order; of one that several declare the first."""
     found: dict[str, Field] = {}
     for one in (one for declared in classes for one in fields(declared) if "help" in one.metadata):
         found.setdefault(one.name, one)
@@ -108,49 +107,49 @@ def declared_settings(*classes: type) -> dict[str, Field]:
 def add_settings(
     group, declared: Mapping[str, Field], names: Iterable[str] | None = None, *, checked: bool = True
 ) -> None:
-    """Settings, all or those of the names given, as options of a parser or a group of one; those that are not
-    ``checked`` as words, of which ``checked_value`` is to make values, where others may declare the same."""
+    """Add settings, all or those named, as options to a parser or an argument group; without ``checked`` as words, of
+    which ``checked_value`` makes values, where several classes declare settings of one name."""
     for name in declared if names is None else names:
-        one, said = declared[name], declared[name].metadata
-        given: dict[str, Any] = {"help": said["help"], "default": None if one.default is MISSING else one.default}
+        one, about = declared[name], declared[name].metadata
+        given: dict[str, Any] = {"help": about["help"], "default": None if one.default is MISSING else one.default}
         given |= {"required": True} if checked and one.default is MISSING else {}
-        if said["negatable"]:
+        if about["negatable"]:
             given["action"] = argparse.BooleanOptionalAction
         elif one.default is False:
             given["action"] = "store_true"
         else:
-            choices = None if said["choices"] is None else tuple(said["choices"])
-            kind, metavar = said["kind"] or str, said["metavar"]
+            choices = None if about["choices"] is None else tuple(about["choices"])
+            kind, metavar = about["kind"] or str, about["metavar"]
             if not checked:
                 kind, choices, metavar = str, None, metavar or (choices and f"{{{','.join(choices)}}}")
             given |= {"type": kind, "choices": choices, "metavar": metavar}
-        group.add_argument(*(said["flags"] or (f"--{name}",)), dest=name, **given)
+        group.add_argument(*(about["flags"] or (f"--{name}",)), dest=name, **given)
 
 
 def checked_value(declared: Field, value: Any) -> Any:
-    """A setting's value as its option would give it; ValueError for one that it would not take."""
-    said, name = declared.metadata, f"--{declared.name}"
-    name = name if name in (said["flags"] or (name,)) else said["flags"][-1]
+    """Validate a setting's value and convert it as its option would; ValueError for one that it would not take."""
+    about, name = declared.metadata, f"--{declared.name}"
+    name = name if name in (about["flags"] or (name,)) else about["flags"][-1]
     if value is MISSING:
         raise ValueError(f"{name}: expected it to be given, found none")
     if value is None and declared.default is None:
         return None
-    if declared.default is False or said["negatable"]:
+    if declared.default is False or about["negatable"]:
         if not isinstance(value, bool):
             raise ValueError(f"{name}: expected True or False, found {value!r}")
         return value
     try:
-        if said["kind"]:
-            value = said["kind"](",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+        if about["kind"]:
+            value = about["kind"](",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         else:
             value = os.fspath(value)
             if isinstance(value, bytes):
                 raise argparse.ArgumentTypeError(f"expected a word or path, found {value!r}")
             if not value:
-                # Of a variable of the shell that is not set: not to be taken for an option that is left out.
+                # An unset variable of the shell must not pass for an option that is left out.
                 raise argparse.ArgumentTypeError("expected a word or path, found an empty one; leave the option out")
     except (argparse.ArgumentTypeError, TypeError) as error:
         raise ValueError(f"{name}: {error}") from error
-    if said["choices"] is not None and value not in said["choices"]:
-        raise ValueError(f"{name}: expected one of {', '.join(said['choices'])}, found {value!r}")
+    if about["choices"] is not None and value not in about["choices"]:
+        raise ValueError(f"{name}: expected one of {', '.join(about['choices'])}, found {value!r}")
     return value

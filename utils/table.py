@@ -1,4 +1,4 @@
-"""Tables of text: the cells of a file with their rows as a spreadsheet counts; strict reading of CSV."""
+"""Strict reading of CSV: tables of text, with rows numbered as in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ OTHER_DELIMITERS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"))
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, for whoever checks its values.
+    """A table of text, with methods to refuse values.
 
     Attributes:
         path: the file.
-        frame: (N,C) the cells; the index is the row of each as spreadsheets count: 1 is the first row of the file, rows
-            without content count, and a field with line breaks in quotation marks lies in one row.
+        frame: (N,C) cells, indexed by row number as in a spreadsheet: 1 is the first row of the file, rows without
+            content count, and a quoted field with line breaks lies in one row.
     """
 
     path: Path
     frame: pd.DataFrame
 
     def where(self, index: int) -> str:
-        """File and row of the record ``index``, for a message."""
+        """File and row of record ``index``, for a message."""
         return f"{self.path}, row {self.frame.index[index]}"
 
     def refuse(self, wrong: Sequence[bool], column: str, expected: str, advice: str = "") -> NoReturn:
@@ -65,7 +65,7 @@ def read_table(path: str | Path, needed: Sequence[str], optional: Sequence[str] 
         OSError: if there is no such file or it cannot be read.
         ValueError: if it is no such table, with the row.
     """
-    # Whoever imports this reads no table as a rule: processes that prepare gaze do without 60 MB each.
+    # Imported here: processes that prepare gaze read no table, and save 60 MB each.
     import pandas as pd
 
     path = Path(path)
@@ -74,7 +74,7 @@ def read_table(path: str | Path, needed: Sequence[str], optional: Sequence[str] 
     records = _records(path, raw)
     header = _header(path, next(records, (1, []))[1], needed, optional)
     rows, cells = [], []
-    # Cells alike share their memory: more than half of that of a million rows.
+    # Equal cells share their memory: more than half of that of a million rows.
     strip = functools.cache(str.strip)
     for row, fields in records:
         _check_width(path, row, fields, len(header))
@@ -83,7 +83,7 @@ def read_table(path: str | Path, needed: Sequence[str], optional: Sequence[str] 
     if not rows:
         raise ValueError(f"{path}: expected rows below the header, found none")
     frame = pd.DataFrame(np.array(cells, dtype=object).reshape(-1, len(header)), index=rows)
-    # A column that nobody asked for may be there twice.
+    # Columns that are not read may be there twice.
     twice = pd.Index(header).duplicated()
     frame.columns = [f"{name}.{place}" if twice[place] else name for place, name in enumerate(header)]
     return Table(path, frame)
@@ -109,7 +109,7 @@ def _line(raw: bytes, position: int) -> int:
 
 
 def _check_delimiter(path: Path, raw: bytes, needed: Sequence[str]) -> None:
-    """Before parsing, which would stumble over quotation marks beside another delimiter."""
+    """Refuse another delimiter before parsing, which would fail at quotation marks beside it."""
     lines = itertools.islice(re.finditer(rb"[^\r\n]+", raw), 2)
     header, first_row, *_ = *(line[0].decode("utf-8-sig") for line in lines), "", ""
     for delimiter, plural in OTHER_DELIMITERS:
@@ -123,7 +123,7 @@ def _check_delimiter(path: Path, raw: bytes, needed: Sequence[str]) -> None:
 
 
 def _records(path: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Row number, as spreadsheets count, and fields of each row with content; ValueError where it is no CSV."""
+    """Row number, as in a spreadsheet, and fields of each row with content; ValueError where it is no CSV."""
     lines = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
     row = 0
     try:
@@ -138,7 +138,7 @@ def _records(path: Path, raw: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(path: Path, fields: list[str], needed: Sequence[str], optional: Sequence[str]) -> list[str]:
-    """The columns' names without empty ones at the end, which a comma there would make; ValueError where one lacks."""
+    """Names of the columns, without empty ones from commas at the end; ValueError where a needed one is missing."""
     names = [field.strip() for field in fields]
     while names and not names[-1]:
         names.pop()
@@ -158,19 +158,19 @@ def _header(path: Path, fields: list[str], needed: Sequence[str], optional: Sequ
 
 
 def _check_width(path: Path, row: int, fields: list[str], width: int) -> None:
-    """Empty fields at the end are a spreadsheet's; a field too few may be the end of a file cut off."""
+    """Refuse rows of another width; empty fields at the end are allowed, as spreadsheets write them."""
     if len(fields) < width or any(field.strip() for field in fields[width:]):
         advice = "complete or remove the row" if len(fields) < width else "look for decimal commas, or quote a field"
         raise ValueError(f"{path}, row {row}: expected {width} fields as in the header, found {len(fields)}; {advice}")
 
 
 def numbers_of(texts: pd.Series) -> np.ndarray:
-    """(N,) float64, the numbers that texts say: NaN for an empty one, infinity for what is no finite number."""
+    """Numbers of texts, (N,) float64: NaN for an empty text, infinity for one that is no finite number."""
     return texts.map({text: _number(text) for text in texts.unique()}).to_numpy(np.float64)
 
 
 def _number(text: str) -> float:
-    # 1_000 and the digits of other scripts are numbers to float alone, not to spreadsheets.
+    # float() also takes 1_000 and digits of other scripts, which spreadsheets do not.
     try:
         number = float(text) if text.isascii() and "_" not in text else np.inf
     except ValueError:

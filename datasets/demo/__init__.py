@@ -1,1 +1,1 @@
-"""Made images with a simulated viewer's gaze."""
+"""Synthetic images with a simulated viewer's gaze."""

@@ -1,4 +1,4 @@
-"""A made data set in Kvasir's folder format: endoscopy-like pictures, their masks, and simulated gaze."""
+"""Synthetic data set in Kvasir's folder format: endoscopy-like pictures, their masks, and simulated gaze."""
 
 import json
 import os
@@ -57,21 +57,21 @@ def make_demo_dataset(
 
 
 def make_whole(root: Path, settings: dict, write: Callable[[Path], None]) -> None:
-    """Make a folder whole or not at all, and ``demo.json`` with its settings; nothing where it is made already.
+    """Make a folder atomically, with its settings in ``demo.json``; does nothing where it was made before.
 
     ValueError where ``root`` holds something else.
     """
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         _check_settings(root, settings)
         return
-    # Through links, and of "." the name.
+    # Links resolved, and "." by its name.
     place = root.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(place) as temporary:
         write(temporary)
         (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         if place.exists():
-            # Somebody may be in it, so that it stays; it may be a mount, into which nothing can be renamed.
+            # The folder stays: it may be a working folder, or a mount, into which nothing can be renamed.
             for path in sorted(temporary.iterdir(), key=lambda path: path.name == SETTINGS_FILE):
                 shutil.move(path, place / path.name)
         else:
@@ -94,7 +94,7 @@ def _check_settings(root: Path, settings: dict) -> None:
 
 
 def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One endoscopy-like picture with one target, in an eighth of the cases of two parts.
+    """Draw an endoscopy-like picture with one target, in an eighth of the cases of two parts.
 
     Args:
         size: (H, W) in pixels, 24 or more each.
@@ -106,7 +106,7 @@ def make_demo_image(size: tuple[int, int], rng: np.random.Generator) -> tuple[np
     """
     depth = _target_depth(size, rng)
     mask = depth > 0
-    # How far a pixel belongs to the target: soft edges, some softer than others.
+    # Membership of the target, 0..1: soft edges, some softer than others.
     softness = rng.uniform(0.04, 0.16)
     inside = 1 / (1 + np.exp(-np.clip(depth / softness * 3, -30, 30)))
     lumen_xy = rng.uniform((0.1, 0.1), (0.9, 0.9))
@@ -142,14 +142,14 @@ def _write_dataset(root: Path, num_train: int, num_test: int, image_size: tuple[
 
 
 def _write_jpeg(path: Path, values: np.ndarray) -> None:
-    # OpenCV, writing itself, does not say what was in the way.
+    # OpenCV's own writing gives no reason for a failure.
     _, encoded = cv2.imencode(".jpg", values, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     with named_in_errors(path):
         path.write_bytes(encoded.tobytes())
 
 
 def fixation_rows(name: str, mask: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Simulated gaze on one image, a row a fixation; columns and units of the real table, ``mask`` (H,W) bool."""
+    """Fixation table of simulated gaze on one image, with the real table's columns and units; ``mask`` (H,W) bool."""
     fixations = simulate_fixations(mask, rng=rng)
     count = len(fixations)
     pupil = rng.normal(1700, 350) + rng.normal(0, 60, count)
@@ -180,7 +180,7 @@ def _target_depth(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray
         apart = rng.uniform(0, 2 * np.pi)
         other = centre + rng.uniform(1.2, 1.7) * np.sqrt(area) * np.array([np.cos(apart), np.sin(apart)])
         distance = np.minimum(distance, blob_distance(size, np.clip(other, 0.1, 0.9), rng) * rng.uniform(1.2, 1.6))
-    # The distance that just the wanted share of the pixels falls below, wherever the image cuts the target.
+    # Scaled by the quantile that gives the target its area, wherever the image cuts it.
     return 1 - distance / np.quantile(distance, area)
 
 

@@ -1,4 +1,4 @@
-"""Made downloads in the form of the archive's, with simulated gaze: MR series and masks of nobody."""
+"""Synthetic downloads in the archive's form, with simulated gaze: MR series and masks."""
 
 import os
 from pathlib import Path
@@ -20,12 +20,12 @@ SIZE_PX = (96, 96)
 # Between slices, rows and columns, as in many of the real series.
 SPACING_MM = (3.0, 0.6, 0.6)
 ORIGIN_MM = (-28.8, -28.8, 30.0)
-# Of a case: those that hold prostate at most, and those before and after them.
+# Of a case: slices with prostate, at most, and slices before and after them.
 SLICES, MARGIN = 6, 2
 
 
 def make_demo_prostate(root: str | os.PathLike, *, num_train: int, num_test: int, seed: int = 0) -> Path:
-    """Make a small prostate-like data set, from downloads that are made first, whole or not at all.
+    """Make a small prostate-like data set, from downloads that are made first, atomically.
 
     Args:
         root: the folder to make; see ``datasets.demo.pictures.make_demo_dataset``.
@@ -86,13 +86,13 @@ def _write(root: Path, slices_of_phase: dict[str, int], seed: int) -> None:
             listed.append(row | {"File Location": str(folder)})
             tables += [fixation_rows(f"{case}_{n}", mask, rng) for n, mask in enumerate(masks, 1) if mask.any()]
     pd.DataFrame(listed).to_csv(raw / "metadata.csv", index=False)
-    # The folder has another name while it is made.
+    # The report names the folder as it will be called.
     write_json(root / REPORT_FILE, prepare_nci(raw, root) | {"raw": RAW_FOLDER})
     pd.concat(tables).to_csv(root / "fixations.csv", index=False)
 
 
 def _volume(num_slices: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A series (slices,H,W) in 0..4095, and where its prostate is, bool: an egg that wanes towards both ends."""
+    """A series (slices,H,W) in 0..4095 and its prostate, bool: an ellipsoid."""
     distance = blob_distance(SIZE_PX, rng.normal(0.5, 0.04, 2), rng)
     along = np.linspace(-0.8, 0.8, num_slices) if num_slices > 1 else np.zeros(1)
     radius = rng.uniform(0.2, 0.28) * np.sqrt(1 - along**2)

@@ -15,11 +15,11 @@ EDGE = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Viewer:
-    """How a simulated person looks; every default is fitted to the real Kvasir viewer.
+    """Parameters of a simulated viewer; every default is fitted to the real Kvasir viewer.
 
-    Lengths are shares of the image's width (x) or height (y). "Rank" says how far out in the target a point
-    lies: the share of the target's pixels that lie deeper inside, 0 at its core and 1 at its outline.
-    `area` below is the target's share of the image.
+    Lengths are shares of the image's width (x) or height (y). "Rank" is a point's position between core and outline:
+    the share of the target's pixels that lie deeper inside, 0 at its core and 1 at its outline. `area` below is the
+    target's share of the image.
     """
 
     # How many: exp(log_count + log_count_per_log_area * ln(area) + noise), within min_count..max_count.
@@ -78,10 +78,10 @@ class Viewer:
 
 
 def simulate_fixations(mask: np.ndarray, *, rng: np.random.Generator, viewer: Viewer | None = None) -> np.ndarray:
-    """Fixations of a person who first looks for the target roughly and then goes over it thoroughly.
+    """Simulate fixations of a viewer who first searches for the target and then scans it.
 
     The scan begins at the target's core and moves out towards its outline within a few fixations, as the real
-    viewer's does, then goes round and over the whole target.
+    viewer's does, then goes over the whole target.
 
     Args:
         mask: (H,W) bool, true on the target, which may have several parts.

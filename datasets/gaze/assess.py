@@ -1,4 +1,4 @@
-"""Score gaze maps that are there, whoever made them."""
+"""Quality assessment of existing gaze maps against masks."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,8 +30,8 @@ def assess_gaze(
     """Score every image's fixations and maps against its mask; write ``gaze/per_image.csv`` and ``gaze/quality.json``.
 
     Args: as ``prepare_gaze`` takes them. Times an image, where an earlier preparation left them, are kept.
-        map_folder: maps of a round, PNG files of any size, which are scored in place of the data folder's CRF maps, but
-            for those that are masks that the round was given; the two files are then written beside it.
+        map_folder: maps of a round, PNG files of any size, scored in place of the data folder's CRF maps, except
+            masks that the round was given; the two files are then written beside it.
 
     Returns:
         What is written: ``num_images``, ``without_map`` (by kind of map, the number of images that have none),
@@ -44,20 +44,20 @@ def assess_gaze(
     fixations = read_fixations(fixations_csv)
     names, left_out = images_to_prepare(spec, root, fixations)
     thresholds = level_thresholds(spec, num_levels)
-    made = None if map_folder is None else Path(map_folder).resolve()
-    if made is None:
+    own_maps = None if map_folder is None else Path(map_folder).resolve()
+    if own_maps is None:
         check_finished(root)
         for kind in ("heatmap", "map"):
             check_one_file_a_name(spec, root, kind, names)
     else:
-        there = [name for name in names if (made / f"{name}.png").is_file()]
+        there = [name for name in names if (own_maps / f"{name}.png").is_file()]
         if not there:
-            raise ValueError(f"{made}: expected maps, <id>.png, of images with fixations, found none")
-        given = set((read_labels(made.parent) or {}).get("masks", ())).intersection(there)
+            raise ValueError(f"{own_maps}: expected maps, <id>.png, of images with fixations, found none")
+        given = set((read_labels(own_maps.parent) or {}).get("masks", ())).intersection(there)
         reason = "its map is the mask that was given"
         left_out += [{"name": name, "reason": reason, "broken": False} for name in sorted(given)]
         names = [name for name in there if name not in given]
-    items = ((spec, root, name, fixations[name], thresholds, made) for name in names)
+    items = ((spec, root, name, fixations[name], thresholds, own_maps) for name in names)
     results = list(progress(map_in_processes(assess_image, items, workers), total=len(names)))
     left_out += [result for result in results if "reason" in result]
     done = [result for result in results if "reason" not in result]
@@ -67,7 +67,7 @@ def assess_gaze(
             f"{root / GAZE_FOLDER}: expected gaze maps, found none of {len(done)} images; "
             + why_missing(spec, root, [result["name"] for result in done], fixations_csv)
         )
-    out = root if made is None else made.parent
+    out = root if own_maps is None else own_maps.parent
     with lock_folder(out / GAZE_FOLDER, "an assessment"):
         report = {
             "data": data,
@@ -83,16 +83,21 @@ def assess_gaze(
 
 
 def assess_image(
-    spec: DatasetSpec, root: Path, name: str, fixations: Fixations, thresholds: Sequence[float], made: Path | None
+    spec: DatasetSpec,
+    root: Path,
+    name: str,
+    fixations: Fixations,
+    thresholds: Sequence[float],
+    own_maps: Path | None,
 ) -> dict:
-    """Score one image; ``name`` with ``maps`` (the kinds found) and ``quality``, or with ``reason``."""
+    """Score one image: ``name`` with ``maps`` (the kinds found) and ``quality``, or with the ``reason`` why not."""
     try:
         paths = {kind: find_file(root / folder, name, spec.map_exts) for kind, folder in MAP_FOLDERS.items()}
-        if made is not None:
-            paths["crf"] = made / f"{name}.png"
+        if own_maps is not None:
+            paths["crf"] = own_maps / f"{name}.png"
         maps = {kind: io.read_gray(path) for kind, path in paths.items() if path.is_file()}
         mask, ignore = sample_label(spec, root, name)
-        if made is not None and mask is not None:
+        if own_maps is not None and mask is not None:
             maps["crf"] = cv2.resize(maps["crf"], mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return {"name": name, "maps": list(maps), "quality": score_image(fixations, maps, mask, thresholds, ignore)}
     except ValueError as error:

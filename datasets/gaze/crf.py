@@ -1,4 +1,4 @@
-"""A heatmap refined by a fully-connected CRF, so that it follows the edges of the image."""
+"""Dense (fully-connected) CRF that refines a heatmap, so that it follows the edges of the image."""
 
 import numpy as np
 
@@ -98,9 +98,9 @@ CRF_ENGINES = {"compiled": _infer_compiled, "pydensecrf": _infer_pydensecrf}
 
 
 def crf_image(image: np.ndarray) -> np.ndarray:
-    """The RGB image that the CRF sees: 8-bit colour as it is; others, (H,W) or (H,W,C), scaled to 0..255, grey thrice.
+    """RGB input of the CRF: 8-bit colour unchanged; other images, (H,W) or (H,W,C), scaled to 0..255, grey repeated.
 
-    A constant image becomes black, and so does what is masked, as the padding of DICOM: it has the darkest value.
+    A constant image becomes black, and so do masked pixels, as DICOM's padding, which have the darkest value.
     ValueError for other than 1 or 3 channels.
     """
     image = np.atleast_3d(np.asarray(image))

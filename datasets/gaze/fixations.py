@@ -13,7 +13,7 @@ X, Y = "CURRENT_FIX_X", "CURRENT_FIX_Y"
 DURATION = "CURRENT_FIX_DURATION"
 NEEDED_COLUMNS = (IMAGE, X, Y, DURATION)
 SIZE_COLUMNS = ("IMAGE_HEIGHT", "IMAGE_WIDTH")
-# Either of them tells two fixations apart that are alike in place and duration.
+# Either of them distinguishes fixations of equal place and duration.
 ORDER_COLUMNS = ("CURRENT_FIX_INDEX", "CURRENT_FIX_START")
 # As EyeLink's Data Viewer calls them.
 EYE_COLUMNS = ("EYE", "EYE_USED", "EYE_REPORTED")
@@ -27,7 +27,7 @@ SHORT_MS = 5
 MAX_SIDE_PX = 1_000_000
 # File systems end at 255, ending and all.
 MAX_ID_BYTES = 240
-# Of images as people look at them, which may not be those that are trained on.
+# Endings of images as shown to people, which may differ from those that are trained on.
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".dcm", ".dicom")
 
 
@@ -82,7 +82,7 @@ def read_fixations(path: str | Path) -> dict[str, Fixations]:
 
 
 def _ids(table: Table) -> dict[str, str]:
-    """The ids of images by what the table calls them, in the order of first appearance."""
+    """Image ids by the table's labels, in the order of first appearance."""
     labels = table.frame[IMAGE]
     id_of, label_of, twice = {}, {}, []
     for label in labels.unique():
@@ -102,12 +102,12 @@ def _ids(table: Table) -> dict[str, str]:
 
 
 def without_folders(name: str) -> str:
-    """A file's name from a Windows or POSIX path, whatever reads it; accents composed (macOS parts them)."""
+    """File name of a Windows or POSIX path, on any system; accents composed (macOS decomposes them)."""
     return plain_id(name.replace("\\", "/").rpartition("/")[2])
 
 
 def without_ending(name: str) -> str:
-    """A file name without the ending of an image, if it has one: what else follows a dot belongs to the name."""
+    """File name without the ending of an image, if it has one: anything else after a dot belongs to the name."""
     stem, dot, ending = name.rpartition(".")
     return stem if dot and f".{ending.lower()}" in IMAGE_ENDINGS else name
 
@@ -141,8 +141,8 @@ def _durations(table: Table) -> np.ndarray:
 
 
 def _sizes(table: Table, image: np.ndarray, first: np.ndarray) -> list[tuple[int, int] | None]:
-    """(height, width) of the images of rows ``image`` (N,), whose first rows ``first`` are; None where the table has
-    none.
+    """Image sizes (height, width), None where the table has none; ``image`` (N,) is the image's number of each row,
+    ``first`` the first row of each image.
     """
     there = [column for column in SIZE_COLUMNS if column in table.frame]
     if len(there) == 1:
@@ -167,7 +167,7 @@ def _sizes(table: Table, image: np.ndarray, first: np.ndarray) -> list[tuple[int
 
 
 def _check_one_eye_an_image(table: Table) -> None:
-    """Two eyes see one thing, which would count twice, with the error of both."""
+    """Refuse two eyes on one image: what both see would count twice, with the error of both."""
     for column in (name for name in table.frame if name.upper() in EYE_COLUMNS):
         other = table.frame[column] != table.frame.groupby(IMAGE)[column].transform("first")
         if other.any():
@@ -175,7 +175,7 @@ def _check_one_eye_an_image(table: Table) -> None:
 
 
 def _check_repeats(table: Table) -> None:
-    """A row copied by mistake would count twice in the heatmap."""
+    """Refuse rows copied by mistake, which would count twice in the heatmap."""
     repeats = table.frame.duplicated()
     if repeats.any() and any(column in table.frame for column in ORDER_COLUMNS):
         row, count = repeats.idxmax(), repeats.sum()

@@ -1,4 +1,4 @@
-"""The gaze maps of an image on disk: where they are, how they are written, and what each was made from."""
+"""Gaze map files: paths, formats, and the fingerprint of what each map was made from."""
 
 import contextlib
 import hashlib
@@ -17,10 +17,10 @@ from utils.images import write_image
 GAZE_FOLDER = Path("gaze")
 # In the order in which they are made.
 MAP_FOLDERS = {"heatmap": SAMPLE_FOLDERS["heatmap"], "crf": SAMPLE_FOLDERS["map"]}
-# Of --map_format: what the reference writes for each data set, or no JPEG loss.
+# Choices of --map_format: what the reference writes for each data set, or no JPEG loss.
 MAP_FORMAT_CHOICES = ("as-reference", "png")
-OURS = "gazemedseg"
-# What the maps of a round are, beside their folder.
+OURS = "gazemedseg"  # the start of each fingerprint
+# Description of a round's maps, beside their folder.
 LABELS_FILE = "labels.json"
 # Part of every fingerprint: to be raised with any change of the formulas.
 FORMULAS = "1"
@@ -38,7 +38,7 @@ def map_ending(spec: DatasetSpec, map_format: str) -> str:
 
 
 def read_labels(folder: str | Path) -> dict | None:
-    """What is known of the labels in the folder of a round (``training.labels``); None where they are not finished.
+    """Description of the labels in the folder of a round (``training.labels``); None where they are not finished.
 
     Raises:
         ValueError: for a file that is something else.
@@ -48,7 +48,7 @@ def read_labels(folder: str | Path) -> dict | None:
 
 
 def why_missing(spec: DatasetSpec, root: Path, names: Collection[str], fixations: str | Path = "CSV") -> str:
-    """What to do about images without a map: why the last preparation left out the first of them, or how to make them.
+    """Advice on images without a map: why the last preparation left out the first of them, or how to make them.
 
     Args:
         names: of the images.
@@ -79,14 +79,15 @@ def fingerprint(*parts) -> str:
 
 
 def reuse_or_make_map(path: Path, made_from: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
-    """The pixels of a map as its readers see them, (H,W) uint8, and whether it was made: where its file is not there,
-    not whole, or made from something else."""
+    """Read a map, or make it where its file is absent, damaged or of another fingerprint.
+
+    Returns the pixels as read from the file, (H,W) uint8, and whether the map was made."""
     with contextlib.suppress(OSError, ValueError):
         values, comment = io.read_with_comment(path)
         if comment == made_from:
             return values, False
     write_image(path, make(), comment=made_from)
-    # JPEG changes it a little.
+    # Read back, as JPEG changes it a little.
     return io.read_gray(path), True
 
 
@@ -97,8 +98,8 @@ def remove_other_formats(path: Path) -> None:
             path.with_name(path.name.removesuffix(path.suffix) + ending).unlink(missing_ok=True)
 
 
-def remove_ours(folder: Path, name: str) -> None:
-    """Remove the maps of an image that this program made from input that is gone; a map from elsewhere stays."""
+def remove_own_maps(folder: Path, name: str) -> None:
+    """Remove the maps of an image that this program made; a map from elsewhere stays."""
     for path in (folder / f"{name}{ending}" for ending in MAP_EXTS):
         with contextlib.suppress(OSError, ValueError):
             if (io.read_with_comment(path)[1] or "").startswith(OURS):

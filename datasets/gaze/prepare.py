@@ -1,7 +1,7 @@
-"""Prepare a data set's gaze: a heatmap and a CRF map for every image that was looked at, and a report.
+"""Preparation of a data set's gaze: a heatmap and a CRF map for every image that was looked at, and a report.
 
-Safe to stop at any moment: every file is whole or not there, and carries a fingerprint of what it was made
-from, so that the next call does what is missing or outdated and nothing else.
+Safe to stop at any moment: files are written atomically and carry a fingerprint of what they were made from, so that
+the next call does what is missing or outdated and nothing else.
 """
 
 import math
@@ -39,7 +39,7 @@ from datasets.gaze.map_files import (
     fingerprint,
     map_ending,
     remove_other_formats,
-    remove_ours,
+    remove_own_maps,
     reuse_or_make_map,
 )
 from datasets.gaze.quality import QUALITY_FILE, THRESHOLDS, score_image, write_quality
@@ -56,7 +56,7 @@ VERSIONED_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "num
 
 @dataclass(frozen=True)
 class GazeSettings:
-    """What decides the maps' values; see ``fixation_heatmap`` and ``refine_with_crf``. ValueError for what has none."""
+    """Settings of the maps; see ``fixation_heatmap`` and ``refine_with_crf``. ValueError for impossible ones."""
 
     sigma_px: float
     compat: float = setting(1.0, "weight of the Potts term", NOT_NEGATIVE, flags=("--crf_compat",))
@@ -94,7 +94,7 @@ def prepare_gaze(
         root: its folder, with ``images/`` and, for the quality figures, ``masks/``.
         fixations_csv: the fixation table.
         settings: in place of the data set's own.
-        num_levels: whose thresholds the report scores, beside 0.1 to 0.9; None for as many as the data set has.
+        num_levels: levels at whose thresholds maps are scored, beside 0.1 to 0.9; None for the data set's own.
         map_format: ``as-reference`` or ``png``.
         workers: processes; -1 for one a core. The files do not depend on it.
         dask: address of a Dask scheduler whose workers do the work instead and see ``root`` under this path.
@@ -155,8 +155,8 @@ def prepare_gaze(
 
 
 def _begin(root: Path) -> None:
-    """Training refuses maps of which some may be outdated, and an old report must not speak for them."""
-    # What a killed one left half-written.
+    """Mark the maps as unfinished, so that training refuses them, and remove the report of the maps before."""
+    # Half-written files of a killed preparation.
     for folder in (GAZE_FOLDER, *MAP_FOLDERS.values()):
         remove_temporary(root / folder)
     write_text(root / UNFINISHED_FILE, "run.py prepare was stopped; the same command goes on.\n")
@@ -187,7 +187,7 @@ def prepare_image(
         maps, made = _make_maps(spec, root, name, fixations, settings, paths)
     except ValueError as error:
         for folder in MAP_FOLDERS.values():
-            remove_ours(root / folder, name)
+            remove_own_maps(root / folder, name)
         foreign = sample_path(spec, root, "map", name).is_file()
         stays = "; its map, which this program did not make, stays, and is learnt from" if foreign else ""
         return {"name": name, "reason": f"{error}{stays}", "broken": True}
@@ -204,7 +204,7 @@ def prepare_image(
 
 
 def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixations]) -> tuple[list[str], list[dict]]:
-    """Names with both image and fixations, and those left out: of them ``broken`` are training ids, which need both.
+    """Names with both image and fixations, and those left out; ``broken`` marks training ids, which need both.
 
     Raises:
         FileNotFoundError, ValueError: where there is no image folder, or none of the table's images.
@@ -219,7 +219,7 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
         if path.is_file():
             names.append(name)
         else:
-            # Where any ending will do, none is missed.
+            # Where any ending will do, no single file is missing.
             missed = path.name if len(spec.image_exts) == 1 else f"of the id {name} in images/"
             reason = f"no image {missed}{near_miss_hint(name, similar)}"
             left_out.append({"name": name, "reason": reason, "broken": name in listed})
@@ -245,7 +245,7 @@ def images_to_prepare(spec: DatasetSpec, root: Path, fixations: dict[str, Fixati
 def level_thresholds(spec: DatasetSpec, num_levels: int | None) -> list[float]:
     """The thresholds at which maps are scored: 0.1 to 0.9, and those of the levels, in rising order."""
     levels = default_thresholds(spec.end_thresholds, num_levels or len(spec.end_thresholds))
-    # As the columns are called.
+    # Rounded as in the names of the columns.
     return sorted({float(f"{threshold:g}") for threshold in (*THRESHOLDS, *levels)})
 
 
@@ -276,11 +276,11 @@ def _make_maps(
         fingerprint("heatmap", xy, duration_ms, size, sigma_px),
         lambda: to_uint8(fixation_heatmap(xy, duration_ms, size, sigma_px=sigma_px), half=True),
     )
-    of_crf = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
+    crf_settings = {name: value for name, value in asdict(settings).items() if name != "sigma_px"}
     # The CRF starts from the heatmap as saved, so that the two folders belong together.
     crf, crf_made = reuse_or_make_map(
         paths["crf"],
         fingerprint("crf", heatmap, image, size, asdict(settings)),
-        lambda: to_uint8(refine_with_crf(image, heatmap / np.float32(255), **of_crf)),
+        lambda: to_uint8(refine_with_crf(image, heatmap / np.float32(255), **crf_settings)),
     )
     return {"heatmap": heatmap, "crf": crf}, heatmap_made or crf_made

@@ -1,4 +1,4 @@
-"""How good gaze, and the labels made of it, are: against masks, image by image and in the mean."""
+"""Quality of gaze, and of labels made from it, against masks: image by image and in the mean."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ PER_IMAGE_FILE = Path("gaze", "per_image.csv")
 QUALITY_FILE = Path("gaze", "quality.json")
 KINDS = ("heatmap", "crf")
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
-# Of labels: their Dice, and their area as a share of the true one.
+# Labels are bad below this Dice, and too large or small by their area relative to the true one.
 BAD_DICE = 0.6
 TOO_LARGE, TOO_SMALL = 1.5, 1 / 1.5
 GAZE_COLUMNS = ("share_inside", "share_inside_by_duration", "offset_x", "offset_y")
@@ -28,23 +28,21 @@ def score_image(
     thresholds: Sequence[float] = THRESHOLDS,
     ignore: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """The quality of one image's gaze.
+    """Quality of one image's gaze and maps.
 
     Args:
         fixations: on the image.
         maps: ``heatmap``, ``crf`` or both, each (H,W) uint8 or uint16 as saved.
         mask: (H,W) bool, the truth; None where there is none.
         thresholds: on the maps, of which the highest value of the type stands for 1.
-        ignore: (H,W) bool, pixels that are not to be scored: they and the fixations on them have no part in what is
-            held against the mask.
+        ignore: (H,W) bool, pixels that are not to be scored; neither are the fixations on them.
 
     Returns:
         ``num_fixations`` and ``gaze_ms``; with a mask also ``ignored_px``, where there is ``ignore``, ``share_inside``
         and ``share_inside_by_duration`` (of fixations, of their time), ``offset_x`` and ``offset_y`` (the gaze's
         centroid, weighted by duration, less the mask's, as shares of width and height; to the right and
-        down are positive), and ``<kind>_dice_<threshold>``. Not a number: Dice where mask and
-        prediction are both empty, offsets from an empty mask, and shares and offsets where all
-        fixations are on ignored pixels.
+        down are positive), and ``<kind>_dice_<threshold>``. NaN: Dice where mask and prediction are both empty,
+        offsets from an empty mask, and shares and offsets where all fixations are on ignored pixels.
 
     Raises:
         ValueError: if a map has not the mask's size.
@@ -71,7 +69,7 @@ def dice_over_thresholds(
         ignore: (H,W) bool, pixels to leave out.
 
     Returns:
-        One number a threshold, in 0..1; not a number where both are empty.
+        One number a threshold, in 0..1; NaN where both are empty.
 
     Raises:
         ValueError: if the sizes differ.
@@ -82,12 +80,12 @@ def dice_over_thresholds(
         values, mask = values[~ignore], mask[~ignore]
     # Counting the grey values once replaces a comparison of all pixels a threshold.
     highest = np.iinfo(values.dtype).max
-    of_all = np.bincount(values.ravel(), minlength=highest + 1)
-    of_target = np.bincount(values[mask], minlength=highest + 1)
-    true, scores = int(of_target.sum()), []
+    all_counts = np.bincount(values.ravel(), minlength=highest + 1)
+    target_counts = np.bincount(values[mask], minlength=highest + 1)
+    true, scores = int(target_counts.sum()), []
     for threshold in thresholds:
         above = np.arange(highest + 1) / highest >= threshold
-        tp, predicted = int(of_target[above].sum()), int(of_all[above].sum())
+        tp, predicted = int(target_counts[above].sum()), int(all_counts[above].sum())
         scores.append(dice(Counts(tp, predicted - tp, true - tp, values.size - predicted - true + tp)))
     return scores
 
@@ -102,10 +100,9 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
         None where no image has a mask. Else ``num_images`` with a mask; ``dice``: by kind of map and
         threshold, the mean; ``fixations_inside``: mean and median over images of the share inside, and of the
         share by duration; ``centroid_offset``: by axis, the mean, the mean absolute value and the standard
-        deviation over images, in shares of width and height. Numbers that are none are left out of the
-        means, and None is what nothing is left of.
+        deviation over images, in shares of width and height. NaN is left out of the means; a mean of nothing is None.
     """
-    # Here and below: the processes that make maps do without it, and its 60 MB.
+    # Imported here and below: the processes that make maps do without pandas and its 60 MB.
     import pandas as pd
 
     scored = pd.DataFrame([row for row in rows if "share_inside" in row], dtype=float)
@@ -135,7 +132,7 @@ def summarize(rows: Sequence[Mapping[str, float]], thresholds: Sequence[float] =
 
 
 def label_quality(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict | None:
-    """Mean Dice, and how many labels are bad, too large or too small.
+    """Mean Dice of labels, and the shares that are bad, too large or too small.
 
     Args:
         pairs: of label and mask, (S,S) bool.
@@ -204,9 +201,9 @@ def _gaze_against(fixations: Fixations, mask: np.ndarray, ignore: np.ndarray | N
     with np.errstate(invalid="ignore", divide="ignore"):
         centroid = (xy * weights[:, None]).sum(axis=0) / weights.sum()
         # The moments are of the pixels' upper left corners.
-        of_mask = (np.array([moments["m10"], moments["m01"]]) + moments["m00"] / 2) / moments["m00"] / (width, height)
+        target = (np.array([moments["m10"], moments["m01"]]) + moments["m00"] / 2) / moments["m00"] / (width, height)
         by_duration = (inside * weights).sum() / weights.sum()
-    offset = centroid - of_mask
+    offset = centroid - target
     return {
         "share_inside": float(inside.mean()) if len(inside) else math.nan,
         "share_inside_by_duration": float(by_duration),

@@ -1,1 +1,1 @@
-"""The NCI-ISBI 2013 downloads as the archive delivers them, to a data folder: archive, series, masks, prepare."""
+"""Preparation of the NCI-ISBI 2013 downloads, as the archive delivers them: archive, series, masks, prepare."""

@@ -1,4 +1,4 @@
-"""What lies in the downloads: the series that metadata.csv lists, and the mask files of each case."""
+"""Contents of the downloads: the series that metadata.csv lists, and the mask files of each case."""
 
 import csv
 import re
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Archive:
-    """By case, under "" what belongs to none: series and mask files, both possibly several or none."""
+    """Series and mask files by case, any number of each; those of no case under ""."""
 
     entries: dict[str, list[Entry]]
     masks: dict[str, list[Path]]
@@ -60,16 +60,16 @@ def read_archive(raw: str | Path) -> Archive:
             # A series that two tables list alike is one series.
             if entry not in entries.setdefault(entry.case, []):
                 entries[entry.case].append(entry)
-    of_case: dict[str, list[Path]] = {}
+    masks_by_case: dict[str, list[Path]] = {}
     for path in masks:
-        of_case.setdefault(_case_of(path, entries), []).append(path)
-    return Archive(dict(sorted(entries.items())), of_case)
+        masks_by_case.setdefault(_case_of(path, entries), []).append(path)
+    return Archive(dict(sorted(entries.items())), masks_by_case)
 
 
 def choose_mask(case: str, paths: Sequence[Path]) -> tuple[Path, str]:
-    """The mask file of a case and a note on the choice, "" where there was none to make.
+    """Choose the mask file of a case; with it, a note on the choice, "" where there is one file.
 
-    A file named as corrected supersedes the others; what is left must be one file, or copies of one, else ValueError.
+    A file named as corrected supersedes the others; the rest must be one file, or copies of one, else ValueError.
     """
     if not paths:
         raise ValueError(f"{case}: expected a mask {case}*.nrrd, found none")

@@ -1,4 +1,4 @@
-"""Where voxels lie in the patient: of a series, and whether a mask's NRRD header agrees with it."""
+"""Voxel geometry of a series in the patient, and its comparison with a mask's NRRD header."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ SPACES = {
     "left-anterior-superior": (1, -1, 1),
     "las": (1, -1, 1),
 }
-# What to do with what a header says: compare it, or pair by number alone.
+# Compare a mask's header with its series, or pair slices by number alone.
 MASK_GEOMETRY = ("check", "ignore")
 UNIT_TOLERANCE = 1e-3
-# Of the distance between slices: scanners write positions with many digits, so this is generous.
+# Relative to the distance between slices; generous, as scanners write positions with many digits.
 EVEN_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxel (column, row, slice) lies at ``origin_mm + (column, row, slice) @ axes_mm``, in DICOM's axes.
+    """Voxel grid: (column, row, slice) lies at ``origin_mm + (column, row, slice) @ axes_mm``, in DICOM's axes.
 
     Attributes:
         origin_mm: (3,), centre of the first voxel.
@@ -36,7 +36,7 @@ class Grid:
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
-        """Between slices, rows and columns: the order of an array's axes."""
+        """Spacing between slices, rows and columns, the order of an array's axes."""
         columns, rows, slices = (float(length) for length in np.linalg.norm(self.axes_mm, axis=1))
         return slices, rows, columns
 
@@ -44,7 +44,7 @@ class Grid:
 def grid_of_slices(
     positions_mm: np.ndarray, orientations: np.ndarray, spacings_mm: np.ndarray, size: tuple[int, int]
 ) -> Grid:
-    """The grid of slices in their order.
+    """Grid of a series of slices in their order.
 
     Args:
         positions_mm: (N,3) ImagePositionPatient.
@@ -73,13 +73,13 @@ def grid_of_slices(
 def compare_with_header(grid: Grid, header: dict) -> list[str]:
     """Compare a mask's NRRD header with its series; both must have the grid's shape.
 
-    What counts as carried: distances unless all are 1, an origin unless it is 0, and directions unless they are
-    what writers put there without knowing better, a positive diagonal. Where such a diagonal runs along the
-    series' own rows and columns it is believed if there is an origin; in an oblique series the origin alone is
-    compared. Without a known ``space`` the header may agree in any of DICOM's and Slicer's axes.
+    Compared are distances unless all are 1, an origin unless it is 0, and directions unless they are the default of
+    writers, a positive diagonal. Where such a diagonal runs along the series' own rows and columns, it is compared if
+    there is an origin; in an oblique series the origin alone is. Without a known ``space`` the header may agree in any
+    of DICOM's and Slicer's axes.
 
     Returns:
-        What the header carried: any of ``directions``, ``origin`` and ``distances``.
+        What was compared: any of ``directions``, ``origin`` and ``distances``.
 
     Raises:
         ValueError: for a contradiction of more than a pixel within a slice or half the distance between slices
@@ -133,10 +133,10 @@ def _even_step(positions_mm: np.ndarray, normal: np.ndarray) -> np.ndarray:
 def _compare(grid: Grid, directions, origin, factors: tuple[int, int, int]) -> list[str]:
     """What was compared of a header in one space; ValueError for a contradiction."""
     axes = None if directions is None else directions * factors
-    if axes is not None and _is_default(directions) and (origin is None or _off(grid, axes)[:2].any()):
+    if axes is not None and _is_default(directions) and (origin is None or _differing_axes(grid, axes)[:2].any()):
         axes = None
-    if axes is not None and _off(grid, axes).any():
-        if not _off(grid, axes * np.array([[1], [1], [-1]])).any():
+    if axes is not None and _differing_axes(grid, axes).any():
+        if not _differing_axes(grid, axes * np.array([[1], [1], [-1]])).any():
             raise ValueError(
                 "expected the mask's slices in the order of InstanceNumber, found them in reverse by its header"
             )
@@ -154,13 +154,13 @@ def _is_default(directions: np.ndarray) -> bool:
     return bool((diagonal > 0).all() and np.allclose(directions, np.diag(diagonal)))
 
 
-def _off(grid: Grid, axes: np.ndarray) -> np.ndarray:
-    """(3,) bool: which axes end elsewhere; never the last of a single slice."""
+def _differing_axes(grid: Grid, axes: np.ndarray) -> np.ndarray:
+    """(3,) bool: axes that end elsewhere than the grid's; never the last one of a single slice."""
     return _too_far(grid, np.linalg.norm(axes - grid.axes_mm, axis=1))
 
 
 def _too_far(grid: Grid, off_mm: np.ndarray) -> np.ndarray:
-    """(3,) bool: where a step that is off by so much is beyond the tolerance at the far end of the volume."""
+    """(3,) bool: where steps that differ by so much exceed the tolerance at the far end of the volume."""
     slices, rows, columns = grid.spacing_mm
     return off_mm * (np.array(grid.shape) - 1) > (columns, rows, slices / 2)
 

@@ -1,4 +1,4 @@
-"""A mask volume from an NRRD file, turned so that its slices lie as the images do."""
+"""Reading of mask volumes from NRRD files, transposed so that slices match the images."""
 
 import bz2
 import gzip
@@ -60,7 +60,7 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
         labels = np.unique(values)
     if values.dtype.kind not in "biuf" or len(labels) > MAX_LABELS:
         raise ValueError(f"{path}: expected a few labels, found {len(labels)} values of type {values.dtype}")
-    # What lies between or below would be background without a word: probabilities, or signed labels.
+    # Fractions and negative values, as of probabilities or signed labels, would silently be background.
     strange = labels[(labels < 0) | (labels != np.round(labels))]
     if len(strange):
         raise ValueError(f"{path}: expected whole numbers from 0 as labels, found {strange[0]:g}")
@@ -71,7 +71,7 @@ def read_mask_volume(path: Path, shape: tuple[int, int, int]) -> Mask:
 
 
 def _read_values(header: dict, file: BinaryIO) -> np.ndarray:
-    """(columns, rows, slices); packed ones are unpacked no further than the sizes allow."""
+    """Values (columns, rows, slices); compressed ones are unpacked no further than the sizes allow."""
     if header["encoding"] not in PACKED:
         return nrrd.read_data(header, file)
     data = PACKED[header["encoding"]](file).read(int(np.prod(header["sizes"])) * MAX_BYTES_A_NUMBER + 1)

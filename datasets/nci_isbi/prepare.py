@@ -1,4 +1,4 @@
-"""From the downloads to ``images/``, ``masks/``, ``train.txt`` and ``test.txt``, each case on its own."""
+"""Preparation of the data folder, images, masks and split files, from the downloads, each case on its own."""
 
 import filecmp
 import json
@@ -28,13 +28,13 @@ REPORT_FILE = "nci_report.json"
 PUBLISHED_SPLIT = re.compile(r"Prostate(?:3T|Dx)-(01|03)-\d+")
 FILE_OF_PHASE = {"01": "train.txt", "03": "test.txt"}
 SPLIT_FILES = tuple(FILE_OF_PHASE.values())
-# Of a case whose mask may run in reverse for all that the headers say.
+# Note of a case whose mask may run in reverse, as the headers do not tell.
 ORDER_UNCHECKED = "the order of the mask's slices could not be checked against the images"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A case's series and mask, which fit each other: slice n of one is slice n of the other."""
+    """Series and mask of a case; slice n of one is slice n of the other."""
 
     case: str
     series: Series
@@ -83,7 +83,7 @@ def prepare_nci(
         try:
             pair = pair_case(archive, case, mask_geometry)
         except (ValueError, OSError) as error:
-            # Of an earlier mask, to be known when there is another.
+            # Slices of an earlier mask are kept in the report, to be removed when there is another.
             left_out.append({"case": case, "reason": str(error), "slices": sorted(earlier.get(case, ()))})
             continue
         _write_case(root, pair, earlier.get(case, set()))
@@ -108,7 +108,7 @@ def prepare_nci(
     if not names:
         first = left_out[0]["reason"] if left_out else "no series is listed"
         raise ValueError(f"{raw}: expected a case that can be used, found none of {len(left_out)} (first: {first})")
-    # One without a name would be taken for a broken one.
+    # No file for an empty split: it would be taken for a broken one.
     for file in filter(splits.get, SPLIT_FILES):
         write_text(root / file, "".join(f"{name}\n" for name in splits[file]))
         before = root / f"{file}.before"
@@ -118,7 +118,7 @@ def prepare_nci(
 
 
 def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair:
-    """Read a case's series and mask; FileNotFoundError or ValueError says why they do not fit each other."""
+    """Read and pair a case's series and mask; FileNotFoundError or ValueError where they do not fit each other."""
     entries = archive.entries[case]
     if not case:
         folders = ", ".join(str(entry.folder) for entry in entries)
@@ -148,9 +148,9 @@ def pair_case(archive: Archive, case: str, mask_geometry: str = "check") -> Pair
 
 
 def _split(names: list[str], lists: dict[str, list[str]] | None) -> tuple[dict[str, list[str]], list[str], list[str]]:
-    """The names of each split file, those that a list names but nobody made, and those made that are in no list.
+    """The names of each split file, those listed but not made, and those made but not listed.
 
-    With lists their order is kept, since a training run draws by it. Without, see ``PUBLISHED_SPLIT``.
+    The order of given lists is kept, since a training run draws by it. Without lists, see ``PUBLISHED_SPLIT``.
     """
     if lists is None:
         lists = {file: [] for file in SPLIT_FILES}
@@ -184,14 +184,14 @@ def _claim(root: Path) -> None:
                 f"not from here (no {REPORT_FILE} beside it); choose another --root (lists of your own are named with "
                 "--split_lists)"
             )
-        # So that a call that is stopped goes on.
+        # So that the next call goes on after an interruption.
         write_json(root / REPORT_FILE, {"cases": [], "left_out": []})
     for path in splits:
         path.replace(path.with_name(f"{path.name}.before"))
 
 
 def _slices_of_report(path: Path) -> dict[str, set[int]]:
-    """The slices of each case that an earlier call made; none where there is no report of ours."""
+    """Slices of each case that an earlier call made, by its report; empty where there is none."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         cases = (*report["cases"], *report["left_out"])
@@ -204,7 +204,7 @@ def _write_case(root: Path, pair: Pair, earlier: set[int]) -> None:
     for number in pair.mask.numbers:
         name = f"{pair.case}_{number}"
         try:
-            # The bytes as delivered: nothing is decoded and encoded again.
+            # Copied as delivered, without decoding and encoding.
             with replacing(sample_path(SPEC, root, "images", name)) as temporary:
                 shutil.copyfile(pair.series.paths[number - 1], temporary)
             values = pair.mask.prostate[number - 1].astype(np.uint8) * 255

@@ -12,13 +12,13 @@ from datasets.decoding import naming
 from datasets.dicom import read_dicom
 from datasets.nci_isbi.geometry import Grid, grid_of_slices
 
-# With as many numbers as each has.
+# Attributes, and the number of their values.
 GEOMETRY_TAGS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What one file's header says; geometry holds the values of those of ``GEOMETRY_TAGS`` that are there."""
+    """Header of one file; ``geometry`` has the values of those of ``GEOMETRY_TAGS`` that are there."""
 
     path: Path
     number: int
@@ -85,7 +85,7 @@ def _read_slice(path: Path) -> Slice:
         missing = [tag for tag in ("InstanceNumber", "Rows", "Columns", "PixelData") if header.get(tag) in (None, "")]
         if missing:
             raise ValueError(f"expected the tags of an image, found no {' and no '.join(missing)}")
-        # Reading it as training will is the only proof that the file is whole and that training will take it.
+        # Only reading it as training will proves that the file is whole and accepted.
         if read_dicom(path).ndim != 2:
             raise ValueError("expected a single grey slice, found colours")
         syntax = header.file_meta.TransferSyntaxUID
@@ -101,7 +101,7 @@ def _read_slice(path: Path) -> Slice:
 
 
 def _dicom_files(folder: Path) -> list[Path]:
-    """Files that say they are DICOM, in their first bytes or by their ending; licences and the like are not."""
+    """Files that are DICOM by their first bytes or their ending; licences and the like are left out."""
     files = (path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.is_file())
     return [path for path in files if is_dicom(path) or path.suffix.lower() in (".dcm", ".ima")]
 

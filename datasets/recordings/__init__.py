@@ -1,1 +1,1 @@
-"""Raw eye-tracker recordings of several makers, turned into the fixation table."""
+"""Eye-tracker recordings of several makers, converted into the fixation table."""

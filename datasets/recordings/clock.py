@@ -8,23 +8,23 @@ from datasets.recordings.formats import PLAIN
 from datasets.recordings.recording import check_times, decimal
 from datasets.recordings.tables import MS_PER_UNIT, unit_of
 
-# Eyes move, and fixations last differently: so many rows in one corner, or of one duration, are no chance.
+# Eyes move, and fixations differ in duration: so many rows in one corner, or of one duration, are no chance.
 MANY_ROWS = 10
-# Nobody's fixations last so short in milliseconds as a rule; and these are the ends of what is usual.
+# A median duration below the first is no median of fixations in ms; and the range of usual medians.
 SHORTEST_MS, USUAL_MS = 5, (30, 3000)
-# A row that is further from its place in order of time was not written there by chance.
+# Rows further from their place in order of time are no jitter.
 MAX_MOVED_ROWS = 10
-# Of sampling rates that exist, 4000 to 7 Hz; the ranges do not overlap between units.
+# Steps of sampling rates that exist, 4000 to 7 Hz; the ranges do not overlap between units.
 STEPS_MS = (1e3 / 4000, 1e3 / 7)
 # From the start of a fixation to that of the next, in durations: a saccade, or a blink, lies between.
 STEPS_PER_FIXATION = (0.9, 30)
 
 
 def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
-    """Time, or start, of every row, NaN without a column of times; and durations, if there are any.
+    """Times, or starts, of all rows in ms, NaN without a column of times; and durations, if there are any.
 
     Raises:
-        ValueError: for a unit that nothing tells, or values that do not fit each other.
+        ValueError: for an unknown unit, or values that contradict each other.
     """
     table, columns, settings = content.table, content.columns, content.settings
     durations = _durations_ms(content)
@@ -46,7 +46,7 @@ def times_ms(content: Content) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _fitting_scale(content: Content, times: np.ndarray, ends: np.ndarray | None, durations_ms) -> float:
-    """Milliseconds in the unit of times, by what lies between start and end, or from one row to the next."""
+    """Milliseconds in the unit of times, guessed from start to end of fixations, or from the steps between rows."""
     column = content.columns["t"]
     if ends is not None:
         usual = float(np.median(ends - times))
@@ -72,7 +72,7 @@ def _fitting_scale(content: Content, times: np.ndarray, ends: np.ndarray | None,
 
 
 def _check_pace(content: Content, step_ms: float) -> None:
-    """ValueError for samples that follow each other as slowly as fixations do."""
+    """Raise ValueError for samples that are as far apart as fixations."""
     if step_ms > STEPS_MS[1]:
         raise ValueError(
             f"{content.table.path}: expected samples, or fixations with a duration or an end, found rows "
@@ -82,13 +82,13 @@ def _check_pace(content: Content, step_ms: float) -> None:
 
 
 def _longest(content: Content) -> np.ndarray:
-    """The rows of the longest trial, of one eye, as those of both lie close together."""
+    """Rows of one eye in the longest trial: rows of both eyes would have shorter steps."""
     rows = max(content.trials, key=len)
     return rows[content.eye[rows] == content.eye[rows[0]]]
 
 
 def _step(content: Content, times: np.ndarray) -> float:
-    """The usual step of the longest trial: of samples, or from one fixation to the next; NaN without any."""
+    """The usual step in the longest trial: between samples, or from one fixation to the next; NaN without any."""
     steps = np.diff(times[_longest(content)])
     steps = steps[steps > 0]
     # Where two eyes' fixations are mixed, half of the steps are from one eye to the other.
@@ -99,12 +99,12 @@ def _durations_ms(content: Content) -> np.ndarray | None:
     column, table = content.columns.get("duration"), content.table
     if column is None or content.mode is None:
         return None
-    # In rows of samples some may have none.
+    # Some rows of samples may have none.
     durations = table.numbers(column, "a duration" if content.mode == "rows" else "")
     unit = content.format.duration_unit or content.settings.time_unit
     scale = MS_PER_UNIT.get(unit_of(column)) or MS_PER_UNIT.get(unit)
     if content.format is PLAIN and content.mode == "rows":
-        # Those of trials are none of fixations, and samples may have a column of them too.
+        # A column of the trials' durations has one value a trial, and tables of samples may have it, too.
         alike = all(len({*durations[rows]}) == 1 for rows in content.trials)
         if alike and max(map(len, content.trials)) >= MANY_ROWS:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What trackers write for kinds of rows, eyes, validity and lost samples."""
+"""Trackers' codes for event types, eyes, validity and lost samples."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from datasets.recordings.recording import BOTH, LEFT, RIGHT
 from datasets.recordings.tables import TrackerTable, plain_name
 
 FIXATION, SAMPLE, EVENT = "fixation", "sample", "user event"
-# How texts begin, in lower case; short ones are a whole word. BeGaze's visual intake is a fixation of glasses.
+# Beginnings of event types, in lower case; short ones are whole words. BeGaze's visual intake is a fixation of glasses.
 KINDS = {
     FIXATION: r"(fixa?|efix)s?(?![a-z])|fixation|fi[xj]aci|visual intake",
     "saccade": r"(sacc?|isac|esacc)s?(?![a-z])|saccad|sakkad|sacada",
@@ -23,12 +23,12 @@ KINDS = {
     EVENT: r"user ?event|msgs?(?![a-z])",
     SAMPLE: r"smps?(?![a-z])",
 }
-# Which eye's, or that it is over: in front of a kind.
+# Prefix of an event type: the eye, or that the event ends.
 OF_EYE = re.compile(r"^((left|right|both|binocular|end)[ _-]*|[lrb][ _-]+)")
-# No column of kinds has so many.
+# A column of more different values is none of event types.
 MANY_WORDS = 20
 LETTERS = {"f": FIXATION, "s": "saccade", "b": "blink", "p": "smooth pursuit"}
-# Names that say nothing else than what the eye did.
+# Names of columns that can only be event types.
 PARTICULAR_KINDS = ("eventtype", "eyemovementtype", "gazeeventtype", "eyemovement", "movementtype", "eyeevent", "event")
 EYES = {
     **dict.fromkeys(("l", "left", "os", "links", "lefteye"), LEFT),
@@ -38,17 +38,17 @@ EYES = {
 YES, NO = ("true", "yes", "y", "t"), ("false", "no", "n", "f")
 GOOD = (*YES, "valid", "good", "ok", "tracked")
 BAD = (*NO, "invalid", "bad", "lost", "missing", "not tracked", "untracked")
-# Columns that say yes or no to one kind of rows.
+# Names of yes-or-no columns for one event type.
 FLAG = re.compile(r"(?:is|in|was)?(fix|fixation|sacc|saccade|blink|lost|missing|invalid)(?:detected|flag)?")
-# Both coordinates alike: no eye rests there to the last digit.
+# Values of both coordinates that stand for lost: no eye rests exactly there.
 LOST = (0.0, -1.0, -9999.0, -32768.0, 100000000.0)
 
 
 def kinds(table: TrackerTable, column: str) -> np.ndarray:
-    """The kind of every row, its own text where it is none that is known."""
+    """Event type of every row; its own text where it is unknown."""
     text = table.words(column)
     words = set(text)
-    # A fixation alone may be anything that begins with its letter.
+    # An f alone, without an s for saccades, may stand for anything.
     letters = words - {""} <= set(LETTERS) and {"f", "s"} <= words
     known = {word: LETTERS.get(word, "") if letters else _kind(word) for word in words}
     return np.array([known[word] for word in text], dtype=object)
@@ -62,13 +62,13 @@ def _kind(word: str) -> str:
 
 
 def flagged_kinds(table: TrackerTable) -> np.ndarray | None:
-    """The kind of every row by columns such as ``is_fixation`` and ``blink``, of yes and no; None without any."""
+    """Event type of every row by yes-or-no columns such as ``is_fixation`` and ``blink``; None without any."""
     flags = {}
     for column in table.frame:
         flag, words = FLAG.fullmatch(plain_name(column)), table.words(column)
         yes = np.isin(words, (*YES, "1", "1.0"))
         known = (yes | np.isin(words, (*NO, "0", "0.0", ""))).all()
-        # Where each row has another one, they are counted.
+        # Where all values differ, the column is a counter.
         if flag and known and 0 < yes.sum() < len(yes) and len({*words}) < len(words):
             kind = _kind(flag[1])
             flags[kind if kind in KINDS else "gap"] = yes
@@ -81,8 +81,8 @@ def flagged_kinds(table: TrackerTable) -> np.ndarray | None:
 
 
 def has_kinds(table: TrackerTable, column: str) -> bool:
-    """Whether a column says what the eye did, and is not called by chance as one that does: a phase of an experiment
-    may be named "fixation" too, and a finding "unknown".
+    """Whether a column has event types, and not just such a name: a phase of an experiment may be called "fixation",
+    and a finding "unknown".
     """
     found = set(kinds(table, column)) - {""}
     movements = found & set(KINDS)
@@ -92,17 +92,17 @@ def has_kinds(table: TrackerTable, column: str) -> bool:
 
 
 def parts_saccades(table: TrackerTable, column: str) -> bool:
-    """Whether a column, whatever its name is, tells fixations from saccades in words."""
+    """Whether a column of any name has both fixations and saccades."""
     few = table.frame[[column]].drop_duplicates()
     return len(few) <= MANY_WORDS and {FIXATION, "saccade"} <= {*map(_kind, replace(table, frame=few).words(column))}
 
 
 def check_no_codes(table: TrackerTable, names: Sequence[str]) -> None:
-    """ValueError for codes, or words of a language, that may stand for kinds in a column that says nothing else."""
+    """Raise ValueError for unknown codes or words in a column that can only be event types."""
     for column in filter(None, (table.column(name, units=None) for name in names)):
         values, name = set(table.words(column)) - {""}, plain_name(column)
         codes = all(re.fullmatch(r"\d{1,2}(\.0)?|[a-z]", value) for value in values)
-        # An event may be one of the experiment; and where each row has another number, they are counted.
+        # An "event" may be one of the experiment; and where all numbers differ, the column is a counter.
         may_be = name in PARTICULAR_KINDS and (codes or name != "event")
         if may_be and 2 <= len(values) <= 6 and len(values) < len(table.frame):
             raise ValueError(
@@ -113,13 +113,13 @@ def check_no_codes(table: TrackerTable, names: Sequence[str]) -> None:
 
 
 def has_validity(table: TrackerTable, column: str) -> bool:
-    """Whether a column says in words, and nothing else, which rows are lost; of 0 a status may say that all is well."""
+    """Whether a column has nothing but words of validity, "bad" ones among them; in a status, 0 may mean success."""
     found = set(table.words(column)) - {""}
     return bool(found & set(BAD)) and found <= {*GOOD, *BAD}
 
 
 def eyes(table: TrackerTable, column: str | None) -> np.ndarray:
-    """The eye of every row, ``both`` where no row says; ValueError for what is no eye."""
+    """Eye of every row, ``both`` where no row says; ValueError for a word that is no eye."""
     text = table.words(column)
     if not text.any():
         return np.full(len(text), BOTH, dtype=object)
@@ -132,16 +132,16 @@ def eyes(table: TrackerTable, column: str | None) -> np.ndarray:
 
 
 def _eye(word: str) -> str:
-    """Empty if it is none."""
+    """The eye that a word names; empty if none."""
     return next((EYES[part] for part in reversed(re.findall(r"[a-z]+", word)) if part in EYES), "")
 
 
 def invalid(table: TrackerTable, column: str | None, coding: str | None, good: Sequence[str] | None) -> np.ndarray:
-    """Where a column of validity says that a row is not to be trusted; nowhere without a column.
+    """Rows that a column of validity marks as invalid; none without a column.
 
     Args:
         coding: what 0 and 1 mean, if the format says: ``flag`` or ``codes``.
-        good: the values that the user calls good; None goes by the values, which is a ValueError if they do not say.
+        good: the values that the user calls good; None goes by the values; ValueError if they are ambiguous.
     """
     text = table.words(column)
     if column is None:
@@ -171,7 +171,7 @@ def invalid(table: TrackerTable, column: str | None, coding: str | None, good: S
 
 
 def number_or_text(word: str) -> float | str:
-    """For comparison: 7 is 007 and 7.0, as spreadsheets write it."""
+    """A text for comparison, where 7 equals 007 and 7.0, as spreadsheets write it."""
     try:
         return float(word)
     except ValueError:
@@ -179,7 +179,7 @@ def number_or_text(word: str) -> float | str:
 
 
 def mask_lost_positions(xy: np.ndarray) -> Counter[str]:
-    """Make those of the (2,N) positions NaN that stand for "not found"; how many they were, by a text for a note."""
+    """Replace those of the (2,N) positions that stand for "not found" by NaN; their numbers, by a text for a note."""
     counts: Counter[str] = Counter()
     for value in LOST:
         there = (xy == value).all(axis=0)

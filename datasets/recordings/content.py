@@ -1,4 +1,4 @@
-"""A table as its declaration finds it: the columns by role, the rows that count, and the trials that they are of."""
+"""Content of a table by its declared format: columns by role, rows of gaze, and their trials."""
 
 import itertools
 from collections import Counter
@@ -20,13 +20,13 @@ SIDES = {"": BOTH, "left_": LEFT, "right_": RIGHT}
 
 @dataclass
 class Content:
-    """What is known of a table, row by row, while it is read.
+    """Content of a table while it is read.
 
     Attributes:
-        columns: by role; None for what is not there.
-        mode: what gives the tracker's fixations: ``rows`` (a fixation has rows of its own), ``growing`` (rows of
-            samples repeat their fixation with its start), ``runs`` (stretches of rows are one), or None.
-        moved: how many rows stood behind a later one.
+        columns: by role; None for a role without one.
+        mode: how the table gives the tracker's fixations: ``rows`` (a fixation has rows of its own), ``growing`` (rows
+            of samples repeat their fixation with its start), ``runs`` (runs of rows are one), or None.
+        moved: how many rows were behind a later one.
     """
 
     table: TrackerTable
@@ -46,7 +46,7 @@ class Content:
         return self.table.numbers(self.columns.get(role))
 
     def leave_out(self, rows: dict[str, np.ndarray]) -> None:
-        """Count rows, (N,) bool by what they are, and go on without; before eyes, clocks and trials are asked for."""
+        """Drop rows, (N,) bool by description, and count them; call it before eyes, clocks and trials are read."""
         for what, there in rows.items():
             self.left_out[what] = int(there.sum())
         kind, kept = self.kind, ~np.logical_or.reduce([*rows.values()])
@@ -57,7 +57,7 @@ class Content:
 
     @property
     def sides(self) -> list[str]:
-        """The eyes, as ``SIDES`` has them, whose positions have columns."""
+        """The eyes, keys of ``SIDES``, whose positions have columns."""
         return [side for side in SIDES if self.has(f"{side}x", f"{side}y")]
 
     @cached_property
@@ -72,7 +72,7 @@ class Content:
 
     @cached_property
     def who(self) -> np.ndarray:
-        """Whose clock a row has: participant and recording."""
+        """Participant and recording of every row, which share a clock."""
         who = np.full(len(self.table.frame), "", dtype=object)
         for role in ("participant", "recording", "snapshot"):
             if self.has(role):
@@ -87,8 +87,8 @@ class Content:
 
     @cached_property
     def trials(self) -> list[np.ndarray]:
-        """The rows of each trial: a stretch of one image and trial. Rows of one eye may lie between or after those of
-        the other; the n-th stretch of an image that one eye has is the n-th that the other one has.
+        """Rows of each trial: a run of one image and trial. Those of one eye may lie between or after the other's; the
+        n-th run of an image in one eye belongs to the n-th in the other.
         """
         rows = pd.DataFrame({"who": self.who, "eye": self.eye, "key": self.keys})
         begins = rows["key"] != rows.groupby(["who", "eye"])["key"].shift()
@@ -101,7 +101,7 @@ class Content:
 
 
 def find_content(table: TrackerTable, format: TableFormat, settings: ReadingSettings) -> Content:
-    """The table with the columns of every role, on the first plane that has what is wanted, and the rows that count.
+    """Find the columns of every role, on the first plane that has what is wanted, and the rows of gaze.
 
     Raises:
         ValueError: if positions or times are missing, with the names that were looked for, or kinds are not clear.
@@ -116,7 +116,7 @@ def find_content(table: TrackerTable, format: TableFormat, settings: ReadingSett
     options = [
         Content(table, format, settings, _columns(table, format, plane, given), plane) for plane in format.planes
     ]
-    # Columns that are given say in which unit they are, too.
+    # The user's columns name their unit, too.
     units = {unit_of(column) for role, column in given.items() if role.split("_")[-1] in ("x", "y")}
     options.sort(key=lambda option: not units <= set(option.plane.names))
     for option in options:
@@ -140,7 +140,7 @@ def find_content(table: TrackerTable, format: TableFormat, settings: ReadingSett
         _leave_out_others(content)
     _take_kinds(content)
     if content.mode == "rows" and content.has("t") and not content.has("id"):
-        # To the last digit, as where a table was written to its own end.
+        # Exact copies, as where a table was appended to itself.
         copies = content.table.frame.duplicated([*filter(None, dict.fromkeys(content.columns.values()))]).to_numpy()
         content.leave_out({"rows that are copies of others": copies})
     _find_images(content)
@@ -151,7 +151,7 @@ def _columns(table: TrackerTable, format: TableFormat, plane: Plane, given: dict
     def find(role: str) -> str | None:
         names = format.columns[role].split("|")
         if role == "kind" and format is PLAIN:
-            # Any name that may be one of kinds, if kinds are what it says.
+            # Columns of likely names first, if they have event types.
             named = filter(None, (table.column(name, units=None) for name in names))
             named = (column for column in named if codings.has_kinds(table, column))
             others = (column for column in table.frame if codings.parts_saccades(table, column))
@@ -160,12 +160,12 @@ def _columns(table: TrackerTable, format: TableFormat, plane: Plane, given: dict
             there = filter(None, map(table.column, STATUS.split("|")))
             return next((column for column in there if codings.has_validity(table, column)), None)
         if role == "image":
-            # A file may be the participant's, or the data's.
+            # Not every column of files is one of images.
             there = filter(None, map(table.column, names))
             return max(there, key=lambda column: _are_images(table, column), default=None)
         return table.column(*names, units=plane.names if role.split("_")[-1] in ("x", "y") else None)
 
-    # What is given for one role is none of another that would have it by its name.
+    # A column that the user gives for one role serves no other.
     columns = {role: None if (column := find(role)) in given.values() else column for role in format.columns} | given
     if {"x", "y"} & set(given) and not {"left_x", "right_x"} & set(given):
         columns |= dict.fromkeys(("left_x", "left_y", "right_x", "right_y"))
@@ -190,7 +190,7 @@ def _mode(content: Content) -> str | None:
             return "rows"
         return "runs"
     lasts = next((role for role in ("duration", "end") if content.has(role)), None)
-    # Beside samples it is that of the fixation that a sample is of, and some are of none.
+    # Beside samples, the duration is that of the sample's fixation, empty for samples outside of any.
     beside = content.settings.want_samples and (content.text(lasts) == "").any()
     if content.sides and lasts and not beside:
         return "rows"
@@ -216,7 +216,7 @@ def _check_found(content: Content) -> None:
 
 
 def _leave_out_others(content: Content) -> None:
-    """Rows that hold no gaze, where others do: PyGaze's messages, and what is on the screen, as Gorilla writes it."""
+    """Drop rows without gaze, where others have some: PyGaze's messages, and Gorilla's rows about the screen."""
     roles = ["t", "duration", *(f"{side}{axis}" for side in SIDES for axis in "xy")]
     messages = content.table.words(content.table.frame.columns[0]) == "msg"
     empty = np.all([content.text(role) == "" for role in roles], axis=0) & ~messages
@@ -237,7 +237,7 @@ def _take_kinds(content: Content) -> None:
             raise ValueError(
                 f"{table.path}: expected rows that are fixations in {content.columns['kind']!r}, found {found}"
             )
-        # They would part the fixation in whose midst they stand.
+        # Events would split the fixation around them.
         wanted = kinds != EVENT
         if not wanted.any():
             raise ValueError(f"{table.path}: expected rows of gaze, found those of kind {EVENT} alone")
@@ -247,7 +247,7 @@ def _take_kinds(content: Content) -> None:
 
 
 def _find_images(content: Content) -> None:
-    """Without a column of images by name, the one whose values are files of images."""
+    """Where no column is one of images by its name, take the one whose values are image files."""
     if content.has("image"):
         return
     found = [column for column in content.table.frame if _are_images(content.table, column)]

@@ -1,4 +1,4 @@
-"""Recordings to the fixation table."""
+"""Conversion of recordings into the fixation table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,9 +20,9 @@ OPTIONAL_COLUMNS = ("CURRENT_FIX_PUPIL", "CURRENT_FIX_START", "IMAGE_HEIGHT", "I
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """What is wanted, and what the user says about screen and eye; None leaves it to the recording.
+    """Settings of the conversion; None leaves it to the recording.
 
-    ``both-averaged`` (or ``both``) is the mean of both eyes' samples; in pixels of the screen rectangles are given.
+    ``both-averaged`` (or ``both``) is the mean of both eyes' samples.
     """
 
     method: str | None = setting(
@@ -34,7 +34,7 @@ class ConversionSettings:
         "auto",
         "auto: the tracker's mean of both, else the right one, else the left; both-averaged (or both): the mean of the "
         "eyes' samples",
-        # "both" is what the last one was called before.
+        # "both" is the former name of the mean.
         choices=("auto", LEFT, RIGHT, AVERAGED, BOTH),
     )
     detection: DetectionSettings = DetectionSettings()
@@ -46,7 +46,7 @@ class ConversionSettings:
 
 @dataclass
 class Summary:
-    """What became of one recording; all counts are of fixations unless named otherwise."""
+    """Summary of one recording's conversion; counts are of fixations unless named otherwise."""
 
     path: Path
     format: str
@@ -100,7 +100,9 @@ def convert_recordings(
 
 
 def _one_name(names: pd.Series) -> pd.Series:
-    """The fixation table goes by the name without ending; what has one in some recordings alone gets it in all."""
+    """One name for each image: where some recordings have its ending and others not, the name with ending.
+
+    ValueError for two endings: the fixation table identifies images without."""
     found: dict[str, set[str]] = {}
     for name in names.unique():
         found.setdefault(without_ending(name), set()).add(name)
@@ -112,7 +114,7 @@ def _one_name(names: pd.Series) -> pd.Series:
 
 
 def _one_size(table: pd.DataFrame, column: str) -> pd.Series:
-    """The size of every row's image, from whichever recording knows it; ValueError if two differ."""
+    """Size of every row's image, from any recording that has it; ValueError if two differ."""
     by_image = table.groupby("IMAGE", sort=False)[column]
     several = by_image.nunique()
     if (several > 1).any():
@@ -166,8 +168,8 @@ def _convert(recording: Recording, settings: ConversionSettings) -> tuple[pd.Dat
 
 
 def _named_only(recording: Recording) -> Recording:
-    """Without the trials that name no image, which a note says; ValueError if none does, or if images of two folders
-    have one name: the fixation table has names without folders.
+    """Drop trials that name no image, with a note; ValueError if none names one, or if images of two folders have one
+    name: the fixation table has names without folders.
     """
     named = tuple(trial for trial in recording.trials if trial.image is not None)
     unnamed = [trial for trial in recording.trials if trial.image is None]
@@ -196,7 +198,7 @@ def _named_only(recording: Recording) -> Recording:
 
 
 def reasons(summary: Summary) -> str:
-    """What was left out, in words."""
+    """What was left out, and how often, in words."""
     parts = [
         f"{summary.short} shorter than the minimum",
         f"{summary.outside} outside the image or without a position",
@@ -212,7 +214,7 @@ def reasons(summary: Summary) -> str:
 
 
 def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> Recording:
-    """Shares of the screen become pixels where its size is given."""
+    """Convert shares of the screen into pixels, where its size is given."""
     if screen_px is None:
         return recording
     width, height = screen_px
@@ -221,7 +223,7 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
         screen, notes = replace(before, width=width, height=height), recording.notes
         if screen != before:
             notes += (f"--screen_px is used, though the recording says {before.width:g},{before.height:g}",)
-        # Images that fill it do so whatever its size.
+        # An image that fills the screen fills the given one.
         trials = tuple(replace(trial, rect=screen) if trial.rect == before else trial for trial in recording.trials)
         return replace(recording, screen=screen, trials=trials, notes=notes)
 
@@ -232,7 +234,7 @@ def _in_pixels(recording: Recording, screen_px: tuple[float, float] | None) -> R
 
 
 def _choose_eye(path: Path, gaze: pd.DataFrame, kind: str, wanted: str) -> str:
-    """The eye to use: the tracker's mean of both, or the wanted one, or the right one if there is anything of it."""
+    """The eye to use: the wanted one; else the tracker's mean of both; else the right one, if it was seen at all."""
     there = set(gaze["eye"])
     if wanted in (LEFT, RIGHT):
         if wanted not in there:
@@ -267,7 +269,7 @@ def _notes_on_eyes(gaze: pd.DataFrame, kind: str, wanted: str, summary: Summary)
 
 
 def _eye_of_trial(gaze: pd.DataFrame, kind: str, wanted: str, summary: Summary) -> str:
-    """The recording's eye (or the mean of both), or another where that was not recorded for a while."""
+    """The recording's eye (or the mean of both), or the other in a trial where that one was not recorded."""
     others = [eye for eye in (RIGHT, LEFT) if eye != summary.eye and _seen(gaze, eye)]
     can_average = summary.eye == BOTH and kind == "samples"
     if wanted != "auto" or can_average or _seen(gaze, summary.eye) or not others:
@@ -288,8 +290,8 @@ def _trial_rows(
     eye = _eye_of_trial(gaze, kind, settings.eye, summary)
     mine = gaze[gaze["eye"] == eye].sort_values("start_ms", kind="stable")
     if eye == BOTH and mine.empty and kind == "samples":
-        # The mean over the eyes that were found, where the tracker made none. A copy lies in one piece of memory,
-        # whoever read it: the last digits of sums depend on that.
+        # The mean over the eyes that were found, where the tracker made none. The copy is contiguous, whatever the
+        # reader, as the last digits of sums depend on it.
         mine = gaze.copy().groupby("start_ms")[["x", "y", "pupil"]].mean().reset_index()
     elif BOTH not in set(gaze["eye"]):
         summary.other_eyes += len(gaze) - len(mine)
@@ -311,9 +313,9 @@ def _detected(samples: pd.DataFrame, recording: Recording, settings: ConversionS
             f"{recording.path}: expected positions on the screen (DACS px) to find fixations among samples, found "
             "shares of the image (MCS norm), which have no size in degrees; export those too"
         )
-    # The scene camera's picture has a size too, though no image can be taken to fill it.
+    # The scene camera's picture has a size too, though no image is taken to fill it.
     screen = recording.screen or (Rect(0, 0, *settings.screen_px) if settings.screen_px else None)
-    # A time that comes again would be an infinite velocity.
+    # A repeated time would be an infinite velocity.
     samples = samples.drop_duplicates("start_ms")
     geometry = (recording.path, screen, settings.screen_cm, settings.distance_cm, recording.px_per_degree)
     degrees = to_degrees(samples[["x", "y"]].to_numpy(), *geometry)
@@ -322,7 +324,7 @@ def _detected(samples: pd.DataFrame, recording: Recording, settings: ConversionS
 
 
 def _image_rect(trial: Trial, recording: Recording) -> Rect:
-    """Where the image was on the plane of the positions: as the trial says, else the whole screen."""
+    """Rectangle of the image on the plane of the positions: as the trial says, else the whole screen."""
     rect = trial.rect or recording.screen
     if rect is None or not np.isfinite((rect.width, rect.height)).all():
         found = "its place alone" if rect else "neither its rectangle nor the size of the screen"
@@ -339,16 +341,16 @@ def _image_rect(trial: Trial, recording: Recording) -> Rect:
 
 
 def _on_image(found: pd.DataFrame, trial: Trial, rect: Rect, min_ms: float, summary: Summary) -> pd.DataFrame:
-    """Fixations cut to the trial, those too short or off the image left out and counted."""
+    """Crop fixations to the trial; those too short or off the image are left out and counted."""
     start = found["start_ms"].clip(lower=trial.start_ms)
     end_on_clock = found["start_ms"] + found["duration_ms"]
     end = end_on_clock.clip(upper=trial.end_ms)
-    # What is cut off, and not end - start: beside nanoseconds since 1970 a double has no room for fractions of a ms.
+    # Less what is cut off, not end - start: times since 1970 leave a double no room for fractions of a ms.
     duration = found["duration_ms"] - (start - found["start_ms"]).fillna(0) - (end_on_clock - end).fillna(0)
-    # Rounded, since what a subtraction leaves behind would tip a position that is half a pixel exactly.
+    # Rounded, since the error of a subtraction would tip a position of exactly half a pixel.
     x = (found["x"] - rect.left).round(9) / rect.width
     y = (found["y"] - rect.top).round(9) / rect.height
-    # Without times a fixation is on its trial, as long as that has none either.
+    # A fixation without times belongs to its trial if that has none either.
     timeless = found["start_ms"].isna() & np.isinf(trial.start_ms) & np.isinf(trial.end_ms)
     on_trial = (end > start) | ((found["duration_ms"] == 0) & (end == start)) | timeless
     long_enough = duration >= min_ms - 1e-6

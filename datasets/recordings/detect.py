@@ -1,4 +1,4 @@
-"""Which format a file has, and its recording."""
+"""Format detection by a file's content, and reading of the recording."""
 
 import re
 from dataclasses import replace
@@ -9,9 +9,9 @@ from datasets.recordings.formats import PLAIN, TABLE_FORMATS, TableFormat
 from datasets.recordings.recording import MESSAGE_OPTIONS, TABLE_OPTIONS, ReadingSettings, Recording, unread
 from datasets.recordings.tables import header_names, plain_name, read_records, read_table, read_text, unit_of
 
-# Further down no preamble reaches.
+# No preamble above a header is longer.
 HEADER_LINES = 200
-READ = {"eyelink": MESSAGE_OPTIONS, "jspsych": ()}
+OPTIONS_READ = {"eyelink": MESSAGE_OPTIONS, "jspsych": ()}
 JSON = re.compile(r'\s*(\[\s*[\[{\]]|\{\s*["}])')
 
 
@@ -21,7 +21,7 @@ def formats() -> tuple[str, ...]:
 
 
 def read_recording(path: str | Path, settings: ReadingSettings, *, format: str | None = None) -> Recording:
-    """Read a recording; without a format, one of ``formats()``, its content tells.
+    """Read a recording; ``format`` is one of ``formats()``, or None to detect it by the content.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -30,7 +30,7 @@ def read_recording(path: str | Path, settings: ReadingSettings, *, format: str |
     if format not in (None, *formats()):
         raise ValueError(f"format: expected one of {', '.join(formats())}, found {format!r}")
     recording = _read(Path(path), settings, format)
-    options = unread(settings, "want_samples", *READ.get(recording.format, TABLE_OPTIONS))
+    options = unread(settings, "want_samples", *OPTIONS_READ.get(recording.format, TABLE_OPTIONS))
     note = f"not used for {recording.format}: {', '.join(options)}"
     return replace(recording, notes=(*recording.notes, note)) if options else recording
 
@@ -52,7 +52,7 @@ def _read(path: Path, settings: ReadingSettings, format: str | None) -> Recordin
 def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: str | None) -> tuple[TableFormat, int]:
     """The format of a table and the line of its header, from 0; ValueError if no line is one's."""
     names = [header_names(line) for line in lines]
-    # The plain one last: what it asks for, others may have, too.
+    # The plain format last: other formats may have its columns, too.
     asked = sorted(TABLE_FORMATS.values(), key=lambda one: one is PLAIN) if format is None else [TABLE_FORMATS[format]]
     for declared in asked:
         for line, there in enumerate(names):
@@ -72,6 +72,6 @@ def _declared(path: Path, lines: list[str], settings: ReadingSettings, format: s
 
 
 def _among(item: str, there: set[str]) -> bool:
-    """Whether one of the names, with its unit if it asks for one, is in the row."""
+    """Whether one of the item's names, with its unit if it has one, is in the header."""
     names = ((name, f"[{unit_of(name)}]" if "[" in name else "") for name in item.split("|"))
     return any(plain_name(name) + unit in there for name, unit in names)

@@ -1,6 +1,6 @@
-"""Fixations found among samples: by velocity (I-VT) or by dispersion (I-DT), Salvucci and Goldberg, ETRA 2000.
+"""Fixation detection among samples by velocity (I-VT) or dispersion (I-DT), Salvucci and Goldberg, ETRA 2000.
 
-Both work in degrees of visual angle, which ``to_degrees`` makes of coordinates on a screen.
+Both work in degrees of visual angle, into which ``to_degrees`` converts coordinates on a screen.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from datasets.recordings.recording import Rect, equal_runs
 from utils.settings import NOT_NEGATIVE, POSITIVE, setting
 
-# A longer step than this many usual ones is a gap: samples are missing there.
+# A step longer than this many usual ones is a gap of missing samples.
 GAP_STEPS = 4
 # From this rate on, velocity is taken over two samples to each side, which averages noise; below, over one.
 FAST_HZ = 200
@@ -42,8 +42,8 @@ def to_degrees(
     distance_cm: float | None,
     px_per_degree: tuple[float, float] | None,
 ) -> np.ndarray:
-    """(N,2) coordinates on a screen as degrees of visual angle, from its centre; without its sizes (``screen`` in the
-    unit of the coordinates) by the (x, y) that the tracker says; ValueError if that is not known either.
+    """Convert (N,2) coordinates on a screen into degrees of visual angle from its centre; without the screen's sizes
+    (``screen`` in the unit of the coordinates), by the tracker's ``px_per_degree``; ValueError without either.
     """
     if screen and screen_cm and distance_cm:
         centre = (screen.left + screen.width / 2, screen.top + screen.height / 2)
@@ -65,7 +65,7 @@ def detect_fixations(
     *,
     sampling_rate_hz: float | None = None,
 ) -> pd.DataFrame:
-    """The fixations among the samples of one eye in one trial.
+    """Detect fixations among the samples of one eye in one trial.
 
     Args:
         samples: ``start_ms`` in increasing order, ``x``, ``y``, ``pupil``; NaN where the eye was not found.
@@ -90,7 +90,7 @@ def detect_fixations(
 
 
 def velocity_deg_s(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> np.ndarray:
-    """(N,2) velocities: means of central differences by the samples' own times, NaN beside what is missing.
+    """Velocities (N,2): means of central differences by the samples' own times, NaN beside missing samples.
 
     At the ends of the signal, and for slow trackers, one neighbour to each side is used.
     """
@@ -106,7 +106,7 @@ def velocity_deg_s(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> 
 
 
 def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -> Iterator[tuple[int, int]]:
-    """First and past-the-last index of the stretches without a missing sample or a gap."""
+    """Start and stop indices of the stretches without a missing sample or a gap."""
     present = np.isfinite(degrees).all(1)
     gaps = np.append(0, np.cumsum(np.diff(time_ms) > GAP_STEPS * step_ms))
     for first, last in equal_runs(np.where(present, gaps, -1)):
@@ -115,7 +115,7 @@ def _whole_stretches(time_ms: np.ndarray, degrees: np.ndarray, step_ms: float) -
 
 
 def _ivt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
-    """Stretches slower than the threshold, merged where noise or a lost sample parted them."""
+    """I-VT: stretches slower than the threshold, merged where noise or a lost sample splits them."""
     merged: list[tuple[int, int]] = []
     for first, last in _slow_stretches(time_ms, degrees, step_ms, settings.velocity_deg_s):
         if merged:
@@ -139,7 +139,7 @@ def _slow_stretches(time_ms, degrees, step_ms, threshold_deg_s: float) -> Iterat
 
 
 def _idt(time_ms, degrees, step_ms, settings: DetectionSettings) -> Iterator[tuple[int, int]]:
-    """Stretches of at least the minimum duration whose extents in x and y add up to no more than the threshold."""
+    """I-DT: stretches of at least the minimum duration whose extents in x and y sum to no more than the threshold."""
     for first, last in _whole_stretches(time_ms, degrees, step_ms):
         points = degrees[first:last]
         # The window that starts here holds the minimum duration when it reaches this far.

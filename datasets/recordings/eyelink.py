@@ -36,14 +36,14 @@ from utils.interrupt import time_limit
 # A second does for a hundred thousand messages; some patterns never end.
 TRIAL_SECONDS = 20
 EYES = {"L": LEFT, "R": RIGHT, "LEFT": LEFT, "RIGHT": RIGHT}
-# What a sample's line has behind its values, for one eye or two: what the tracker warns of.
+# Warning flags behind a sample's values, for one eye or two.
 FLAGS = r"([.CIR]{3}|[.CIR]{5})(?=\s|$)"
 WRITTEN = re.compile(
     r"^(\*\* CONVERTED FROM|START[ \t]+\d|[SE]FIX [LR]\b|MSG[ \t]+\d+(?:\.\d+)?(?=\s)|\*\* VERSION: EYELINK)"
     r"|\A\s*\d+\S*([ \t]+(-?\d\S*|\.|[Nn][Aa][Nn])){3,}[ \t]+" + FLAGS,
     re.M,
 )
-# Of lines that lack some of it.
+# Form of each kind of line, for messages about incomplete ones.
 EXPECTED = {
     "START": "START, a time and LEFT or RIGHT",
     "END": "END and a time after a START",
@@ -51,7 +51,7 @@ EXPECTED = {
     "EFIX": "EFIX, eye, start, end, duration, x, y and pupil (is the file cut short?)",
     "EBLINK": "EBLINK, eye, start and end",
 }
-# For what the eye tracker did not find: edf2asc's own, and of its option -miss.
+# Values for missing data: edf2asc's default, and a common one of its option -miss.
 MISSING = (".", "nan")
 # A fixation lasts from its first sample to the end of its last one.
 LONGEST_STEP_MS = 20
@@ -60,13 +60,13 @@ RESOLUTION = re.compile(r"\bRES\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)")
 
 
 def looks_like(text: str) -> bool:
-    """Whether a line near the beginning is one that edf2asc writes."""
+    """Whether a text begins like edf2asc's output."""
     return bool(WRITTEN.search(text[:20000]))
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line that is no sample's, or a message's text, and its number, from 1."""
+    """A line other than a sample's, or a message's text, with its number, from 1."""
 
     path: Path
     number: int
@@ -76,7 +76,7 @@ class _Line:
         raise ValueError(f"{self.path}, line {self.number}: expected {expected}, found {self.text.strip()[:60]!r}")
 
     def value(self, word: str) -> float:
-        # Whoever has opened the file in a spreadsheet may have decimal commas.
+        # A spreadsheet may have written decimal commas.
         word = word.replace(",", ".")
         # Not float() alone: it takes "nan", "infinity" and "1_000" too.
         if not re.fullmatch(r"-?\d+\.?\d*|-?\.\d+|-?\d+\.?\d*[eE][+-]?\d{1,2}", word):
@@ -86,7 +86,7 @@ class _Line:
 
 @dataclass
 class _Block:
-    """What stands between START and END; of a sample the number of its line, and the line."""
+    """A recording block, from START to END; samples are (line number, line)."""
 
     start_ms: float
     eyes: tuple[str, ...]
@@ -201,7 +201,7 @@ def _take_line(content: _Content, line: _Line) -> None:
             text = line.text.split(None, 2)[2] if text else ""
             content.messages.append(Message(line.value(time), text, line.number))
         case ["SFIX", *rest]:
-            # One that no EFIX follows was cut.
+            # An SFIX without EFIX is a fixation cut off.
             eye = "".join(rest[:1])
             content.unfinished += eye in content.begun
             content.begun.add(eye)
@@ -215,7 +215,7 @@ def _take_line(content: _Content, line: _Line) -> None:
 
 def _take_sample(content: _Content, number: int, text: str) -> None:
     if not content.blocks:
-        # Where a file has samples alone, the first is the beginning of its only block.
+        # In a file of samples alone, the first one starts the only block.
         line, found = _Line(content.path, number, text), re.search(r"\s" + FLAGS, text)
         if not content.samples_alone or not found:
             line.fail("a line START before the first sample")
@@ -247,9 +247,7 @@ def _take_fixation(content: _Content, line: _Line, eye: str, times: tuple[str, .
 
 
 def _block_times(content: _Content) -> list[tuple[float, float]]:
-    """Start and end of every block; one that was interrupted lasts until the next. ValueError unless each starts after
-    the one before it has ended.
-    """
+    """Start and end of every block; an interrupted one lasts until the next. ValueError for blocks that overlap."""
     times = np.array([(block.start_ms, block.end_ms) for block in content.blocks])
     known = np.flatnonzero(np.isfinite(times))
     check_times(times.flat[known], lambda index: f"{content.path}, recording block {1 + known[index] // 2}")
@@ -266,7 +264,7 @@ def _gaze(content: _Content) -> pd.DataFrame:
 
 
 def _fixation_table(content: _Content) -> pd.DataFrame:
-    """All fixations in order of time; one that begins before the last of its eye has ended, cut to that end."""
+    """All fixations in order of time; one that overlaps the one before it of the same eye is cut to its end."""
     if not content.fixations:
         return NO_GAZE
     table = pd.DataFrame(content.fixations, columns=GAZE_COLUMNS)
@@ -311,7 +309,7 @@ def _block_samples(content: _Content, block: _Block) -> Iterator[pd.DataFrame]:
 
 
 def _screens(content: _Content) -> list[Rect]:
-    """From GAZE_COORDS or, without, DISPLAY_COORDS, which give the first and the last pixel; each size once."""
+    """Screen rectangles, each size once, from GAZE_COORDS, else DISPLAY_COORDS, which give the first and last pixel."""
     for name in ("GAZE_COORDS", "DISPLAY_COORDS"):
         screens = []
         for message in content.messages:
@@ -319,7 +317,7 @@ def _screens(content: _Content) -> list[Rect]:
             words = line.text.replace("=", " ").replace(",", " ").split()
             if words[:1] == [name] and len(words) >= 5:
                 left, top, right, bottom = map(line.value, words[1:5])
-                # Some software writes the number of pixels itself for the last, and screens have an even number.
+                # Some software writes the number of pixels instead of the last one; screens have even sizes.
                 width, height = (side + (side % 2 != 0) for side in (right - left, bottom - top))
                 if right > left and bottom > top:
                     screens.append(Rect(left, top, width, height))

@@ -1,4 +1,4 @@
-"""The image that an EyeLink message names, and where it put it: texts in, names out."""
+"""Parsing of EyeLink messages: the image that one names, and its place."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datasets.recordings.recording import Rect
 from datasets.recordings.tables import MISSING
 
 _ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_ENDINGS)
-# A blank may be part of a file's name, so that the name is over where its ending is.
+# A name ends with its ending, as it may have blanks.
 ENDING = re.compile(rf"(?:{_ENDINGS})(?=$|[\s\"',;)\]|])", re.I)
 QUOTED = re.compile(r"(?:^|[\s=:,;])([\"'])(.+?)\1(?=$|[\s,;])")
 COUNTER = re.compile(r"(?:trial\W*)?(\d+)\W*\s+(?=\S)", re.I)
@@ -20,19 +20,19 @@ WITHOUT_ENDING = re.compile(rf"(.+?)((?:{NUMBER}){{2}}|(?:{NUMBER}){{4}})?")
 TRIAL_VAR = re.compile(r"!V TRIAL_VAR\s+(\S+)\s+(.+)")
 IMAGE_VARIABLES = ("image", "img", "stimulus", "stim", "picture", "pic")
 NOT_GIVEN = (*MISSING, "undefined_null", "undefined", "missing_value")
-# Longer than any message of the tracker's.
+# Longer than any message of the tracker.
 MAX_TEXT = 1000
-# The place of an image whose size is not known, or of one of several: to be asked for.
+# Place of an image of unknown size, or of one of several: the user has to give it.
 SOMEWHERE = Rect(0, 0, np.inf, np.inf)
 
 
 def stem(name: str) -> str:
-    """The name without folders and an image's ending, in small letters, accents composed, for comparison."""
+    """Name without folders and an image's ending, in lower case, accents composed, for comparison."""
     return without_ending(without_folders(name.strip().strip("\"'"))).lower()
 
 
 def variable(text: str) -> str | None:
-    """The image in a TRIAL_VAR of a telling name; None in any other message."""
+    """The image in a TRIAL_VAR whose name is one of ``IMAGE_VARIABLES``; None for any other message."""
     found = TRIAL_VAR.match(text)
     if not found or found[2].strip().lower() in NOT_GIVEN:
         return None
@@ -41,9 +41,9 @@ def variable(text: str) -> str | None:
 
 
 def load(text: str, screen: Rect | None) -> tuple[str, Rect | None] | None:
-    """Name and rectangle of an IMGLOAD, None of any other message.
+    """Name and rectangle in an IMGLOAD; None for any other message.
 
-    Without a size the rectangle is infinite, as the image's own is not known; without a place there is none.
+    Without a size the rectangle is infinite, as the image's own is unknown; without a place there is none.
     """
     found = IMGLOAD.match(text)
     if not found:
@@ -69,9 +69,9 @@ def load(text: str, screen: Rect | None) -> tuple[str, Rect | None] | None:
 def behind_trialid(labels: Sequence[str]) -> list[tuple[str | None, str]]:
     """The image that each text behind TRIALID names, or None and, where it may name one, why that is not certain.
 
-    The name begins with the text, or behind its last slash, and ends with the ending of an image; quotes hold one
-    too. A number before it may count the trials or be part of it: it counts where it grows by one from trial to trial
-    and the names differ.
+    The name begins with the text, or behind its last slash, and ends with an image's ending; or it is in quotes. A
+    number before it may be a counter or part of it: it is a counter where it grows by one from trial to trial and the
+    names differ.
     """
     counters = [COUNTER.match(label) for label in labels]
     rests = {label[found.end() :] for label, found in zip(labels, counters, strict=True) if found}

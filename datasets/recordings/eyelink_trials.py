@@ -1,4 +1,4 @@
-"""Which image an EyeLink recording shows from when to when, read from its messages."""
+"""Trials of an EyeLink recording, from its messages: which image was shown, and when."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SAME_DISPLAY_MS = 50
 
 @dataclass(frozen=True)
 class Message:
-    """A line MSG."""
+    """A message: a line MSG."""
 
     time_ms: float
     text: str
     line: int
 
     def shifted(self) -> Message:
-        """A number before the text says how long before the message the thing happened."""
+        """The message at the time of its event: a number before the text is the delay of the message."""
         found = re.match(r"(-?\d{1,9})\s+(\S.*)", self.text)
         return replace(self, time_ms=self.time_ms - float(found[1]), text=found[2]) if found else self
 
@@ -85,8 +85,8 @@ def _trial_parts(path: Path, messages: list[Message], blocks) -> list[tuple[str,
 
 
 def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Message], float, float]]:
-    """Every recording block, with the messages since the last one, or its TRIAL_RESULT: the image may be named before
-    START, or between END and TRIAL_RESULT.
+    """Recording blocks as trials, each with the messages since the last one or its TRIAL_RESULT: the image may be named
+    before START, or between END and TRIAL_RESULT.
     """
     parts, before = [], -np.inf
     for number, ((start, end), (following, _)) in enumerate(itertools.pairwise([*blocks, (np.inf, np.inf)]), 1):
@@ -98,10 +98,10 @@ def _block_parts(messages: list[Message], blocks) -> list[tuple[str, list[Messag
 
 
 def _images_of(path, trial: Trial, part: list[Message], named, blocks, loads, settings: ReadingSettings) -> list[Trial]:
-    """One trial an image; a part without any named image gives one trial without."""
+    """One trial for each named image; without any, one trial without an image."""
     start_ms, end_ms = trial.start_ms, trial.end_ms
     onset, offset = settings.onset_message or ONSET, settings.offset_message or OFFSET
-    # One that is drawn again is the same, unless it was gone in between.
+    # An image drawn again counts once, unless it vanished in between.
     named = [
         item
         for before, item in zip([None, *named], named, strict=False)
@@ -143,8 +143,8 @@ def _result_times(messages: list[Message]) -> list[float]:
 
 
 def _named_images(part: list[Message], behind: tuple[str | None, str], loads, pattern: str | None):
-    """((message, name, rectangle) of each image that the user's pattern, or else Data Viewer's messages name, why none
-    is where one may be).
+    """Images named by the user's pattern, or else by Data Viewer's messages, as (message, name, rectangle); and, where
+    there is none, why it is not certain.
     """
     if pattern is not None:
         matches = [(message, found) for message in part if (found := re.search(pattern, message.text))]
@@ -178,7 +178,7 @@ def _named_images(part: list[Message], behind: tuple[str | None, str], loads, pa
 
 
 def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None) -> tuple[float, float]:
-    """When the image was loaded, if a cue was before it, and when a mask or a question was; else infinite."""
+    """Load times of the image, if a cue came before it, and of a mask or question after it; infinite otherwise."""
     mine = [message.time_ms for message, load, _ in loads if name and stem(load) == stem(name)]
     if not mine:
         return -np.inf, np.inf
@@ -188,16 +188,16 @@ def _load_times(loads: list[tuple[Message, str, Rect | None]], name: str | None)
 
 
 def _display_ms(part: list[Message], onset: str, message_ms: float) -> float:
-    """When the display of a message began: experiments send the onset just before the name, or after it."""
+    """Onset of a message's display: experiments send the onset just before the name, or after it."""
     return _first(part[::-1], onset, message_ms - SAME_DISPLAY_MS, message_ms, default=message_ms)
 
 
 def _rect_of(name: str, loads: list[tuple[Message, str, Rect | None]]) -> Rect | None:
-    """Where the image of a TRIAL_VAR was: its IMGLOAD may add folders and an ending, or be the only one."""
+    """Rectangle of the image that a TRIAL_VAR names: its IMGLOAD may add folders and an ending, or be the only one."""
     same = [rect for _, load, rect in loads if stem(load) == stem(name)]
     if same or len(loads) == 1:
         return (same or [loads[0][2]])[0]
-    # One of several images, but which? The whole screen would be a guess.
+    # With several images, the whole screen would be a guess.
     return SOMEWHERE if loads else None
 
 

@@ -1,7 +1,7 @@
-"""The recordings that are tables, declared: what their columns are called and what stands in them.
+"""Table formats of recordings, declared: the names and contents of their columns.
 
-A name stands for itself without case, punctuation and unit (``Gaze point X [DACS px]`` is ``gazepointx``); ``a|b`` are
-two names of one thing, the first that is there counts. Names are those of the makers' manuals and of real exports.
+Names are compared without case, punctuation and unit (``Gaze point X [DACS px]`` is ``gazepointx``); ``a|b`` are
+alternatives, of which the first that is there counts. They are from the makers' manuals and real exports.
 """
 
 import re
@@ -15,7 +15,7 @@ SHARE = ("mcsnorm", "fraction", "norm", "normalized", "normalised")
 
 @dataclass(frozen=True)
 class Plane:
-    """Where positions are measured, told by the unit in the names of their columns.
+    """Plane of the positions, recognised by the unit in the names of their columns.
 
     Attributes:
         unit: ``px`` or ``fraction``.
@@ -31,27 +31,27 @@ class Plane:
 
 @dataclass(frozen=True)
 class TableFormat:
-    """One kind of table.
+    """Format of one kind of table.
 
     Attributes:
         headers: a row that has all names of one of these is the header; ``timestamp[ns]`` asks for the unit too.
-        columns: by role. ``t`` is the time of a row, or the start of the fixation that it is; ``start`` that of the
-            fixation in a row of a sample. ``x, y`` (both eyes, or that of ``eye``), ``left_x``, ... are samples, or
-            fixations where there is a ``duration`` or an ``end``; ``fix_x, fix_y`` fixations beside samples. ``id``
-            numbers fixations, ``kind`` says what a row is, ``valid``, ``left_valid``, ``fix_valid``, ... whether it
-            can be trusted, ``on`` whether it is on the surface. ``left, top, width, height`` place the image on the
-            screen, ``image_height, image_width`` are its size, ``screen_width, screen_height`` the screen's. Declared
-            with ``@`` it is of both axes, with ``*`` of both eyes: left or right, in names ``%`` is l or r.
+        columns: by role. ``t`` is the time of a sample, or the start of a row's fixation; ``start`` that of the
+            fixation of a sample. ``x, y`` (both eyes, or that of ``eye``), ``left_x``, ... are samples, or fixations
+            where there is a ``duration`` or an ``end``; ``fix_x, fix_y`` fixations beside samples. ``id`` numbers
+            fixations, ``kind`` is the event type, ``valid``, ``left_valid``, ``fix_valid``, ... whether a row is
+            valid, ``on`` whether it is on the surface. ``left, top, width, height`` place the image on the screen,
+            ``image_height, image_width`` are its size, ``screen_width, screen_height`` the screen's. In declarations,
+            ``@`` stands for x and y, ``*`` for left and right, and ``%``, in names, for l and r.
         planes: in order of preference.
-        time_unit, duration_unit: where the column's name has none; None asks the numbers (ms for durations).
+        time_unit, duration_unit: where the column's name has none; None goes by the numbers (ms for durations).
         y_up: y grows upwards, from 0 to 1.
         merge: which position a fixation of several rows has: ``first``, ``last`` or ``mean``.
         validity: of a column with 0 and 1: ``flag``, 1 is good; ``codes``, 0 and 1 of 0..4 are; None asks the user.
-        min_confidence: below, a position is not trusted.
+        min_confidence: positions below are invalid.
         ragged: rows of several kinds have different fields.
-        written_live: row by row while recording, so that a last row cut short is how a recording ends.
-        onset: samples begin when the image appears, as far as the table says.
-        image_of: finds the image in the file's name without ending, if it is named after it.
+        written_live: row by row while recording, so that the last row may be cut short.
+        onset: whether samples begin when the image appears.
+        image_of: pattern of the image's name in the file's name without ending.
     """
 
     name: str
@@ -86,7 +86,7 @@ IMAGE = (
     "image|image name|image file|media|media name|stimulus|stimulus name|stimuli name|picture|file name|stim|stim name"
     "|stim file|img|img name|image id|picture name|page name|trial image|source stimuli name|scene name"
 )
-# What experiments call these whose tables are not of a tracker's software.
+# Names of these columns in tables that no tracker's software wrote.
 WHAT_AND_WHO = {
     "image": IMAGE,
     "trial": "trial|trial id|trial index|trial number|trial nr|trial sequence|trial no|trial num",
@@ -310,7 +310,7 @@ _PLAIN = {
     "*_valid": "* valid|valid *|* validity|validity *|% validity|validity %|% valid",
 }
 _BY_ROLE = _spread(_PLAIN)
-# May say of a row of the plain format whether it is valid, if that is what the words in it say.
+# Names of columns of the plain format that may be validity, by the words in them.
 STATUS = "status|tracking|tracking status|gaze status|eye status|tracking quality|gaze quality|eye quality"
 PLAIN = TableFormat(
     name="plain",
@@ -321,10 +321,10 @@ PLAIN = TableFormat(
     ),
     columns=_PLAIN,
     planes=(Plane("px", PX), Plane("fraction", SHARE)),
-    # Only at 0 is it certain, whoever wrote it, that no eye was found.
+    # Whatever the software, a confidence of 0 means that no eye was found.
     min_confidence=1e-6,
 )
-# In the order of asking: what comes first is more particular.
+# In the order of detection: more specific formats first.
 TABLE_FORMATS = {
     format.name: format
     for format in (TOBII, TOBII_SDK, I2MC, PUPIL_PLAYER, PUPIL_CLOUD, GAZEPOINT, IMOTIONS, SMI, DATA_VIEWER, PLAIN)

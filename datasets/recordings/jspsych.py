@@ -1,4 +1,4 @@
-"""Data of jsPsych experiments with its WebGazer extension (6.3, 7 and 8), as JSON or CSV.
+"""Recordings of jsPsych experiments with its WebGazer extension (6.3, 7 and 8), as JSON or CSV.
 
 A trial has ``webgazer_data``, a list of ``{x, y, t}`` in pixels of the browser's window and ms since the trial began,
 ``webgazer_targets``, the rectangles of the elements that the experiment asked for, and ``stimulus``, an image or HTML.
@@ -21,7 +21,7 @@ from datasets.recordings.tables import MISSING, json_documents, read_table
 DATA, TARGETS = "webgazer_data", "webgazer_targets"
 # In messages.
 JSON = "JSON as jsPsych saves it"
-# Lists of participants' lists of trials, packed into text by a server: no export is deeper.
+# Deeper than any export: lists of participants' lists of trials, packed into text by a server.
 MAX_DEPTH = 8
 IMG = re.compile(r"<img\b[^>]*?(?<![-\w])src\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.I)
 
@@ -66,7 +66,7 @@ def _from_json(path: Path, text: str) -> Iterator[tuple[str, dict]]:
 
 
 def _records(path: Path, node, depth: int) -> Iterator[dict]:
-    """The trials with gaze, however they are packed."""
+    """The trials with gaze in nested lists, dicts and JSON texts."""
     if depth > MAX_DEPTH:
         raise ValueError(f"{path}: expected {JSON}, found it nested more than {MAX_DEPTH} times")
     if isinstance(node, str) and DATA in node and node.lstrip()[:1] in ("[", "{"):
@@ -104,7 +104,7 @@ def _trial(where: str, number: int, record: dict) -> Trial:
 
 
 def _value(where: str, record: dict, key: str):
-    """What a record holds under a key, also as text."""
+    """The value of a record's key, decoded where it is JSON text."""
     value = record.get(key)
     if isinstance(value, str):
         return None if value.strip().lower() in MISSING else json_documents(f"{where}, {key}", value, JSON)[0]
@@ -133,7 +133,7 @@ def _image(record: dict) -> tuple[str | None, str]:
         return None, ""
     if "<" not in stimulus:
         name = _file_name(stimulus.strip().strip('"'))
-        # Of the plugins that show a text, the stimulus is none.
+        # Some plugins show text as the stimulus.
         return (name if ENDING.search(name) or "image" in str(record.get("trial_type")) else None), ""
     sources = {_file_name(html.unescape("".join(found))) for found in IMG.findall(stimulus)}
     names = sorted(name for name in sources if name and not name.startswith(("data:", "blob:")))

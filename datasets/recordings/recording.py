@@ -1,6 +1,6 @@
-"""What every reader returns: trials, each one image seen once, with the tracker's fixations, samples, or both.
+"""Recordings as all readers return them: trials, each one image seen once, with fixations, samples, or both.
 
-Whatever is not as its format demands, or not clear, is a ValueError of the reader, with file and row or line.
+Readers raise ValueError, with file and row or line, for input that is not as its format demands, or ambiguous.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from utils.settings import setting
 GAZE_COLUMNS = ("start_ms", "duration_ms", "x", "y", "pupil", "eye")
 NO_GAZE = pd.DataFrame(columns=GAZE_COLUMNS, dtype=np.float64)
 LEFT, RIGHT, BOTH = "left", "right", "both"
-# Of ``ReadingSettings``, what is read for tables, and for EyeLink.
+# The fields of ``ReadingSettings`` that are read for tables, and for EyeLink.
 TABLE_OPTIONS = ("columns", "valid", "time_unit", "xy_unit")
 MESSAGE_OPTIONS = ("image_message", "onset_message", "offset_message")
 
@@ -38,24 +38,24 @@ class Rect:
 
 @dataclass(frozen=True)
 class Trial:
-    """One image seen once.
+    """A trial: one image seen once.
 
     Attributes:
-        label: what the recording calls it, to be found in a table of trials.
+        label: its name in the recording, to be found in a table of trials.
         where: file and line or row, for messages.
         start_ms, end_ms: when the image appeared and vanished, in the recording's clock; infinite if not known.
         image: its name as recorded; None if the recording does not say.
         rect: where it was on the screen; None if the recording does not say.
         image_size: (height, width) in pixels, if known.
-        gaze: the tracker's own fixations, which may reach beyond the trial, and samples, each in order of time a given
-            eye, with ``GAZE_COLUMNS``: a sample has no duration, and no x, y where the eye was not found; ``eye`` is
-            left, right, or both where the tracker gives their mean.
+        gaze: the tracker's own fixations, which may reach beyond the trial, and samples, each in order of time for
+            each eye, with ``GAZE_COLUMNS``: a sample has no duration, and no x, y where the eye was not found; ``eye``
+            is left, right, or both where the tracker gives their mean.
         num_blinks: as the tracker counted.
         onset_known, offset_known: whether the recording says when the image appeared, else it is the start of the
             trial; and when it vanished, else it is when the next one appeared.
-        named_by: the message or the like that names the image.
-        image_doubt: why the image is not certain and has to be asked for, a sentence.
-        doubt: what was found in place of a certain ``rect``, the end of a sentence that asks for it.
+        named_by: the message or option that names the image.
+        image_doubt: why the image is ambiguous, an error message.
+        doubt: why ``rect`` is ambiguous, a part of an error message.
     """
 
     label: str
@@ -84,17 +84,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Recording:
-    """One file.
+    """A recording: one file.
 
     Attributes:
         unit: of all coordinates: ``px``, or ``fraction`` of the screen or surface, 0..1.
         screen: the part of the plane that is the screen; None if the recording does not say.
         px_per_degree: (x, y), where the tracker wrote its resolution.
         sampling_rate_hz: as the tracker says; None if it does not.
-        notes: what the user should know.
+        notes: for the user.
         plane: where coordinates are measured: on the ``screen``; from the left upper corner of the ``media``, or as
             shares of the ``image``, wherever it was on the screen; or in the ``scene`` camera's picture.
-        left_out: how many of what the reader left out, by its name.
+        left_out: numbers of what the reader left out, by description.
     """
 
     path: Path
@@ -134,7 +134,7 @@ def _message(meaning: str) -> str | None:
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What the user says about the files; None leaves it to the file."""
+    """Settings of the readers; None leaves it to the file."""
 
     columns: dict[str, str] | None = setting(
         None,
@@ -163,7 +163,7 @@ class ReadingSettings:
 
 
 def unread(settings, *read: str) -> list[str]:
-    """The options that were given, of dataclass ``settings``, and are none of those that are read, as typed."""
+    """Options without effect: fields of ``settings`` that differ from their defaults and are not in ``read``."""
     usual = vars(type(settings)())
     return [f"--{name}" for name in usual if name not in read and getattr(settings, name) != usual[name]]
 
@@ -174,17 +174,17 @@ def count_fixations(trials: Iterable[Trial]) -> int:
 
 
 def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
-    """``3 of a kind`` for every kind that there is any of."""
+    """Notes ``NUMBER DESCRIPTION`` of all counts above 0."""
     return tuple(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def ends_ms(gaze: pd.DataFrame) -> pd.Series:
-    """When each fixation is over; a sample's own time."""
+    """End of each fixation; for a sample its own time."""
     return gaze["start_ms"] + gaze["duration_ms"].fillna(0)
 
 
 def overlapping(gaze: pd.DataFrame, start_ms: float, end_ms: float) -> pd.DataFrame:
-    """The fixations and samples that have a part in start..end, both in the recording's clock."""
+    """Fixations and samples that overlap start..end, both in the recording's clock."""
     return gaze[(gaze["start_ms"] < end_ms) & (ends_ms(gaze) >= start_ms)]
 
 
@@ -198,7 +198,7 @@ def image_name(name: str, where: str) -> str:
 
 
 def equal_runs(keys: np.ndarray) -> list[tuple[int, int]]:
-    """First and past-the-last index of each stretch of equal keys."""
+    """Start and stop index of each run of equal keys."""
     if not len(keys):
         return []
     edges = np.flatnonzero(keys[1:] != keys[:-1]) + 1
@@ -206,7 +206,7 @@ def equal_runs(keys: np.ndarray) -> list[tuple[int, int]]:
 
 
 def check_times(times_ms: np.ndarray, where) -> None:
-    """ValueError where time runs backwards; ``where(index)`` names file and row."""
+    """Raise ValueError where time runs backwards; ``where(index)`` names file and row."""
     back = np.flatnonzero(np.diff(times_ms) < 0)
     if len(back):
         index = int(back[0]) + 1

@@ -1,4 +1,4 @@
-"""What is particular to a format's table, before its declaration fits: other rows, or columns made of others."""
+"""Reshaping of tables to their declared formats: rows left out, columns made of others."""
 
 import re
 from dataclasses import replace
@@ -11,17 +11,17 @@ from datasets.recordings.tables import TrackerTable
 MAPPED = re.compile(r"Mapped (fixation [XY]|eye movement type|eye movement type index) \[(.+)\]", re.I)
 MEDIA = ("Presented Media name", "Presented Stimulus name", "MediaName")
 KINDS = ("GazeEventType", "Eye movement type")
-# A file, and not a number: experiments write their answers and times there, too.
+# A file name: experiments write answers and times there, too.
 SMI_STIMULUS = re.compile(r"# Message: (.*\.[a-z]\w{1,4})\s*$", re.I)
 DATA_VIEWER_MISSING = [".", "UNDEFINED", "UNDEFINEDnull", "MISSING"]
 OWN_TABLE = ("IMAGE", "CURRENT_FIX_X", "CURRENT_FIX_Y", "CURRENT_FIX_DURATION")
 
 
 def tobii(table: TrackerTable) -> TrackerTable:
-    """Rows of the eye tracker alone, and a glasses project's fixations on its snapshots.
+    """Keep the eye tracker's rows alone, and unfold a glasses project's fixations on its snapshots.
 
-    Rows of events (a key, a mouse click, the start of an image) have no sensor and no gaze: among samples they would
-    part the fixation in whose midst they stand, and each part would count with its whole duration.
+    Rows of events (a key, a mouse click, the start of an image) have no sensor and no gaze: they would split the
+    fixation around them, and each part would count with its whole duration.
     """
     sensor = table.words(table.column("Sensor"))
     tracker = sensor == ("eye tracker" if (sensor == "eye tracker").any() else "")
@@ -38,14 +38,14 @@ def tobii(table: TrackerTable) -> TrackerTable:
 
 
 def _snapshots(table: TrackerTable) -> TrackerTable:
-    """The rows once for every snapshot, with what was mapped to it in place of what is in the scene."""
+    """Repeat the rows for every snapshot, with the positions mapped to it in place of those in the scene."""
     mapped = [(column, found) for column in table.frame if (found := MAPPED.fullmatch(column))]
     # Columns of media may be there, and empty.
     if not mapped or any((table.text(table.column(name)) != "").any() for name in MEDIA):
         return table
     frames = []
     for snapshot in dict.fromkeys(found[2] for _, found in mapped):
-        # Mapped fixation X is what Fixation point X is in the scene.
+        # Mapped fixation X corresponds to Fixation point X in the scene.
         mine = {column: found[1].capitalize() for column, found in mapped if found[2] == snapshot}
         mine = {column: re.sub("^Fixation ([xy])$", r"Fixation point \1", name) for column, name in mine.items()}
         scene = [table.column(name, units=None) for name in (*mine.values(), "Gaze event duration")]
@@ -56,7 +56,7 @@ def _snapshots(table: TrackerTable) -> TrackerTable:
 
 
 def smi(table: TrackerTable) -> TrackerTable:
-    """The stimulus is named by messages in between, or by the line ``Stimulus:`` above the header."""
+    """Make a column of the stimulus, from messages between the rows, or the line ``Stimulus:`` above the header."""
     first = table.frame.columns[0]
     # The headers of other kinds of rows, and the lines between them.
     above = table.frame[first].str.startswith("Table Header") | (table.frame[first].str.strip() == first)
@@ -72,7 +72,7 @@ def smi(table: TrackerTable) -> TrackerTable:
 
 
 def data_viewer(table: TrackerTable) -> TrackerTable:
-    """Without the marks of what is missing; ValueError for our own fixation table, whose names are of these reports."""
+    """Empty the marks of missing values; ValueError for our own fixation table, which has these reports' columns."""
     if all(name in table.frame for name in OWN_TABLE):
         xy = np.concatenate([table.numbers(name) for name in OWN_TABLE[1:3]])
         if np.nanmax(xy, initial=0) <= 1 and np.nanmin(xy, initial=0) >= 0:

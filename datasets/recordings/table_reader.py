@@ -1,4 +1,4 @@
-"""The one reader of recordings that are tables: a table and its declaration (formats.py) to a recording."""
+"""Reader of recordings that are tables: a table and its declared format (formats.py) to a recording."""
 
 import re
 from collections.abc import Iterator
@@ -27,24 +27,24 @@ UNIT_SQUARE = Rect(0, 0, 1, 1)
 SCREEN_SIZE = re.compile(r"(?:resolution|calibration area|^)\D*?(\d{3,5})\s*[x×\t]\s*(\d{3,5})", re.I)
 # Shares of the screen lie in 0..1, and a little beyond where the eye leaves it.
 MAX_SHARE, MAX_PERCENT = 2, 100
-# So large a part that is so far left of or above the origin, in usual distances from it, is no look over the edge.
+# A share of positions so far left of or above the origin, relative to the usual distance, is no look over the edge.
 MANY_NEGATIVE, FAR_NEGATIVE = 0.25, 0.25
 # By how many steps a fixation may be longer than its rows.
 MORE_STEPS = 1.5
-# Of fixations that begin in the first half of the one before: more are no rounding.
-MANY_TOGETHER = 0.25
+# Share of fixations that overlap the one before by half: more is no rounding.
+MANY_OVERLAPPING = 0.25
 
 
 def read(table: TrackerTable, format: TableFormat, settings: ReadingSettings) -> Recording:
-    """Read a table as declared.
+    """Read a table of a declared format.
 
-    A trial is a stretch of rows of one participant, recording, image and trial; rows that name no image or trial are
-    left out where others do. An image appears with the first sample of its trial; in a table of fixations that is
-    not known.
+    A trial is a run of rows of one participant, recording, image and trial; rows without image or trial are left out
+    where others have one. An image appears with the first sample of its trial; in a table of fixations the time is
+    unknown.
 
     Raises:
         ValueError: for a missing column, a value that is not as declared, rows that contradict each other, or
-            positions and durations in what seems another unit.
+            positions and durations that seem to be in another unit.
     """
     table = RESHAPES.get(format.name, lambda table: table)(table)
     content = find_content(table, format, settings)
@@ -63,13 +63,13 @@ def read(table: TrackerTable, format: TableFormat, settings: ReadingSettings) ->
         UNIT_SQUARE if square else _screen(content) if unit == "px" else None,
         notes=tuple(content.notes),
         plane=content.plane.of,
-        # Without what never happened.
+        # Without counts of 0.
         left_out=dict(+content.left_out),
     )
 
 
 def _screen(content: Content) -> Rect | None:
-    """The size of the screen, as columns or the lines above the header say."""
+    """Rectangle of the screen, from columns or the lines above the header."""
     sides = pd.DataFrame({side: content.numbers(f"screen_{side}") for side in ("width", "height")})
     size = sides.max().tolist() if (sides.nunique() == 1).all() else []
     if not size:
@@ -88,7 +88,7 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
     samples = [_of_side(content, side, time_ms) for side in content.sides if content.mode != "rows"]
     windows = content.format.onset and content.mode != "rows"
     if content.mode == "growing":
-        # Where every row is a fixation of its own, written when it ended, nothing tells when the image appeared.
+        # Where every row is a fixation of its own, written when it ended, the image's onset is unknown.
         windows &= any(fixations[0].iloc[rows].duplicated(["id", "start_ms"]).any() for rows in content.trials)
     images, labels = content.text("image"), content.text("trial")
     rects, sizes = _rects(content), np.stack([content.numbers("image_height"), content.numbers("image_width")], axis=1)
@@ -113,8 +113,8 @@ def _trials(content: Content, surface: str | None) -> Iterator[Trial]:
 
 
 def _samples(content: Content, found: pd.DataFrame) -> pd.DataFrame:
-    """The samples of a trial; ValueError if as a rule an eye has two at a time: then they are of two eyes."""
-    again, many = found.duplicated(["eye", "start_ms"]).to_numpy(), max(MANY_ROWS, MANY_TOGETHER * len(found))
+    """Samples of a trial; ValueError if many times occur twice in an eye, as where two eyes or people are mixed."""
+    again, many = found.duplicated(["eye", "start_ms"]).to_numpy(), max(MANY_ROWS, MANY_OVERLAPPING * len(found))
     if again.sum() > many:
         # A copy of a row is no second position.
         again = again & ~found.duplicated(["eye", "start_ms", "x", "y"]).to_numpy()
@@ -128,7 +128,7 @@ def _samples(content: Content, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _window(content: Content, rows: np.ndarray, time_ms: np.ndarray) -> tuple[float, float]:
-    """From the first row of a trial to the one after it, or one step behind the last where that comes later."""
+    """Time window of a trial: from its first row to the next trial's, or one step after its last if that is later."""
     times, following = np.sort(time_ms[rows]), rows[-1] + 1
     step = usual_step(times)
     end = times[-1] + step
@@ -142,21 +142,21 @@ def _rects(content: Content) -> np.ndarray:
     """(N,4) left, top, width and height of the image in every row, in the unit of the positions."""
     rects = np.stack([content.numbers(role) for role in ("left", "top", "width", "height")], axis=1)
     if content.plane.of == "media":
-        # Not needed there.
+        # Positions are from the media's corner, so its place is not needed.
         rects[:, :2] = np.nan_to_num(rects[:, :2])
     return rects if content.plane.of != "image" else np.full_like(rects, np.nan)
 
 
 def _first_known(rows: np.ndarray) -> tuple[float, ...] | None:
-    """The first row without a gap; None if there is none, or its two sides, the last values, are not above 0."""
+    """The first complete row; None if there is none, or its two sides, the last values, are not above 0."""
     known = np.isfinite(rows).all(axis=1)
     found = rows[int(known.argmax())] if known.any() else None
     return tuple(found.tolist()) if found is not None and min(found[-2:]) > 0 else None
 
 
 def _of_side(content: Content, side: str, time_ms: np.ndarray) -> pd.DataFrame:
-    """Every row as a sample of one eye, with its number; positions are NaN where they are distrusted, which ``bad``
-    says, or say that there is none.
+    """Every row as a sample of one eye, with its number; positions are NaN where they are invalid, which ``bad`` marks,
+    or stand for lost.
     """
     of_one = side in ("left_", "right_")
     whose = f"{side.rstrip('_')} eye's " if of_one else ""
@@ -164,7 +164,7 @@ def _of_side(content: Content, side: str, time_ms: np.ndarray) -> pd.DataFrame:
     content.notes += [f"{count} of the {whose}{what}" for what, count in codings.mask_lost_positions(xy).items()]
     if content.format.y_up:
         xy[1] = 1 - xy[1]
-    bad = _distrusted(content, side)
+    bad = _invalid_rows(content, side)
     xy[:, bad] = np.nan
     _check_unit(content, xy.T[np.isfinite(xy).all(axis=0)])
     roles = ["pupil"] if content.has("pupil") else [f"{side}pupil"] if of_one else ["left_pupil", "right_pupil"]
@@ -174,7 +174,7 @@ def _of_side(content: Content, side: str, time_ms: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({**gaze, "bad": bad, "row": np.arange(len(time_ms))})
 
 
-def _distrusted(content: Content, side: str) -> np.ndarray:
+def _invalid_rows(content: Content, side: str) -> np.ndarray:
     eyes = [role for role in ("left_valid", "right_valid") if content.has(role)]
     roles = [f"{side}valid"]
     if side != "fix_" and not content.has(*roles):
@@ -182,7 +182,7 @@ def _distrusted(content: Content, side: str) -> np.ndarray:
     columns, how = map(content.columns.get, roles), (content.format.validity, content.settings.valid)
     bad = np.all([codings.invalid(content.table, column, *how) for column in columns], axis=0)
     if content.kind is not None and not content.has("kind"):
-        # Samples that a column such as blink says yes to.
+        # Samples that a yes-or-no column such as blink marks.
         bad = bad | np.isin(content.kind, ("blink", "gap"))
     bad = bad | (content.table.words(content.columns.get("on")) == "false")
     return bad | (content.numbers("confidence") < (content.format.min_confidence or -np.inf))
@@ -195,7 +195,7 @@ def _check_unit(content: Content, xy: np.ndarray) -> None:
     many = len(xy) >= MANY_ROWS
     usual = np.quantile(np.abs(xy), 0.9, axis=0)
     if content.plane.unit == "px" and given is None:
-        # Of a few rows, whole numbers may be pixels of a corner; parts of the first pixel are not.
+        # In a few rows, whole numbers may be pixels of a corner; fractions of the first pixel are not.
         if (usual <= MAX_SHARE).all() and (many or (xy % 1).any()):
             names = [content.columns[f"{side}{axis}"] for side in content.sides for axis in "xy"]
             raise ValueError(
@@ -217,7 +217,7 @@ def _check_unit(content: Content, xy: np.ndarray) -> None:
 
 
 def _extents(content: Content, time_ms, duration_ms) -> dict[str, np.ndarray]:
-    """``start_ms``, ``duration_ms`` and ``id`` of the fixation that every row is of; no duration in none."""
+    """``start_ms``, ``duration_ms`` and ``id`` of every row's fixation; no duration where there is none."""
     start = time_ms
     ids = content.text("id") if content.has("id") else np.arange(len(time_ms))
     if content.mode == "growing":
@@ -240,8 +240,8 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
         for first, last in equal_runs(keys[index]):
             rows = index[first:last]
             if keys[rows[0]]:
-                said = duration_ms[rows][np.isfinite(duration_ms[rows])] if duration_ms is not None else []
-                begin, lasts, was_cut = _extent(times, first, last, step, said[0] if len(said) else None)
+                told = duration_ms[rows][np.isfinite(duration_ms[rows])] if duration_ms is not None else []
+                begin, lasts, was_cut = _extent(times, first, last, step, told[0] if len(told) else None)
                 start[rows], duration[rows], number[rows] = begin, lasts, index[first]
                 cut += was_cut
     if cut:
@@ -250,38 +250,40 @@ def _stretches(content: Content, time_ms, duration_ms) -> tuple[np.ndarray, np.n
 
 
 def _clocks(content: Content, time_ms) -> Iterator[np.ndarray]:
-    """The rows of each clock and eye; a clock may begin anew with a trial."""
-    of, names = pd.factorize(content.who + "\n" + content.eye)
+    """Rows of each clock and eye; a clock may restart with a trial."""
+    clock, names = pd.factorize(content.who + "\n" + content.eye)
     for number in range(len(names)):
-        index = np.flatnonzero(of == number)
+        index = np.flatnonzero(clock == number)
         keys = content.keys[index]
         yield from np.split(index, np.flatnonzero((np.diff(time_ms[index]) < 0) & (keys[1:] != keys[:-1])) + 1)
 
 
-def _extent(times, first: int, last: int, step: float, said: float | None) -> tuple[float, float, bool]:
-    """Start, duration, and whether a part is not in the table, of the fixation in the rows first..last."""
+def _extent(times, first: int, last: int, step: float, told: float | None) -> tuple[float, float, bool]:
+    """Start and duration of the fixation in the rows first..last, and whether the table lacks a part of it.
+
+    ``told`` is its duration as the table has it."""
     before = first > 0 and times[first] - times[first - 1] <= GAP_STEPS * step
     after = last < len(times) and times[last] - times[last - 1] <= GAP_STEPS * step
     until = times[last] if after else times[last - 1] + step
     seen = until - times[first]
-    if said is None:
+    if told is None:
         return times[first], seen, False
-    cut = said > seen + MORE_STEPS * step and not (before and after)
+    cut = told > seen + MORE_STEPS * step and not (before and after)
     if cut and not before:
-        # The first row is not where it began.
-        return (until - said, said, True) if after else (times[first], seen, True)
-    return times[first], said, cut
+        # It began before the first row.
+        return (until - told, told, True) if after else (times[first], seen, True)
+    return times[first], told, cut
 
 
 def _fixations(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a fixation, of the rows of one trial; ValueError if those of one eye lie over each other: then they are
-    of two eyes, or of two people.
+    """Merge the rows of one trial into one a fixation; ValueError if those of one eye overlap, as where two eyes or
+    people are mixed.
     """
     if content.mode == "growing":
-        # A row that is not trusted is none of its fixation's, and may be the last.
+        # An invalid row, which may be the last one, is no state of its fixation.
         frame = frame[~frame["bad"]].dropna(subset=["start_ms"])
     frame = frame.dropna(subset=["duration_ms"])
-    # Rows that are marked samples have each their own position.
+    # Marked samples have positions of their own.
     place = "mean" if content.mode == "runs" and not content.has("fix_x") else content.format.merge
     how = {"duration_ms": "max", "x": place, "y": place, "pupil": "mean", "row": "first"}
     frame = frame.groupby(["eye", "id", "start_ms"], sort=False, dropna=False, as_index=False).agg(how)
@@ -289,7 +291,7 @@ def _fixations(content: Content, frame: pd.DataFrame) -> pd.DataFrame:
         of_eye = of_eye.sort_values("start_ms", kind="stable")
         start, duration = of_eye["start_ms"].to_numpy(), of_eye["duration_ms"].to_numpy()
         over = (start + duration)[:-1] - start[1:] > 0.5 * np.minimum(duration[:-1], duration[1:])
-        if over.sum() > max(1, MANY_TOGETHER * len(over)):
+        if over.sum() > max(1, MANY_OVERLAPPING * len(over)):
             where = content.table.where(int(of_eye["row"].iloc[int(over.argmax()) + 1]))
             raise ValueError(
                 f"{where}: expected fixations of one eye one after the other, found {over.sum()} of {len(of_eye)} that "

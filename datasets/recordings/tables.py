@@ -1,4 +1,4 @@
-"""Text files as trackers' software exports them: any usual encoding, separator and decimal mark."""
+"""Reading of tables as trackers' software exports them: any usual encoding, separator and decimal mark."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
         if with_mark:
             raise ValueError(f"{path}: expected UTF-16 as its first bytes say, found a damaged file") from None
         text = content.decode("cp1252", errors="replace")
-    # A carriage return too many is what Windows makes of one that was there.
+    # Windows software may double a carriage return.
     text = re.sub("\r+\n|\r", "\n", text) if "\r" in text else text
     if not text.strip():
         raise ValueError(f"{path}: expected {what}, found an empty file")
@@ -59,7 +59,7 @@ def read_text(path: Path, what: str = "an eye-tracker recording") -> str:
 
 @dataclass(frozen=True)
 class TrackerTable(Table):
-    """A table of text whose columns are found by what trackers call them.
+    """A table of text whose columns are found by trackers' names of them.
 
     Attributes:
         preamble: what stands above the header.
@@ -134,7 +134,7 @@ def plain_name(column: str) -> str:
 
 @lru_cache(maxsize=4096)
 def unit_of(column: str) -> str | None:
-    """The unit at the end of a column's name, in brackets or after an underscore: us of ``time [μs]``."""
+    """Unit at the end of a column's name, in brackets or after an underscore: us in ``time [μs]``."""
     found = re.search(r"[\[(](?:in )?([^\])]*)[\])]?\s*$", column) or UNIT_AT_END.search(column.lower())
     unit = found[1].replace(" ", "").lower() if found else None
     return UNIT_NAMES.get(unit, unit)
@@ -202,7 +202,7 @@ def _frame(path: Path, text: str, separator: str) -> pd.DataFrame:
 
 
 def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
-    """With the parts of a column whose cells are ``(x, y)`` or ``(x, y, z)`` as columns too."""
+    """Add the parts of cells ``(x, y)`` or ``(x, y, z)`` as columns."""
     for column in frame.columns:
         texts = frame[column][frame[column] != ""]
         if len(texts) and re.match(r"[(\[]\s*[-+.\w]+\s*,", texts.iloc[0]):
@@ -214,9 +214,9 @@ def _without_tuples(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unfolded(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row an element of a scanpath, where cells hold one: a list of records, or lists as long as each other.
+    """Unfold scanpaths in cells, a list of records or lists of equal length, into a row an element.
 
-    Of two or three elements all over they are coordinates.
+    Lists that all have two or three elements are coordinates.
     """
     columns = [column for column in frame if len(frame) and _list_of(frame[column].iloc[0]) is not None]
     lists = {column: cells for column in columns if (cells := frame[column].map(_list_of)).notna().all()}
@@ -243,8 +243,8 @@ def _list_of(text: str) -> list | None:
 
 
 def json_documents(where: Path | str, text: str, expected: str) -> list:
-    """What JSON text holds, one or several values one after the other, as where every line has one; none in blanks.
-    ValueError for what is no JSON, or nested too deeply.
+    """Decode JSON text of one value or several in a row, as JSON Lines; blanks give none. ValueError for text that is
+    no JSON, or nested too deeply.
     """
     found, at = [], 0
     try:

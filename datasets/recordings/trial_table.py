@@ -1,4 +1,4 @@
-"""The trials of a recording: listed, written as a table to fill in, and as such a table says what each showed."""
+"""Tables of trials: listing a recording's trials, writing a template to fill in, and applying a filled-in table."""
 
 import itertools
 import os
@@ -34,14 +34,14 @@ COLUMNS = ("recording", "number", "trial", "image", "start_ms", "end_ms", *RECT)
 
 @dataclass(frozen=True)
 class TrialRow(Trial):
-    """A trial as a row tells it, as far as it does: without a name its label is empty."""
+    """A row of a table of trials, as far as it is filled in; its label is empty without a name."""
 
     recording: str | None = None
     number: int | None = None
 
 
 def read_trial_table(path: str | Path) -> tuple[list[TrialRow], list[str]]:
-    """The rows of a table of trials, and its columns that say nothing.
+    """Read a table of trials: its rows, and the columns that are not used.
 
     Args:
         path: CSV with ``image``, ``trial`` or ``number`` (1 for the first trial of a recording), or several, and any
@@ -101,11 +101,11 @@ def _row(where: str, row) -> TrialRow:
 
 
 def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recording:
-    """The recording with what the table says about its trials.
+    """Apply the rows of a table of trials to a recording.
 
     A row fits the trial of its number; without one, those of its name; without a name, the trials of its image, or,
-    with times, every trial that overlaps them.
-    Trials that no row fits are left out. A note says that, and how many rows reach beyond the time of theirs.
+    with times, every trial that overlaps them. Trials that no row fits are left out, with a note, as there is on rows
+    that reach beyond the time of their trial.
 
     Raises:
         ValueError: if no row fits, two claim the same time of a trial, a row's number and name are those of two
@@ -136,15 +136,15 @@ def apply_trial_table(recording: Recording, rows: Sequence[TrialRow]) -> Recordi
     left_out = {"fixations in trials that are not in the trial table": count_fixations(others)}
     return replace(
         recording,
-        trials=tuple(part for index in sorted(fitted) for part in _shared_out(fitted[index])),
+        trials=tuple(part for index in sorted(fitted) for part in _split_gaze(fitted[index])),
         notes=recording.notes + counted(notes),
         left_out=recording.left_out | left_out,
     )
 
 
-def _shared_out(trials: list[Trial]) -> list[Trial]:
-    """What rows made of one trial, in order, each with the gaze of its own time; what is of none stays with the first,
-    so that it is counted once. ValueError if two rows claim the same time, whose fixations would count twice.
+def _split_gaze(trials: list[Trial]) -> list[Trial]:
+    """Split the gaze of one trial among the trials that rows made of it, by time; the rest stays with the first, to be
+    counted once. ValueError if two rows claim the same time, whose fixations would count twice.
     """
     trials = sorted(trials, key=lambda trial: trial.start_ms)
     for trial, other in itertools.pairwise(trials):
@@ -164,29 +164,29 @@ def _shared_out(trials: list[Trial]) -> list[Trial]:
 
 
 def is_of(row: TrialRow, path: Path) -> bool:
-    """Whether a row may be of a recording: it names none, or this one, with folders as many as it likes."""
+    """Whether a row may be of a recording: it names none, or this one, with or without folders."""
     if row.recording is None:
         return True
     *folders, name = [part for part in re.split(r"[\\/]", row.recording) if part != "."] or [""]
     if name in (path.name, path.stem):
-        here = [place.as_posix().split("/")[:-1] for place in (_place(path), path.resolve())]
+        here = [place.as_posix().split("/")[:-1] for place in (_unresolved(path), path.resolve())]
         return not folders or any(place[-len(folders) :] == folders for place in here)
     # The tracker's own file, of which this is the export.
     ending = Path(name).suffix[1:]
     return not folders and ending.isalpha() and Path(name).stem == path.stem
 
 
-def _place(path: Path) -> Path:
-    """The whole path as it was given: where a link leads to, files may have names that nobody knows."""
+def _unresolved(path: Path) -> Path:
+    """Absolute path with its links unresolved: files may have other names where a link leads."""
     return Path(os.path.abspath(path))
 
 
 def trial_template(recordings: Sequence[Recording]) -> str:
-    """CSV as ``read_trial_table`` reads it, with what the recordings say about their trials, else empty."""
+    """Template of a table of trials (CSV), filled in as far as the recordings name their trials' images and places."""
     stems, rows = [recording.path.stem for recording in recordings], []
     for recording in recordings:
         alone = stems.count(recording.path.stem) == 1
-        name = recording.path.name if alone else _place(recording.path).as_posix()
+        name = recording.path.name if alone else _unresolved(recording.path).as_posix()
         for number, trial in enumerate(recording.trials, 1):
             times = (trial.start_ms, trial.end_ms) if trial.end_ms > trial.start_ms else (np.nan,) * 2
             rect = None if trial.rect is None or recording.plane == "image" else astuple(trial.rect)
@@ -197,7 +197,7 @@ def trial_template(recordings: Sequence[Recording]) -> str:
 
 
 def list_trials(recording: Recording) -> list[str]:
-    """The lines of a table with a row a trial, columns parted by two blanks or more; "-" for what is not known.
+    """Lines of a table with a row a trial, columns separated by two blanks or more; "-" where unknown.
 
     Where a recording does not say when a trial began or ended, its first and last gaze stand in brackets.
     """
@@ -230,7 +230,7 @@ def _cell(text: str | None) -> str:
 
 
 def with_rect(recording: Recording, rect: Rect | None) -> Recording:
-    """The recording with every image in one place; unchanged without."""
+    """The recording with one place for all images; unchanged without."""
     if rect is None:
         return recording
     _check_place_matters(recording, "--stimulus_rect")
@@ -274,7 +274,7 @@ def _fitting(trials: Sequence[Trial], row: TrialRow) -> list[int]:
 
 
 def _of_number(trials: Sequence[Trial], row: TrialRow) -> list[int]:
-    """The trial of the row's number, if it is the one that the row describes."""
+    """The trial of the row's number; ValueError if the row describes another."""
     if row.number > len(trials):
         raise ValueError(f"{row.where}: expected the number of one of {len(trials)} trials, found {row.number}")
     trial = trials[row.number - 1]
@@ -296,10 +296,10 @@ def _same_label(one: str, other: str) -> bool:
 
 
 def _with_row(trial: Trial, row: TrialRow) -> Trial:
-    said = {name: value for name in ("image", "rect", "image_size", "named_by") if (value := getattr(row, name))}
+    given = {name: value for name in ("image", "rect", "image_size", "named_by") if (value := getattr(row, name))}
     start = row.start_ms if np.isfinite(row.start_ms) else trial.start_ms
     end = row.end_ms if np.isfinite(row.end_ms) else trial.end_ms
     if row.number is None and not row.label:
-        # Times alone may be of several trials: of a fixation between two each has its part.
+        # Times alone may overlap several trials: each gets its part.
         start, end = max(start, trial.start_ms), min(end, trial.end_ms)
-    return replace(trial, where=row.where, start_ms=start, end_ms=end, **said)
+    return replace(trial, where=row.where, start_ms=start, end_ms=end, **given)

@@ -1,1 +1,1 @@
-"""The formats of ``run.py export``, the check of what was written, and what its model card says."""
+"""Export: file formats, numerical check of the written file, facts of its model card."""

@@ -15,18 +15,18 @@ from inference.network_scores import all_logits, check_finite
 from inference.predictor import Predictor
 from utils.inputs import paths_of
 
-# Of a folder: at even steps through its names.
+# Number of images from a folder, at even steps through its names.
 IMAGES_OF_A_FOLDER = 8
 SMALLEST_SIDE = 16
-# A batch (B,C,H,W) and what the network says of it, by the name of the output.
+# A batch (B,C,H,W) and the network's outputs by name.
 Answer = tuple[Tensor, dict[str, Tensor]]
 
 
 def find_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The image files of ``--check_images``: files as named, folders by some of their images.
+    """Find the image files of ``--check_images``: given files, and some images of given folders.
 
     Raises:
-        FileNotFoundError: for what is not there.
+        FileNotFoundError: for a path that does not exist.
         ValueError: for a folder without images.
     """
     found: list[Path] = []
@@ -45,7 +45,7 @@ def find_images(paths: str | Path | Iterable[str | Path]) -> list[Path]:
 
 
 def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]:
-    """The network's input of each file, (C,S,S); of noise, the same each time, where there is none."""
+    """Network input of each file, (C,S,S); without files, of noise, the same each time."""
     needs = predictor.preprocessing
     if paths:
         return [needs.prepared(path)[0] for path in paths]
@@ -54,7 +54,7 @@ def prepared_images(predictor: Predictor, paths: Sequence[Path]) -> list[Tensor]
 
 
 def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Each image alone at its size (C,S,S), then alone and in twos at another that is odd and not square."""
+    """Test batches: each image (C,S,S) alone, two together, and one and two at another size, odd and not square."""
     pair = torch.stack([images[0], images[1] if len(images) > 1 else images[0].flip(-1)])
     side = pair.shape[-1]
     other_size = (max(SMALLEST_SIDE, side * 3 // 4) | 1, max(SMALLEST_SIDE, side // 2))
@@ -69,11 +69,11 @@ def batches(images: Sequence[Tensor]) -> Iterator[Tensor]:
 def expected_outputs(
     module: ExportWrapper, inputs: Iterable[Tensor], *, names: Sequence[object] = (), network: str = "the network"
 ) -> list[Answer]:
-    """What the network, on the CPU and in eval mode, says of batches (B,C,H,W), before anything is written of it.
+    """Outputs of the network, on the CPU and in eval mode, on batches (B,C,H,W), as the reference for its file.
 
     Returns:
-        An answer a batch, in their order, with logits and level logits, relative to which a file is judged, and the
-        probability in 0..1; shapes as of ``ExportWrapper``.
+        An answer a batch, in their order, with logits, level logits and the probability in 0..1; shapes as of
+        ``ExportWrapper``.
 
     Raises:
         ValueError: with one of ``names``, of the first inputs, or ``network``, for outputs that are not finite, or a
@@ -97,10 +97,10 @@ def expected_outputs(
 
 @torch.inference_mode()
 def largest_differences(answers: Iterable[Answer], run: Runner) -> dict:
-    """How far a file's outputs are from the network's; infinite where a shape differs or a number is not one.
+    """Largest differences of a file's outputs from the network's; infinite for another shape, or NaN.
 
     Returns:
-        ``shapes`` that were fed; the largest difference of ``probability``, absolute, and of ``logits`` and
+        ``shapes`` of the inputs; the largest difference of ``probability``, absolute, and of ``logits`` and
         ``level_logits`` relative to the largest logit of the batch (at least 1), the absolute one in
         ``logits_absolute``.
     """
@@ -121,7 +121,7 @@ def _difference(expected: Tensor, found: Tensor) -> float:
 
 
 def check_differences(differences: dict, tolerance: float) -> None:
-    """Raise ValueError where a file says something else than the network."""
+    """Raise ValueError where a file's outputs differ from the network's by more than the tolerance."""
     if not max(differences["probability"], differences["logits"]) <= tolerance:
         raise ValueError(
             f"the written file: expected what PyTorch computes to {tolerance:g}, found probabilities up to "

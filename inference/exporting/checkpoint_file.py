@@ -1,4 +1,4 @@
-"""A checkpoint of this project with weights of half precision and nothing of training: what predict needs."""
+"""Export as a small checkpoint: weights in half precision, without the state of training."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from inference.predictor import Predictor
 from models.checkpoint import save_checkpoint
 from models.checkpoint_schema import CONFIG
 
-# Of a checkpoint; what else it holds is for going on with training. Training images are known by numbers, so that
-# nobody evaluates on them unawares.
+# Entries of a checkpoint that are kept; the others are for resuming. Hashes of training images stay, so that evaluation
+# can warn of them.
 KEPT = ("iteration", "selected_on", "best_iteration", "selection_ids")
 CONFIG_KEPT = CONFIG.keys() - {"ignore_value"}
 
 # Weights of up to so many values keep their precision: the depthwise convolutions and the first stages, a quarter of a
-# megabyte in the lite0, which make more than nine tenths of the error of halving all.
+# megabyte in the lite0, would cause more than nine tenths of the error.
 MOST_VALUES_KEPT = 2**14
 
 
@@ -24,8 +24,8 @@ def write(module: ExportWrapper, predictor: Predictor, path: Path) -> dict:
     """Write the checkpoint; see ``formats.Format``. Statistics and other small tensors keep their precision.
 
     Raises:
-        ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold; for an
-            ensemble that a released one, which has no place for it, was not trained with.
+        ValueError: for several checkpoints, or averaged views, which one checkpoint cannot hold; and for another
+            ensemble of a released one, which has no entry for it.
     """
     if len(predictor.checkpoints) > 1 or predictor.tta:
         raise ValueError("--format checkpoint: expected one --ckpt_path and no --tta, found an average")

@@ -1,4 +1,4 @@
-"""Export: the network for other programs, checked against PyTorch, with its model card."""
+"""Export of the network for other programs, checked against PyTorch, with its model card."""
 
 import contextlib
 import importlib
@@ -41,7 +41,7 @@ def export(
     results: str | Path | None = None,
     **averaging,
 ) -> dict:
-    """Write, check and describe a network; what is there is replaced once the new file is whole.
+    """Write, check and describe a network; an existing file is replaced once the new one is complete.
 
     Args:
         ckpt_path: a checkpoint, or several, which are averaged.
@@ -55,8 +55,8 @@ def export(
         The facts of the card.
 
     Raises:
-        OSError, ValueError: for what cannot be read, written or exported, or a file that says something else than the
-            network; nothing is written then.
+        OSError, ValueError: for what cannot be read, written or exported, or a file whose outputs differ from the
+            network's; nothing is written then.
     """
     path = Path(to)
     name = pick_format(format, path)
@@ -81,7 +81,7 @@ def export(
             "file": path.name,
             "format": name,
             "note": format_.note,
-            **_of_files(staged),
+            **_file_facts(staged),
             **written,
             **known,
             "usage": usage(predictor, format_) if format_.usage else None,
@@ -92,7 +92,7 @@ def export(
         write_text(f"{staged}.md", model_card(facts))
         write_json(f"{staged}.json", facts)
     if "weights_file" not in facts:
-        # Of a larger network that was replaced.
+        # The weights file of a larger network that was replaced.
         Path(f"{path}{WEIGHTS_ENDING}").unlink(missing_ok=True)
     return facts
 
@@ -114,7 +114,7 @@ def _holds(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _writable(path: Path) -> Iterator[None]:
-    """What prevents writing, as an error of ``--to``."""
+    """Turn errors of writing into errors of ``--to``."""
     try:
         yield
     except OSError as error:
@@ -122,13 +122,13 @@ def _writable(path: Path) -> Iterator[None]:
         raise OSError(f"--to {path}: expected a folder that can be written to, with room; {reason}") from error
 
 
-def _of_files(path: Path) -> dict:
+def _file_facts(path: Path) -> dict:
     facts = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     weights = Path(f"{path}{WEIGHTS_ENDING}")
     return facts | ({"weights_file": weights.name, "weights_sha256": sha256_of(weights)} if weights.exists() else {})
 
 
 def _versions(format_: Format) -> dict:
-    # Not of the installed distribution: that of onnxruntime has several names.
+    # By the module, as the distribution of onnxruntime has several names.
     packages = {name: str(importlib.import_module(name).__version__) for name in ("torch", *format_.packages)}
     return {"code": code_version(), "python": platform.python_version(), **packages}

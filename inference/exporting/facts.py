@@ -1,4 +1,4 @@
-"""What is known of a network that is exported: from its checkpoints, its data and its results."""
+"""Facts for the model card of an exported network: from its checkpoints, its data and its results."""
 
 import argparse
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from torch import nn
 
 from datasets.specs import DATASETS, DatasetSpec
 from evaluation.metrics import THRESHOLD
-from evaluation.summary import SUMMARY_FILE, read_summary, told_by
+from evaluation.summary import SUMMARY_FILE, read_summary, scoring_settings
 from inference.exporting.network import INPUT
 from inference.predictor import Predictor, Preprocessing, ReadCheckpoint
-from models.registry import MODELS, OF_ALL, takes
+from models.registry import MODELS, SHARED_ARGUMENTS, level_arguments
 from models.unet import infer_unet_architecture
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 from utils.settings import declared_settings
@@ -22,21 +22,21 @@ POSTPROCESSING = (
     "Take the logits, not the probability; resize them to the image's own size, bilinearly between pixel centres; then "
     f"the sigmoid; foreground is what lies above {THRESHOLD:g}"
 )
-# Of a checkpoint's command line, what makes the recipe; paths tell nothing to others.
+# Options of a checkpoint that make the recipe; paths mean nothing to others.
 RECIPE = (
     *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
-# What results of another network differ in, by the names of options, beside what the network declares.
-ALIKE = ("num_levels", "features", "data", "level_thresholds")
-# What does something with several levels alone.
-OF_LEVELS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
-# What a checkpoint that was chosen on a split says of it.
+# Options by which results are recognised as this network's, besides the settings that it declares.
+COMPARED_OPTIONS = ("num_levels", "features", "data", "level_thresholds")
+# Arguments that have an effect with several levels alone.
+MULTI_LEVEL_ARGUMENTS = ("cons_mode", "init", "prop_similarity", "prop_kernel_size", "prop_dilation")
+# ``selected_on`` of a checkpoint that was chosen on a split.
 SELECTED_ON = {"val": "validation", "test": "test"}
 
 
 def network_facts(predictor: Predictor) -> dict:
-    """What the card says of the network, whatever its file; ``checkpoints`` with None for what they do not say."""
+    """Facts of the network, whatever its file; in ``checkpoints``, None stands for unknown ones."""
     model, needs = predictor.model, predictor.preprocessing
     checkpoints = [_checkpoint_facts(*pair) for pair in zip(predictor.checkpoints, model.members, strict=True)]
     names = dict.fromkeys(checkpoint["data"] for checkpoint in checkpoints)
@@ -66,7 +66,7 @@ def network_facts(predictor: Predictor) -> dict:
 
 
 def _data_facts(name: str | None) -> dict:
-    # Of a data set that is not registered, what its kind says of one that does not tell.
+    # A data set that is not registered gets the defaults of DatasetSpec.
     spec = DATASETS.get(name, DatasetSpec)
     return {"name": name, "what": spec.what, "licence": spec.licence}
 
@@ -95,9 +95,9 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
 
 
 def _used(architecture: Mapping) -> dict:
-    """The arguments of ``build_model`` that do something in this network."""
-    used = {"name", *OF_ALL, *takes(architecture["name"])}
-    used -= set(OF_LEVELS) if architecture.get("num_levels") == 1 else set()
+    """The arguments of ``build_model`` that have an effect in this network."""
+    used = {"name", *SHARED_ARGUMENTS, *level_arguments(architecture["name"])}
+    used -= set(MULTI_LEVEL_ARGUMENTS) if architecture.get("num_levels") == 1 else set()
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in architecture.items() if key in used
     }
@@ -134,15 +134,16 @@ def _preprocessing(needs: Preprocessing) -> dict:
 
 
 def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | None) -> dict:
-    """Results of the network as it is exported, in the folder of ``--results`` or, None, beside a single checkpoint.
+    """Find results of the network as exported, in the folder of ``--results`` or, None, beside a single checkpoint.
 
     ``checkpoints`` are those of ``network_facts``.
 
     Returns:
-        ``results`` by label with ``iteration`` and ``metrics``, and what they are of; or ``not_evaluated``, the reason.
+        ``results`` by label with ``iteration`` and ``metrics``, with what, data and split; or ``not_evaluated``, the
+        reason.
 
     Raises:
-        FileNotFoundError, ValueError: for a named folder without results, or with those of another network.
+        FileNotFoundError, ValueError: for a given folder without results, or with those of another network.
     """
     beside = predictor.checkpoints[0].path.parent / SUMMARY_FILE
     if folder is None and (len(checkpoints) > 1 or predictor.tta or not beside.is_file()):
@@ -163,17 +164,17 @@ def find_results(predictor: Predictor, checkpoints: list[dict], folder: str | No
 
 
 def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -> dict[str, tuple]:
-    """(there, here) of what a summary says otherwise of its network than holds for the exported one, by key."""
+    """Differences (summary's value, exported value) between the network of a summary and the exported one, by key."""
     first, files = checkpoints[0], _files(summary, checkpoints)
     evaluated = [result.get("iteration") for result in summary["results"].values()] or [None]
-    # Of several checkpoints, the results are of any.
+    # With several checkpoints, the iteration of any may be in the summary.
     is_there = any(checkpoint["iteration"] in evaluated for checkpoint in checkpoints)
-    # Of what is known by its files, there may be results on other data.
+    # Options count only where files are unknown: results may be on other data.
     network = {**first["architecture"], **first}
-    # Of weights in a file a summary keeps the path, the checkpoint only the name.
-    alike = {*ALIKE, *declared_settings(MODELS[network["name"]].Settings)} - {"encoder_weights"}
+    # A summary keeps the path of a weights file, the checkpoint only its name.
+    compared = {*COMPARED_OPTIONS, *declared_settings(MODELS[network["name"]].Settings)} - {"encoder_weights"}
     exported = {
-        **({} if files else {key: network[key] for key in alike if network.get(key)}),
+        **({} if files else {key: network[key] for key in compared if network.get(key)}),
         **first["recipe"],
         "iteration": first["iteration"],
         "spatial_size": predictor.preprocessing.spatial_size,
@@ -181,17 +182,17 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
         "tta": predictor.tta,
         "threshold": THRESHOLD,
     }
-    # There were no flips when summaries did not tell of them.
-    said = {"tta": False, **told_by(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
-    # What older summaries do not tell is not held against them.
-    pairs = {key: (said[key], here) for key, here in exported.items() if key in said} | files
+    # Summaries without "tta" are from before there were flips.
+    found = {"tta": False, **scoring_settings(summary), "iteration": first["iteration"] if is_there else evaluated[0]}
+    # Keys that older summaries lack are not compared.
+    pairs = {key: (found[key], here) for key, here in exported.items() if key in found} | files
     return {key: (there, here) for key, (there, here) in pairs.items() if there != here}
 
 
 def _files(summary: dict, checkpoints: list[dict]) -> dict[str, tuple[str, str]]:
-    """What a summary says of the files that were evaluated, and the same of those exported; empty if it says nothing.
+    """Evaluated files of a summary beside the exported ones; empty if it names none.
 
-    By their checksums if it has them, as iterations and names are alike in many runs, else by their names.
+    By their checksums if it has them, as many runs have equal iterations and names, else by their names.
     """
     sums, paths = summary.get("checkpoint_sha256"), summary.get("checkpoints")
     if isinstance(sums, list):
@@ -200,7 +201,7 @@ def _files(summary: dict, checkpoints: list[dict]) -> dict[str, tuple[str, str]]
         there, here = [Path(str(path)).name for path in paths], [checkpoint["file"] for checkpoint in checkpoints]
     else:
         return {}
-    # Whatever the order, an average is the same.
+    # Sorted, as an average does not depend on the order.
     return {"checkpoint": (", ".join(sorted(map(str, there))), ", ".join(sorted(here)))}
 
 

@@ -1,4 +1,4 @@
-"""The file formats that a network can be written in."""
+"""File formats of exported networks."""
 
 import importlib
 from collections.abc import Callable
@@ -13,17 +13,17 @@ REQUIREMENTS = "requirements-export.txt"
 
 
 class Format(NamedTuple):
-    """One format.
+    """One file format.
 
     Attributes:
         ending: of its files.
-        packages: that it needs beside torch.
-        write: (network, predictor that it is made from, path) -> facts for the card; may write further files beside it.
-        load: path -> a function of an image, run by what users of the file have.
-        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, NumPy both; None
-            where this project is what reads it.
+        packages: that it needs besides torch.
+        write: (network, its predictor, path) -> facts for the card; may write further files beside it.
+        load: path -> a function of an image, run by the format's own runtime.
+        usage: lines of Python: the import, reading the file ``model``, and ``logits`` from ``batch``, both NumPy; None
+            where this project reads it.
         note: a sentence for the card, or nothing.
-        tolerance: how far probabilities, and logits relative to the largest, may be from the network's.
+        tolerance: allowed difference of probabilities, and of logits relative to the largest, from the network's.
     """
 
     ending: str
@@ -83,7 +83,7 @@ FORMATS = {
 
 
 def pick_format(name: str | None, path: Path) -> str:
-    """The format that ``--format`` names, or else the ending of the file.
+    """The format of ``--format``, or else by the ending of the file.
 
     Raises:
         ValueError: for an ending that does not belong to it, or to none.

@@ -1,4 +1,4 @@
-"""The network as it is exported: logits, levels and probability from one image, and nothing of training."""
+"""Export wrapper of the network: logits, level logits and probability from an image."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ Runner = Callable[[Tensor], dict[str, Tensor]]
 
 
 class ExportWrapper(nn.Module):
-    """Export wrapper: a network of the output contract with its sigmoid probability beside it.
+    """Export wrapper: adds the sigmoid probability to a network's outputs.
 
     ``forward`` maps an image (B,C,H,W), float32 and normalised, to a dict in the order of ``OUTPUTS``: ``logits``
-    (B,1,H,W), what the levels say together; ``level_logits`` (L,B,1,H,W); ``probability`` (B,1,H,W), the sigmoid of
+    (B,1,H,W), the ensemble of the levels; ``level_logits`` (L,B,1,H,W); ``probability`` (B,1,H,W), the sigmoid of
     ``logits``, in 0..1.
     """
 
@@ -23,6 +23,6 @@ class ExportWrapper(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        said = self.network(image)
-        logits = said["logits"]
-        return {"logits": logits, "level_logits": said["level_logits"], "probability": logits.sigmoid()}
+        outputs = self.network(image)
+        logits = outputs["logits"]
+        return {"logits": logits, "level_logits": outputs["level_logits"], "probability": logits.sigmoid()}

@@ -1,4 +1,4 @@
-"""ONNX: for onnxruntime and most other inference engines."""
+"""Export to ONNX, for onnxruntime and most other inference engines."""
 
 import copy
 import warnings
@@ -12,10 +12,10 @@ from inference.exporting.network import INPUT, OUTPUTS, ExportWrapper, Runner
 from inference.exporting.torch_export import record
 from inference.predictor import Predictor
 
-# What torch 2.11 writes without converting. Of the file format, the version of that time: torch's own would shut out
+# The opset that torch 2.11 writes without converting, and the file version (IR) of its time: torch's own would exclude
 # older engines (onnxruntime before 1.18), and nothing of it is used.
 OPSET, IR_VERSION = 18, 8
-# A protobuf file ends at 2 GiB; some of it is left for the graph.
+# The limit of protobuf is 2 GiB; some of it is left for the graph.
 LARGEST_SINGLE_FILE = 2**31 - 2**26
 AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
     name: {-4: "batch", -2: "height", -1: "width"} for name in OUTPUTS
@@ -25,7 +25,7 @@ AXES = {INPUT: {0: "batch", 2: "height", 3: "width"}} | {
 def write(module: ExportWrapper, predictor: Predictor, path: Path, *, largest_file: int = LARGEST_SINGLE_FILE) -> dict:
     """Write the graph; see ``formats.Format``. Weights beyond ``largest_file`` bytes go into ``<path>.data``."""
     program = record(_with_plain_group_norm(module), predictor.preprocessing.channels)
-    # Warnings are of torch's and onnxscript's own calls.
+    # Ignored warnings come from torch's and onnxscript's own calls.
     with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings(action="ignore"):
         written = torch.onnx.export(
             program,
@@ -45,10 +45,10 @@ def write(module: ExportWrapper, predictor: Predictor, path: Path, *, largest_fi
 
 
 class PlainGroupNorm(nn.Module):
-    """Group normalisation of (B,C,H,W) in plain steps.
+    """Group normalisation of (B,C,H,W) in elementary operations.
 
-    Otherwise it is written as InstanceNormalization, which onnxruntime adds up in one float32: 800,000 numbers in the
-    first layer, so that logits were wrong by 1e-4 where PyTorch's are by 4e-6. Sums of sums keep the digits.
+    Otherwise it is exported as InstanceNormalization, which onnxruntime sums in one float32: 800,000 numbers in the
+    first layer, with errors of 1e-4 in the logits where PyTorch's are 4e-6. Sums of sums keep the digits.
     """
 
     def __init__(self, norm: nn.GroupNorm):
@@ -68,7 +68,7 @@ class PlainGroupNorm(nn.Module):
 
 
 def _with_plain_group_norm(module: nn.Module) -> nn.Module:
-    """A copy whose group normalisation is plain."""
+    """A copy of a network with ``PlainGroupNorm`` in place of its group normalisation."""
     module = copy.deepcopy(module)
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):

@@ -1,4 +1,4 @@
-"""A program for the model card that runs the file with NumPy and Pillow, and nothing of this project."""
+"""Program for the model card that runs the file with NumPy and Pillow, without this project."""
 
 from inference.exporting.formats import Format
 from inference.predictor import Predictor
@@ -52,7 +52,7 @@ Image.fromarray(np.uint8(255 * (probability > 0.5))).save(mask)
 
 
 def usage(predictor: Predictor, format_: Format) -> str:
-    """Python that takes the file, a picture, and a name for the mask on its command line."""
+    """Python program whose arguments are the file, a picture, and a name for the mask."""
     needs = predictor.preprocessing
     importing, loading, running = format_.usage
     reading = READ.format(mode="RGB" if needs.channels == 3 else "L", channels=needs.channels)

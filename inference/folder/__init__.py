@@ -1,1 +1,1 @@
-"""The parts of ``run.py predict``: which images, how they are loaded, what is written of each, and where."""
+"""Prediction of folders of images: finding, loading, predicting, writing, and the folder of results."""

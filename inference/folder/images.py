@@ -1,4 +1,4 @@
-"""The images to predict, and the names under which their results are filed."""
+"""Images to predict, and the names of their results."""
 
 import functools
 import os
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from datasets.specs import IMAGE_EXTS
 from utils.inputs import first_few, open_input, paths_of
 
-# Folder and ending of what is written of an image.
+# Folder and ending of each kind of result.
 KINDS = {
     "mask": ("masks", ".png"),
     "geometry": ("masks", ".json"),
@@ -18,23 +18,23 @@ KINDS = {
     "probability": ("probabilities", ".png"),
 }
 FOLDERS = tuple(dict.fromkeys(folder for folder, _ in KINDS.values()))
-# Where it lies, the folders beside it hold results.
+# Marks a folder of results.
 JOURNAL_FILE = "predictions.jsonl"
 RENAME = "end the names of DICOM files in .dcm"
-# On every medium with DICOM files: their list, in the same format.
+# The list of files on every DICOM medium, itself in DICOM format.
 DICOM_LIST = "dicomdir"
 
 
 class FoundImage(NamedTuple):
-    """An image to predict, and what has become of it so far.
+    """An image to predict, and its state.
 
     Attributes:
-        name: that of the file without its ending, after the sub-folders in which it was found.
+        name: of the file without its ending, after the sub-folders in which it was found.
         path: the file.
-        finished_from: the SHA-256 of the file from which all its results are there already, if they are.
+        finished_from: the SHA-256 of the file from which its existing results were made, if all are there.
         sha256: of the file, once it is read; None where it cannot be.
         size_px: (height, width) of one that is read and to be predicted.
-        refused: why it is not taken; one that is read without this and ``size_px`` has its results already.
+        refused: the reason for a refusal; an image that is read without this and ``size_px`` has its results already.
     """
 
     name: str
@@ -48,22 +48,22 @@ class FoundImage(NamedTuple):
 def find_images(
     given: str | Path | Sequence[str | Path], out: Path, recursive: bool = False
 ) -> tuple[list[FoundImage], list[tuple[Path, str]]]:
-    """All images among files and in folders, by their endings in upper or lower case.
+    """Find all images among files and in folders, by their endings in upper or lower case; files are not opened.
 
-    In folders, hidden files and folders are left out, links to folders are not followed, and results, these or those of
-    other calls, are not looked into. Whether a file can be read shows itself later.
+    In folders, hidden files and folders are left out, links to folders are not followed, and folders of results, of
+    this or other calls, are skipped.
 
     Args:
         given: files and folders.
-        out: the folder of results, among which nothing that was named may lie.
-        recursive: look into the folders' sub-folders, too.
+        out: the folder of results, which no given file may be in.
+        recursive: also search sub-folders.
 
     Returns:
-        The images, in the order given, those of a folder sorted, each once; and the files that were named and are none
-        by their endings, or hidden, each with a sentence that says so.
+        The images, in the order given, those of a folder sorted, each once; and given files that are hidden or no
+        images by their endings, each with a message.
 
     Raises:
-        FileNotFoundError: for a path that there is not.
+        FileNotFoundError: for a path that does not exist.
         ValueError: if there is no image at all, if two would have the same results, or if one lies among results.
         OSError: for a folder that cannot be read.
     """
@@ -94,11 +94,11 @@ def find_images(
 def skipped_files(
     given: str | Path | Sequence[str | Path], out: Path, recursive: bool = False
 ) -> tuple[Counter[str], list[Path]]:
-    """What lies in the folders among ``given`` and is neither an image by its name, nor hidden, nor in ``out``.
+    """Files in the folders among ``given`` that are no images by their names, not hidden, and not in ``out``.
 
     Returns:
-        How many, by ending in lower case, ``no ending``, or ``a folder`` where those are not looked into; and the files
-        of them that are DICOM, sorted: scanners export such. Their list on a medium is none of them.
+        Their numbers by ending in lower case, ``no ending``, or ``a folder`` where those are not searched; and those
+        that are DICOM, as scanners export them, sorted, without the list of files on a medium.
     """
     results, others = out.resolve(), []
     for folder in filter(os.path.isdir, paths_of(given)):
@@ -115,7 +115,7 @@ def _begins_as_dicom(path: Path) -> bool:
     try:
         with open_input(path) as file:
             return file.read(132)[128:] == b"DICM"
-    # A folder, a link to itself, a file of somebody else's: not what is looked for here.
+    # A folder, a link to itself, an unreadable file.
     except OSError:
         return False
 
@@ -138,7 +138,7 @@ def _is_image(name: str) -> bool:
 
 
 def _check_outside(found: Sequence[FoundImage], avoided: Sequence[str]) -> None:
-    """Results must not be written over images."""
+    """Refuse images in the folder of results, which would be overwritten."""
     real = functools.cache(os.path.realpath)
     for image in found:
         if any(Path(real(image.path.parent)).is_relative_to(folder) for folder in avoided):
@@ -158,6 +158,6 @@ def _check_names(found: Sequence[FoundImage]) -> None:
             )
     folders = {parent for name in first for parent in Path(name).parents}
     for name, path in first.items():
-        # A folder "a.png" and an image "a.tif": the mask of one is where the masks of the other's images go.
+        # With a folder "a.png" and an image "a.tif", a mask and a folder of masks would have one path.
         if any(Path(f"{name}{ending}") in folders for _, ending in KINDS.values()):
             raise ValueError(f"{path}: expected no folder of the name of its mask, found one; rename one of them")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from utils.files import named_in_errors
 
-# In place of a record; of a name that is forgotten, as nothing of it is left, FORGOTTEN is its value.
+# Key of a removed record; its value is FORGOTTEN where nothing of the name is left.
 GONE, FORGOTTEN = "gone", "forgotten"
 
 
 class Journal:
     """Append-only file of JSON lines; the last record of a name counts.
 
-    Names and places of records are kept in memory, records are not. A line that a kill cut short is removed on
+    Names and offsets of records are kept in memory, records are not. A line that a kill cut short is removed on
     opening: its record was never added.
 
     Args:
@@ -28,7 +28,7 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         self._file = open(path, "a+b")  # noqa: SIM115 (closed by close)
-        # By name, where its record is; None for one that is gone.
+        # Offset of each name's record; None for a removed one.
         self._place: dict[str, int | None] = {}
         self._read()
 
@@ -64,7 +64,7 @@ class Journal:
 
     @property
     def mentioned(self) -> Collection[str]:
-        """The names with a record and those without: of what was begun and not finished."""
+        """The names with a record, and those without one, which were begun and not finished."""
         return self._place.keys()
 
     def __contains__(self, name: str) -> bool:
@@ -80,24 +80,24 @@ class Journal:
         self._append({"name": name, **record})
 
     def remove(self, name: str, *, forget: bool = False) -> None:
-        """Take the record of a name out; it stays ``mentioned``, unless it is to be forgotten."""
+        """Remove the record of a name, which stays ``mentioned`` unless ``forget``."""
         self._append({"name": name, GONE: FORGOTTEN if forget else True})
 
     def _append(self, content: dict) -> None:
         place = self._file.seek(0, os.SEEK_END)
-        # ASCII alone: names that are no UTF-8 come back as they were.
+        # ASCII alone, in which names that are no UTF-8 survive.
         with named_in_errors(self.path):
             self._file.write(json.dumps(content).encode("ascii") + b"\n")
             self._file.flush()
         self._remember(content, place)
 
     def sync(self) -> None:
-        """Have the records outlive a failure of the machine, too."""
+        """Flush to disk (fsync), so that records survive a failure of the machine."""
         with named_in_errors(self.path):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
-        # What could not be written is tried once more.
+        # Retries failed writes.
         with named_in_errors(self.path):
             self._file.close()

@@ -1,4 +1,4 @@
-"""Predict folders of images: masks, overlays and a table, safe to stop and to continue."""
+"""Prediction of folders of images: masks, overlays and a table, safe to stop and to continue."""
 
 import errno
 import sys
@@ -27,14 +27,14 @@ MAX_WRITERS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionSettings(PredictorSettings):
-    """What to predict, and with what; the options of ``predict`` by name.
+    """Settings of a prediction, the options of ``predict`` by name.
 
     Attributes:
         images: images, and folders of images; one or several.
         out: folder of the results, which a later call continues.
-        recursive: look into sub-folders, too.
+        recursive: also search sub-folders.
         no_overlay: leave overlays out.
-        overwrite: remove the predictions that are there first.
+        overwrite: remove existing predictions first.
     """
 
     images: str | Path | Sequence[str | Path]
@@ -51,8 +51,8 @@ def predict_folder(settings: PredictionSettings) -> int:
         0 if all are done, 1 if some were refused, 130 if it was stopped.
 
     Raises:
-        OSError, ValueError: for checkpoints that are none, no image at all, or a folder of results that is of other
-            settings or cannot be written.
+        OSError, ValueError: for broken checkpoints, no image at all, or a folder of results that has other settings or
+            cannot be written.
     """
     out = Path(settings.out)
     images, refused = find_images(settings.images, out, settings.recursive)
@@ -68,18 +68,18 @@ def predict_folder(settings: PredictionSettings) -> int:
         try:
             stopped_by = work.do(images, stop)
         finally:
-            # What is done is kept, and told of, whatever ends the work.
+            # Whatever ends the work, the tables list what is done.
             if results.journal.names:
                 results.write_tables(work.refused)
     return _report(work, out, len(images) + len(refused), stopped_by=stopped_by)
 
 
 class _Work:
-    """The images of one call, and what has become of them.
+    """The work of one call, and its counts.
 
     Attributes:
-        done: numbers of images: those ``made``, those ``kept`` as they were up to date, those of either whose mask is
-            ``empty``, and of the made ones those by the source of their spacing.
+        done: numbers of images: ``made``, ``kept`` as up to date, ``empty`` masks of either, and of the made ones by
+            the source of their spacing.
         refused: file and reason of the others.
     """
 
@@ -96,7 +96,7 @@ class _Work:
         )
 
     def do(self, images: Sequence[FoundImage], stop: StopRequest) -> str | None:
-        """Predict the images, batch by batch; returns what asked for a stop before the end, else None."""
+        """Predict the images, batch by batch; returns the reason of a stop before the end, else None."""
         settings, left = self.settings, len(images)
         # Loader processes need no network.
         prepare = self.predictor.preprocessing.prepared
@@ -136,14 +136,14 @@ class _Work:
             ) from error
 
     def _written(self, image: FoundImage, logits: torch.Tensor | None) -> tuple[FoundImage, dict | None]:
-        """Writes the results, if there are any; what lies with this image alone does not end the run."""
+        """Write the results, if there are any; an error of this image alone does not end the run."""
         if image.size_px is None:
             return image, None
         try:
             check_finite(logits, image.path, self.predictor.network)
             return image, self.write(image, logits[0])
         except (ValueError, OSError) as error:
-            # None, too, where an image went away meanwhile, which is read again for its overlay.
+            # ENOENT where an image was removed meanwhile, which is read again for its overlay.
             number = getattr(error, "errno", None)
             if number not in (None, errno.ENAMETOOLONG, errno.ENOENT):
                 raise
@@ -160,7 +160,7 @@ class _Work:
             self.done["kept"] += 1
             record = self.results.journal[image.name]
         else:
-            # What was made from an earlier state of the file; where it cannot even be read, it may be back soon.
+            # Remove results of an earlier state of the file; an unreadable file may be back soon.
             if image.sha256 is not None:
                 self.results.forget(image.name)
             self.refuse(image.path, image.refused)
@@ -212,7 +212,7 @@ def _report(work: _Work, out: Path, num_images: int, *, stopped_by: str | None) 
             "smaller"
         )
     for what, name in (("refused files", ERRORS_FILE), ("table", TABLE_FILE)):
-        # Neither is there where it was stopped before the first image was done.
+        # A stop before the first image leaves neither.
         if (out / name).is_file():
             print(f"{what}: {printable(out / name)}")
     if stopped_by:

@@ -1,7 +1,7 @@
-"""The folder of results: what is in it, from which files and settings it was made, and its tables.
+"""The folder of results: its files, the images and settings they were made from, and its tables.
 
-Safe to stop at any moment: every file is whole or not there, an image is finished once the journal says so, and the
-table is written from the journal when the work ends.
+Safe to stop at any moment: files are written atomically, an image is finished once it is in the journal, and the table
+is written from the journal at the end.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from utils.inputs import sha256_of
 
 SETTINGS_FILE, TABLE_FILE, ERRORS_FILE = "settings.json", "predictions.csv", "errors.csv"
 COMMAND = "predict"
-# What the masks depend on; the rest of the settings is there to be read.
+# Settings on which masks depend; the others are for information.
 DECISIVE = ("ckpt_path", "ensemble", "tta", "spatial_size", "threshold", "spacing_mm")
 COLUMNS = (
     "name",
@@ -42,8 +42,8 @@ class Results:
         self.folder, self.journal = folder, journal
 
     def path_of(self, kind: str, name: str) -> Path:
-        """Where a result is; ``kind`` is one of ``KINDS``. ValueError for a name that leads out of the folder."""
-        # A journal comes from outside, too.
+        """Path of a result; ``kind`` is one of ``KINDS``. ValueError for a name that leads out of the folder."""
+        # Names may come from a journal, which is untrusted.
         if not name or os.path.isabs(name) or not set(name.split("/")).isdisjoint(("", ".", "..")):
             raise ValueError(
                 f"{self.folder}: expected names of images in {JOURNAL_FILE}, found {name!r}, which leads elsewhere"
@@ -52,12 +52,12 @@ class Results:
         return self.folder / place / f"{name}{ending}"
 
     def compared(self, images: Sequence[FoundImage], kinds: Iterable[str]) -> list[FoundImage]:
-        """The images, each with what it is finished from if its results of all ``kinds`` are there.
+        """Set ``finished_from`` of the images whose results of all ``kinds`` are there.
 
-        The tables are removed, since the work that follows makes them untrue.
+        The tables are removed, since the work that follows outdates them.
 
         Raises:
-            ValueError: for an image whose name has results of another file; the tables are left.
+            ValueError: for an image whose name has results of another file; the tables stay.
         """
         compared = [image._replace(finished_from=self._finished_from(image, set(kinds))) for image in images]
         self.remove_tables()
@@ -73,16 +73,16 @@ class Results:
                     f"{image.path}: expected no results of the name {image.name!r} in {self.folder}, found those of "
                     f"{record.get('source')}; choose another --out, or --overwrite to begin anew"
                 )
-            # The same file, moved.
+            # The file was moved.
             self.journal.add(image.name, record | {"file": str(image.path), "source": source})
         needed = kinds | ({"geometry"} if is_dicom(image.path) else set())
         return record.get("sha256") if all(self.path_of(kind, image.name).is_file() for kind in needed) else None
 
     def begin(self, name: str, sha256: str | None) -> None:
-        """Before an image is written: what is of an earlier state of its file goes, and a kill leaves its name.
+        """Prepare writing of an image: remove results of an earlier state of its file, and record its name.
 
         Raises:
-            ValueError: where files of other origin have the name, as a mask that somebody drew.
+            ValueError: where files of other origin have the name, such as a mask that was drawn by hand.
         """
         if name not in self.journal.mentioned:
             there = next(filter(os.path.lexists, (self.path_of(kind, name) for kind in KINDS)), None)
@@ -93,7 +93,7 @@ class Results:
             self.journal.remove(name)
 
     def forget(self, name: str) -> None:
-        """Remove the results of a name, whole or in part: what has its name from now on is of other origin."""
+        """Remove the results of a name, and the name: later files of the name are of other origin."""
         if name in self.journal.mentioned:
             self.remove_files(name)
             self.journal.remove(name, forget=True)
@@ -103,7 +103,7 @@ class Results:
             try:
                 self.path_of(kind, name).unlink(missing_ok=True)
             except OSError as error:
-                # Names that are just short enough for .png are not for .json: there is no such file.
+                # Names just short enough for .png are too long for .json: there is no such file.
                 if error.errno != errno.ENAMETOOLONG:
                     raise
 
@@ -122,12 +122,12 @@ class Results:
 
 @contextlib.contextmanager
 def open_results(folder: Path, settings: Mapping, *, overwrite: bool = False) -> Iterator[Results]:
-    """Open or make a folder of results, in which no other process is to write.
+    """Open or make a folder of results, in which no other process may write.
 
-    Where nothing comes of it, what was made is removed again.
+    If there are no results at the end, the folder's files are removed again.
 
     Args:
-        settings: plain values; of ``DECISIVE``, all must be those that results in the folder were made with.
+        settings: plain values; those of ``DECISIVE`` must equal those of the results in the folder.
         overwrite: remove the results in the folder first.
 
     Raises:
@@ -164,7 +164,7 @@ def _read_settings(folder: Path) -> dict:
 
 
 def _check_fresh(folder: Path) -> None:
-    """Masks that are there may be the truth of a data set, and those beside its images would be taken for it."""
+    """Refuse a folder with files of other origin, or with images, beside which masks would be taken for the truth."""
     if (folder / "images").is_dir():
         raise ValueError(
             f"{folder}: expected a folder without images/, whose truth predictions in masks/ would be taken for, found "
@@ -181,7 +181,7 @@ def _check_fresh(folder: Path) -> None:
 
 def _check_same(folder: Path, before: Mapping, now: Mapping) -> None:
     for key in DECISIVE:
-        old, new = (_said(settings.get(key)) for settings in (before, now))
+        old, new = (_comparable(settings.get(key)) for settings in (before, now))
         if old != new:
             files = [item.get("file") for item in before[key]] if key == "ckpt_path" else ()
             made_by = f" (of {', '.join(map(str, files))})" if files else ""
@@ -191,15 +191,15 @@ def _check_same(folder: Path, before: Mapping, now: Mapping) -> None:
             )
 
 
-def _said(value) -> str:
-    """For comparing and for people: of checkpoints their contents, for they may have moved."""
+def _comparable(value) -> str:
+    """A value as text for comparison and messages; checkpoints, which may have moved, by their hashes."""
     if isinstance(value, dict):
         return f"sha256:{value.get('sha256')}"
-    return ",".join(map(_said, value)) if isinstance(value, list | tuple) else str(value)
+    return ",".join(map(_comparable, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _remove_results(folder: Path) -> None:
-    """The settings are left: until they are replaced, a later call sees whose the rest is."""
+    """Remove all results but the settings: until they are replaced, they mark the rest as ours."""
     with contextlib.closing(Journal(folder / JOURNAL_FILE)) as journal:
         results = Results(folder, journal)
         results.remove_tables()
@@ -211,11 +211,11 @@ def _remove_results(folder: Path) -> None:
 def _remove_traces(results: Results) -> None:
     folders = [results.folder / name for name in FOLDERS]
     for place in (place for folder in folders for place, *_ in os.walk(folder, topdown=False)):
-        # Not empty: somebody else's.
+        # Not empty: it has files of others.
         with contextlib.suppress(OSError):
             os.rmdir(place)
-    # Else something is of an image that a stop left unfinished, which without the settings a later call would take for
-    # another's. They go last: so would a journal be taken without them.
+    # Otherwise a stop left an unfinished image, which a later call would take for another's without the settings. They
+    # are removed last, as a journal without them would be, too.
     if not any(folder.exists() for folder in folders):
         results.remove_tables()
         for name in (JOURNAL_FILE, SETTINGS_FILE):
@@ -232,7 +232,7 @@ def _sha256_if_any(path: Path) -> str | None:
 def _cell(column: str, value):
     if not isinstance(value, float):
         return "" if value is None else value
-    # Significant ones: areas of pixels of a micrometre and shares of large images have none in the first places.
+    # Significant digits: areas of micrometre pixels and shares of large images are tiny.
     return float(f"{value:.{9 if column == 'area_mm2' else 6}g}")
 
 
@@ -244,5 +244,5 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> 
             quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
             plain.writerow(columns)
             for row in rows:
-                # Readers take a bare carriage return for the end of a line, which Python 3.11 does not think of.
+                # Readers take a bare carriage return for the end of a line, which Python 3.11 does not quote.
                 (quoting if any("\r" in str(cell) for cell in row) else plain).writerow(row)

@@ -1,4 +1,4 @@
-"""What is written of an image: its mask, an overlay, probabilities, and where its pixels lie in the patient."""
+"""Writing of an image's results: mask, overlay, probabilities, and DICOM geometry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from reporting.visualize import PREDICTION_COLOUR, with_contour
 from utils.files import write_json
 from utils.images import write_image
 
-# JPEG holds no more along a side.
+# The longest side of a JPEG.
 LARGEST_OVERLAY_PX = 65500
 
 
@@ -28,10 +28,10 @@ class Writer:
     """Writes the results of one image after the other, in any number of threads.
 
     Attributes:
-        path_of: where a kind of result of a name goes; see ``inference.folder.images.KINDS``.
+        path_of: from kind and name to the path of a result; see ``inference.folder.images.KINDS``.
         threshold: foreground is where the probability is above it.
-        spacing_mm: (row, column) of every image's pixels; None for what DICOM headers say.
-        overlay, save_prob: whether these are wanted beside the mask.
+        spacing_mm: (row, column) of every image's pixels; None as DICOM headers say.
+        overlay, save_prob: whether to write these besides the mask.
     """
 
     path_of: Callable[[str, str], Path]
@@ -42,16 +42,16 @@ class Writer:
 
     @property
     def kinds(self) -> list[str]:
-        """What is written of every image."""
+        """Kinds of results that are written of every image."""
         return ["mask"] + ["overlay"] * self.overlay + ["probability"] * self.save_prob
 
-    # Of this thread: the caller's does not reach here.
+    # Here, as inference mode is a thread's own.
     @torch.inference_mode()
     def __call__(self, image: FoundImage, logits: Tensor) -> dict:
-        """Write everything of one image, but for a mask that is there; ``logits`` (1,S,S) float32.
+        """Write all results of one image, except a mask that exists; ``logits`` (1,S,S) float32.
 
         Returns:
-            What is to be remembered: ``file``, ``source`` (its absolute path), ``sha256``, the figures of the table,
+            Its record: ``file``, ``source`` (its absolute path), ``sha256``, the figures of the table,
             ``pixel_spacing_source``, and ``problem`` with the header's spacing or place, None if there is none.
 
         Raises:
@@ -70,7 +70,7 @@ class Writer:
             write_image(self.path_of("overlay", name), overlay_picture(read_image(path), mask))
         if is_dicom(path):
             write_json(self.path_of("geometry", name), {"mask": f"{Path(name).name}.png", "image": path.name, **place})
-        # Where other results were missing: it is of the same image and settings, and may have been corrected by hand.
+        # An existing mask has the same image and settings, and may have been corrected by hand.
         if not (place_of_mask := self.path_of("mask", name)).is_file():
             write_image(place_of_mask, mask.astype(np.uint8) * 255)
         shape, spacing = measure_mask(mask, probability), place.get("pixel_spacing_mm")
@@ -88,7 +88,7 @@ class Writer:
 
 
 def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float | None]:
-    """The figures of a mask (H,W) bool, not of size 0, and the probabilities (H,W) that it was made from.
+    """Measure a mask (H,W) bool, not of size 0, with the probabilities (H,W) that it was made from.
 
     Returns:
         ``area_px``: foreground pixels; ``area_share``: of all pixels, 0..1; ``num_components``: connected parts (pixels
@@ -100,7 +100,7 @@ def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float |
     return {
         "area_px": area,
         "area_share": area / mask.size,
-        # The first of them is the background.
+        # The first component is the background.
         "num_components": count - 1,
         "largest_component_px": int(stats[1:, cv2.CC_STAT_AREA].max(initial=0)),
         "confidence": float(probability[mask].mean(dtype=np.float64)) if area else None,
@@ -108,10 +108,10 @@ def measure_mask(mask: np.ndarray, probability: np.ndarray) -> dict[str, float |
 
 
 def overlay_picture(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """An image as read, (H,W,C), with the outline of its mask (H,W) in yellow, (H,W,3) uint8.
+    """Overlay (H,W,3) uint8: an image as read, (H,W,C), with the contour of its mask (H,W) in yellow.
 
-    Grey values of more than 8 bits are spread from black to white between the image's lowest and highest. Sides of
-    more than 65,500 pixels, which JPEG does not hold, are thinned out.
+    Grey values of more than 8 bits are stretched from the image's lowest to its highest. Sides of more than 65,500
+    pixels, too long for JPEG, are subsampled.
     """
     picture = np.repeat(image, 3, axis=2) if image.dtype == np.uint8 and image.shape[2] == 1 else crf_image(image)
     step = -(-max(mask.shape) // LARGEST_OVERLAY_PX)

@@ -1,7 +1,7 @@
-"""An evaluation as one HTML file that opens from disk: summary, distributions and a gallery of cases.
+"""HTML report in one file that opens from disk: summary, distributions and a gallery of cases.
 
-The file needs no server and no network, and its policy forbids the browser both. Images are reduced; every number is
-computed by the caller, at full size::
+The file needs no server and no network, and its policy forbids both. Images are reduced; numbers are computed by the
+caller, at full size::
 
     run = ReportRun("evaluate", what="checkpoint, 2 levels", facts=[("checkpoint", "run/last.pth")])
     report = ReportWriter("report.html", title="Kvasir test", runs=[run])

@@ -1,4 +1,4 @@
-"""The numbers of a report, laid out by column as the page reads them."""
+"""Index of a report: its numbers by column, as the page reads them."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
             {"key": key, "title": m.title, "unit": m.unit, "scale": m.scale, "better": 1 if m.larger_is_better else -1}
             for key, m in metrics.items()
         ],
-        # With nothing invisible in it.
+        # Without invisible characters.
         "levels": [f"level {level}" if level.isdecimal() else printable(level) for level in levels],
         "runs": [
             {
@@ -36,7 +36,7 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
                 "what": printable(run.what),
                 "facts": [[*map(printable, pair)] for pair in run.facts],
                 "numMaps": num_maps[run.name],
-                # By the names that ``ReportRun.metrics`` has; of a level that the run lacks, nothing.
+                # By the names in ``ReportRun.metrics``; empty for a level that the run lacks.
                 "levels": [run.metrics.get(level, {}) for level in levels],
             }
             for run in runs
@@ -52,18 +52,18 @@ def runs_and_values(runs: Sequence[ReportRun], rows: Sequence[Mapping], num_maps
 
 
 def table(rows: Sequence[Mapping[str, object]] | None) -> dict | None:
-    """``columns``, those of the first row, and ``rows``, as text."""
+    """A table as text: ``columns``, those of the first row, and ``rows``."""
     if not rows:
         return None
     return {"columns": [*map(printable, rows[0])], "rows": [[*map(printable, row.values())] for row in rows]}
 
 
 def _rounded(value: float | None) -> float | None:
-    """As comparisons are, so that a case which is better in their table is not equal on the page."""
+    """Rounded as in comparisons, so that cases that are better in their table are not equal on the page."""
     return None if value is None else round(float(value), DECIMALS)
 
 
 def ordered_levels(keys: Iterable[str]) -> list[str]:
-    """The ensemble, then levels by number, then whatever else, each once."""
+    """Levels in order, each once: the ensemble, then by number, then all others."""
     number = {key: int(key) if key.isdecimal() else 0 for key in keys}
     return sorted(number, key=lambda key: (key != ENSEMBLE, not key.isdecimal(), number[key]))

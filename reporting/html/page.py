@@ -1,4 +1,4 @@
-"""The page around the data: its parts are files in ``assets/``, written into it when a report is."""
+"""The page of a report, assembled from the files in ``assets/`` and the data."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from string import Template
 from utils.files import finite
 
 ASSETS = Path(__file__).parent / "assets"
-# In this order they are one script.
+# Joined into one script, in this order.
 SCRIPTS = tuple(
     f"{name}.js"
     for name in ("elements", "data", "state", "picture", "summary", "plots", "layers", "gallery", "viewer", "main")
@@ -22,8 +22,8 @@ IN_SCRIPTS = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u
 def page(title: str, data: str) -> str:
     """The page with its data, elements as ``data_element`` makes them.
 
-    The policy in the head lets the browser run this very script and style and show images that the file holds; nothing
-    else runs, and nothing is fetched.
+    The content security policy allows exactly this script and style, and images within the file; nothing else runs, and
+    nothing is fetched.
     """
     style, script = _asset("report.css"), "\n".join(_asset(name) for name in SCRIPTS)
     policy = (
@@ -35,7 +35,7 @@ def page(title: str, data: str) -> str:
 
 
 def data_element(identity: str, content) -> str:
-    """An element that holds ``content`` as JSON, for the script to read."""
+    """Script element with ``content`` as JSON."""
     return f'<script type="application/json" id="{identity}">{embedded_json(content)}</script>\n'
 
 

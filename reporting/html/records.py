@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""Records of a report: runs and cases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass
 class ReportRun:
-    """A checkpoint that was evaluated, or one side of a comparison.
+    """A run: a checkpoint that was evaluated, or one side of a comparison.
 
     Attributes:
         name: unique in a report; the key of ``ReportCase.rows``, ``predictions`` and ``probabilities``.
@@ -16,7 +16,7 @@ class ReportRun:
         metrics: of each level ("ensemble", "1", ...) the ``num_cases``, ``num_undefined``, ``num_one_empty``,
             ``num_cases_mm``, ``<metric>_mean``, ``<metric>_std`` and ``<metric>_ci95`` (low, high) that are known, in
             the metric's own unit.
-        facts: pairs to be shown, as ("checkpoint", "run/last.pth").
+        facts: pairs to show, as ("checkpoint", "run/last.pth").
     """
 
     name: str
@@ -27,13 +27,13 @@ class ReportRun:
 
 @dataclass
 class ReportCase:
-    """A case with what each run made of it. Whatever is absent is said to be absent.
+    """A case with each run's predictions; the page names what is absent.
 
     Attributes:
         name: unique in a report.
         group: the patient; empty, or equal to the name, where every case is its own.
         rows: of each run, of each level, the metrics by the names of ``per_case.csv``: overlaps in 0..1, distances in
-            the unit that ends their name. Not a number, or absent: no value.
+            the unit that ends their name; NaN or absent for no value.
         image: (H,W,3) uint8.
         truth: (H,W) bool; None where there is no label.
         predictions: of each run the mask (H,W) bool.

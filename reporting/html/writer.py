@@ -1,4 +1,4 @@
-"""Cases in, one HTML file out."""
+"""Writer of the HTML report: takes runs and cases, writes one file."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,17 @@ THUMBNAIL_PX, MAP_PX = 400, 160
 
 
 class ReportWriter:
-    """Gathers a report, and writes it when it is closed.
+    """Collects a report, and writes it when it is closed.
 
-    A case is encoded when it is added, to about 15 kB, and not kept otherwise.
+    A case is encoded when it is added, to about 15 kB, and only that is kept.
 
     Args:
         path: of the HTML file.
         title: of the page.
-        runs: at least one; their order is the order of colours, and the others are compared with the first.
-        comparison: rows of a table that compares runs, made elsewhere; the keys of the rows are the columns. Units
-            belong into the keys.
-        notes: sentences to be shown below the tables.
-        made_by: the program, command or version that made the numbers.
+        runs: at least one, in the order of colours; the others are compared with the first.
+        comparison: rows of a table that compares runs; the keys of the rows, with units, are the columns.
+        notes: sentences below the tables.
+        made_by: program, command or version behind the numbers.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class ReportWriter:
         self._num_with = dict.fromkeys(("truth", "fixations", "ignore"), 0)
 
     def add(self, case: ReportCase) -> None:
-        """Encode a case, of a name of its own; ValueError for masks of another size than its image."""
+        """Encode and add a case with a unique name; ValueError for masks of another size than its image."""
         check_sizes(case)
         self._media.append(data_element(f"case-{len(self._media)}", self._encoded(case)))
         self._groups[case.name] = case.group if case.group != case.name else ""
@@ -67,8 +66,8 @@ class ReportWriter:
             self._num_maps[name] = max(self._num_maps[name], len(maps))
 
     def close(self) -> int:
-        """Write the file, whole or not at all, and return its size in bytes; OSError where it cannot be written."""
-        # What the page needs at once: everything but pictures.
+        """Write the file atomically; its size in bytes. OSError where it cannot be written."""
+        # Everything but pictures, which the page reads on demand.
         index = self._head | {
             "made": datetime.now().strftime("%Y-%m-%d %H:%M"),
             "numWith": self._num_with,
@@ -81,7 +80,7 @@ class ReportWriter:
         return self.path.stat().st_size
 
     def _encoded(self, case: ReportCase) -> dict:
-        """What a card needs only once it is looked at."""
+        """Pictures of a case, which its card decodes when it is shown."""
         height, width = case.image.shape[:2]
         maps = [case.probabilities.get(name, ()) for name in self.runs]
         masks = [case.predictions.get(name) for name in self.runs]

@@ -51,7 +51,7 @@ def test_a_resumed_run_has_only_its_rest_to_do(monkeypatch):
 
 
 @pytest.mark.parametrize("steps", [1, 6])
-def test_at_the_end_nothing_is_foretold(steps, monkeypatch):
+def test_at_the_end_nothing_is_forecast(steps, monkeypatch):
     assert len(said("cpu", steps=steps, max_ite=steps, monkeypatch=monkeypatch)) == (0 if steps == 1 else 1)
 
 

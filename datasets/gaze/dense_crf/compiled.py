@@ -6,7 +6,7 @@ import numba
 
 
 def compiled(function: Callable) -> Callable:
-    """The function compiled at its first call, with IEEE arithmetic in the order as written.
+    """Compile a function just in time, at its first call, with IEEE arithmetic in the order as written.
 
     The machine code is kept in ``__pycache__`` or the user's cache folder (or ``NUMBA_CACHE_DIR``) for the next
     process; where none can be written, every process compiles for itself.

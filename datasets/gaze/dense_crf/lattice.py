@@ -211,7 +211,7 @@ def _slot(key, table):
 
 @compiled
 def _with_room(table, count):
-    """The table, twice as large where another simplex would fill more than half of it."""
+    """The hash table, doubled where another simplex would fill more than half of it."""
     if 2 * (count + AXES) <= len(table.key):
         return table
     larger = HashTable(np.empty(2 * len(table.key), np.uint64), np.zeros(2 * len(table.key), np.int32))

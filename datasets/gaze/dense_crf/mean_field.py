@@ -17,7 +17,7 @@ from datasets.gaze.dense_crf.packing import AXES
 
 # Pixels at a time: corners, weights and temporaries of a block stay in the cache.
 BLOCK = 512
-# What the blur along all axes makes of a unit, undone.
+# Undoes the gain of the blur along all axes.
 ALPHA = np.float32(1) / np.float32(1 + 2.0 ** -(AXES - 1))
 
 
@@ -64,7 +64,7 @@ def _infer(lattice, unary, potts, iterations, marginal):
 
 @compiled
 def _normalisation(lattice):
-    """1 / sqrt of what the filter makes of ones; applied on both sides of it."""
+    """Symmetric normalisation: 1 / sqrt of the filtered ones, applied before and after the filter."""
     norm = np.ones(len(lattice.corner), np.float32)
     first, second = np.ones(BLOCK, np.float32), np.ones(BLOCK, np.float32)
     values = _values(lattice)

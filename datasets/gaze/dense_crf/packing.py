@@ -8,7 +8,7 @@ import numpy as np
 AXES = 6
 # Room around the coordinates for rounding, the corners of a simplex and their neighbours.
 MARGIN = 24
-# What brings each feature, x/sxy, y/sxy, r/srgb, g/srgb and b/srgb, to the lattice's unit: a filter of standard
+# Factors of the features x/sxy, y/sxy, r/srgb, g/srgb and b/srgb into the lattice's unit: a filter of standard
 # deviation 1 (Adams, p. 5 and 6).
 _DEVIATION = float(np.float32(math.sqrt(2 / 3) * AXES))
 SCALE = np.array([1 / math.sqrt((i + 2) * (i + 1)) * _DEVIATION for i in range(AXES - 1)], dtype=np.float32)

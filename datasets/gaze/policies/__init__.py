@@ -11,7 +11,7 @@ from datasets.gaze.policies.fusion import FEWEST, Fusion
 
 @dataclass(frozen=True)
 class Levels:
-    """The CRF map as released; once there is a network, the mean of what both say, to be cut at given thresholds."""
+    """Policy ``levels``: the CRF map as released; once there is a network, the mean of the logits of both."""
 
     @classmethod
     def fit(cls, *_):
@@ -20,15 +20,15 @@ class Levels:
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """(S,S) float32, a logit."""
-        said = [] if evidence.crf is None else [logit(evidence.crf.astype(np.float32))]
-        said += [] if evidence.logits is None else [evidence.logits.astype(np.float32)]
-        return np.mean(said, axis=0)
+        logits = [] if evidence.crf is None else [logit(evidence.crf.astype(np.float32))]
+        logits += [] if evidence.logits is None else [evidence.logits.astype(np.float32)]
+        return np.mean(logits, axis=0)
 
 
 # By name; each has ``fit(evidence, masks)`` and ``score(evidence)``, a logit that is above 0 on the target. ``network``
-# is given no map, so that it is what the network says and no more, from some masks on.
+# is given no map: its score is the network's logit alone, from the first masks on.
 POLICIES = {"levels": Levels, "area": Area, "fusion": Fusion, "network": Levels}
-# What needs the fixation table, and what needs masks: so many.
+# Policies that need the fixation table, and the least number of masks where masks are needed.
 NEED_GAZE, NEED_MASKS = ("area", "fusion"), {"fusion": FEWEST, "network": 1}
 
 __all__ = ["NEED_GAZE", "NEED_MASKS", "POLICIES", "Evidence", "read_evidence"]

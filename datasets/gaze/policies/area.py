@@ -1,4 +1,4 @@
-"""``area``: the agreement of map, hull and network, with the odds of the area that the gaze foretells."""
+"""Policy ``area``: the summed logits of CRF map, hull and network, with a prior of the area expected from the gaze."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ import scipy
 
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
-# What the log odds of the area are foretold from, beside 1.
-FACTS = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
+# Features of the regression of the area's log odds, beside 1.
+AREA_FEATURES = ("log spread of gaze", "log fixations", "log gaze time", "log odds of the area of the CRF map")
 LEAST_AREA, MOST_AREA = 0.002, 0.9
-# Of the fit's residual: no label is smaller or larger than so many from what is foretold.
+# Bounds of a label's area: standard deviations of the fit's residual around the expected one.
 DEVIATIONS = 2
-# Of the squares of the weights beside the mean square error: too little to matter but where facts are all alike.
+# Ridge penalty beside the mean square error: too small to matter unless the features are all alike.
 RIDGE = 1e-3
 FEWEST = 8
-# In the agreement, of CRF map and network: half the say each, also where there is no network yet.
+# Weight of CRF map and network in the sum: half each, also where there is no network yet.
 MAP_WEIGHT = 0.5
-# A network that is sure of nothing but background is not to silence a gaze that dwells on a place.
+# Bound of the network's logits: one that is sure of background must not silence a gaze that dwells on a place.
 NETWORK_REACH = 4.0
-# The gaze follows an outline from inside and ends short of it, by about its own error; further away than the reach
-# says no more. In shares of the side; the weight is of a logit a side. Chosen on made images with simulated gaze.
+# The gaze follows an outline from inside and ends short of it, by about its own error, the margin; beyond the reach,
+# distance adds nothing. In shares of the side; the weight in logits a side. Chosen on made images with simulated gaze.
 HULL_WEIGHT, HULL_MARGIN, HULL_REACH = 14.0, 0.04, 0.1
 
 
 @dataclass(frozen=True)
 class Area:
-    """A fitted policy: how large a target is that is looked at so long, so widely and so often.
+    """A fitted policy: how large a target is, by how long, how widely and how often it was looked at.
 
-    A large target and a small one are equally well seen in a map; what differs is how likely a pixel belongs to them
-    before it is looked at, by Bayes' rule a summand of its logit. The areas are learnt from the network's own: what
-    is wrong with a single one of them averages out over all images. Scores are (S,S) float32, logits.
+    A map shows a large target and a small one equally well; what differs is the prior probability of a pixel to be of
+    the target, whose log odds add to its logit by Bayes' rule. The regression is fitted to the areas that the network
+    predicts, as their errors average out over all images. Scores are (S,S) float32, logits.
 
     Attributes:
-        weights: of 1 and ``FACTS``; None before there is a network: then the agreement is all.
-        mean: of the foretold log odds over the images.
-        residual: standard deviation of the network's own log odds around them.
+        weights: of 1 and ``AREA_FEATURES``; None before there is a network: then there is no prior.
+        mean: of the expected log odds over the images.
+        residual: standard deviation of the log odds of the network's areas around the expected ones.
         num_images: that it was fitted on.
     """
 
@@ -53,28 +53,29 @@ class Area:
         seen = [one for one in evidence.values() if one.crf is not None and one.logits is not None]
         if len(seen) < FEWEST:
             return cls()
-        facts, own = np.stack([_facts(one) for one in seen]), np.array([odds(one.logits > 0) for one in seen])
-        gram = facts.T @ facts / len(seen) + RIDGE * np.diag([0.0] + [1.0] * len(FACTS))
-        weights = np.linalg.solve(gram, facts.T @ own / len(seen))
-        foretold = facts @ weights
-        return cls(tuple(map(float, weights)), float(foretold.mean()), float((own - foretold).std()), len(seen))
+        features = np.stack([_area_features(one) for one in seen])
+        predicted = np.array([area_log_odds(one.logits > 0) for one in seen])
+        gram = features.T @ features / len(seen) + RIDGE * np.diag([0.0] + [1.0] * len(AREA_FEATURES))
+        weights = np.linalg.solve(gram, features.T @ predicted / len(seen))
+        expected = features @ weights
+        return cls(tuple(map(float, weights)), float(expected.mean()), float((predicted - expected).std()), len(seen))
 
-    def foretold(self, evidence: Evidence) -> float:
-        """The log odds of the target's share of the image, by its gaze, less their mean; 0 before there is a fit."""
-        return 0.0 if self.weights is None else float(_facts(evidence) @ np.array(self.weights)) - self.mean
+    def expected_log_odds(self, evidence: Evidence) -> float:
+        """Expected log odds of the target's share of the image, by its gaze, less their mean; 0 before a fit."""
+        return 0.0 if self.weights is None else float(_area_features(evidence) @ np.array(self.weights)) - self.mean
 
     def score(self, evidence: Evidence) -> np.ndarray:
         """Above 0 on the target; errors as of ``agreement``."""
         return self.bounded(self.unbounded(evidence), evidence)
 
     def unbounded(self, evidence: Evidence) -> np.ndarray:
-        """The score before its area is looked at."""
+        """The score without bounds on its area."""
         score = agreement(evidence)
         fitted = self.weights is not None and evidence.crf is not None
-        return score + np.float32(self.foretold(evidence) - logit(CUT)) if fitted else score
+        return score + np.float32(self.expected_log_odds(evidence) - logit(CUT)) if fitted else score
 
     def bounded(self, score: np.ndarray, evidence: Evidence) -> np.ndarray:
-        """A score, shifted where its area is further from the foretold one than most of the network's own are.
+        """Shift a score so that its area is within ``DEVIATIONS`` residuals of the expected one.
 
         There is a target wherever somebody has looked for long, also where the network finds none.
 
@@ -83,22 +84,22 @@ class Area:
             evidence: of the image.
 
         Returns:
-            (S,S) float32, a logit; the score as it is of an image without gaze, and before there is a fit.
+            (S,S) float32, a logit; the score unchanged for an image without gaze, and before the fit.
         """
         if self.weights is None or evidence.crf is None:
             return score
-        foretold = scipy.special.expit(self.foretold(evidence) + self.mean)
+        expected = scipy.special.expit(self.expected_log_odds(evidence) + self.mean)
         factor = np.exp(DEVIATIONS * self.residual)
         share = (score > 0).mean()
-        allowed = np.clip(share, min(foretold / factor, MOST_AREA), min(foretold * factor, MOST_AREA))
+        allowed = np.clip(share, min(expected / factor, MOST_AREA), min(expected * factor, MOST_AREA))
         return score if allowed == share else score - np.float32(np.quantile(score, 1 - allowed))
 
 
 def agreement(evidence: Evidence) -> np.ndarray:
-    """Where CRF map, gaze and network agree: the sum of what each says, without any mask.
+    """Agreement of CRF map, gaze and network: the weighted sum of their logits, without any mask.
 
     Returns:
-        The score of every pixel, (S,S) float32, a logit; of an image without gaze, what the network says.
+        The score of every pixel, (S,S) float32, a logit; of an image without gaze, the network's.
 
     Raises:
         ValueError: for an image with neither.
@@ -107,27 +108,27 @@ def agreement(evidence: Evidence) -> np.ndarray:
         raise ValueError("pseudo-masks: expected an image with gaze or a network that has seen it, found neither")
     if evidence.crf is None:
         return evidence.logits.astype(np.float32)
-    of_map = logit(evidence.crf.astype(np.float32)) - np.float32(logit(evidence.map_cut))
-    score = MAP_WEIGHT * of_map + hull_score(evidence)
+    map_logits = logit(evidence.crf.astype(np.float32)) - np.float32(logit(evidence.map_cut))
+    score = MAP_WEIGHT * map_logits + hull_score(evidence)
     return score if evidence.logits is None else score + MAP_WEIGHT * network_logits(evidence)
 
 
 def network_logits(evidence: Evidence) -> np.ndarray:
-    """What the network says, (S,S) float32, as far as it may be sure."""
+    """The network's logits, (S,S) float32, bounded by ``NETWORK_REACH``."""
     return np.clip(evidence.logits.astype(np.float32), -NETWORK_REACH, NETWORK_REACH)
 
 
 def hull_score(evidence: Evidence) -> np.ndarray:
-    """What the hull of the fixations says of every pixel, (S,S) float32, a logit."""
+    """Logits by distance from the hull of the fixations, (S,S) float32."""
     reached = evidence.distance.astype(np.float32) + HULL_MARGIN
     return HULL_WEIGHT * np.clip(reached, -HULL_REACH, HULL_REACH)
 
 
-def _facts(evidence: Evidence) -> np.ndarray:
-    return np.array([1.0, *evidence.gaze_facts, odds(evidence.crf > evidence.map_cut)])
+def _area_features(evidence: Evidence) -> np.ndarray:
+    return np.array([1.0, *evidence.gaze_features, area_log_odds(evidence.crf > evidence.map_cut)])
 
 
-def odds(found: np.ndarray) -> float:
-    """The log odds of the area of a mask, of one that is almost nothing or all as of some."""
-    area = np.clip(found.mean(), LEAST_AREA, MOST_AREA)
+def area_log_odds(mask: np.ndarray) -> float:
+    """Log odds of a mask's share of the image, which is clipped to ``LEAST_AREA``..``MOST_AREA``."""
+    area = np.clip(mask.mean(), LEAST_AREA, MOST_AREA)
     return float(np.log(area / (1 - area)))

@@ -1,4 +1,4 @@
-"""``fusion``: what ``area`` says, corrected by a logistic regression that is fitted on a few masks."""
+"""Policy ``fusion``: the score of ``area``, corrected by a logistic regression that is fitted on a few masks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from datasets.gaze.policies.area import Area, hull_score, network_logits, odds
+from datasets.gaze.policies.area import Area, area_log_odds, hull_score, network_logits
 from datasets.gaze.policies.evidence import CUT, Evidence, logit
 
-# On every fourth pixel, to the square of the corrections of standardised features, so that a few masks that are unlike
-# the rest do little harm; steps of Newton's method, of which five are mostly enough.
+# The regression takes every fourth pixel, a ridge penalty on the weights of standardised features, so that a few masks
+# unlike the rest do little harm, and at most so many steps of Newton's method; five are mostly enough.
 PIXEL_STEP, RIDGE, STEPS = 4, 0.02, 25
 FEWEST = 8
 
@@ -24,7 +24,7 @@ class Fusion:
     Attributes:
         weights: of 1 and the standardised features, to be added to the score of ``area`` before it is bounded.
         means, deviations: of the features.
-        area: what is corrected.
+        area: the policy that is corrected.
         num_images: that it was fitted on.
     """
 
@@ -56,7 +56,7 @@ class Fusion:
         return cls(*(tuple(map(float, part)) for part in (weights, means, deviations)), area, len(known))
 
     def score(self, evidence: Evidence) -> np.ndarray:
-        """(S,S) float32, a logit less that of ``CUT``; of an image without gaze, what the network says."""
+        """(S,S) float32, a logit less that of ``CUT``; of an image without gaze, the network's."""
         if evidence.crf is None:
             return evidence.logits.astype(np.float32)
         x = (_features(evidence, self.area).T - self.means) / self.deviations
@@ -65,16 +65,16 @@ class Fusion:
 
 
 def _features(evidence: Evidence, area: Area) -> np.ndarray:
-    """(9,S*S) float64; before there is a network, it says nothing, 0.
+    """Features of each pixel, (9,S*S) float64; those of the network are 0 before there is one.
 
     Logits of network and CRF map; heatmap, its square, and times the network's logit; the log odds of the area, as
-    foretold, the network's own and the CRF map's; the hull of the fixations.
+    expected, the network's and the CRF map's; the hull of the fixations.
     """
     heat, crf = evidence.heatmap.astype(np.float64), evidence.crf.astype(np.float64)
-    network, of_network = np.zeros_like(heat), 0.0
+    network, network_area = np.zeros_like(heat), 0.0
     if evidence.logits is not None:
-        network, of_network = network_logits(evidence).astype(np.float64), odds(evidence.logits > 0)
-    areas = (area.foretold(evidence), of_network, odds(evidence.crf > evidence.map_cut))
+        network, network_area = network_logits(evidence).astype(np.float64), area_log_odds(evidence.logits > 0)
+    areas = (area.expected_log_odds(evidence), network_area, area_log_odds(evidence.crf > evidence.map_cut))
     maps = (network, logit(crf), heat, heat**2, heat * network, *(np.full_like(heat, value) for value in areas))
     return np.stack([part.reshape(-1) for part in (*maps, hull_score(evidence))])
 

@@ -9,7 +9,7 @@ from datasets.gaze.map_files import (
     fingerprint,
     map_ending,
     remove_other_formats,
-    remove_ours,
+    remove_own_maps,
     reuse_or_make_map,
 )
 from datasets.specs import get_spec
@@ -104,7 +104,7 @@ def test_only_maps_of_ours_are_removed(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     write_image(tmp_path / "ours.png", RAMP, comment=fingerprint("one"))
     for name in ("ours", "theirs", "commented", "broken", "absent"):
-        remove_ours(tmp_path, name)
+        remove_own_maps(tmp_path, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.jpg", "commented.jpg", "theirs.jpg"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from datasets.gaze.fixations import Fixations, read_fixations
 from datasets.gaze.policies import POLICIES, Evidence
 from datasets.gaze.policies.area import agreement
-from datasets.gaze.policies.evidence import gaze_facts, hull_distance, logit, read_evidence
+from datasets.gaze.policies.evidence import gaze_features, hull_distance, logit, read_evidence
 from datasets.gaze.quality import label_quality
 from datasets.specs import get_spec
 from utils.images import write_image
@@ -53,13 +53,13 @@ def test_a_heatmap_that_is_not_there_is_made(tiny_root):
 def test_few_fixations_have_a_hull_and_facts(fixations):
     distance = hull_distance(fixations, 16)
     assert np.isfinite(distance).all() and distance.max() > 0
-    assert np.isfinite(gaze_facts(fixations)).all()
+    assert np.isfinite(gaze_features(fixations)).all()
 
 
 def test_facts_of_gaze_by_hand():
     # Variances of 0.04 and 0.01 without covariance: half the log determinant is log(0.2 * 0.1).
     fixations = square((0.3, 0.5), (0.7, 0.5), (0.5, 0.4), (0.5, 0.6), durations=[50, 50, 50, 50])
-    spread, number, time = gaze_facts(fixations)
+    spread, number, time = gaze_features(fixations)
     assert spread == pytest.approx(math.log(math.sqrt(0.02 * 0.005)), abs=1e-3)
     assert (number, time) == (math.log(4), math.log(200))
 
@@ -75,21 +75,21 @@ def test_the_agreement_is_half_of_each_map_and_the_hull():
         agreement(Evidence())
 
 
-def test_area_adds_the_odds_of_the_area_that_the_gaze_foretells():
+def test_area_adds_the_log_odds_of_the_area_expected_from_the_gaze():
     # Spread of gaze tells the area exactly: log odds are 1 * spread.
     spreads = np.linspace(-2, 1, 12)
     shares = [round(1 / (1 + math.exp(-spread)), 2) for spread in spreads]
     evidence = {str(i): seen(share, spread=math.log(share / (1 - share))) for i, share in enumerate(shares)}
     policy = POLICIES["area"].fit(evidence, {})
     assert policy.num_images == 12 and policy.residual < 0.02
-    large = max(evidence.values(), key=lambda one: one.gaze_facts[0])
+    large = max(evidence.values(), key=lambda one: one.gaze_features[0])
     added = policy.unbounded(large) - agreement(large)
-    mean = np.mean([one.gaze_facts[0] for one in evidence.values()])
-    np.testing.assert_allclose(added, large.gaze_facts[0] - mean - logit(0.45), atol=0.02)
+    mean = np.mean([one.gaze_features[0] for one in evidence.values()])
+    np.testing.assert_allclose(added, large.gaze_features[0] - mean - logit(0.45), atol=0.02)
 
 
 @pytest.mark.parametrize("pseudo", ["area", "fusion"])
-def test_no_label_is_far_from_the_foretold_area(pseudo):
+def test_no_label_is_far_from_the_expected_area(pseudo):
     evidence = {str(i): seen(0.04 * (i + 1)) for i in range(12)}
     policy = POLICIES[pseudo].fit(evidence, {name: one.logits > 0 for name, one in evidence.items()})
     # Nothing is found at all, but for one pixel that is less unlikely than the others.
