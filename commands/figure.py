@@ -1,16 +1,13 @@
 """``run.py figure``: images, gaze, predictions of several runs and truth side by side, for a paper."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from commands.options import MULTIPLE_VALUES, SHARE, Parser, add_data, add_shared, settings_from_args, words
 from commands.outputs import Output
-from datasets.gaze.levels import default_thresholds
-from datasets.specs import get_spec
 from evaluation.metrics import THRESHOLD
 from evaluation.per_case import PER_CASE_FILE
-from evaluation.run_names import NamedPath, named_paths
+from evaluation.run_names import named_paths
 from inference.figure import draw_figure, ranking_table
 from inference.qualitative import COLUMNS, FigureRequest, choose_cases
 from reporting.publication import FORMATS, MADE_BY
@@ -87,12 +84,8 @@ def main(args: argparse.Namespace) -> int:
     """Choose the cases, draw and write the figure, print what it shows."""
     if args.by and args.ids:
         raise ValueError("--by: expected with --worst, --best or --spread, found with --ids, which names the cases")
-    runs = named_paths(args.runs, "--runs")
-    spec = get_spec(args.data, args.root)
-    names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args, runs)
-    thresholds = args.level_thresholds or default_thresholds(spec.end_thresholds, len(spec.end_thresholds))
-    own = {"spec": spec, "root": Path(args.root), "names": names, "runs": runs, "thresholds": thresholds}
-    wanted = settings_from_args(FigureRequest, args, with_dice=args.dice, **own)
+    names, notes = ([*map(plain_id, args.ids)], []) if args.ids else _chosen(args)
+    wanted = settings_from_args(FigureRequest, args, names=names)
     layout, further_notes = draw_figure(wanted, args.to, width_mm=args.width_mm, dpi=args.dpi)
     print(f"cases: {', '.join(wanted.names)}")
     for note in (*notes, *further_notes):
@@ -101,10 +94,10 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(args: argparse.Namespace, runs: Sequence[NamedPath]) -> tuple[list[str], list[str]]:
+def _chosen(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     """The ids by rank in a run's per-case table, and notes on them."""
     how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
-    table = ranking_table(args.by, runs)
+    table = ranking_table(args.by, named_paths(args.runs, "--runs"))
     if table is None:
         raise ValueError(
             f"--{how}: expected a run with {PER_CASE_FILE} in --runs to rank cases by, found none; add --by"

@@ -8,18 +8,17 @@ from commands.outputs import Folder, Output
 from training.hours import COLUMNS, FIGURE_FILE, NUMBERS_FILE, TABLE_FILE, HoursSettings, score_hours
 from utils.settings import add_settings, declared_settings
 
-ROUNDS = ("rounds", "round_ite", "max_ite")
-OF_TRAINING = ("recipe", "spatial_size", "skip_missing_gaze", "batch_size", "threads", "num_worker", "device")
+TRAINING = ("recipe", "rounds", "round_ite", "max_ite")
+FURTHER = ("spatial_size", "skip_missing_gaze", "batch_size", "threads", "num_worker", "device")
 
 
 def add_options(parser: Parser) -> None:
     add_data(parser)
     own = declared_settings(HoursSettings)
-    add_settings(parser, own, [name for name in own if name not in ROUNDS])
+    add_settings(parser, own, [name for name in own if name not in TRAINING])
     group = parser.add_argument_group("training; as of train")
-    group.add_argument("--recipe", default="strong", help="of all runs")
+    add_settings(group, own, TRAINING)
     group.add_argument("--spatial_size", type=SIDE, help="side of the network input (default: the recipe's)")
-    add_settings(group, own, ROUNDS)
     add_as_of_train(parser, "skip_missing_gaze")
     add_loading(parser)
 
@@ -32,5 +31,5 @@ def outputs(args: argparse.Namespace) -> list[Output]:
 
 def main(args: argparse.Namespace) -> int:
     """Train the missing runs; 0, or the code of a run that stopped."""
-    training = {key: value for key in OF_TRAINING if (value := getattr(args, key)) is not None}
+    training = {key: value for key in FURTHER if (value := getattr(args, key)) is not None}
     return score_hours(settings_from_args(HoursSettings, args, training=training))

@@ -1,5 +1,6 @@
 """Content of a qualitative figure: cases are chosen, their files found and read, checkpoints run on them."""
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from datasets import io
 from datasets.files import find_file, sample_image, sample_label, sample_path
 from datasets.gaze.crf import crf_image
 from datasets.gaze.fixations import Fixations, read_fixations
-from datasets.gaze.levels import check_thresholds
-from datasets.specs import DatasetSpec
+from datasets.gaze.levels import check_thresholds, default_thresholds
+from datasets.specs import DatasetSpec, get_spec
 from evaluation.metrics import THRESHOLD, count, dice
 from evaluation.per_case import ENSEMBLE, LEVEL, NAME, PREDICTIONS_FOLDER, evenly_spaced, find_per_case, read_per_case
-from evaluation.run_names import NamedPath
+from evaluation.run_names import NamedPath, named_paths
 from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
 from utils.inputs import CONTROL_CHARACTERS, shown
@@ -39,33 +40,46 @@ class FigureRequest:
     """Request for a qualitative figure: its content and style.
 
     Attributes:
-        spec, root: the data set and its folder.
+        data, root: name of the data set, and its folder.
         names: the cases.
-        runs: results folders or checkpoints.
+        runs: results folders or checkpoints, with a name (``NAME=PATH``) or without.
         columns: of ``COLUMNS``, whose files must be there; None for the usual ones that are there.
         fixations: the table, or None.
-        thresholds: on the CRF map, a level each.
+        level_thresholds: on the CRF map, a level each; None: the data set's.
         style: ``contours`` or ``masks``.
-        with_dice: write Dice below predictions.
+        dice: write Dice below predictions.
         threshold: on a checkpoint's probability.
         device: to run checkpoints on, as on the command line.
     """
 
-    spec: DatasetSpec
-    root: Path
+    data: str
+    root: str | Path
     names: Sequence[str]
-    runs: Sequence[NamedPath] = ()
+    runs: Sequence[str | Path] = ()
     columns: Sequence[str] | None = None
     fixations: str | Path | None = None
-    thresholds: Sequence[float] = ()
+    level_thresholds: Sequence[float] | None = None
     style: str = "contours"
-    with_dice: bool = False
+    dice: bool = False
     threshold: float = THRESHOLD
     device: str | None = None
 
+    @functools.cached_property
+    def spec(self) -> DatasetSpec:
+        return get_spec(self.data, self.root)
+
+    @functools.cached_property
+    def named_runs(self) -> list[NamedPath]:
+        return named_paths(self.runs, "--runs")
+
+    @property
+    def thresholds(self) -> Sequence[float]:
+        ends = self.spec.end_thresholds
+        return self.level_thresholds or default_thresholds(ends, len(ends))
+
     def file(self, column: str, name: str) -> Path:
         """Path of a column's file of a case."""
-        return sample_path(self.spec, self.root, KINDS[column], name)
+        return sample_path(self.spec, Path(self.root), KINDS[column], name)
 
     def missing(self, column: str) -> list[Path]:
         """Missing files of a column."""
@@ -110,16 +124,15 @@ def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[s
     for option, expected, found in known:
         if not set(found) <= set(expected):
             raise ValueError(f"{option}: expected some of {', '.join(expected)}, found {', '.join(found)}")
-    if wanted.thresholds:
-        check_thresholds(wanted.thresholds)
+    check_thresholds(wanted.thresholds)
     fixations = read_fixations(wanted.fixations) if wanted.fixations else {}
     if missing := wanted.missing("image"):
         raise FileNotFoundError(f"{missing[0]}: expected the image of an id, found none; look at --root and the ids")
     columns, notes = _columns_there(wanted, fixations)
     without_truth = wanted.missing("truth")
-    if wanted.with_dice and without_truth:
+    if wanted.dice and without_truth:
         raise FileNotFoundError(f"--dice: expected the masks of all cases, found none at {without_truth[0]}")
-    predictors = {run.name: _predictor(run, wanted) for run in wanted.runs} if "predictions" in columns else {}
+    predictors = {run.name: _predictor(run, wanted) for run in wanted.named_runs} if "predictions" in columns else {}
     rows, titles = [], []
     for name in wanted.names:
         case = _Case(wanted, name, with_truth=not without_truth)
@@ -177,10 +190,10 @@ class _Case:
 
     def __init__(self, wanted: FigureRequest, name: str, *, with_truth: bool):
         self.wanted, self.name = wanted, name
-        self.picture = crf_image(sample_image(wanted.spec, wanted.root, name))
+        self.picture = crf_image(sample_image(wanted.spec, Path(wanted.root), name))
         self.label, self.outline = io.Label(None), ()
         if with_truth:
-            self.label = sample_label(wanted.spec, wanted.root, name)
+            self.label = sample_label(wanted.spec, Path(wanted.root), name)
             truth = self._fitting(self.label.mask, wanted.file("truth", name))
             self.outline = ((truth, TRUTH_COLOUR),) if wanted.style == "contours" else ()
 
@@ -208,7 +221,7 @@ class _Case:
 
     def _predicted(self, predict: Predict, run: str, colour: tuple[int, int, int]) -> Cell:
         mask, caption = self._fitting(predict(self.name), f"{run}, {self.name}"), ""
-        if self.wanted.with_dice:
+        if self.wanted.dice:
             scored = None if self.label.ignore is None else ~self.label.ignore
             score = dice(count(mask, self.label.mask, scored))
             caption = "–" if score != score else f"{100 * score:.1f}"
@@ -256,6 +269,6 @@ def _colour_notes(wanted: FigureRequest, columns: Sequence[str], *, with_truth: 
         return ignored
     parts = ["truth green"] if with_truth and {"levels", "predictions", "truth"} & set(columns) else []
     if "predictions" in columns:
-        named = zip(wanted.runs, itertools.cycle(RUN_COLOURS), strict=False)
+        named = zip(wanted.named_runs, itertools.cycle(RUN_COLOURS), strict=False)
         parts += [f"{run.name} {colour}" for run, colour in named]
     return ([f"outlines: {', '.join(parts)}"] if parts else []) + ignored

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.level import INPUTS
 from models.multi_level import CONS_MODES, ENSEMBLES, INITS
 from models.propagation import SIMILARITIES
 
@@ -103,7 +104,7 @@ MODEL = {
     "prop_dilation": whole(1, 2**10),
     "encoder": WORD,
     "encoder_weights": optional(TEXT),
-    "encoder_input": one_of("imagenet", "symmetric"),
+    "encoder_input": one_of(*INPUTS),
     "decoder_channels": list_of(whole(1, 2**16), 1, 2, 3, 4, 5),
     "ensemble": one_of(*ENSEMBLES),
 }
@@ -140,6 +141,7 @@ RANDOM = {
 # Entries by name; an entry that is not listed is never used.
 CHECKPOINT: dict[str, Any] = {
     "opt": OPTIONS,
+    "objective_settings": list_of(WORD),
     "epoch": COUNT,
     "averaged": COUNT,
     "trained": WEIGHTS,

@@ -1,12 +1,15 @@
 """Base class of level networks: attributes, declared settings, frozen parameters."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+
+# Input normalisation of an encoder: by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
+INPUTS = ("imagenet", "symmetric")
 
 
 class Level(nn.Module):
@@ -19,17 +22,30 @@ class Level(nn.Module):
         in_channels: channels of the image.
         classifier: the 1x1 convolution with bias from feature to logits.
         takes_all_images: whether it takes batches of every number and size, so that none need be tried.
+        pretrained_settings: names of settings, None by default, of weights to start from, as a path or a word: a
+            checkpoint keeps the name of a file without its folder, and is read without the file.
         builds_on_meta: whether it can be built on torch's ``meta`` device, where weights have shapes but no memory.
     """
 
     in_channels: int
     classifier: nn.Conv2d
     takes_all_images: ClassVar[bool] = False
+    pretrained_settings: ClassVar[tuple[str, ...]] = ()
     builds_on_meta: ClassVar[bool] = True
 
     @dataclass(frozen=True)
     class Settings:
         """Settings declared with ``utils.settings.setting``: options of ``train``, kept in the checkpoint."""
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, Any], *, starts_from_checkpoint: bool) -> None:
+        """Raise ValueError for values of its ``Settings`` that contradict each other; by default none do."""
+
+    @classmethod
+    def encoder_input(cls, settings: Mapping[str, Any], normalisation: str) -> str:
+        """The input normalisation, one of ``INPUTS``, for values of its ``Settings`` and the data's normalisation."""
+        del settings, normalisation
+        return INPUTS[0]
 
     def frozen_features(self, images: Tensor) -> Sequence[Tensor]:
         """Features of images (B,C,S,S) computed by the layers to freeze; by default there are none."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from models.checkpoint import load_checkpoint
+from models.level import INPUTS
 
 PACKAGE = "package:"
 FILE_ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
@@ -19,8 +20,6 @@ TIMM_PREFIX = "tu-"  # smp's, for encoders of timm
 EARLIER_TIMM_PREFIXES = tuple(
     f"timm-{name}" for name in ("regnet", "res2", "resnest", "gernet", "mobilenetv3", "tf_efficientnet_lite")
 )
-# Input normalisation of an encoder: by the statistics of ImageNet's channels, or (x - 127) / 128 of grey values x.
-INPUTS = ("imagenet", "symmetric")
 
 
 class Package(NamedTuple):
@@ -52,7 +51,7 @@ def is_local(source: str | None) -> bool:
     return bool(source) and (source.startswith(PACKAGE) or source.endswith(FILE_ENDINGS))
 
 
-def encoder_input(encoder: str | None, source: str | None, normalisation: str) -> str:
+def encoder_input(encoder: str, source: str | None, normalisation: str) -> str:
     """The input normalisation that an encoder expects, one of ``INPUTS``.
 
     Args:
@@ -63,7 +62,7 @@ def encoder_input(encoder: str | None, source: str | None, normalisation: str) -
     Raises:
         FileNotFoundError, ValueError: for a file that is absent or no checkpoint.
     """
-    if normalisation != "imagenet" or not (encoder and source):
+    if normalisation != "imagenet" or not source:
         return INPUTS[0]
     if source.startswith(PACKAGE):
         return _package(source).input

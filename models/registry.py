@@ -44,18 +44,25 @@ def level_arguments(name: str) -> frozenset[str]:
     return frozenset(inspect.signature(MODELS[name]).parameters).union(declared_settings(MODELS[name].Settings))
 
 
+def _network(name: str) -> type[Level]:
+    if name not in MODELS:
+        raise ValueError(
+            f"model: expected one of {', '.join(MODELS)}, found {name!r}; import first what registers another"
+        )
+    return MODELS[name]
+
+
 def _split_settings(arguments: Mapping[str, Any]) -> tuple[Callable[[], Level], dict]:
     """The factory of one level, and the settings that all levels share; arguments as of ``build_model``."""
     name, features = arguments["name"], arguments.get("features", RELEASED_FEATURES)
-    if name not in MODELS:
-        raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {name!r}")
+    network = _network(name)
     if unknown := arguments.keys() - SHARED_ARGUMENTS.union({"name"}, *map(level_arguments, MODELS)):
         raise ValueError(f"model {name}: expected settings of a network, found {', '.join(sorted(map(repr, unknown)))}")
     given = {**arguments, "features": features, "feat_dim": arguments.get("feat_dim") or features[-1]}
-    declared = declared_settings(MODELS[name].Settings).items()
+    declared = declared_settings(network.Settings).items()
     own = {key: checked_value(one, given.get(key, one.default)) for key, one in declared}
     of_level = {key: value for key, value in given.items() if key in level_arguments(name)} | own
-    return lambda: MODELS[name](**of_level), {key: value for key, value in given.items() if key in SHARED_ARGUMENTS}
+    return lambda: network(**of_level), {key: value for key, value in given.items() if key in SHARED_ARGUMENTS}
 
 
 def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None = None) -> nn.Module:
@@ -71,7 +78,9 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
     # Weights of no known architecture are compared with the released one.
     found = infer_unet_architecture(state_dict) or {"in_channels": 3, "num_levels": 1}
     # The weights come from the checkpoint, so pretrained ones need not be fetched first.
-    arguments = {**(config or {"name": "unet", **found}), "encoder_weights": None}
+    arguments = dict(config or {"name": "unet", **found})
+    network = _network(arguments["name"])
+    arguments |= dict.fromkeys(network.pretrained_settings)
     build_level, shared = _split_settings(arguments)
 
     def build_fitting_level() -> Level:
@@ -80,7 +89,7 @@ def build_from_weights(state_dict: Mapping[str, Tensor], config: Mapping | None 
         _check({f"model.{index}.{key}": weight for index in levels for key, weight in own}, state_dict)
         return level
 
-    if MODELS[arguments["name"]].builds_on_meta:
+    if network.builds_on_meta:
         # Shapes alone; a network that cannot be built this way raises RuntimeError in torch.
         with contextlib.suppress(RuntimeError), torch.device("meta"):
             build_fitting_level()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.graph_export import crop_or_replicate_pad, is_tracing
-from models.level import Level
-from models.pretrained import INPUTS, PACKAGES, is_local, load_encoder_weights
+from models.level import INPUTS, Level
+from models.pretrained import PACKAGES, encoder_input, is_local, load_encoder_weights
 from utils.images import IMAGENET_MEAN, IMAGENET_STD
 from utils.settings import number, numbers, setting
 
@@ -45,6 +46,7 @@ class SmpLevelUNet(Level):
 
     # Some encoders read values of tensors while they are built.
     builds_on_meta = False
+    pretrained_settings = ("encoder_weights",)
 
     @dataclass(frozen=True)
     class Settings:
@@ -107,6 +109,17 @@ class SmpLevelUNet(Level):
             outputs = (F.interpolate(output, size=padded.shape[-2:], mode="bilinear") for output in outputs)
         feature, logits = (output[..., :height, :width] for output in outputs)
         return feature, logits
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, Any], *, starts_from_checkpoint: bool) -> None:
+        if settings["frozen_stages"] and not (settings["encoder_weights"] or starts_from_checkpoint):
+            raise ValueError(
+                "--frozen_stages: expected --encoder_weights, as stages of random weights would stay so, found none"
+            )
+
+    @classmethod
+    def encoder_input(cls, settings: Mapping[str, Any], normalisation: str) -> str:
+        return encoder_input(settings["encoder"], settings["encoder_weights"], normalisation)
 
     def frozen_features(self, images: Tensor) -> Sequence[Tensor]:
         """Features of the first stages of the encoder, which take much of a step's time as they are the largest."""

@@ -63,7 +63,8 @@ def test_one_of_each_trains_evaluates_and_is_compared(extended, tiny_root, tmp_p
         assert "Specificity %" in capsys.readouterr().out
     assert run.main(["export", "--ckpt_path", checkpoint, "--to", str(tmp_path / "small.pth")]) == 0
     card = (tmp_path / "small.pth.md").read_text()
-    assert "Data `polyps`, as named at training: unknown to this project." in card and "width" in card
+    assert "Data `polyps`, as named at training: unknown to this project." in card
+    assert "`width=6`" in card and "`softness=0.4`" in card
     assert run.main(["predict", "--ckpt_path", str(tmp_path / "small.pth"), "--device", "cpu", "--images",
                      str(root / "images"), "--out", str(tmp_path / "masks")]) == 0  # fmt: skip
     assert run.main(["summarize", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
@@ -223,6 +224,49 @@ def test_a_network_says_which_of_its_layers_stay_as_they_are(extended, tiny_root
     checkpoint = str(tmp_path / "exp" / "model_latest.pth")
     assert run.main(["evaluate", "--root", str(tiny_root), "--ckpt_path", checkpoint, *size[:2]]) == 2
     assert "takes 1 image(s) of 40x40 at a time" in capsys.readouterr().err
+
+
+def test_a_network_starts_from_weights_of_its_own(extended, tiny_root, tmp_path, monkeypatch, capsys):
+    class Started(MODELS["tiny"]):
+        pretrained_settings = ("stem_weights",)
+
+        @dataclass
+        class Settings(MODELS["tiny"].Settings):
+            stem_weights: str | None = setting(None, "of the stem")
+
+        @classmethod
+        def check_settings(cls, settings, *, starts_from_checkpoint):
+            if settings["width"] == 5 and not starts_from_checkpoint:
+                raise ValueError("--width: expected another number, found 5")
+
+        @classmethod
+        def encoder_input(cls, settings, normalisation):
+            return "symmetric"
+
+        def __init__(self, in_channels, feat_dim, width, stem_weights):
+            super().__init__(in_channels, feat_dim, width)
+            if stem_weights:
+                self.stem.load_state_dict(torch.load(stem_weights))
+
+    monkeypatch.setitem(MODELS, "started", Started)
+    stem, weights = MODELS["tiny"](3, 4, 8).stem.state_dict(), tmp_path / "exp" / "stem.pth"
+    weights.parent.mkdir()
+    torch.save(stem, weights)
+    line = f"--model started --feat_dim 4 --stem_weights {weights} --data kvasir --root {tiny_root} --device cpu"
+    line += f" --spatial_size 32 -bs 2 --max_ite 1 --num_worker 0 --lr 1e-9 --lr_min 1e-9 --exp_path {tmp_path / 'exp'}"
+    assert run.main(["train", *line.split()]) == 0
+    checkpoint = tmp_path / "exp" / "model_latest.pth"
+    content = torch.load(checkpoint)
+    torch.testing.assert_close(content["state_dict"]["model.0.stem.weight"], stem["weight"])
+    assert content["config"]["model"]["stem_weights"] == "stem.pth"
+    assert content["config"]["model"]["encoder_input"] == "symmetric"
+    assert run.main(["train", *line.split(), "--overwrite"]) == 2
+    assert "expected --stem_weights outside the folders that --overwrite replaces" in capsys.readouterr().err
+    weights.unlink()
+    assert run.main(["evaluate", "--root", str(tiny_root), "--ckpt_path", str(checkpoint), "--device", "cpu"]) == 0
+    with pytest.raises(SystemExit):
+        run.main(["train", *line.split(), "--width", "5"])
+    assert "--width: expected another number, found 5" in capsys.readouterr().err
 
 
 def test_a_data_set_of_z_scores_changes_nothing_of_released_networks(monkeypatch):

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 import run
-from datasets import get_spec
 from datasets.io import image_of, read_image, read_mask
 from datasets.split_files import write_splits
 from datasets.transforms import preprocess
@@ -54,7 +53,7 @@ def test_the_document_runs(mine, monkeypatch):
     shutil.move(mine / "masks" / "a.jpg", mine / "masks" / "a.png")
     pixels, truth = read_image(mine / "images" / "a.png"), read_mask(mine / "masks" / "a.png")
     names = {}
-    gaze, split, train, predict, export, score = PIECES
+    gaze, split, train, predict, export, score, compare = PIECES
     exec(gaze, names)
     assert names["report"]["num_made"] == 9 and names["crf_map"].shape == truth.shape
     exec(split, names)
@@ -70,6 +69,8 @@ def test_the_document_runs(mine, monkeypatch):
     exec(score, names)
     assert names["metrics"]["ensemble"]["num_cases"] == 2
     assert names["compared"].comparisons[0].num_cases == 2
+    exec(compare, names)
+    assert names["floor"].keys() == {"everything", "mean_map"} and Path("figure.pdf").is_file()
 
 
 def test_a_predictor_is_what_evaluate_and_predict_use(tiny_root, tmp_path):
@@ -137,19 +138,19 @@ def test_masks_of_other_numbers_are_not_scored():
 
 
 def test_one_path_is_as_good_as_several(mine, tmp_path):
-    spec, picture = get_spec("folder", "data/mine"), Path("data", "mine", "images", "a.png")
+    picture = Path("data", "mine", "images", "a.png")
     assert find_images(picture) == find_images(str(picture)) == [picture]
-    layout, _ = draw_figure(FigureRequest(spec=spec, root=Path("data/mine"), names=["a"]), "figure.png")
+    layout, _ = draw_figure(FigureRequest(data="folder", root="data/mine", names=["a"]), "figure.png")
     assert layout.width == 174 and Path("figure.png").is_file()
     with pytest.raises(ValueError, match=r"--to figure.gif: expected a file name ending in .pdf, .png, .svg, found"):
-        draw_figure(FigureRequest(spec=spec, root=Path("data/mine"), names=["a"]), "figure.gif")
+        draw_figure(FigureRequest(data="folder", root="data/mine", names=["a"]), "figure.gif")
     for wrong, said in (
         ({"names": []}, "--ids: expected a list of ids, one at least, found"),
         ({"columns": ["x"]}, "--columns: expected some of image, .*, found x"),
         ({"style": "x"}, "style: expected some of contours, masks, found x"),
     ):
         with pytest.raises(ValueError, match=said):
-            draw_figure(FigureRequest(**{"spec": spec, "root": "data/mine", "names": ["a"]} | wrong), "figure.png")
+            draw_figure(FigureRequest(**{"data": "folder", "root": "data/mine", "names": ["a"]} | wrong), "figure.png")
     with pytest.raises(ValueError, match="how: expected worst, best or spread, found 'x'"):
         choose_cases("exp/mine", "x", 1)
     with pytest.raises(ValueError, match="--format: expected one of onnx, torch.export, checkpoint, found 'x'"):

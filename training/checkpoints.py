@@ -17,8 +17,7 @@ from evaluation.summary import SUMMARY_FILE, TRAIN_LIST
 from losses import OBJECTIVES
 from models.checkpoint import load_checkpoint, load_latest, save_checkpoint
 from models.checkpoint_schema import CHECKPOINT, number, shown
-from models.pretrained import PACKAGE, is_local
-from models.registry import load_weights
+from models.registry import MODELS, load_weights
 from training.build import network_settings
 from training.run import Data, Run
 from training.run_folder import first_options
@@ -66,9 +65,9 @@ def save(run: Run, file: str) -> None:
     if not run.group.is_main:
         return
     network = network_settings(settings)
-    if is_local(source := network.get("encoder_weights")) and not source.startswith(PACKAGE):
+    for key in MODELS[settings.model].pretrained_settings:
         # Only the name of a file, as its folder is private.
-        network["encoder_weights"] = Path(source).name
+        network[key] = network[key] and Path(network[key]).name
     config = {
         "model": network,
         "data": settings.data,
@@ -80,6 +79,7 @@ def save(run: Run, file: str) -> None:
     content = {
         "state_dict": run.network.state_dict(),
         "opt": settings.flat(),
+        "objective_settings": [*declared_by(settings, "mode")],
         "epoch": state.epoch,
         "iteration": state.iteration,
         "best_performance": state.best_performance,
@@ -243,8 +243,9 @@ def weights_to_start_from(settings: Settings, folders: Sequence[Path]) -> dict |
             remove; and see ``load_checkpoint``.
     """
     replaced = {os.path.realpath(part) for folder in folders for part in (folder, *folder.glob("round[0-9]*"))}
-    for option in ("ckpt_path", "encoder_weights", "map_folder") if settings.overwrite else ():
-        path = settings.flat().get(option)
+    named = {option: getattr(settings, option) for option in ("ckpt_path", "map_folder")}
+    named |= {option: settings.flat()[option] for option in MODELS[settings.model].pretrained_settings}
+    for option, path in named.items() if settings.overwrite else ():
         if not path or not os.path.exists(path):
             continue
         place = Path(os.path.realpath(path)).parent

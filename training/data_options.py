@@ -4,7 +4,7 @@ import os
 
 from datasets.specs import DatasetSpec
 from losses.objectives import learns_from_gaze
-from models.pretrained import encoder_input
+from models import MODELS
 from training.settings import Settings
 
 
@@ -27,9 +27,7 @@ def complete(settings: Settings, spec: DatasetSpec) -> Settings:
     parts += () if settings.seeds else (f"seed{settings.seed}",)
     return settings.replace(
         in_channels=spec.in_channels,
-        encoder_input=encoder_input(
-            settings.declared.get("encoder"), settings.declared.get("encoder_weights"), spec.normalisation
-        ),
+        encoder_input=MODELS[settings.model].encoder_input(settings.declared, spec.normalisation),
         num_levels=num_levels,
         exp_path=settings.exp_path or os.path.join("exp", "_".join(parts)),
     )

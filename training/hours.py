@@ -18,6 +18,7 @@ from training.checkpoints import check_same_options_as_before
 from training.data_options import complete
 from training.fit import fit
 from training.labels import check_sources
+from training.recipes import RECIPES
 from training.rounds import check_same_labels
 from training.settings import Settings
 from utils.files import write_text
@@ -49,7 +50,7 @@ class HoursSettings:
 
     Attributes:
         data, root: the data set, with test masks.
-        training: further settings of all runs, by the names of ``Settings`` of a training; ``recipe`` among them.
+        training: further settings of all runs, by the names of ``Settings`` of a training.
     """
 
     data: str
@@ -63,7 +64,8 @@ class HoursSettings:
     rounds: int = setting(3, "where not every mask is there", POSITIVE_INT)
     round_ite: int = setting(250, "iterations of each round before the last", POSITIVE_INT)
     max_ite: int = setting(400, "of the last round; all masks have the sum", POSITIVE_INT)
-    training: Mapping[str, Any] = field(default_factory=lambda: {"recipe": "strong"})
+    recipe: str = setting("strong", "of all runs", choices=RECIPES)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         for name, one in declared_settings(HoursSettings).items():
@@ -150,7 +152,7 @@ def _settings(asked: HoursSettings, point: Point, folder: Path, seed: int) -> Se
     rounds = {"max_ite": asked.max_ite, "round_ite": asked.round_ite, "rounds": asked.rounds}
     if point.track == "all":
         rounds = {"max_ite": asked.max_ite + asked.round_ite * (asked.rounds - 1)}
-    shared = {"data": asked.data, "root": asked.root, **asked.training}
+    shared = {"data": asked.data, "root": asked.root, "recipe": asked.recipe, **asked.training}
     if point.track == "all":
         shared["skip_missing_gaze"] = False
     own = {**rounds, **point.settings, "exp_path": run_folder, "seed": seed, "resume": True}

@@ -408,8 +408,6 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
     features, released = len(chosen.features), len(RELEASED_FEATURES)
     selected_by = OBJECTIVES[chosen.mode].selected_by
     wrong_levels = thresholds and len(thresholds) != chosen.num_levels
-    network = chosen.declared
-    unfit_to_freeze = network.get("frozen_stages") and not (network.get("encoder_weights") or chosen.ckpt_path)
     # Each: whether it is wrong, the option, what is expected, what is found.
     for wrong, option, expected, found in (
         (thresholds and not gaze, "--level_thresholds", "-m gaze_sup", f"{mode}, which has no pseudo-masks"),
@@ -417,7 +415,6 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
         (chosen.skip_missing_gaze and not gaze, "--skip_missing_gaze", "-m gaze_sup", f"{mode}, which needs no gaze"),
         # Checkpoints with another number are not read, whatever the network.
         (features != released, "--features", f"{released} numbers", features),
-        (unfit_to_freeze, "--frozen_stages", "--encoder_weights, as stages of random weights would stay so", "none"),
         (chosen.lr_min > chosen.lr, f"--lr_min {chosen.lr_min}", "at most --lr", f"--lr {chosen.lr}"),
         (chosen.prop_kernel_size % 2 == 0, "--prop_kernel_size", "an odd number", chosen.prop_kernel_size),
         (chosen.cache_dir and chosen.cache != "disk", "--cache_dir", "--cache disk", f"--cache {chosen.cache}"),
@@ -432,3 +429,4 @@ def _check_together(chosen: Settings, gaze: bool) -> None:
     ):
         if wrong:
             raise ValueError(f"{option}: expected {expected}, found {found}")
+    MODELS[chosen.model].check_settings(chosen.declared, starts_from_checkpoint=bool(chosen.ckpt_path))

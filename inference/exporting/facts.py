@@ -27,6 +27,7 @@ RECIPE = (
     *("mode", "seg_loss", "opt", "lr", "lr_scheduler", "batch_size", "max_ite", "augment", "frozen_stages", "ema"),
     *("rounds", "pseudo", "masks", "round_ite", "seed"),
 )
+CONSISTENCY = ("cons_mode", "cons_weight")
 # Options by which results are recognised as this network's, besides the settings that it declares.
 COMPARED_OPTIONS = ("num_levels", "features", "data", "level_thresholds")
 # Arguments that have an effect with several levels alone.
@@ -77,7 +78,9 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
         # As in released checkpoints.
         options = vars(options)
     architecture = _used(config.get("model") or {"name": "unet", **infer_unet_architecture(network.state_dict())})
-    consistency = ("cons_mode", "cons_weight") if architecture.get("num_levels") != 1 else ()
+    alone = architecture.get("num_levels") == 1
+    recipe = dict.fromkeys((*RECIPE, *content.get("objective_settings", ()), *CONSISTENCY))
+    recipe = [key for key in recipe if not (alone and key in CONSISTENCY)]
     return {
         "file": checkpoint.path.name,
         "sha256": checkpoint.sha256,
@@ -88,9 +91,7 @@ def _checkpoint_facts(checkpoint: ReadCheckpoint, network: nn.Module) -> dict:
         "level_thresholds": config.get("level_thresholds"),
         "val_fraction": config.get("val_fraction"),
         "architecture": architecture,
-        "recipe": {
-            key: options[key] for key in (*RECIPE, *consistency) if isinstance(options.get(key), int | float | str)
-        },
+        "recipe": {key: options[key] for key in recipe if isinstance(options.get(key), int | float | str)},
     }
 
 
@@ -172,7 +173,8 @@ def _differences(summary: dict, predictor: Predictor, checkpoints: list[dict]) -
     # Options count only where files are unknown: results may be on other data.
     network = {**first["architecture"], **first}
     # A summary keeps the path of a weights file, the checkpoint only its name.
-    compared = {*COMPARED_OPTIONS, *declared_settings(MODELS[network["name"]].Settings)} - {"encoder_weights"}
+    level = MODELS[network["name"]]
+    compared = {*COMPARED_OPTIONS, *declared_settings(level.Settings)}.difference(level.pretrained_settings)
     exported = {
         **({} if files else {key: network[key] for key in compared if network.get(key)}),
         **first["recipe"],

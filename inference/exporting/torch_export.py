@@ -10,6 +10,7 @@ from torch.fx.experimental import _config as symbolic_shapes
 
 from inference.exporting.network import INPUT, ExportWrapper, Runner
 from inference.predictor import Predictor
+from models.graph_export import integer_same_padding
 
 # Arbitrary, as batch and sizes stay open; different, so that torch takes none for another.
 EXAMPLE_SIZE = (2, 80, 64)
@@ -21,7 +22,12 @@ def record(module: ExportWrapper, channels: int) -> ExportedProgram:
     open_axes = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
     # Otherwise torch specialises a batch of 1, and a side of 1 in the deepest layer, that of a 16x16 image. Ignored
     # warnings come from torch's own calls; the graph is checked on several sizes.
-    with symbolic_shapes.patch(backed_size_oblivious=True), torch.no_grad(), warnings.catch_warnings(action="ignore"):
+    with (
+        symbolic_shapes.patch(backed_size_oblivious=True),
+        integer_same_padding(),
+        torch.no_grad(),
+        warnings.catch_warnings(action="ignore"),
+    ):
         program = torch.export.export(module, (torch.zeros(batch, channels, *size),), dynamic_shapes={INPUT: open_axes})
     for graph_module in program.graph_module.modules():
         for node in getattr(getattr(graph_module, "graph", None), "nodes", ()):
