@@ -6,14 +6,13 @@ from evaluation.summary import describe_exceptions
 from reporting.markdown import NOTHING, code, escaped, table
 
 LIMITATIONS = """\
-For research. This is not a medical device: it was not examined or approved for diagnosis or treatment, and nobody
-should be treated by what it says. It was trained on the data named below, with masks made from where somebody looked
-or drawn by hand, and knows nothing of other cameras, scanners, hospitals or patients. It gives an answer for any
-image, also for one of another kind, and its probabilities are not calibrated. Evaluate it on data of your own
-first."""
+For research only. This is not a medical device: it has not been examined or approved for diagnosis or treatment, and
+no clinical decision may rest on its output. It was trained on the data named below, with masks from eye gaze or drawn
+by hand, and may fail on images of other cameras, scanners, hospitals or patients. It gives an answer for any image,
+also for one of another kind, and its probabilities are not calibrated. Evaluate it on your own data first."""
 SUMMARY = """\
-A network that outlines one kind of thing in an image, trained from where somebody looked (eye gaze) or from drawn
-masks: its levels and their ensemble in one graph. The JSON file beside this one holds the same facts."""
+A segmentation network for one kind of object, trained from eye gaze or from drawn masks: its levels and their ensemble
+in one graph. The JSON file beside this card has the same facts."""
 HOW_TO_RUN = """\
 This program needs NumPy, Pillow and what else it imports. Its arguments are this file, an image, and a name for the
 mask."""

@@ -288,7 +288,7 @@ def check_same_options(settings: Settings, before: Mapping, path) -> None:
         now["map_folder"] = settings.map_folder
     changed = [key for key, value in now.items() if plain(before.get(key)) != value]
     if changed:
-        listed = ", ".join(f"--{key} {before.get(key)} (now {now[key]})" for key in changed)
+        listed = ", ".join(f"--{key} {plain(before.get(key))} (now {now[key]})" for key in changed)
         raise ValueError(f"{path}: expected the options of the run to resume, found others: {listed}")
 
 

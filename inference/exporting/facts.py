@@ -52,9 +52,9 @@ def network_facts(predictor: Predictor) -> dict:
         "outputs": {
             "logits": {
                 "shape": "(B,1,H,W)",
-                "meaning": "the prediction: what levels, checkpoints and views say together",
+                "meaning": "the prediction: the average over levels, checkpoints and views",
             },
-            "level_logits": {"shape": f"({model.num_levels},B,1,H,W)", "meaning": "what each level says"},
+            "level_logits": {"shape": f"({model.num_levels},B,1,H,W)", "meaning": "the logits of each level"},
             "probability": {"shape": "(B,1,H,W)", "meaning": "sigmoid of the logits, 0..1, at the size of the input"},
         },
         "sizes": "B, H and W are free; H and W are at least 16 and need not be multiples of anything",
