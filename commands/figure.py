@@ -9,7 +9,7 @@ from evaluation.metrics import THRESHOLD
 from evaluation.per_case import PER_CASE_FILE
 from evaluation.run_names import named_paths
 from inference.figure import draw_figure, ranking_table
-from inference.qualitative import COLUMNS, FigureRequest, choose_cases
+from inference.qualitative import COLUMNS, RANKINGS, FigureRequest, choose_cases
 from reporting.publication import FORMATS, MADE_BY
 from utils.inputs import plain_id
 from utils.settings import POSITIVE_INT, number, numbers
@@ -96,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     """The ids by rank in a run's per-case table, and notes on them."""
-    how, number = next((how, n) for how in ("worst", "best", "spread") if (n := getattr(args, how)))
+    how, number = next((how, n) for how in RANKINGS if (n := getattr(args, how)))
     table = ranking_table(args.by, named_paths(args.runs, "--runs"))
     if table is None:
         raise ValueError(

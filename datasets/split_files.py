@@ -11,6 +11,9 @@ from datasets.specs import DatasetSpec, get_spec
 from datasets.splits import SPLITS, draw_splits
 from utils.files import replacing
 
+# Kinds of what stays in one split.
+UNITS = ("case", "image")
+
 
 def write_splits(
     root: str | Path,
@@ -41,8 +44,8 @@ def write_splits(
     """
     root = Path(root)
     spec = get_spec(data, root)
-    if by not in ("case", "image"):
-        raise ValueError(f"--by: expected case or image, found {by!r}")
+    if by not in UNITS:
+        raise ValueError(f"--by: expected {' or '.join(UNITS)}, found {by!r}")
     if by == "image" and spec.case_pattern is not None:
         raise ValueError(
             f"--by image: expected --by case, found names with cases (case_pattern {spec.case_pattern!r}), of which "

@@ -21,6 +21,9 @@ from reporting.qualitative_figure import Cell
 from reporting.visualize import PREDICTION_COLOUR, TRUTH_COLOUR, map_picture, mask_picture, with_ignored
 from utils.inputs import CONTROL_CHARACTERS, shown
 
+# Choices of cases by Dice, see ``choose_cases``, and of how masks are drawn.
+RANKINGS = ("worst", "best", "spread")
+STYLES = ("contours", "masks")
 COLUMNS = ("image", "fixations", "heatmap", "crf", "levels", "predictions", "truth")
 # Columns that show files of the data set, and the kind of file; see ``datasets.files.sample_path``.
 KINDS = {"image": "images", "truth": "masks", "heatmap": "heatmap", "crf": "map", "levels": "map"}
@@ -98,8 +101,8 @@ def choose_cases(table: str | Path, how: str, count: int) -> list[str]:
     Raises:
         OSError, ValueError: for a table that is none, or without any Dice.
     """
-    if how not in ("worst", "best", "spread"):
-        raise ValueError(f"how: expected worst, best or spread, found {how!r}")
+    if how not in RANKINGS:
+        raise ValueError(f"how: expected {', '.join(RANKINGS[:-1])} or {RANKINGS[-1]}, found {how!r}")
     path = find_per_case(table)
     read = read_per_case(path)
     known = read[(read[LEVEL] == ENSEMBLE) & read["dice"].notna()] if "dice" in read else read[:0]
@@ -120,7 +123,7 @@ def contents(wanted: FigureRequest) -> tuple[list[str], list[list[Cell]], list[s
             invalid id.
     """
     _check_names(wanted.names)
-    known = (("--columns", COLUMNS, wanted.columns or ()), ("style", ("contours", "masks"), (wanted.style,)))
+    known = (("--columns", COLUMNS, wanted.columns or ()), ("style", STYLES, (wanted.style,)))
     for option, expected, found in known:
         if not set(found) <= set(expected):
             raise ValueError(f"{option}: expected some of {', '.join(expected)}, found {', '.join(found)}")

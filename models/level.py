@@ -21,7 +21,8 @@ class Level(nn.Module):
     Attributes:
         in_channels: channels of the image.
         classifier: the 1x1 convolution with bias from feature to logits.
-        takes_all_images: whether it takes batches of every number and size, so that none need be tried.
+        takes_all_images: whether it takes batches of every number and size, and has no layers to freeze beyond those
+            that its constructor froze, so that no trial step is needed.
         pretrained_settings: names of settings, None by default, of weights to start from, as a path or a word: a
             checkpoint keeps the name of a file without its folder, and is read without the file.
         builds_on_meta: whether it can be built on torch's ``meta`` device, where weights have shapes but no memory.
